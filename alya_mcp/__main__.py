@@ -1,0 +1,20 @@
+"""The command `alya-mcp`: a server when a client starts it, a command line for a person."""
+
+import sys
+
+
+def main() -> None:
+    """Run the command that the arguments name; without any, serve."""
+    arguments = sys.argv[1:]
+    if not arguments or arguments[0] == "serve":
+        from alya_mcp.cli.serve import main as serve
+
+        serve(arguments[1:])
+    else:
+        from alya_mcp.cli.main import main as command_line
+
+        command_line()
+
+
+if __name__ == "__main__":
+    main()

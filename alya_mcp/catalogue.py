@@ -1,0 +1,333 @@
+"""What a tool is, how a typed function becomes one, and which ones there are.
+
+A tool's module holds models and handlers; `@tool` turns a handler into a `Tool` and refuses one whose
+description, annotation or bound is missing. The only way to a handler is `Tool.run`, and the only caller of
+that is the gate.
+"""
+
+import inspect
+import json
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, cast, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic.alias_generators import to_camel
+from pydantic.json_schema import GenerateJsonSchema
+
+from alya_mcp.gate import InvalidArguments
+
+if TYPE_CHECKING:
+    from alya_mcp.hub import Hub
+
+Category = Literal["Read", "Write", "Execute", "Destructive", "Financial"]
+Risk = Literal["Low", "Medium", "High"]
+Schema = dict[str, Any]
+
+CATALOGUE = (
+    "alya_mcp.tools.images:image_gen",
+    "alya_mcp.tools.hub:alya_usage",
+    "alya_mcp.tools.hub:alya_status",
+)
+"""Where each tool lives, in the order in which clients see them."""
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_LONGEST_DESCRIPTION = 2048
+
+
+class Input(BaseModel):
+    """Base of every tool's arguments: camelCase on the wire, strict types, unknown names refused."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, validate_by_name=False, validate_by_alias=True, extra="forbid", strict=True,
+        frozen=True, allow_inf_nan=False,
+    )  # fmt: skip
+
+    @model_validator(mode="before")
+    @classmethod
+    def _whole_numbers(cls, value: object) -> object:
+        """Read 4.0 as 4: JSON Schema counts both as integers."""
+        if not isinstance(value, dict):
+            return value
+        given = cast("dict[str, object]", value)
+        return {k: int(v) if isinstance(v, float) and v.is_integer() else v for k, v in given.items()}
+
+
+class NoArguments(Input):
+    """The input of a tool that takes nothing."""
+
+
+class Output(BaseModel):
+    """Base of every tool's answer: camelCase on the wire, no infinities."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True,
+        extra="forbid", frozen=True, allow_inf_nan=False,
+    )  # fmt: skip
+
+
+OutputT_co = TypeVar("OutputT_co", bound=Output, covariant=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A link shown beside the answer; `size` in bytes."""
+
+    url: str
+    name: str
+    title: str
+    content_type: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """A small image shown beside the answer."""
+
+    data: bytes
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply(Generic[OutputT_co]):
+    """An answer with something to look at beside it."""
+
+    data: OutputT_co
+    attachments: Sequence[Link | Image] = ()
+
+
+class Progress(Protocol):
+    """Tells the caller how far a call is."""
+
+    async def __call__(self, done: float, total: float, message: str) -> None:
+        """Report `done` of `total` (same unit, both from 0, `done` increasing) with a short `message`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What a handler gets beside its arguments: the shared parts, the caller, a way to tell progress."""
+
+    hub: "Hub"
+    session: str
+    grant: str
+    progress: Progress
+
+
+Handler = Callable[[Any, Context], Awaitable[Output | Reply[Output]]]
+
+
+class _UntitledSchema(GenerateJsonSchema):
+    """JSON Schema without the titles that only repeat a field's name."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002
+        return False
+
+
+class CatalogueError(TypeError):
+    """A tool is declared without something that every tool must say; a mistake of its author."""
+
+
+class Tool:
+    """One tool: what clients are told about it, and the one way to its handler.
+
+    `price` is what one call is metered at, in USD. `schema` and `output_schema` are JSON Schemas (2020-12);
+    `digest` is the SHA-256 of everything that a client is told, so that an approval can be bound to it.
+    """
+
+    def __init__(
+        self, handler: Handler, *, title: str, category: Category, risk: Risk, price: float,
+        read_only: bool, destructive: bool, idempotent: bool, open_world: bool,
+    ) -> None:  # fmt: skip
+        self.name = handler.__name__
+        self.title = title
+        self.description = inspect.cleandoc(handler.__doc__ or "")
+        self.category: Category = category
+        self.risk: Risk = risk
+        self.price = price
+        self.annotations: Mapping[str, bool] = MappingProxyType(
+            {"readOnlyHint": read_only, "destructiveHint": destructive,
+             "idempotentHint": idempotent, "openWorldHint": open_world}
+        )  # fmt: skip
+        self._handler = handler
+        hints = get_type_hints(handler, localns={"Hub": object})
+        self._input: type[Input] = hints.get("arguments", object)
+        answer = hints.get("return", object)
+        self._output: type[Output] = answer.__args__[0] if hasattr(answer, "__args__") else answer
+        self._check()
+
+    @cached_property
+    def schema(self) -> Schema:
+        """JSON Schema of the arguments."""
+        return self._input.model_json_schema(
+            by_alias=True, mode="validation", schema_generator=_UntitledSchema
+        )
+
+    @cached_property
+    def output_schema(self) -> Schema:
+        """JSON Schema of the structured answer."""
+        return self._output.model_json_schema(
+            by_alias=True, mode="serialization", schema_generator=_UntitledSchema
+        )
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256, in hex, of what clients are told about the tool."""
+        told = [
+            self.name,
+            self.title,
+            self.description,
+            self.schema,
+            self.output_schema,
+            dict(self.annotations),
+        ]
+        return sha256(json.dumps(told, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
+
+    def validate(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Check `arguments` against the schema and fill in its defaults.
+
+        Raises:
+            InvalidArguments: naming each parameter, what it got and what it takes.
+        """
+        try:
+            return self._input.model_validate(dict(arguments)).model_dump(mode="json", by_alias=True)
+        except ValidationError as error:
+            raise InvalidArguments(_explain(self, arguments, error)) from None
+
+    async def run(self, arguments: Mapping[str, Any], context: Context) -> Reply[Output]:
+        """Run the handler on arguments that `validate` returned.
+
+        Raises:
+            Failure: when the tool can't do what was asked.
+        """
+        answer = await self._handler(self._input.model_validate(arguments), context)
+        return answer if isinstance(answer, Reply) else Reply(data=answer)
+
+    def _check(self) -> None:
+        problems: list[str] = []
+        if not _NAME.fullmatch(self.name):
+            problems.append("its name must be lower-case words joined by underscores, 64 characters at most")
+        if not self.title:
+            problems.append("it has no title")
+        if not 40 <= len(self.description) <= _LONGEST_DESCRIPTION:
+            problems.append(f"its docstring must have 40 to {_LONGEST_DESCRIPTION} characters")
+        if not (inspect.isclass(self._input) and issubclass(self._input, Input)):
+            problems.append("its first parameter must be named `arguments` and annotated with an Input model")
+        if not (inspect.isclass(self._output) and issubclass(self._output, Output)):
+            problems.append("its return annotation must be an Output model or a Reply of one")
+        if not problems:
+            problems += _gaps(self.schema, bounded=True) + _gaps(self.output_schema, bounded=False)
+        if problems:
+            raise CatalogueError(f"tool {self.name}: " + "; ".join(problems))
+
+
+def tool(
+    *, title: str, category: Category, risk: Risk, price: float = 0.001,
+    read_only: bool, destructive: bool, idempotent: bool, open_world: bool,
+) -> Callable[[Handler], Tool]:  # fmt: skip
+    """Make a typed async function `(arguments, context) -> answer` a tool.
+
+    The function's name is the tool's name and its docstring the description. `price` is in USD per call.
+
+    Raises:
+        CatalogueError: at import, naming everything the declaration lacks.
+    """
+
+    def declare(handler: Handler) -> Tool:
+        return Tool(
+            handler, title=title, category=category, risk=risk, price=price,
+            read_only=read_only, destructive=destructive, idempotent=idempotent, open_world=open_world,
+        )  # fmt: skip
+
+    return declare
+
+
+class Catalogue(Mapping[str, Tool]):
+    """Tools by name, in the order in which clients see them."""
+
+    def __init__(self, tools: Sequence[Tool]) -> None:
+        self._tools = {each.name: each for each in tools}
+        if len(self._tools) != len(tools):
+            raise CatalogueError("two tools have the same name")
+
+    def __getitem__(self, name: str) -> Tool:
+        return self._tools[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tools)
+
+    def __len__(self) -> int:
+        return len(self._tools)
+
+
+def load_catalogue() -> Catalogue:
+    """Import the tools' modules; kept apart from import so that a server answers first."""
+    return Catalogue(
+        [getattr(import_module(module), name) for module, _, name in (e.partition(":") for e in CATALOGUE)]
+    )
+
+
+def _gaps(schema: Schema, *, bounded: bool) -> list[str]:
+    """What the properties of a JSON Schema leave unsaid: a description, or (for input) a bound."""
+    problems: list[str] = []
+    for owner in [schema, *cast("dict[str, Schema]", schema.get("$defs", {})).values()]:
+        for name, part in cast("dict[str, Schema]", owner.get("properties", {})).items():
+            if not part.get("description"):
+                problems.append(f"{name} has no description")
+            if bounded:
+                problems += [f"{name} has no bound ({need})" for need in _missing_bounds(part)]
+    return problems
+
+
+_BOUNDS = {"string": ("maxLength",), "array": ("maxItems",), "integer": ("minimum", "maximum"),
+           "number": ("minimum", "maximum")}  # fmt: skip
+
+
+def _missing_bounds(part: Schema) -> Iterator[str]:
+    for choice in cast("list[Schema]", part.get("anyOf", [part])):
+        if "enum" in choice or "const" in choice or "$ref" in choice:
+            continue
+        yield from (need for need in _BOUNDS.get(choice.get("type", ""), ()) if need not in choice)
+
+
+def _explain(owner: Tool, arguments: Mapping[str, Any], error: ValidationError) -> str:
+    takes = cast("dict[str, Schema]", owner.schema.get("properties", {}))
+    lines: dict[str, str] = {}
+    for problem in error.errors(include_url=False, include_context=False):
+        name = str(problem["loc"][0]) if problem["loc"] else "arguments"
+        where = ".".join(str(part) for part in problem["loc"]) or "arguments"
+        if problem["type"] == "extra_forbidden":
+            allowed = ", ".join(takes) or "no arguments"
+            lines[name] = f"{_short(where)} is not a parameter of {owner.name}, which takes: {allowed}"
+        elif problem["type"] == "missing":
+            lines[name] = f"{where} is required: {_describe(takes.get(name, {}))}"
+        else:
+            got = _short(arguments.get(name))
+            lines.setdefault(name, f"{where} is {got}; it takes {_describe(takes.get(name, {}))}")
+    return "; ".join(lines.values())
+
+
+def _describe(part: Schema) -> str:
+    kinds: list[str] = []
+    for choice in cast("list[Schema]", part.get("anyOf", [part])):
+        kind = str(choice.get("type", "value"))
+        if "enum" in choice:
+            kind = "one of " + ", ".join(map(str, choice["enum"]))
+        elif "minimum" in choice or "maximum" in choice:
+            kind += f" from {choice.get('minimum', 'any')} to {choice.get('maximum', 'any')}"
+        elif "maxLength" in choice:
+            kind += f" of {choice.get('minLength', 0)} to {choice['maxLength']} characters"
+        elif "maxItems" in choice:
+            kind += f" of {choice.get('minItems', 0)} to {choice['maxItems']} items"
+        kinds.append(kind)
+    return " or ".join(kinds)
+
+
+def _short(value: object, limit: int = 60) -> str:
+    text = json.dumps(value, ensure_ascii=True, default=str)
+    return text if len(text) <= limit else f"{text[:limit]}... ({len(text)} characters)"

@@ -1,0 +1,98 @@
+"""`alya-mcp serve`: the stdio server.
+
+Imports nothing but the standard streams' module until they are claimed, so that no import can write into the
+protocol.
+"""
+
+import os
+import sys
+from typing import NoReturn
+
+from alya_mcp.stdio import claim_standard_streams
+
+USAGE = """\
+Usage: alya-mcp serve [--policy FILE]
+
+Serve MCP over standard input and output; a client starts this. With no arguments alya-mcp does the same.
+
+Options:
+  --policy FILE  The policy to obey (default: ALYA_POLICY, policy.json in ALYA_HOME, then the packaged one).
+  --help         Show this and exit.
+"""
+_ON_A_TERMINAL = (
+    "alya-mcp: this is an MCP server waiting for a client on standard input. Try instead:\n"
+    '  alya-mcp call image_gen prompt="a red circle"   make one call from here\n'
+    "  alya-mcp doctor                                  see what works on this machine\n"
+    "  alya-mcp --help                                  all commands\n"
+    "Press Ctrl-C to end."
+)
+
+
+def main(arguments: list[str]) -> NoReturn:
+    """Serve until the client closes standard input; ends the process."""
+    policy = _parse(arguments)
+    terminal = sys.stdin is not None and sys.stdin.isatty()
+    incoming, outgoing = claim_standard_streams()
+    if terminal:
+        sys.stderr.write(_ON_A_TERMINAL + "\n")
+    status = _serve(incoming, outgoing, policy)
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def _serve(incoming: int, outgoing: int, policy: str | None) -> int:
+    from dataclasses import replace
+    from pathlib import Path
+
+    from alya_mcp.settings import Settings, SettingsError
+
+    try:
+        settings = Settings.from_environment()
+    except SettingsError as error:
+        sys.stderr.write(f"alya-mcp: {error}\n")
+        return 2
+    if policy is not None:
+        settings = replace(settings, policy=Path(policy).expanduser().absolute())
+
+    import anyio
+
+    from alya_mcp import logs
+    from alya_mcp.hub import Hub, open_gate
+    from alya_mcp.server import serve
+    from alya_mcp.stdio import open_wire
+
+    logs.set_up(settings.home)
+
+    async def run() -> None:
+        wire = await open_wire(incoming, outgoing, _report_oversized)
+        await serve(Hub(settings, open_gate(settings)), wire)
+
+    try:
+        anyio.run(run)
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _report_oversized() -> None:
+    sys.stderr.write("alya-mcp: a line of more than 16 MiB was skipped\n")
+
+
+def _parse(arguments: list[str]) -> str | None:
+    policy: str | None = None
+    rest = list(arguments)
+    while rest:
+        option = rest.pop(0)
+        if option in {"--help", "-h"}:
+            sys.stdout.write(USAGE)
+            sys.exit(0)
+        if option == "--policy" and rest:
+            policy = rest.pop(0)
+        elif option.startswith("--policy="):
+            policy = option.removeprefix("--policy=")
+        else:
+            sys.stderr.write(
+                f"alya-mcp serve: {option!r} is not an option of serve, or lacks its value\n\n{USAGE}"
+            )
+            sys.exit(2)
+    return policy

@@ -1,0 +1,35 @@
+"""What a tool may tell the model when it can't do what was asked.
+
+Each class's text is read by the model, so it says what was wrong, with what value, and what would help;
+it holds no secret and no private path. Anything else that a handler raises is a bug: the model learns only
+that the tool failed, the person finds the particulars on stderr.
+"""
+
+from alya_mcp.gate import ToolError
+
+
+class Failure(ToolError):
+    """A tool can't do what was asked, for a reason that the caller can understand."""
+
+
+class InvalidInput(Failure):
+    """An argument fits the schema and still can't be used."""
+
+
+class Unavailable(Failure):
+    """Something the tool depends on doesn't answer now; the same call may succeed later."""
+
+
+class NotConfigured(Failure):
+    """The person has to set something up first; the text says what."""
+
+
+class NotInstalled(NotConfigured):
+    """A part of alya-mcp that comes as an extra is missing."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(
+            f"{what} needs the {extra!r} extra, which is not installed. "
+            f"The person can install it with: pip install 'alya-mcp[{extra}]' "
+            f"(with uv: uv tool install 'alya-mcp[{extra}]')"
+        )

@@ -1,0 +1,43 @@
+"""Where alya-mcp says what happened: one plain line on stderr for the person, particulars in a file."""
+
+import logging
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+_LARGEST = 1_000_000
+
+
+class _OneLine(logging.Formatter):
+    """A record as one line, its traceback left out."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return f"alya-mcp: {record.getMessage()}"
+
+
+class _PrivateFile(RotatingFileHandler):
+    """A rotating file that only its owner may read, made when the first record comes."""
+
+    def _open(self):  # noqa: ANN202 - the base class's type is private
+        path = Path(self.baseFilename)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600, exist_ok=True)
+        return super()._open()
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the base class's name
+        """Stay silent: a full disk must not end a call, and stderr has the line already."""
+
+
+def set_up(home: Path) -> None:
+    """Send warnings to stderr and errors, with tracebacks, to `home/logs/server.log` (two files of 1 MB)."""
+    stderr = logging.StreamHandler()
+    stderr.setFormatter(_OneLine())
+    stderr.setLevel(logging.WARNING)
+    file = _PrivateFile(
+        home / "logs" / "server.log", maxBytes=_LARGEST, backupCount=1, encoding="utf-8", delay=True
+    )
+    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    file.setLevel(logging.ERROR)
+    root = logging.getLogger()
+    root.handlers[:] = [stderr, file]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("mcp").setLevel(logging.CRITICAL)

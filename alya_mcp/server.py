@@ -1,0 +1,282 @@
+"""Protocol in, gate, protocol out: the way of a call, and the only place that knows the MCP SDK.
+
+A line from the client becomes a message, the SDK hands a `tools/call` message to `Dispatcher.call_tool`, that
+asks the gate to admit, run and settle the tool, and what comes back becomes a `CallToolResult`.
+"""
+
+import base64
+import json
+import logging
+import os
+import secrets
+import signal
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import anyio
+import mcp_types as types
+from anyio.abc import CancelScope
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from mcp.server.caching import CacheHint
+from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel import Server
+from mcp.shared.exceptions import MCPError
+from mcp.shared.message import SessionMessage
+
+from alya_mcp import __version__
+from alya_mcp.catalogue import Catalogue, Context, Image, Link, Output, Reply, Tool, load_catalogue
+from alya_mcp.failures import Failure
+from alya_mcp.gate import Call, Decision, Refused, TimedOut
+from alya_mcp.hub import Hub
+from alya_mcp.stdio import Wire
+
+logger = logging.getLogger(__name__)
+
+INSTRUCTIONS = (
+    "alya-mcp gives you tools behind a policy that the person on this machine wrote. A refusal names its "
+    "rule and what would help: tell the person rather than trying again. alya_status says what works on "
+    "this machine, alya_usage what has been used and what is left. image_gen draws a picture and returns a "
+    "URL: show the URL to the person, and pass on `notice` when there is one."
+)
+_LIST_TTL_MS = 30_000
+_EXIT_GRACE = 0.8
+_UNKNOWN_RULES = frozenset({"(unknown tool)", "(hidden)"})
+
+RequestContext = ServerRequestContext[Any, Any]
+
+
+class Dispatcher:
+    """Answers `tools/list` and `tools/call` for one session."""
+
+    def __init__(self, hub: Hub, load: Callable[[], Catalogue] = load_catalogue) -> None:
+        self._hub = hub
+        self._load = load
+        self._session = secrets.token_hex(8)
+        self._grant = "local" if hub.settings.grant is None else None
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """The tools; imported when the first request needs them, after the handshake."""
+        return self._load()
+
+    @cached_property
+    def _listing(self) -> Sequence[types.Tool]:
+        return [_describe(tool) for tool in self.catalogue.values()]
+
+    async def list_tools(
+        self, _ctx: RequestContext, _params: types.PaginatedRequestParams | None
+    ) -> types.ListToolsResult:
+        """Answer every tool that the policy doesn't hide, always in the same order."""
+        gate = self._hub.gate
+        return types.ListToolsResult(tools=[tool for tool in self._listing if not gate.hidden(tool.name)])
+
+    async def call_tool(
+        self, ctx: RequestContext, params: types.CallToolRequestParams
+    ) -> types.CallToolResult:
+        """Take one call through the gate.
+
+        Raises:
+            MCPError: the tool is unknown or hidden; both in the same words.
+        """
+        tool = self.catalogue.get(params.name)
+
+        async def run(arguments: Mapping[str, Any]) -> types.CallToolResult:
+            assert tool is not None, "the gate refuses an unknown tool before its handler"  # noqa: S101
+            reply = await tool.run(arguments, self._context(ctx))
+            return _result(reply, self._hub)
+
+        call = Call(
+            tool=params.name,
+            arguments=params.arguments or {},
+            session=self._session,
+            request=ctx.request_id,
+            grant=self._grant,
+            known=tool is not None,
+            schema=tool.digest if tool else None,
+            price=tool.price if tool else 0.0,
+            category=tool.category if tool else None,
+            validate=tool.validate if tool else None,
+        )
+        try:
+            return await self._hub.gate.call(call, run)
+        except Refused as refusal:
+            if refusal.decision.rule in _UNKNOWN_RULES:
+                raise MCPError(types.INVALID_PARAMS, f"Unknown tool: {params.name[:128]}") from None
+            return _refusal(refusal.decision)
+        except (Failure, TimedOut) as failure:
+            return _error(self._hub.clean_text(str(failure)))
+        except Exception:  # a bug in a tool costs one call, not the session
+            reference = secrets.token_hex(4)
+            logger.exception("%s failed (reference %s)", params.name, reference)
+            return _error(
+                f"{params.name} failed inside alya-mcp (reference {reference}). Nothing was returned. "
+                "The particulars are in logs/server.log in the folder of alya-mcp's state."
+            )
+
+    def _context(self, ctx: RequestContext) -> Context:
+        last = -1.0
+
+        async def progress(done: float, total: float, message: str) -> None:
+            nonlocal last
+            if done > last:
+                last = done
+                await ctx.session.report_progress(done, total, message)
+
+        return Context(hub=self._hub, session=self._session, grant=self._grant or "", progress=progress)
+
+
+def build_server(dispatcher: Dispatcher) -> Server[Any]:
+    """The SDK's server around one dispatcher."""
+    server: Server[Any] = Server(
+        "alya-mcp",
+        version=__version__,
+        title="Alya",
+        description="Tools behind a policy gate; images by FLUX.1-schnell on this machine's GPU.",
+        instructions=INSTRUCTIONS,
+        cache_hints={"tools/list": CacheHint(ttl_ms=_LIST_TTL_MS, scope="private")},
+        on_list_tools=dispatcher.list_tools,
+        on_call_tool=dispatcher.call_tool,
+    )
+    server.middleware.clear()  # tracing that nothing here exports; see docs/performance.md
+    return server
+
+
+async def serve(hub: Hub, wire: Wire, load: Callable[[], Catalogue] = load_catalogue) -> None:
+    """Serve the tools of `load` to one client on `wire` until it closes its side or a signal asks to end."""
+    server = build_server(Dispatcher(hub, load))
+    to_server, from_client = anyio.create_memory_object_stream[SessionMessage | Exception](0)
+    to_client, from_server = anyio.create_memory_object_stream[SessionMessage](0)
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(_end_on_signal, group.cancel_scope)
+            group.start_soon(_receive, wire, to_server, to_client.clone())
+            group.start_soon(_send, wire, from_server, group.cancel_scope)
+            await server.run(from_client, to_client, server.create_initialization_options())
+            group.cancel_scope.cancel()
+    finally:
+        with anyio.move_on_after(_EXIT_GRACE / 2, shield=True):
+            await hub.aclose()
+
+
+async def _receive(
+    wire: Wire,
+    to_server: MemoryObjectSendStream[SessionMessage | Exception],
+    to_client: MemoryObjectSendStream[SessionMessage],
+) -> None:
+    """Pass each message on; answer each line that is none with what is wrong with it."""
+    async with to_server, to_client:
+        async for line in wire.lines():
+            if line.isspace():
+                continue
+            try:
+                message = types.jsonrpc_message_adapter.validate_json(line, by_name=False)
+            except ValueError:
+                await to_client.send(SessionMessage(_not_a_message(line)))
+                continue
+            await to_server.send(SessionMessage(message))
+    _exit_after(_EXIT_GRACE)
+
+
+async def _send(
+    wire: Wire, from_server: MemoryObjectReceiveStream[SessionMessage], scope: CancelScope
+) -> None:
+    """Write each message as one line; end everything when the client no longer reads."""
+    try:
+        async for item in from_server:
+            await wire.write(_encode(item.message))
+    except (BrokenPipeError, ConnectionResetError):
+        scope.cancel()
+
+
+async def _end_on_signal(scope: CancelScope) -> None:
+    if os.name != "posix":
+        return
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+        async for _ in signals:
+            _exit_after(_EXIT_GRACE)
+            scope.cancel()
+            return
+
+
+def _exit_after(seconds: float) -> None:
+    """End the process after `seconds` even if a thread or a handler won't."""
+    guard = threading.Timer(seconds, os._exit, [0])
+    guard.daemon = True
+    guard.start()
+
+
+def _encode(message: types.JSONRPCMessage) -> bytes:
+    try:
+        return message.model_dump_json(by_alias=True, exclude_unset=True).encode()
+    except ValueError:
+        logger.exception("a message could not be written as JSON")
+        error = types.ErrorData(code=types.INTERNAL_ERROR, message="The answer could not be written as JSON")
+        broken = types.JSONRPCError(jsonrpc="2.0", id=getattr(message, "id", None), error=error)
+        return broken.model_dump_json(by_alias=True).encode()
+
+
+def _not_a_message(line: bytes) -> types.JSONRPCError:
+    """The JSON-RPC error for a line that holds no request, notification or response."""
+    try:
+        value: Any = json.loads(line)
+    except (ValueError, RecursionError):
+        code, reason, value = types.PARSE_ERROR, "Parse error: the line is not JSON in UTF-8", None
+    else:
+        code = types.INVALID_REQUEST
+        reason = (
+            "Invalid request: batches are not part of MCP; send one message a line"
+            if isinstance(value, list)
+            else "Invalid request: not a JSON-RPC 2.0 message"
+        )
+    given = value.get("id") if isinstance(value, dict) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+    known = given if isinstance(given, str | int) and not isinstance(given, bool) else None
+    return types.JSONRPCError(jsonrpc="2.0", id=known, error=types.ErrorData(code=code, message=reason))
+
+
+def _describe(tool: Tool) -> types.Tool:
+    return types.Tool(
+        name=tool.name,
+        title=tool.title,
+        description=tool.description,
+        input_schema=tool.schema,
+        output_schema=tool.output_schema,
+        annotations=types.ToolAnnotations.model_validate({"title": tool.title, **tool.annotations}),
+        _meta={"alya/category": tool.category, "alya/risk": tool.risk, "alya/priceUsd": tool.price},
+    )
+
+
+def _result(reply: Reply[Output], hub: Hub) -> types.CallToolResult:
+    data = hub.clean(reply.data.model_dump(mode="json", by_alias=True))
+    content: list[types.ContentBlock] = [
+        types.TextContent(type="text", text=json.dumps(data, ensure_ascii=False)),
+        *(_block(each) for each in reply.attachments),
+    ]
+    return types.CallToolResult(content=content, structured_content=data)
+
+
+def _block(attachment: Link | Image) -> types.ContentBlock:
+    if isinstance(attachment, Link):
+        return types.ResourceLink(
+            type="resource_link",
+            uri=attachment.url,
+            name=attachment.name,
+            title=attachment.title,
+            mime_type=attachment.content_type,
+            size=attachment.size,
+        )
+    data = base64.b64encode(attachment.data).decode("ascii")
+    return types.ImageContent(type="image", data=data, mime_type=attachment.content_type)
+
+
+def _refusal(decision: Decision) -> types.CallToolResult:
+    return types.CallToolResult(
+        content=[types.TextContent(type="text", text=decision.message)],
+        is_error=True,
+        _meta={"alya/decision": decision.as_meta()},
+    )
+
+
+def _error(text: str) -> types.CallToolResult:
+    return types.CallToolResult(content=[types.TextContent(type="text", text=text)], is_error=True)

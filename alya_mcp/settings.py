@@ -1,0 +1,138 @@
+"""Every environment variable that alya-mcp reads, as one typed value."""
+
+import difflib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Literal, Self, cast, get_args
+from urllib.parse import urlsplit
+
+Engine = Literal["local", "ray"]
+Precision = Literal["auto", "bf16", "fp8", "int8", "int4"]
+
+_VARIABLES = {
+    "home": "ALYA_HOME",
+    "policy": "ALYA_POLICY",
+    "grant": "ALYA_GRANT",
+    "image_model": "ALYA_IMAGE_MODEL",
+    "image_engine": "ALYA_IMAGE_ENGINE",
+    "image_precision": "ALYA_IMAGE_PRECISION",
+    "image_warm": "ALYA_IMAGE_WARM",
+    "s3_bucket": "ALYA_S3_BUCKET",
+    "s3_endpoint_url": "ALYA_S3_ENDPOINT_URL",
+    "s3_region": "ALYA_S3_REGION",
+    "s3_prefix": "ALYA_S3_PREFIX",
+}
+_SECRET = frozenset({"grant"})
+_FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False, "": False}
+
+
+class SettingsError(ValueError):
+    """An environment variable holds a value that alya-mcp can't use. Its text is for the person."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the environment asks for; see docs/configuration.md for each variable.
+
+    `home` is the folder of all state. `policy` is a policy file or None for the search order of the gate.
+    `grant` is a grant's token, a secret. `image_model` is `auto`, `flux-schnell`, `sketch`, a local folder
+    or a hub id. The `s3_*` values are None when the variable is unset or empty.
+    """
+
+    home: Path
+    policy: Path | None = None
+    grant: str | None = None
+    image_model: str = "auto"
+    image_engine: Engine = "local"
+    image_precision: Precision = "auto"
+    image_warm: bool = False
+    s3_bucket: str | None = None
+    s3_endpoint_url: str | None = None
+    s3_region: str | None = None
+    s3_prefix: str = ""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """Read the settings from `environment` (the process's own when None).
+
+        Raises:
+            SettingsError: naming every variable with an unusable value, and what it takes.
+        """
+        source = os.environ if environment is None else environment
+        given = {
+            field: source[name].strip() for field, name in _VARIABLES.items() if source.get(name, "").strip()
+        }
+        problems: list[str] = []
+        home = Path(given["home"]).expanduser() if "home" in given else _platform_home()
+        if not home.is_absolute():
+            problems.append(f"ALYA_HOME is {str(home)!r}; it takes an absolute path")
+        engine = given.get("image_engine", "local")
+        if engine not in get_args(Engine):
+            problems.append(f"ALYA_IMAGE_ENGINE is {engine!r}; it takes {_choices(Engine)}")
+        precision = given.get("image_precision", "auto")
+        if precision not in get_args(Precision):
+            problems.append(f"ALYA_IMAGE_PRECISION is {precision!r}; it takes {_choices(Precision)}")
+        warm = given.get("image_warm", "0").lower()
+        if warm not in _FLAGS:
+            problems.append(f"ALYA_IMAGE_WARM is {warm!r}; it takes 1 or 0")
+        endpoint = given.get("s3_endpoint_url")
+        if endpoint is not None and not _is_web_address(endpoint):
+            problems.append(
+                f"ALYA_S3_ENDPOINT_URL is {endpoint!r}; it takes a web address such as https://s3.example.org"
+            )
+        if problems:
+            raise SettingsError("; ".join(problems))
+        return cls(
+            home=home,
+            policy=Path(given["policy"]).expanduser() if "policy" in given else None,
+            grant=given.get("grant"),
+            image_model=given.get("image_model", "auto"),
+            image_engine=cast("Engine", engine),
+            image_precision=cast("Precision", precision),
+            image_warm=_FLAGS[warm],
+            s3_bucket=given.get("s3_bucket"),
+            s3_endpoint_url=endpoint,
+            s3_region=given.get("s3_region"),
+            s3_prefix=given.get("s3_prefix", "").strip("/"),
+        )
+
+    def describe(self) -> dict[str, str | None]:
+        """Each variable with its value as text, secrets masked, None when unset."""
+        described: dict[str, str | None] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            secret = field.name in _SECRET and value is not None
+            described[_VARIABLES[field.name]] = (
+                "(set, hidden)" if secret else None if value is None else str(value)
+            )
+        return described
+
+
+def unknown_variables(environment: Mapping[str, str]) -> dict[str, str | None]:
+    """The `ALYA_*` variables that nothing reads, each with the nearest known name or None."""
+    known = set(_VARIABLES.values())
+    return {
+        name: next(iter(difflib.get_close_matches(name, known, n=1)), None)
+        for name in sorted(environment)
+        if name.startswith("ALYA_") and name not in known
+    }
+
+
+def _platform_home() -> Path:
+    from platformdirs import user_data_path
+
+    return user_data_path("alya-mcp", appauthor=False)
+
+
+def _choices(literal: object) -> str:
+    return ", ".join(get_args(literal))
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        return False

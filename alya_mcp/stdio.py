@@ -1,0 +1,143 @@
+"""The process's standard streams as a wire that carries protocol and nothing else.
+
+`claim_standard_streams` is the first thing a server does: the wire moves to private descriptors, descriptor
+0 reads nothing and descriptor 1 is standard error, for the rest of the process's life. So neither an
+import's `print` nor a child process can write into the protocol. The wire itself speaks bytes; what a line
+means is the server's business.
+"""
+
+import asyncio
+import os
+import stat
+import sys
+from collections.abc import AsyncIterator, Callable
+from typing import BinaryIO, Protocol
+
+LONGEST_LINE = 16 * 1024 * 1024
+"""Bytes of the longest line that is read; clients stop at 10 MiB (TypeScript SDK)."""
+
+
+class Wire(Protocol):
+    """Lines in, lines out."""
+
+    def lines(self) -> AsyncIterator[bytes]:
+        """Each line that the client sends; ends when the client closes its side.
+
+        A line longer than `LONGEST_LINE` is skipped and reported to the `oversized` callback.
+        """
+        ...
+
+    async def write(self, line: bytes) -> None:
+        """Send `line` and a newline; returns when the operating system has taken it.
+
+        Raises:
+            BrokenPipeError: when the client no longer reads.
+        """
+        ...
+
+
+def claim_standard_streams() -> tuple[int, int]:
+    """Move standard input and output to private descriptors and return them.
+
+    Afterwards descriptor 0 is the null device, descriptor 1 is standard error, and `sys.stdout` writes to
+    standard error.
+    """
+    incoming, outgoing = _duplicate(0), _duplicate(1)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return incoming, outgoing
+
+
+async def open_wire(incoming: int, outgoing: int, oversized: Callable[[], None]) -> Wire:
+    """Open the wire on two descriptors: event-driven for pipes and sockets, by threads for anything else.
+
+    `oversized` is called for every line that was too long to read.
+    """
+    if os.name == "posix" and _is_pipe(incoming) and _is_pipe(outgoing):
+        return await _PipeWire.open(incoming, outgoing, oversized)
+    return _FileWire(os.fdopen(incoming, "rb"), os.fdopen(outgoing, "wb", buffering=0), oversized)
+
+
+class _PipeWire:
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, oversized: Callable[[], None]
+    ) -> None:
+        self._reader, self._writer, self._oversized = reader, writer, oversized
+
+    @classmethod
+    async def open(cls, incoming: int, outgoing: int, oversized: Callable[[], None]) -> "_PipeWire":
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(limit=LONGEST_LINE)
+        await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(incoming, "rb", buffering=0)
+        )
+        transport, protocol = await loop.connect_write_pipe(
+            asyncio.streams.FlowControlMixin, os.fdopen(outgoing, "wb", buffering=0)
+        )
+        transport.set_write_buffer_limits(0)
+        return cls(reader, asyncio.StreamWriter(transport, protocol, None, loop), oversized)
+
+    async def lines(self) -> AsyncIterator[bytes]:
+        too_long = False
+        while True:
+            try:
+                line = await self._reader.readuntil(b"\n")
+            except asyncio.LimitOverrunError as overrun:
+                await self._reader.readexactly(overrun.consumed)
+                too_long = True
+                continue
+            except asyncio.IncompleteReadError as end:
+                if end.partial and not too_long:
+                    yield end.partial
+                return
+            if too_long:
+                too_long = False
+                self._oversized()
+            else:
+                yield line
+
+    async def write(self, line: bytes) -> None:
+        self._writer.write(line + b"\n")
+        await self._writer.drain()
+
+
+class _FileWire:
+    def __init__(self, source: BinaryIO, target: BinaryIO, oversized: Callable[[], None]) -> None:
+        self._source, self._target, self._oversized = source, target, oversized
+
+    async def lines(self) -> AsyncIterator[bytes]:
+        from anyio import to_thread
+
+        while line := await to_thread.run_sync(self._source.readline, LONGEST_LINE, abandon_on_cancel=True):
+            if line.endswith(b"\n") or len(line) < LONGEST_LINE:
+                yield line
+                continue
+            while line and not line.endswith(b"\n"):
+                line = await to_thread.run_sync(self._source.readline, LONGEST_LINE, abandon_on_cancel=True)
+            self._oversized()
+
+    async def write(self, line: bytes) -> None:
+        from anyio import to_thread
+
+        await to_thread.run_sync(self._write_all, memoryview(line + b"\n"))
+
+    def _write_all(self, rest: memoryview) -> None:
+        while rest:
+            rest = rest[self._target.write(rest) :]
+
+
+def _duplicate(descriptor: int) -> int:
+    """Duplicate `descriptor` above the standard three, closed in children."""
+    if sys.platform == "win32":
+        return os.dup(descriptor)
+    import fcntl
+
+    return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
+
+
+def _is_pipe(descriptor: int) -> bool:
+    mode = os.fstat(descriptor).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)

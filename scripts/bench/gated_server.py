@@ -1,0 +1,62 @@
+"""alya-mcp's own server with 32 small tools in its catalogue: the same work as the bare server does.
+
+Everything else is the product's: the wire, the dispatcher, the gate with its SQLite state, the audit log.
+"""
+
+import os
+import sys
+from typing import Literal
+
+from alya_mcp.stdio import claim_standard_streams
+
+INCOMING, OUTGOING = claim_standard_streams()
+
+import anyio  # noqa: E402
+from pydantic import Field  # noqa: E402
+
+from alya_mcp import logs, server  # noqa: E402
+from alya_mcp.catalogue import Catalogue, Context, Input, Output, Tool  # noqa: E402
+from alya_mcp.hub import Hub, open_gate  # noqa: E402
+from alya_mcp.settings import Settings  # noqa: E402
+from alya_mcp.stdio import open_wire  # noqa: E402
+
+
+class Arguments(Input):
+    window: Literal["session", "day", "month"] = Field("session", description="Span to sum up.")
+    limit: int = Field(10, ge=1, le=50, description="Rows at most.")
+
+
+class Answer(Output):
+    value: float = Field(description="The number.")
+    tool: str = Field(description="The tool that answered.")
+
+
+def make(number: int) -> Tool:
+    name = f"tool_{number:02}"
+
+    async def handler(arguments: Arguments, context: Context) -> Answer:  # noqa: ARG001
+        return Answer(value=1.0, tool=name)
+
+    handler.__name__ = name
+    handler.__doc__ = (
+        "Report one number of this server. " + "It says what it is for and what it returns. " * 12
+    )
+    return Tool(
+        handler, title=f"Tool {number}", category="Read", risk="Low", price=0.001,
+        read_only=True, destructive=False, idempotent=True, open_world=False,
+    )  # fmt: skip
+
+
+async def main() -> None:
+    settings = Settings.from_environment()
+    logs.set_up(settings.home)
+    wire = await open_wire(INCOMING, OUTGOING, lambda: None)
+    await server.serve(
+        Hub(settings, open_gate(settings)), wire, lambda: Catalogue([make(n) for n in range(32)])
+    )
+
+
+if __name__ == "__main__":
+    anyio.run(main)
+    sys.stderr.flush()
+    os._exit(0)

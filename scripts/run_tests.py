@@ -1,0 +1,30 @@
+"""Check and test this checkout: python3 scripts/run_tests.py [arguments for pytest].
+
+Without arguments: ruff, pyright and every test that is marked neither slow nor gpu.
+With arguments: pytest alone.
+"""
+
+import subprocess
+import sys
+
+import environment
+
+
+def main() -> int:
+    python = str(environment.ready(tests=True))
+    chosen = sys.argv[1:]
+    checks = [["ruff", "check"], ["ruff", "format", "--check"], ["pyright", "--warnings"]]
+    tests = ["pytest", *(chosen or ["-m", "not slow and not gpu"])]
+    for arguments in [*([] if chosen else checks), tests]:
+        print("$", *arguments, flush=True)
+        command = [python, "-m", *arguments]
+        status = subprocess.run(
+            command, cwd=environment.ROOT, env=environment.variables(), check=False
+        ).returncode
+        if status:
+            return status
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
