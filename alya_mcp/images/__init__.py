@@ -1,0 +1,1 @@
+"""Prompt to pixels: what tools call (`engine`), the process that owns the GPU (`worker`), the renderer."""

@@ -1,0 +1,103 @@
+"""Pixels to image files, with nothing in them but what tells where the picture came from."""
+
+import hashlib
+import importlib
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+from xml.sax.saxutils import quoteattr
+
+from alya_mcp.images.engine import Picture
+
+Format = Literal["png", "webp", "jpeg"]
+
+PROVENANCE: Final = ("model", "seed", "steps", "software")
+"""All that an image file may say of its making; prompts and people have no place in it."""
+
+_TYPES: Final[dict[Format, tuple[str, str]]] = {
+    "png": ("image/png", ".png"),
+    "webp": ("image/webp", ".webp"),
+    "jpeg": ("image/jpeg", ".jpg"),
+}
+_NAMESPACE: Final = "urn:alya-mcp:image:1"
+_PREVIEW_SIDES: Final = (512, 384, 256, 128)
+_PREVIEW_QUALITIES: Final = (82, 70, 55, 40)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoded:
+    """An image file: its bytes, media type, file name suffix and SHA-256 in hexadecimal."""
+
+    data: bytes
+    content_type: str
+    suffix: str
+    sha256: str
+
+
+def encode(picture: Picture, format: Format, provenance: Mapping[str, str]) -> Encoded:  # noqa: A002
+    """The file of `picture`; equal input gives equal bytes with the same version of Pillow.
+
+    PNG is lossless at level 1 (five times as fast as the default for 7 % more bytes), WebP has quality 90,
+    JPEG 92 without colour subsampling. `provenance` goes into PNG as iTXt, else as XMP.
+
+    Raises:
+        ValueError: when `provenance` holds anything but `model`, `seed`, `steps` and `software`.
+    """
+    foreign = sorted(set(provenance) - set(PROVENANCE))
+    if foreign:
+        raise ValueError(
+            f"provenance holds {', '.join(foreign)}; an image file says only {', '.join(PROVENANCE)}"
+        )
+    image = _image(picture)
+    buffer = io.BytesIO()
+    match format:
+        case "png":
+            info = importlib.import_module("PIL.PngImagePlugin").PngInfo()
+            for name in PROVENANCE:
+                if name in provenance:
+                    info.add_itxt(name.capitalize(), provenance[name])
+            image.save(buffer, "PNG", compress_level=1, pnginfo=info)
+        case "webp":
+            image.save(buffer, "WEBP", quality=90, method=4, xmp=_xmp(provenance))
+        case "jpeg":
+            image.save(buffer, "JPEG", quality=92, subsampling="4:4:4", xmp=_xmp(provenance))
+    data = buffer.getvalue()
+    content_type, suffix = _TYPES[format]
+    return Encoded(
+        data=data, content_type=content_type, suffix=suffix, sha256=hashlib.sha256(data).hexdigest()
+    )
+
+
+def preview(picture: Picture, limit: int = 100_000) -> bytes:
+    """A JPEG of at most 512 pixels a side and `limit` bytes, without metadata.
+
+    Raises:
+        ValueError: when no preview is that small.
+    """
+    image = _image(picture)
+    for side in _PREVIEW_SIDES:
+        small = image.copy()
+        small.thumbnail((side, side), reducing_gap=2.0)
+        for quality in _PREVIEW_QUALITIES:
+            buffer = io.BytesIO()
+            small.save(buffer, "JPEG", quality=quality)
+            if buffer.tell() <= limit:
+                return buffer.getvalue()
+    raise ValueError(f"no preview of this picture fits into {limit} bytes")
+
+
+def _image(picture: Picture) -> Any:
+    return importlib.import_module("PIL.Image").frombytes(
+        "RGB", (picture.width, picture.height), picture.pixels
+    )
+
+
+def _xmp(provenance: Mapping[str, str]) -> bytes:
+    attributes = " ".join(
+        f"alya:{name}={quoteattr(provenance[name])}" for name in PROVENANCE if name in provenance
+    )
+    return (
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        f'<rdf:Description rdf:about="" xmlns:alya="{_NAMESPACE}" {attributes}/></rdf:RDF></x:xmpmeta>'
+    ).encode()

@@ -1,0 +1,151 @@
+"""What a tool asks of the image engine and what it gets back. Knows no renderer and imports nothing heavy."""
+
+import unicodedata
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, Protocol
+
+from alya_mcp.failures import InvalidInput, NotConfigured
+from alya_mcp.settings import Settings
+
+Phase = Literal["start", "queue", "load", "encode", "denoise", "decode", "receive"]
+State = Literal["not installed", "stopped", "idle", "busy", "leaving"]
+
+MAX_PROMPT: Final = 2000
+MAX_SEED: Final = 2**32 - 1
+MAX_STEPS: Final = 50
+MIN_SIDE: Final = 64
+MAX_SIDE: Final = 2048
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One picture to draw: `width` and `height` in pixels, `steps` of denoising, `seed` of the noise.
+
+    Raises:
+        InvalidInput: when built with a value that no model could draw.
+    """
+
+    prompt: str
+    seed: int
+    steps: int
+    width: int = 1024
+    height: int = 1024
+
+    def __post_init__(self) -> None:
+        if not self.prompt.strip():
+            raise InvalidInput("prompt is blank; describe the picture in words")
+        if len(self.prompt) > MAX_PROMPT:
+            raise InvalidInput(f"prompt has {len(self.prompt)} characters; at most {MAX_PROMPT} are taken")
+        for character in self.prompt:
+            if unicodedata.category(character) in {"Cc", "Cs"} and character not in "\t\n\r":
+                raise InvalidInput(
+                    f"prompt holds the control character U+{ord(character):04X}; leave it out and call again"
+                )
+        _check_range("seed", self.seed, 0, MAX_SEED)
+        _check_range("steps", self.steps, 1, MAX_STEPS)
+        _check_range("width", self.width, MIN_SIDE, MAX_SIDE)
+        _check_range("height", self.height, MIN_SIDE, MAX_SIDE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """Where a job is: `done` of `total` for the whole job, growing with every step; words for a person."""
+
+    phase: Phase
+    done: float
+    total: float
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A drawn picture: `pixels` are RGB, 8 bits each, row by row from the top left.
+
+    `notice` says what the person should know of it, such as that the model isn't FLUX.1-schnell. `timings`
+    are milliseconds per phase, and `total` from the call to the answer. `truncated` tells that the model read
+    only the prompt's beginning; `ignored` are the words it doesn't know, where it lists those that it knows.
+    """
+
+    pixels: bytes
+    width: int
+    height: int
+    seed: int
+    steps: int
+    model: str
+    notice: str | None
+    timings: Mapping[str, float]
+    truncated: bool = False
+    ignored: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineStatus:
+    """Health of the engine: `since` in seconds since 1970, `memory` in bytes, by name.
+
+    `model` and `device` are those of the model in memory, None when there is none. `waiting` counts queued
+    jobs, `clients` the servers that share the worker, `last_error` is the last failure that anyone was told.
+    """
+
+    state: State
+    detail: str
+    since: float | None = None
+    pid: int | None = None
+    model: str | None = None
+    device: str | None = None
+    waiting: int = 0
+    clients: int = 0
+    memory: Mapping[str, int] | None = None
+    last_error: str | None = None
+
+
+Progress = Callable[[Step], Awaitable[None]]
+
+
+class Engine(Protocol):
+    """Draws pictures, wherever that happens."""
+
+    async def render(self, job: Job, progress: Progress) -> Picture:
+        """Draw `job`, telling `progress` at least every 2 s; cancelling this stops the work within a step.
+
+        Raises:
+            Failure: with what was wrong and what would help.
+        """
+        ...
+
+    async def status(self) -> EngineStatus:
+        """Look without starting anything."""
+        ...
+
+    async def warm(self) -> None:
+        """Load the model now, so that the first picture doesn't wait for it.
+
+        Raises:
+            Failure: as `render` would.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of the worker; calls in flight end with Unavailable."""
+        ...
+
+
+def open_engine(settings: Settings) -> Engine:
+    """The engine that `settings` ask for; nothing is started or imported yet.
+
+    Raises:
+        NotConfigured: when this version can't provide it.
+    """
+    if settings.image_engine != "local":
+        raise NotConfigured(
+            f"ALYA_IMAGE_ENGINE is {settings.image_engine!r}, but this version draws on this machine only; "
+            "set it to 'local' or leave it out"
+        )
+    from alya_mcp.images.local import LocalEngine
+
+    return LocalEngine(settings)
+
+
+def _check_range(name: str, value: int, least: int, most: int) -> None:
+    if not least <= value <= most:
+        raise InvalidInput(f"{name} is {value}; it takes a whole number from {least} to {most}")

@@ -1,0 +1,172 @@
+"""Finds the image worker of this ALYA_HOME, or starts it: once, whoever asks first."""
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from alya_mcp import __version__
+from alya_mcp.failures import Unavailable
+from alya_mcp.images.link import Link
+from alya_mcp.images.place import Address, FileLock, Place
+from alya_mcp.images.wire import PROTOCOL, Hello, RefusedError
+
+_POLL: Final = 0.05
+_GREETING_LIMIT: Final = 20.0
+_REFUSAL_LIMIT: Final = 10.0
+_START_LIMIT: Final = 120.0
+_MAX_STARTS: Final = 3
+
+_BOOT: Final = (
+    "import sys; root = sys.argv.pop(1); root in sys.path or sys.path.insert(0, root); "
+    "from alya_mcp.images.worker import main; main()"
+)
+
+
+def worker_command() -> list[str]:
+    """How to start the worker: this Python and this copy of alya_mcp, whatever the current folder holds."""
+    return [sys.executable, "-P", "-c", _BOOT, str(Path(__file__).parents[2])]
+
+
+class Launcher:
+    """Joins the worker at `place`; `command` gets the home folder as its last argument."""
+
+    def __init__(self, home: Path, command: Sequence[str], version: str = __version__) -> None:
+        self._home = home
+        self._command = [*command, str(home)]
+        self._own = Hello(version=version, protocol=PROTOCOL, pid=os.getpid())
+        self.place = Place(home)
+
+    async def find(self) -> Link | None:
+        """A link to the running worker; None when there is none.
+
+        Raises:
+            RefusedError: when it holds another key.
+            Unavailable: when it doesn't answer.
+        """
+        address, key = self.place.read_address(), self.place.read_key()
+        if address is None or key is None:
+            return None
+        try:
+            async with asyncio.timeout(_GREETING_LIMIT):
+                return await Link.open(address, key, self._own)
+        except TimeoutError:
+            raise Unavailable(self._silent(address)) from None
+        except RefusedError:
+            raise
+        except (OSError, EOFError):
+            return None
+
+    async def join(self) -> Link:
+        """A link to the worker, started if need be. One older than this server is asked to leave first.
+
+        Raises:
+            Unavailable: when it can't be started or doesn't answer.
+            NotConfigured: when its files can't be kept in ALYA_HOME.
+        """
+        self.place.prepare()
+        starting = FileLock(self.place.start_lock)
+        child: subprocess.Popen[bytes] | None = None
+        starts = 0
+        since = time.monotonic()
+        link: Link | None = None
+        try:
+            while True:
+                holding = starting.acquire()
+                if holding:
+                    self.place.ensure_key()
+                link = await self._find_patiently(since)
+                if link is not None:
+                    if await self._suits(link):
+                        return link
+                    since = time.monotonic()
+                    continue
+                if child is not None and child.poll() is not None:
+                    if starts == _MAX_STARTS or child.returncode != 0:
+                        raise Unavailable(
+                            f"The image worker ended while starting (exit status {child.returncode}). "
+                            "The person finds the reason in logs/image-worker.log of ALYA_HOME"
+                        )
+                    child = None
+                if holding and child is None:
+                    child = self._spawn()
+                    starts += 1
+                if time.monotonic() - since > _START_LIMIT:
+                    raise Unavailable(
+                        f"The image worker didn't start within {_START_LIMIT:.0f} s. Another one may be "
+                        "stuck: the person can look for a process named image-worker and end it"
+                    )
+                await asyncio.sleep(_POLL)
+        finally:
+            starting.release()
+            if child is not None:
+                if child.stdin is not None:
+                    child.stdin.close()
+                if link is None:
+                    child.terminate()
+
+    async def _find_patiently(self, since: float) -> Link | None:
+        try:
+            return await self.find()
+        except RefusedError:
+            # A worker whose key file was replaced notices within a second and leaves.
+            if time.monotonic() - since < _REFUSAL_LIMIT:
+                return None
+            address = self.place.read_address()
+            raise Unavailable(
+                "The running image worker doesn't hold this server's key"
+                + (f" (process {address.pid})" if address else "")
+                + ". The person can end that process; the next call starts a fresh one"
+            ) from None
+
+    async def _suits(self, link: Link) -> bool:
+        if link.hello.leaving or _is_newer(self._own.version, link.hello.version):
+            link.tell({"type": "leave"})
+            await link.ended()
+            return False
+        if link.hello.protocol != PROTOCOL:
+            await link.close()
+            raise Unavailable(
+                f"The running image worker belongs to alya-mcp {link.hello.version}, this server is "
+                f"{self._own.version} and can't talk to it. Restart this client to use the new version"
+            )
+        return True
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        with self.place.log.open("ab") as log:
+            try:
+                child = subprocess.Popen(  # noqa: S603 - our own interpreter and code
+                    self._command,
+                    stdin=subprocess.PIPE,
+                    stdout=log,
+                    stderr=log,
+                    cwd=self.place.folder,
+                    env={**os.environ, "ALYA_HOME": str(self._home)},
+                    start_new_session=True,
+                    creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+                )
+            except OSError as error:
+                raise Unavailable(f"The image worker can't be started ({error.strerror})") from error
+        threading.Thread(target=child.wait, name="alya-image-worker-reaper", daemon=True).start()
+        return child
+
+    def _silent(self, address: Address) -> str:
+        return (
+            f"The image worker (process {address.pid}) doesn't answer within {_GREETING_LIMIT:.0f} s. "
+            "The person can end that process; the next call starts a fresh one"
+        )
+
+
+def _is_newer(version: str, other: str) -> bool:
+    return _numbers(version) > _numbers(other)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    release = re.match(r"\d+(?:\.\d+)*", version)
+    return tuple(int(number) for number in release.group().split(".")) if release else ()

@@ -1,0 +1,237 @@
+"""The engine on this machine: asks the image worker that all servers of the user share."""
+
+import asyncio
+import importlib.util
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final, cast
+
+from alya_mcp import __version__
+from alya_mcp.failures import Failure, InvalidInput, NotConfigured, NotInstalled, Unavailable
+from alya_mcp.images.engine import EngineStatus, Job, Phase, Picture, Progress, Step
+from alya_mcp.images.launch import Launcher, worker_command
+from alya_mcp.images.link import Call, Link, WorkerGoneError
+from alya_mcp.images.meter import Meter
+from alya_mcp.images.wire import Frame, RefusedError
+from alya_mcp.settings import Settings
+
+_KINDS: Final = {cls.__name__: cls for cls in (Failure, InvalidInput, NotConfigured, Unavailable)}
+_SILENCE: Final = 60.0
+"""Seconds without a word after which a worker with work in hand counts as stuck; it speaks every 5 s."""
+_MAX_LOST_BEFORE_START: Final = 3
+_PACKAGES: Final = ("torch", "diffusers", "transformers", "accelerate", "safetensors", "numpy", "PIL")
+
+
+class LocalEngine:
+    """Draws through the worker of `settings.home`, which `command` starts when it is first needed."""
+
+    def __init__(
+        self, settings: Settings, *, command: Sequence[str] | None = None, version: str = __version__
+    ) -> None:
+        self._settings = settings
+        self._launcher = Launcher(settings.home, command or worker_command(), version)
+        self._link: Link | None = None
+        self._joining: asyncio.Task[Link] | None = None
+
+    async def render(self, job: Job, progress: Progress) -> Picture:
+        """Draw `job`. A worker that dies takes the job with it once; the second time it is the job's end."""
+        _require_installed()
+        began = time.monotonic()
+        meter = Meter(progress)
+        head = {
+            "type": "render",
+            **self._request(),
+            "job": {
+                "prompt": job.prompt,
+                "seed": job.seed,
+                "steps": job.steps,
+                "width": job.width,
+                "height": job.height,
+            },
+        }
+        frame = await self._ask(head, meter)
+        picture = _picture(frame, job)
+        timings = {**picture.timings, "total": (time.monotonic() - began) * 1000}
+        await meter.report("receive", 1.0, 1.0, "The picture is here")
+        return replace(picture, timings=timings)
+
+    async def warm(self) -> None:
+        """Load the model in the worker, starting it if need be."""
+        _require_installed()
+        await self._ask({"type": "warm", **self._request()}, Meter(_nobody))
+
+    async def status(self) -> EngineStatus:
+        """Ask the worker, if one runs."""
+        try:
+            _require_installed()
+        except NotInstalled as missing:
+            return EngineStatus(state="not installed", detail=str(missing))
+        own = self._link if self._link is not None and not self._link.lost else None
+        try:
+            link = own or await self._launcher.find()
+        except (RefusedError, Unavailable) as error:
+            detail = (
+                str(error)
+                if isinstance(error, Unavailable)
+                else "Its worker holds another key and will leave"
+            )
+            return EngineStatus(state="stopped", detail=detail)
+        stopped = EngineStatus(state="stopped", detail="Nothing is loaded; the first image starts the worker")
+        if link is None:
+            return stopped
+        try:
+            call = link.call({"type": "status"})
+            try:
+                return _status((await call.answer()).head)
+            finally:
+                call.end(cancel=False)
+        except WorkerGoneError:
+            return stopped
+        finally:
+            if link is not own:
+                await link.close()
+
+    async def aclose(self) -> None:
+        """Close the connection; the worker ends with its last one."""
+        if self._joining is not None:
+            self._joining.cancel()
+            await asyncio.wait({self._joining})
+        if self._link is not None:
+            await self._link.close()
+
+    def _request(self) -> dict[str, Any]:
+        return {"model": self._settings.image_model, "precision": self._settings.image_precision}
+
+    async def _connected(self) -> Link:
+        if self._link is not None and not self._link.lost:
+            return self._link
+        if self._joining is None or self._joining.done():
+            self._joining = asyncio.create_task(self._launcher.join())
+            self._joining.add_done_callback(self._joined)
+        return await asyncio.shield(self._joining)
+
+    def _joined(self, joining: asyncio.Task[Link]) -> None:
+        if not joining.cancelled() and joining.exception() is None:
+            self._link = joining.result()
+
+    async def _ask(self, head: dict[str, Any], meter: Meter) -> Frame:
+        lost_at_work = lost_before = 0
+        while True:
+            await meter.report(
+                "start", 0.0, 1.0, "Starting the image worker" if self._link is None else "Asking"
+            )
+            link = await meter.beating(self._connected())
+            attempt = _Attempt()
+            try:
+                call = link.call(head)
+                try:
+                    return await attempt.follow(call, meter)
+                finally:
+                    call.end(cancel=True)
+            except WorkerGoneError:
+                self._link = None
+                if attempt.working:
+                    lost_at_work += 1
+                else:
+                    lost_before += 1
+            except _LeavingError:
+                # The next link waits for the old worker's end.
+                self._link = None
+            if lost_at_work > 1 or lost_before > _MAX_LOST_BEFORE_START:
+                raise Unavailable(
+                    "The image worker ended unexpectedly, and again when the image was tried once more "
+                    f"({attempt.message.lower() or 'before it began'}). Another prompt, size or model may "
+                    "work; the person finds the reason in logs/image-worker.log of ALYA_HOME"
+                )
+            meter.restart()
+
+
+class _LeavingError(Exception):
+    """The worker takes no more work."""
+
+
+class _Attempt:
+    """One try at a job with one worker: how far it came."""
+
+    def __init__(self) -> None:
+        self.working = False
+        self.message = ""
+
+    async def follow(self, call: Call, meter: Meter) -> Frame:
+        while True:
+            frame = await meter.beating(_within_silence(call))
+            match frame.head.get("type"):
+                case "step":
+                    self._note(frame.head)
+                    await meter.report(
+                        cast("Phase", frame.head["phase"]),
+                        frame.head["at"],
+                        frame.head["until"],
+                        self.message,
+                    )
+                case "failure":
+                    call.end(cancel=False)
+                    if frame.head["kind"] == "leaving":
+                        raise _LeavingError
+                    raise _KINDS[frame.head["kind"]](frame.head["message"])
+                case "done":
+                    call.end(cancel=False)
+                    return frame
+                case _:
+                    pass
+
+    def _note(self, head: dict[str, Any]) -> None:
+        self.working = head["phase"] != "queue"
+        self.message = head["message"]
+
+
+async def _within_silence(call: Call) -> Frame:
+    try:
+        async with asyncio.timeout(_SILENCE):
+            return await call.answer()
+    except TimeoutError:
+        raise Unavailable(
+            f"The image worker has said nothing for {_SILENCE:.0f} s and counts as stuck. The person can "
+            "end its process (alya_status names it); the next call starts a fresh one"
+        ) from None
+
+
+def _require_installed() -> None:
+    if any(importlib.util.find_spec(package) is None for package in _PACKAGES):
+        raise NotInstalled("image_gen", "image")
+
+
+def _picture(frame: Frame, job: Job) -> Picture:
+    head = frame.head
+    return Picture(
+        pixels=frame.payload,
+        width=head["width"],
+        height=head["height"],
+        seed=job.seed,
+        steps=job.steps,
+        model=head["model"],
+        notice=head["notice"],
+        timings=head["timings"],
+        truncated=head["truncated"],
+        ignored=tuple(head["ignored"]),
+    )
+
+
+def _status(head: dict[str, Any]) -> EngineStatus:
+    return EngineStatus(
+        state=head["state"],
+        detail=head["detail"],
+        since=head["since"],
+        pid=head["pid"],
+        model=head["model"],
+        device=head["device"],
+        waiting=head["waiting"],
+        clients=head["clients"],
+        memory=head["memory"],
+        last_error=head["last_error"],
+    )
+
+
+async def _nobody(step: Step) -> None:
+    del step

@@ -1,0 +1,70 @@
+"""Progress of one job on one scale that only grows, with a sign of life while a phase has nothing to tell."""
+
+import asyncio
+import math
+import time
+from collections.abc import Awaitable
+from typing import Final, TypeVar
+
+from alya_mcp.images.engine import Phase, Progress, Step
+
+T = TypeVar("T")
+
+TOTAL: Final = 100.0
+BEAT: Final = 1.5
+"""Seconds between two signs of life."""
+
+_SPANS: Final[dict[Phase, tuple[float, float]]] = {
+    "start": (0, 5),
+    "queue": (5, 10),
+    "load": (10, 40),
+    "encode": (40, 45),
+    "denoise": (45, 85),
+    "decode": (85, 97),
+    "receive": (97, 100),
+}
+_HALF_WAY = 10.0
+"""Seconds of waiting after which a sign of life stands half way to the next report."""
+
+
+class Meter:
+    """Turns reports of a phase into steps of the whole job, and never goes back."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._base = 0.0
+        self._last = 0.0
+        self._phase: Phase = "start"
+        self._from = 0.0
+        self._until = 1.0
+        self._message = ""
+        self._reported = time.monotonic()
+
+    async def report(self, phase: Phase, at: float, until: float, message: str) -> None:
+        """Tell that `phase` is `at` (0 to 1) and will next be heard of at `until`."""
+        self._phase, self._from, self._until, self._message = phase, at, until, message
+        self._reported = time.monotonic()
+        await self._emit(at, message)
+
+    def restart(self) -> None:
+        """Let a new attempt share what is left of the scale."""
+        self._base = self._last
+
+    async def beating(self, work: Awaitable[T]) -> T:
+        """Await `work` with a sign of life every BEAT seconds; `work` is cancelled when this is."""
+        task = asyncio.ensure_future(work)
+        try:
+            while not (await asyncio.wait({task}, timeout=BEAT))[0]:
+                waited = time.monotonic() - self._reported
+                creep = (self._until - self._from) * waited / (waited + _HALF_WAY)
+                await self._emit(self._from + creep, f"{self._message} ({waited:.0f} s)")
+            return task.result()
+        finally:
+            task.cancel()
+
+    async def _emit(self, at: float, message: str) -> None:
+        low, high = _SPANS[self._phase]
+        share = (low + (high - low) * at) / TOTAL
+        done = self._base + (TOTAL - self._base) * share
+        self._last = min(TOTAL, max(done, math.nextafter(self._last, math.inf)))
+        await self._progress(Step(phase=self._phase, done=self._last, total=TOTAL, message=message))

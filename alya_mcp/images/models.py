@@ -1,0 +1,149 @@
+"""Which model draws: from what ALYA_IMAGE_MODEL asks for and what the machine can hold."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, cast
+
+from alya_mcp.failures import NotConfigured
+from alya_mcp.images.fetch import cached, require_flux
+
+FLUX_SCHNELL: Final = "black-forest-labs/FLUX.1-schnell"
+FLUX_BYTES: Final = 38_000_000_000
+"""Memory for FLUX.1-schnell in bf16: 34 GB of weights and what a 1024x1024 picture needs beside them."""
+SKETCH: Final = "alya-sketch"
+SKETCH_FOLDER: Final = Path(__file__).parent / "sketch"
+
+_HUB_ID: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+_HOW: Final = (
+    f"For FLUX.1-schnell: accept its terms at https://huggingface.co/{FLUX_SCHNELL}, set HF_TOKEN to a "
+    "token of that account and ALYA_IMAGE_MODEL to 'flux-schnell', and restart the client; the first image "
+    "downloads 34 GB"
+)
+_HARDWARE: Final = (
+    f"FLUX.1-schnell runs on a CUDA GPU or Apple silicon with {FLUX_BYTES / 1e9:.0f} GB of free memory"
+)
+
+Device = Literal["cuda", "mps", "cpu"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """The best device here: its name, and its free and total memory in bytes."""
+
+    device: Device
+    name: str
+    free: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """A model to load: from `folder`, or from the hub where only `repository` is given.
+
+    `name` is what results call it, `notice` what the person should know of it, `full_precision` whether it is
+    loaded in float32 on every device.
+    """
+
+    name: str
+    notice: str | None
+    folder: Path | None = None
+    repository: str | None = None
+    full_precision: bool = False
+
+
+def choose(wanted: str, machine: Machine) -> Choice:
+    """The model for `wanted`: `auto`, `flux-schnell`, `sketch`, a folder's full path or a hub id.
+
+    Raises:
+        NotConfigured: when there is no such model, or the machine can't hold it.
+    """
+    if wanted == "auto":
+        return _automatic(machine)
+    if wanted == "sketch":
+        return _sketch("ALYA_IMAGE_MODEL asks for it", _HOW)
+    if wanted in {"flux-schnell", FLUX_SCHNELL}:
+        _require_flux_memory(machine)
+        return Choice(
+            name="FLUX.1-schnell", notice=None, repository=FLUX_SCHNELL, folder=cached(FLUX_SCHNELL)
+        )
+    path = Path(wanted).expanduser()
+    if path.is_absolute():
+        return _local(path)
+    if _HUB_ID.fullmatch(wanted):
+        notice = f"Drawn with {wanted}, not with FLUX.1-schnell"
+        return Choice(name=wanted, notice=notice, repository=wanted, folder=cached(wanted))
+    raise NotConfigured(
+        f"ALYA_IMAGE_MODEL is {wanted!r:.80}; it takes 'auto', 'flux-schnell', 'sketch', the full path of a "
+        "folder, or a hub id such as owner/name"
+    )
+
+
+def known_words(folder: Path) -> frozenset[str] | None:
+    """The words that the model in `folder` lists as known; None when it has no such list."""
+    try:
+        words: object = json.loads((folder / "vocabulary.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(words, list):
+        return None
+    return frozenset(word.lower() for word in cast("list[Any]", words) if isinstance(word, str))
+
+
+def _automatic(machine: Machine) -> Choice:
+    if machine.device == "cpu":
+        return _sketch("FLUX.1-schnell needs a GPU, and this machine has none that can be used", _HARDWARE)
+    if machine.free < FLUX_BYTES:
+        return _sketch(
+            f"{machine.name} has {machine.free / 1e9:.0f} GB of {machine.total / 1e9:.0f} GB memory free",
+            _HARDWARE,
+        )
+    folder = cached(FLUX_SCHNELL)
+    if folder is None:
+        return _sketch("the weights of FLUX.1-schnell are not on this machine", _HOW)
+    return Choice(name="FLUX.1-schnell", notice=None, repository=FLUX_SCHNELL, folder=folder)
+
+
+def _sketch(why: str, remedy: str) -> Choice:
+    if not (SKETCH_FOLDER / "model_index.json").exists():
+        raise NotConfigured(
+            "The small bundled model is missing from this installation; install alya-mcp again, or set "
+            "ALYA_IMAGE_MODEL to another model"
+        )
+    return Choice(
+        name=SKETCH,
+        notice=f"Drawn by {SKETCH}, the small model that comes with alya-mcp, not by FLUX.1-schnell: {why}. "
+        f"{remedy}",
+        folder=SKETCH_FOLDER,
+        full_precision=True,
+    )
+
+
+def _local(path: Path) -> Choice:
+    if not path.is_dir():
+        raise NotConfigured(
+            "ALYA_IMAGE_MODEL names a folder that doesn't exist on this machine; set it to a folder with a "
+            "FLUX pipeline, 'auto', 'flux-schnell', 'sketch' or a hub id"
+        )
+    require_flux(path, "The folder that ALYA_IMAGE_MODEL names")
+    return Choice(
+        name=path.name,
+        notice=f"Drawn with the model in the local folder {path.name!r}, not with FLUX.1-schnell",
+        folder=path,
+    )
+
+
+def _require_flux_memory(machine: Machine) -> None:
+    if machine.device == "cpu":
+        raise NotConfigured(
+            "FLUX.1-schnell needs a GPU and this machine has none that can be used: without one its 34 GB of "
+            "weights take 30 to 50 minutes per image. Set ALYA_IMAGE_MODEL to 'sketch' for the small "
+            "bundled model, or leave it out"
+        )
+    if machine.free < FLUX_BYTES:
+        raise NotConfigured(
+            f"FLUX.1-schnell needs {FLUX_BYTES / 1e9:.0f} GB of free GPU memory; {machine.name} has "
+            f"{machine.free / 1e9:.1f} GB free of {machine.total / 1e9:.1f} GB. Close what else uses it, or "
+            "set ALYA_IMAGE_MODEL to 'sketch' for the small bundled model"
+        )

@@ -1,0 +1,197 @@
+"""The files by which servers and the image worker of one ALYA_HOME find, trust and exclude each other."""
+
+import json
+import os
+import secrets
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, cast
+
+from alya_mcp.failures import NotConfigured
+
+_KEY_BYTES: Final = 32
+_MAX_SOCKET_PATH: Final = 100
+"""Bytes: a few below the 104 that the strictest of the usual systems allows."""
+_TEMPORARY_PREFIX: Final = "alya-mcp-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where the worker listens: a Unix socket, or a port of the loopback interface where there are none."""
+
+    pid: int
+    unix: str | None = None
+    port: int | None = None
+
+
+class Place:
+    """Names and keeps the files under `home`; only the user can read or enter them."""
+
+    def __init__(self, home: Path) -> None:
+        self.folder = home / "run"
+        self.lock = self.folder / "image-worker.lock"
+        self.start_lock = self.folder / "image-worker.start.lock"
+        self.key = self.folder / "image-worker.key"
+        self.address = self.folder / "image-worker.address"
+        self.log = home / "logs" / "image-worker.log"
+
+    def prepare(self) -> None:
+        """Create the folders.
+
+        Raises:
+            NotConfigured: when they can't be, or belong to someone else.
+        """
+        try:
+            for folder in (self.folder, self.log.parent):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                if sys.platform != "win32":
+                    if folder.stat().st_uid != os.geteuid():
+                        raise NotConfigured(
+                            "The folder that ALYA_HOME names belongs to another user; "
+                            "set ALYA_HOME to a folder of your own"
+                        )
+                    folder.chmod(0o700)
+        except OSError as error:
+            raise NotConfigured(
+                "The image worker can't keep its files in the folder that ALYA_HOME names "
+                f"({error.strerror}); set ALYA_HOME to a folder that can be written"
+            ) from error
+
+    def ensure_key(self) -> None:
+        """Create the shared key unless there is a usable one; the caller holds the lock for starting."""
+        if self.read_key() is not None:
+            return
+        temporary = self.key.with_suffix(f".{os.getpid()}.new")
+        temporary.unlink(missing_ok=True)
+        with os.fdopen(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+            file.write(secrets.token_bytes(_KEY_BYTES))
+        temporary.replace(self.key)
+
+    def read_key(self) -> bytes | None:
+        """The shared key; None when there is none, it is cut short, or others could have read it."""
+        try:
+            status = self.key.stat()
+            if sys.platform != "win32" and (
+                status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o077
+            ):
+                return None
+            key = self.key.read_bytes()
+        except OSError:
+            return None
+        return key if len(key) == _KEY_BYTES else None
+
+    def read_address(self) -> Address | None:
+        """Where the worker said it listens; it may be gone since. None when nothing readable is there."""
+        try:
+            raw: object = json.loads(self.address.read_bytes())
+        except (OSError, ValueError):
+            return None
+        if not isinstance(raw, dict):
+            return None
+        fields = cast("dict[str, Any]", raw)
+        pid, unix, port = fields.get("pid"), fields.get("unix"), fields.get("port")
+        if not isinstance(pid, int):
+            return None
+        if isinstance(unix, str):
+            return Address(pid=pid, unix=unix)
+        return Address(pid=pid, port=port) if isinstance(port, int) else None
+
+    def write_address(self, address: Address) -> None:
+        """Publish where this process listens."""
+        fields = {"pid": address.pid, "unix": address.unix, "port": address.port}
+        temporary = self.address.with_suffix(f".{os.getpid()}.new")
+        temporary.write_text(json.dumps(fields))
+        temporary.replace(self.address)
+
+    def new_socket_path(self) -> Path:
+        """A free path for the worker's socket, short enough to bind; the caller holds the worker's lock."""
+        path = self.folder / "image-worker.sock"
+        if len(os.fsencode(path)) > _MAX_SOCKET_PATH:
+            return Path(tempfile.mkdtemp(prefix=_TEMPORARY_PREFIX)) / "socket"
+        path.unlink(missing_ok=True)
+        return path
+
+    def clear_address(self) -> None:
+        """Remove the address and what it points at; the caller holds the worker's lock."""
+        address = self.read_address()
+        self.address.unlink(missing_ok=True)
+        if address is None or address.unix is None:
+            return
+        socket = Path(address.unix)
+        if socket.parent == self.folder:
+            socket.unlink(missing_ok=True)
+        elif socket.parent.name.startswith(_TEMPORARY_PREFIX) and _is_own_socket(socket):
+            shutil.rmtree(socket.parent, ignore_errors=True)
+
+
+class Sentinel:
+    """Notices when a file was removed or replaced."""
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._files = {path: _identity(path) for path in paths}
+
+    def intact(self) -> bool:
+        """Whether every file is still the one it was."""
+        return all(
+            identity is not None and _identity(path) == identity for path, identity in self._files.items()
+        )
+
+
+class FileLock:
+    """A lock on a file that the system releases when its process ends, however it ends."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+
+    def acquire(self) -> bool:
+        """Take the lock now; False when another holds it."""
+        if self._descriptor is not None:
+            return True
+        descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            _lock(descriptor)
+        except OSError:
+            os.close(descriptor)
+            return False
+        self._descriptor = descriptor
+        return True
+
+    def release(self) -> None:
+        """Give the lock back, if it is held."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(descriptor: int) -> None:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+else:
+    import fcntl
+
+    def _lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _is_own_socket(path: Path) -> bool:
+    try:
+        status = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISSOCK(status.st_mode) and (sys.platform == "win32" or status.st_uid == os.geteuid())

@@ -1,0 +1,80 @@
+"""The seam between the worker and whatever draws: what a renderer is given, may raise and must tell."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from alya_mcp.images.engine import Job, Phase, Picture
+
+RenderPhase = Literal["load", "encode", "denoise", "decode"]
+
+
+class CancelledJob(Exception):
+    """The caller no longer wants the picture. Raised by `Report.__call__`; renderers let it pass."""
+
+
+class DeviceLost(Exception):
+    """The GPU is in a state that only a new process clears. Its text is for the caller."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What to load and what to draw with it; `job` is None where only loading is asked for."""
+
+    model: str
+    precision: str
+    job: Job | None
+
+
+class Report(Protocol):
+    """Tells that `phase` is `at` (0 to 1), to be heard of next at `until`."""
+
+    def __call__(self, phase: RenderPhase, at: float, until: float, message: str) -> None:
+        """Tell, and stop here when the job is cancelled.
+
+        Raises:
+            CancelledJob: when nobody wants the result any more.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RendererStatus:
+    """The model in memory, its device, and the memory in bytes by name; None and empty without a model."""
+
+    model: str | None = None
+    device: str | None = None
+    memory: Mapping[str, int] = field(default_factory=dict[str, int])
+
+
+class Renderer(Protocol):
+    """Draws one picture at a time, always in the same thread."""
+
+    def prepare(self, request: Request, report: Report) -> None:
+        """Have the model of `request` in memory.
+
+        Raises:
+            Failure: with words for the caller.
+            DeviceLost, CancelledJob: see there.
+        """
+        ...
+
+    def render(self, request: Request, job: Job, report: Report) -> Picture:
+        """Draw `job` with the model of `request`; raises as `prepare` does."""
+        ...
+
+    def status(self) -> RendererStatus:
+        """What is in memory; called in the renderer's thread."""
+        ...
+
+
+__all__ = [
+    "CancelledJob",
+    "DeviceLost",
+    "Phase",
+    "RenderPhase",
+    "Renderer",
+    "RendererStatus",
+    "Report",
+    "Request",
+]

@@ -1,0 +1,122 @@
+"""The one thread in which everything of the renderer happens, from its imports to the last pixel."""
+
+import asyncio
+import queue
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from alya_mcp.failures import Failure, InvalidInput, NotConfigured, Unavailable
+from alya_mcp.images.engine import Picture
+from alya_mcp.images.rendering import (
+    CancelledJob,
+    DeviceLost,
+    Renderer,
+    RendererStatus,
+    RenderPhase,
+    Request,
+)
+
+_KINDS: Final = (InvalidInput, NotConfigured, Unavailable)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """A job that came to nothing: the kind of Failure, its words, and whether the process must end."""
+
+    kind: str
+    message: str
+    fatal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """A job that was stopped because nobody wanted it any more."""
+
+
+Outcome = Picture | Failed | Cancelled | None
+"""What came of an order: None where it only asked to load the model."""
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class Order:
+    """Work for the thread; `on_step` and `on_end` are called in the event loop."""
+
+    request: Request
+    on_step: Callable[[RenderPhase, float, float, str], None]
+    on_end: Callable[[Outcome, RendererStatus], None]
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+
+class RenderThread:
+    """Fills one order after the other, with a renderer that `create` makes in the thread."""
+
+    def __init__(self, create: Callable[[], Renderer], loop: asyncio.AbstractEventLoop) -> None:
+        self._create = create
+        self._loop = loop
+        self._orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
+        threading.Thread(target=self._run, name="render", daemon=True).start()
+
+    def submit(self, order: Order) -> None:
+        """Add an order."""
+        self._orders.put(order)
+
+    def _run(self) -> None:
+        renderer: Renderer | None = None
+        while True:
+            order = self._orders.get()
+            if renderer is None:
+                renderer = self._create()
+            outcome = self._fill(renderer, order)
+            # Only here, outside every except block, are the tensors of a failed job free to go.
+            status = renderer.status()
+            self._loop.call_soon_threadsafe(order.on_end, outcome, status)
+            del order, outcome
+
+    def _fill(self, renderer: Renderer, order: Order) -> Outcome:
+        began: dict[RenderPhase, float] = {}
+
+        def report(phase: RenderPhase, at: float, until: float, message: str) -> None:
+            if order.cancelled.is_set():
+                raise CancelledJob
+            began.setdefault(phase, time.monotonic())
+            self._loop.call_soon_threadsafe(order.on_step, phase, at, until, message)
+
+        request = order.request
+        try:
+            if request.job is None:
+                renderer.prepare(request, report)
+                return None
+            picture = renderer.render(request, request.job, report)
+            return replace(picture, timings=_durations(began, time.monotonic()))
+        except CancelledJob:
+            return Cancelled()
+        except DeviceLost as lost:
+            return Failed(kind=Unavailable.__name__, message=str(lost), fatal=True)
+        except Failure as failure:
+            return Failed(kind=_kind(failure), message=str(failure))
+        except MemoryError:
+            return Failed(
+                kind=Failure.__name__,
+                message="The machine ran out of memory for this picture; close other programs and call again",
+            )
+        except Exception as error:  # noqa: BLE001 - whatever a library raises ends this job and nothing else
+            traceback.print_exc(file=sys.stderr)
+            return Failed(
+                kind=Failure.__name__,
+                message=f"Drawing failed for a reason that isn't known ({type(error).__name__}). "
+                "The person finds it in logs/image-worker.log of ALYA_HOME",
+            )
+
+
+def _durations(began: dict[RenderPhase, float], end: float) -> dict[str, float]:
+    ends = [*list(began.values())[1:], end]
+    return {phase: (until - since) * 1000 for (phase, since), until in zip(began.items(), ends, strict=True)}
+
+
+def _kind(failure: Failure) -> str:
+    return next((kind for kind in _KINDS if isinstance(failure, kind)), Failure).__name__
