@@ -1,0 +1,352 @@
+"""Strict JSON that remembers where everything stands, so that every error can name its place."""
+
+import math
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from json import JSONDecodeError, JSONDecoder
+from typing import Any, Final, cast
+
+LARGEST: Final = 1024 * 1024
+DEEPEST: Final = 64
+
+_SPACE = re.compile(r"[ \t\n\r]*")
+_PLAIN = re.compile(r'"([^"\\\x00-\x1f\ud800-\udfff]*)"')
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_WORD = re.compile(r"[^\s,:\[\]{}\"]{1,24}")
+_WORDS: Final[dict[str, bool | None]] = {"true": True, "false": False, "null": None}
+_LONGEST_NUMBER = 400
+_TEXT = JSONDecoder()
+WRONG: Final = object()
+"""Stands where a value was that has been reported already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with a document.
+
+    `line` and `column` count from 1, in characters; both are None where the document came as Python values.
+    `pointer` is a JSON Pointer (RFC 6901), `message` says what is wrong and what would be right.
+    """
+
+    pointer: str
+    message: str
+    line: int | None = None
+    column: int | None = None
+
+    def __str__(self) -> str:
+        place = "" if self.line is None else f"line {self.line}, column {self.column}: "
+        return f"{place}{self.pointer or '(top)'}: {self.message}"
+
+
+class Node:
+    """A JSON value and where it begins: `at` counts characters from 0, -1 where there is no text."""
+
+    __slots__ = ("at", "value")
+
+    def __init__(self, value: Any, at: int) -> None:
+        self.value: Any = value
+        self.at = at
+
+    @property
+    def members(self) -> "dict[str, Member] | None":
+        """The members of an object; None when this is none."""
+        value: object = self.value
+        return cast("dict[str, Member]", value) if isinstance(value, dict) else None
+
+    @property
+    def items(self) -> "list[Node] | None":
+        """The items of a list; None when this is none."""
+        value: object = self.value
+        return cast("list[Node]", value) if isinstance(value, list) else None
+
+    def plain(self) -> Any:
+        """The value as Python has it."""
+        if (members := self.members) is not None:
+            return {name: member.node.plain() for name, member in members.items()}
+        if (items := self.items) is not None:
+            return [item.plain() for item in items]
+        return self.value
+
+    def kind(self) -> str:
+        """What the value is, in JSON's words, for a message."""
+        value = self.value
+        if value is None:
+            return "null"
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        if isinstance(value, str):
+            return f"the string {quoted(value)}"
+        if isinstance(value, int | float):
+            return f"the number {_short_number(value)}"
+        return "an object" if isinstance(value, dict) else "a list"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One member of an object: where its key begins, and its value."""
+
+    at: int
+    node: Node
+
+
+class Unreadable(Exception):
+    """The text is no JSON; reading ended at the last of `problems`."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("; ".join(map(str, problems)))
+        self.problems = problems
+
+
+class Places:
+    """Turns an offset in a text into line and column."""
+
+    __slots__ = ("_starts",)
+
+    def __init__(self, text: str) -> None:
+        self._starts = [0, *(match.end() for match in re.finditer(r"\r\n|\r|\n", text))]
+
+    def of(self, at: int) -> tuple[int, int] | tuple[None, None]:
+        """Line and column, both from 1; None for an offset below 0."""
+        if at < 0:
+            return None, None
+        line = bisect_right(self._starts, at)
+        return line, at - self._starts[line - 1] + 1
+
+
+def read_text(data: bytes) -> str:
+    """The document's text: UTF-8, at most 1 MiB, a leading byte order mark dropped.
+
+    Raises:
+        Unreadable: naming the first byte that is no UTF-8, or the size.
+    """
+    if len(data) > LARGEST:
+        raise Unreadable([Problem("", f"the document is over {LARGEST:,} bytes, the most a policy takes")])
+    body = data.removeprefix(b"\xef\xbb\xbf")
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = body[: error.start].decode("utf-8")
+        line, column = Places(before).of(len(before))
+        byte = body[error.start]
+        message = f"byte 0x{byte:02x} is not UTF-8; save the document as UTF-8"
+        raise Unreadable([Problem("", message, line, column)]) from None
+
+
+def read_json(text: str) -> tuple[Node, list[Problem]]:
+    """The document, and what is wrong in it without ending the reading (repeated keys, NaN, huge numbers).
+
+    Raises:
+        Unreadable: where the text stops being JSON, or nests deeper than 64 levels.
+    """
+    reader = _Reader(text)
+    return reader.document(), reader.problems
+
+
+def from_python(value: Any) -> tuple[Node, list[Problem]]:
+    """The same for Python values: no places, but the same limits on types, depth and numbers.
+
+    Raises:
+        Unreadable: when it nests deeper than 64 levels.
+    """
+    problems: list[Problem] = []
+    return _node(value, "", problems, DEEPEST), problems
+
+
+def step(pointer: str, key: str | int) -> str:
+    """`pointer` one level further down."""
+    return f"{pointer}/{key if isinstance(key, int) else key.replace('~', '~0').replace('/', '~1')}"
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that `word` was most likely meant to be."""
+    from difflib import get_close_matches
+
+    by_folded = {name.casefold().replace("-", "_"): name for name in known}
+    close = get_close_matches(word[:200].casefold().replace("-", "_"), by_folded, n=1, cutoff=0.6)
+    return by_folded[close[0]] if close else None
+
+
+def quoted(text: str) -> str:
+    """`text` for a message: in quotes, cut to 60 characters, nothing unprintable."""
+    short = text if len(text) <= 60 else text[:59] + "…"
+    return '"' + "".join(c if c.isprintable() else "\ufffd" for c in short) + '"'
+
+
+def _short_number(value: float) -> str:
+    return "with over 30 digits" if isinstance(value, int) and abs(value) >= 10**30 else repr(value)
+
+
+def _node(value: Any, pointer: str, problems: list[Problem], depth: int) -> Node:
+    if not depth:
+        raise Unreadable([*problems, Problem(pointer, f"nested deeper than {DEEPEST} levels")])
+    if isinstance(value, Mapping):
+        members: dict[str, Member] = {}
+        for key, item in cast("Mapping[Any, Any]", value).items():
+            if not isinstance(key, str):
+                problems.append(Problem(pointer, f"the key {quoted(str(key))} is no string"))
+                continue
+            if not _is_text(key):
+                problems.append(Problem(pointer, f"the key {quoted(key)} holds half a surrogate pair"))
+            members[key] = Member(-1, _node(item, step(pointer, key), problems, depth - 1))
+        return Node(members, -1)
+    if isinstance(value, list | tuple):
+        listed = cast("list[Any]", value)
+        return Node([_node(x, step(pointer, i), problems, depth - 1) for i, x in enumerate(listed)], -1)
+    if value is None or isinstance(value, bool | str | int | float):
+        if isinstance(value, float) and not math.isfinite(value):
+            problems.append(Problem(pointer, f"{value} is no JSON number"))
+            return Node(WRONG, -1)
+        if isinstance(value, str) and not _is_text(value):
+            problems.append(Problem(pointer, "the string holds half a surrogate pair"))
+        return Node(value, -1)
+    problems.append(Problem(pointer, f"{type(value).__name__} is no JSON type"))
+    return Node(WRONG, -1)
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+class _Reader:
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._places: Places | None = None
+        self.problems: list[Problem] = []
+
+    def document(self) -> Node:
+        node, end = self._value(self._skip(0), "", DEEPEST)
+        end = self._skip(end)
+        if end != len(self._text):
+            raise self._stop(end, "", f"{self._found(end)} after the end of the document")
+        return node
+
+    def _skip(self, at: int) -> int:
+        match = _SPACE.match(self._text, at)
+        return match.end() if match else at
+
+    def _problem(self, at: int, pointer: str, message: str) -> Problem:
+        if self._places is None:
+            self._places = Places(self._text)
+        line, column = self._places.of(at)
+        return Problem(pointer, message, line, column)
+
+    def _stop(self, at: int, pointer: str, message: str) -> Unreadable:
+        return Unreadable([*self.problems, self._problem(at, pointer, message)])
+
+    def _found(self, at: int) -> str:
+        if at >= len(self._text):
+            return "the end of the text"
+        if self._text.startswith(("//", "/*", "#"), at):
+            return "a comment, which JSON doesn't have,"
+        return quoted(self._text[at])
+
+    def _value(self, at: int, pointer: str, depth: int) -> tuple[Node, int]:
+        first = self._text[at : at + 1]
+        if first == '"':
+            value, end = self._string(at, pointer)
+            return Node(value, at), end
+        if first and first in "{[":
+            if not depth:
+                raise self._stop(at, pointer, f"nested deeper than {DEEPEST} levels")
+            return (self._object if first == "{" else self._list)(at, pointer, depth - 1)
+        if match := _NUMBER.match(self._text, at):
+            return Node(self._number(match, pointer), at), match.end()
+        return self._word(at, pointer)
+
+    def _number(self, match: "re.Match[str]", pointer: str) -> object:
+        text = match.group()
+        if len(text) > _LONGEST_NUMBER:
+            self.problems.append(self._problem(match.start(), pointer, f"a number of {len(text)} digits"))
+            return WRONG
+        if match.group(1) is None and match.group(2) is None:
+            return int(text)
+        value = float(text)
+        if not math.isfinite(value):
+            self.problems.append(
+                self._problem(match.start(), pointer, f"the number {text[:30]} is too large")
+            )
+            return WRONG
+        return value
+
+    def _word(self, at: int, pointer: str) -> tuple[Node, int]:
+        match = _WORD.match(self._text, at)
+        word = match.group() if match else ""
+        if word in _WORDS:
+            return Node(_WORDS[word], at), at + len(word)
+        if word.lstrip("+-").lower() in {"nan", "infinity", "inf"}:
+            self.problems.append(self._problem(at, pointer, f"{word} is no JSON number"))
+            return Node(WRONG, at), at + len(word)
+        if word.startswith("'"):
+            raise self._stop(at, pointer, "strings stand in double quotes")
+        if word and not word.startswith(("/", "#")):
+            raise self._stop(at, pointer, f"{quoted(word)} is no JSON value")
+        raise self._stop(at, pointer, f"a value is missing; found {self._found(at)}")
+
+    def _string(self, at: int, pointer: str) -> tuple[str, int]:
+        if plain := _PLAIN.match(self._text, at):
+            return plain.group(1), plain.end()
+        try:
+            value, end = _TEXT.raw_decode(self._text, at)
+        except JSONDecodeError as error:
+            words = {
+                "Unterminated string starting at": "the string is not closed",
+                "Invalid control character at": "a control character in a string; write it as \\uXXXX",
+            }
+            message = words.get(error.msg, "a wrong escape in a string")
+            raise self._stop(error.pos, pointer, message) from None
+        if not _is_text(value):
+            self.problems.append(self._problem(at, pointer, "the string holds half a surrogate pair"))
+        return value, end
+
+    def _object(self, at: int, pointer: str, depth: int) -> tuple[Node, int]:
+        members: dict[str, Member] = {}
+
+        def member(begin: int) -> int:
+            if self._text[begin : begin + 1] != '"':
+                message = f"a key in double quotes is missing; found {self._found(begin)}"
+                raise self._stop(begin, pointer, message)
+            key, end = self._string(begin, pointer)
+            end = self._skip(end)
+            below = step(pointer, key)
+            if self._text[end : end + 1] != ":":
+                raise self._stop(end, below, f"a colon is missing after the key; found {self._found(end)}")
+            node, end = self._value(self._skip(end + 1), below, depth)
+            if key in members:
+                self.problems.append(self._problem(begin, below, "the key stands here a second time"))
+            else:
+                members[key] = Member(begin, node)
+            return end
+
+        return Node(members, at), self._sequence(at, pointer, "}", member)
+
+    def _list(self, at: int, pointer: str, depth: int) -> tuple[Node, int]:
+        items: list[Node] = []
+
+        def item(begin: int) -> int:
+            node, end = self._value(begin, step(pointer, len(items)), depth)
+            items.append(node)
+            return end
+
+        return Node(items, at), self._sequence(at, pointer, "]", item)
+
+    def _sequence(self, at: int, pointer: str, closing: str, one: Callable[[int], int]) -> int:
+        at = self._skip(at + 1)
+        if self._text[at : at + 1] == closing:
+            return at + 1
+        while True:
+            at = self._skip(one(at))
+            found = self._text[at : at + 1]
+            if found == closing:
+                return at + 1
+            if found != ",":
+                raise self._stop(at, pointer, f'a comma or "{closing}" is missing; found {self._found(at)}')
+            comma = at
+            at = self._skip(at + 1)
+            if self._text[at : at + 1] == closing:
+                raise self._stop(comma, pointer, f'a comma before "{closing}"')

@@ -1,0 +1,25 @@
+"""What can go wrong around a call: raised by handlers, by argument checks and by the gate itself."""
+
+
+class ToolError(Exception):
+    """A handler's own, expected failure. Its text is for the model; the call settles as `error`."""
+
+
+class InvalidArguments(Exception):
+    """The arguments don't fit the tool's schema. Raised by `Call.validate`; its text is for the model."""
+
+
+class TimedOut(Exception):
+    """The handler ran past its deadline and was stopped. The call settles as `timeout`."""
+
+
+class GateError(Exception):
+    """A part that the gate stands on can't do its work; calls are denied until it can."""
+
+
+class StateError(GateError):
+    """The state can't be opened, read or written. The text is for the person; the file is kept as it is."""
+
+
+class AuditError(GateError):
+    """The audit log can't be written or read. The text is for the person."""
