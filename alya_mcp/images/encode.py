@@ -16,9 +16,9 @@ PROVENANCE: Final = ("model", "seed", "steps", "software")
 """All that an image file may say of its making; prompts and people have no place in it."""
 
 _TYPES: Final[dict[Format, tuple[str, str]]] = {
-    "png": ("image/png", ".png"),
-    "webp": ("image/webp", ".webp"),
-    "jpeg": ("image/jpeg", ".jpg"),
+    "png": ("image/png", "png"),
+    "webp": ("image/webp", "webp"),
+    "jpeg": ("image/jpeg", "jpg"),
 }
 _NAMESPACE: Final = "urn:alya-mcp:image:1"
 _PREVIEW_SIDES: Final = (512, 384, 256, 128)
@@ -27,7 +27,7 @@ _PREVIEW_QUALITIES: Final = (82, 70, 55, 40)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoded:
-    """An image file: its bytes, media type, file name suffix and SHA-256 in hexadecimal."""
+    """An image file: its bytes, media type, file name suffix without a dot, and SHA-256 in hexadecimal."""
 
     data: bytes
     content_type: str

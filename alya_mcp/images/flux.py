@@ -1,7 +1,7 @@
 """The renderer on diffusers' FluxPipeline: loads a model, encodes the prompt, denoises and decodes.
 
-Everything of torch happens here, in the render thread of the worker. The pipeline is driven in three parts, so
-that a cancelled job stops between them and within a step.
+Everything of torch happens here, in the render thread of the worker. The pipeline is driven in three parts:
+a cancelled job stops between them and within a step.
 """
 
 import contextlib
@@ -210,11 +210,12 @@ class FluxRenderer:
         def after_step(pipeline: Any, step: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
             del pipeline, timestep, tensors
             done = step + 1
-            message = f"Step {done} of {job.steps} done"
-            report("denoise", done / job.steps, min(1.0, (done + 1) / job.steps), message)
+            report(
+                "denoise", done / job.steps, min(1.0, (done + 1) / job.steps), f"Step {done} of {job.steps}"
+            )
             return {}
 
-        report("denoise", 0.0, 1 / job.steps, f"Step 1 of {job.steps}")
+        report("denoise", 0.0, 1 / job.steps, f"Drawing in {job.steps} steps")
         latents = pipeline(
             prompt_embeds=embeddings[0],
             pooled_prompt_embeds=embeddings[1],

@@ -52,7 +52,7 @@ class LocalEngine:
         }
         frame = await self._ask(head, meter)
         picture = _picture(frame, job)
-        timings = {**picture.timings, "total": (time.monotonic() - began) * 1000}
+        timings = {**picture.timings, "total": round((time.monotonic() - began) * 1000, 1)}
         await meter.report("receive", 1.0, 1.0, "The picture is here")
         return replace(picture, timings=timings)
 
@@ -119,7 +119,10 @@ class LocalEngine:
         lost_at_work = lost_before = 0
         while True:
             await meter.report(
-                "start", 0.0, 1.0, "Starting the image worker" if self._link is None else "Asking"
+                "start",
+                0.0,
+                1.0,
+                "Starting the image worker" if self._link is None else "Asking the image worker",
             )
             link = await meter.beating(self._connected())
             attempt = _Attempt()

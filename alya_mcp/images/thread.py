@@ -115,7 +115,10 @@ class RenderThread:
 
 def _durations(began: dict[RenderPhase, float], end: float) -> dict[str, float]:
     ends = [*list(began.values())[1:], end]
-    return {phase: (until - since) * 1000 for (phase, since), until in zip(began.items(), ends, strict=True)}
+    return {
+        phase: round((until - since) * 1000, 1)
+        for (phase, since), until in zip(began.items(), ends, strict=True)
+    }
 
 
 def _kind(failure: Failure) -> str:

@@ -382,7 +382,7 @@ def _picture_frame(work: Work, began: float, picture: Picture) -> bytes:
         "height": picture.height,
         "model": picture.model,
         "notice": picture.notice,
-        "timings": {"queue": (began - work.since) * 1000, **picture.timings},
+        "timings": {"queue": round((began - work.since) * 1000, 1), **picture.timings},
         "truncated": picture.truncated,
         "ignored": picture.ignored,
     }
