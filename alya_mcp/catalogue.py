@@ -156,9 +156,9 @@ class Tool:
         )  # fmt: skip
         self._handler = handler
         hints = get_type_hints(handler, localns={"Hub": object})
-        self._input: type[Input] = hints.get("arguments", object)
-        answer = hints.get("return", object)
-        self._output: type[Output] = answer.__args__[0] if hasattr(answer, "__args__") else answer
+        self._input: type[Input] = _model(hints.get("arguments"), Input)
+        answer = hints.get("return")
+        self._output: type[Output] = _model(getattr(answer, "__args__", (answer,))[0], Output)
         self._check()
 
     @cached_property
@@ -216,14 +216,22 @@ class Tool:
             problems.append("it has no title")
         if not 40 <= len(self.description) <= _LONGEST_DESCRIPTION:
             problems.append(f"its docstring must have 40 to {_LONGEST_DESCRIPTION} characters")
-        if not (inspect.isclass(self._input) and issubclass(self._input, Input)):
+        if self._input is Input:
             problems.append("its first parameter must be named `arguments` and annotated with an Input model")
-        if not (inspect.isclass(self._output) and issubclass(self._output, Output)):
+        if self._output is Output:
             problems.append("its return annotation must be an Output model or a Reply of one")
         if not problems:
             problems += _gaps(self.schema, bounded=True) + _gaps(self.output_schema, bounded=False)
         if problems:
             raise CatalogueError(f"tool {self.name}: " + "; ".join(problems))
+
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def _model(annotation: object, base: type[_Model]) -> type[_Model]:
+    """The annotated model, or `base` itself when the annotation is none."""
+    return annotation if inspect.isclass(annotation) and issubclass(annotation, base) else base
 
 
 def tool(

@@ -1,15 +1,24 @@
-"""The parts that tools share: made on first use, closed with the server."""
+"""The parts of a server: the gate, and what tools share, made on first use and closed with it."""
 
+import os
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from alya_mcp.gate import Gate
+from alya_mcp.gate import Audit, Gate, SqliteState
+from alya_mcp.gate.hygiene import HIDDEN_SECRET, clean_text, sanitise
+from alya_mcp.policy import open_policy
 from alya_mcp.settings import Settings
 
 if TYPE_CHECKING:
     from alya_mcp.images.engine import Engine
     from alya_mcp.stores import Store
+
+LARGEST_RESULT = 900_000
+"""Characters of a result's JSON; Claude Desktop refuses more than 1,048,576, attachments included."""
+
+_SECRETS = ("AWS_SECRET_ACCESS_KEY", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "ALYA_GRANT")
 
 
 class Hub:
@@ -19,6 +28,7 @@ class Hub:
         self.settings = settings
         self.gate = gate
         self.since = datetime.now(UTC)
+        self._secrets = frozenset(secret for name in _SECRETS if len(secret := os.environ.get(name, "")) >= 8)
 
     @cached_property
     def engine(self) -> "Engine":
@@ -34,8 +44,39 @@ class Hub:
 
         return open_store(self.settings)
 
+    def clean(self, result: Mapping[str, Any]) -> dict[str, Any]:
+        """`result` without secrets, private paths, lone surrogates and control characters.
+
+        Raises:
+            UnfitResult: when it is larger than a client takes.
+        """
+        return sanitise(result, secrets=self._secrets, private=(), limit=LARGEST_RESULT)
+
+    def clean_text(self, text: str) -> str:
+        """`text` without secrets, lone surrogates and control characters."""
+        return clean_text(text, [(secret, HIDDEN_SECRET) for secret in self._secrets])
+
+    async def start(self) -> None:
+        """Do what needn't wait for a call: open links of earlier sessions, load the model if asked to.
+
+        Raises:
+            Failure: saying what couldn't be done; calls still work.
+        """
+        from alya_mcp.stores import resume_links
+
+        await resume_links(self.settings)
+        if self.settings.image_warm:
+            await self.engine.warm()
+
     async def aclose(self) -> None:
         """Close what was opened."""
         for name in ("engine", "store"):
             if name in self.__dict__:
                 await getattr(self, name).aclose()
+        self.gate.close()
+
+
+def open_gate(settings: Settings) -> Gate:
+    """The gate with the policy, state and audit log that `settings` lead to; nothing is written yet."""
+    state = SqliteState(settings.home / "state.sqlite")
+    return Gate(open_policy(settings), state=state, audit=Audit(settings.home / "audit", state))

@@ -17,7 +17,6 @@ from typing import Any
 
 import anyio
 import mcp_types as types
-from anyio.abc import CancelScope
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from mcp.server.caching import CacheHint
 from mcp.server.context import ServerRequestContext
@@ -28,7 +27,7 @@ from mcp.shared.message import SessionMessage
 from alya_mcp import __version__
 from alya_mcp.catalogue import Catalogue, Context, Image, Link, Output, Reply, Tool, load_catalogue
 from alya_mcp.failures import Failure
-from alya_mcp.gate import Call, Decision, Refused, TimedOut
+from alya_mcp.gate import Call, Decision, Refused, StateError, TimedOut, ToolError
 from alya_mcp.hub import Hub
 from alya_mcp.stdio import Wire
 
@@ -104,8 +103,8 @@ class Dispatcher:
         except Refused as refusal:
             if refusal.decision.rule in _UNKNOWN_RULES:
                 raise MCPError(types.INVALID_PARAMS, f"Unknown tool: {params.name[:128]}") from None
-            return _refusal(refusal.decision)
-        except (Failure, TimedOut) as failure:
+            return _refusal(refusal.decision, self._hub)
+        except (ToolError, TimedOut) as failure:
             return _error(self._hub.clean_text(str(failure)))
         except Exception:  # a bug in a tool costs one call, not the session
             reference = secrets.token_hex(4)
@@ -148,16 +147,21 @@ async def serve(hub: Hub, wire: Wire, load: Callable[[], Catalogue] = load_catal
     server = build_server(Dispatcher(hub, load))
     to_server, from_client = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     to_client, from_server = anyio.create_memory_object_stream[SessionMessage](0)
+    answered = anyio.Event()
     try:
         async with anyio.create_task_group() as group:
             group.start_soon(_end_on_signal, group.cancel_scope)
             group.start_soon(_receive, wire, to_server, to_client.clone())
-            group.start_soon(_send, wire, from_server, group.cancel_scope)
+            group.start_soon(_send, wire, from_server, answered, group.cancel_scope)
+            group.start_soon(_start_rest, hub, answered)
             await server.run(from_client, to_client, server.create_initialization_options())
             group.cancel_scope.cancel()
     finally:
         with anyio.move_on_after(_EXIT_GRACE / 2, shield=True):
-            await hub.aclose()
+            try:
+                await hub.aclose()
+            except StateError as error:
+                logger.error("%s", error)
 
 
 async def _receive(
@@ -180,17 +184,30 @@ async def _receive(
 
 
 async def _send(
-    wire: Wire, from_server: MemoryObjectReceiveStream[SessionMessage], scope: CancelScope
+    wire: Wire,
+    from_server: MemoryObjectReceiveStream[SessionMessage],
+    answered: anyio.Event,
+    scope: anyio.CancelScope,
 ) -> None:
     """Write each message as one line; end everything when the client no longer reads."""
     try:
         async for item in from_server:
             await wire.write(_encode(item.message))
+            answered.set()
     except (BrokenPipeError, ConnectionResetError):
         scope.cancel()
 
 
-async def _end_on_signal(scope: CancelScope) -> None:
+async def _start_rest(hub: Hub, answered: anyio.Event) -> None:
+    """Do the rest of the start once the client has its first answer."""
+    await answered.wait()
+    try:
+        await hub.start()
+    except Failure as failure:
+        logger.warning("%s", failure)
+
+
+async def _end_on_signal(scope: anyio.CancelScope) -> None:
     if os.name != "posix":
         return
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
@@ -270,9 +287,13 @@ def _block(attachment: Link | Image) -> types.ContentBlock:
     return types.ImageContent(type="image", data=data, mime_type=attachment.content_type)
 
 
-def _refusal(decision: Decision) -> types.CallToolResult:
+def _refusal(decision: Decision, hub: Hub) -> types.CallToolResult:
+    text = decision.message
+    if hub.gate.policy_error is not None:
+        wrong = hub.gate.policy_error.problems[0]
+        text += f" (The policy file is wrong and not in force: {wrong}. `alya-mcp policy check` shows all.)"
     return types.CallToolResult(
-        content=[types.TextContent(type="text", text=decision.message)],
+        content=[types.TextContent(type="text", text=hub.clean_text(text))],
         is_error=True,
         _meta={"alya/decision": decision.as_meta()},
     )

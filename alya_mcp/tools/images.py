@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -146,7 +146,7 @@ async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAns
 
 
 @asynccontextmanager
-async def _heartbeat(progress: Progress, message: str) -> AsyncIterator[None]:
+async def _heartbeat(progress: Progress, message: str) -> AsyncGenerator[None]:
     """Report progress that creeps towards the end while the body runs."""
 
     async def beat() -> None:

@@ -1,0 +1,67 @@
+"""Which policy is in force: the first of the places where one may stand."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from alya_mcp.gate import Policy, PolicyError, PolicyFile, PolicySource
+from alya_mcp.settings import Settings
+
+Origin = Literal["--policy or ALYA_POLICY", "ALYA_HOME", "packaged"]
+
+_DENY_ALL = {"version": "1", "default": "deny", "description": "in force while the policy file is wrong"}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A policy file and why it is the one."""
+
+    path: Path
+    origin: Origin
+
+
+def find_policy(settings: Settings) -> Place:
+    """The policy file that `settings` lead to; it exists unless a person named it."""
+    if settings.policy is not None:
+        return Place(settings.policy, "--policy or ALYA_POLICY")
+    own = settings.home / "policy.json"
+    return Place(own, "ALYA_HOME") if own.exists() else Place(packaged_policy(), "packaged")
+
+
+def packaged_policy() -> Path:
+    """The policy that comes with alya-mcp: in the package when installed, beside it in a checkout."""
+    package = Path(__file__).parent
+    inside = package / "policy.json"
+    return inside if inside.exists() else package.parent / "policy.json"
+
+
+def open_policy(settings: Settings) -> PolicySource:
+    """The policy for a server: reloaded when its file changes, all denied while no good one was read."""
+    if find_policy(settings).origin == "packaged":
+        return _UntilOwn(settings)
+    return PolicyFile(find_policy(settings).path, initial=Policy.parse(_DENY_ALL))
+
+
+class _UntilOwn:
+    """The packaged policy until the person writes one into ALYA_HOME, that one from then on."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._own_path = settings.home / "policy.json"
+        self._packaged = PolicyFile(packaged_policy())
+        self._found = False
+
+    @cached_property
+    def _own(self) -> PolicyFile:
+        return PolicyFile(self._own_path, initial=self._packaged.current())
+
+    def _source(self) -> PolicyFile:
+        self._found = self._found or self._own_path.exists()
+        return self._own if self._found else self._packaged
+
+    @property
+    def error(self) -> PolicyError | None:
+        return self._source().error
+
+    def current(self) -> Policy:
+        return self._source().current()
