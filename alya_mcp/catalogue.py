@@ -38,6 +38,7 @@ CATALOGUE = (
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _LONGEST_DESCRIPTION = 2048
+_MOST_NAMED = 8
 
 
 class Input(BaseModel):
@@ -197,7 +198,7 @@ class Tool:
         try:
             return self._input.model_validate(dict(arguments)).model_dump(mode="json", by_alias=True)
         except ValidationError as error:
-            raise InvalidArguments(_explain(self, arguments, error)) from None
+            raise InvalidArguments(_explain(self, error)) from None
 
     async def run(self, arguments: Mapping[str, Any], context: Context) -> Reply[Output]:
         """Run the handler on arguments that `validate` returned.
@@ -259,9 +260,10 @@ class Catalogue(Mapping[str, Tool]):
     """Tools by name, in the order in which clients see them."""
 
     def __init__(self, tools: Sequence[Tool]) -> None:
-        self._tools = {each.name: each for each in tools}
-        if len(self._tools) != len(tools):
-            raise CatalogueError("two tools have the same name")
+        self._tools: dict[str, Tool] = {}
+        for each in tools:
+            if self._tools.setdefault(each.name, each) is not each:
+                raise CatalogueError(f"two tools have the name {each.name}")
 
     def __getitem__(self, name: str) -> Tool:
         return self._tools[name]
@@ -301,23 +303,39 @@ def _missing_bounds(part: Schema) -> Iterator[str]:
         if "enum" in choice or "const" in choice or "$ref" in choice:
             continue
         yield from (need for need in _BOUNDS.get(choice.get("type", ""), ()) if need not in choice)
+        if "items" in choice:
+            yield from (f"{need} of its items" for need in _missing_bounds(choice["items"]))
 
 
-def _explain(owner: Tool, arguments: Mapping[str, Any], error: ValidationError) -> str:
-    takes = cast("dict[str, Schema]", owner.schema.get("properties", {}))
+def _explain(owner: Tool, error: ValidationError) -> str:
+    takes = ", ".join(owner.schema.get("properties", {})) or "no arguments"
     lines: dict[str, str] = {}
     for problem in error.errors(include_url=False, include_context=False):
-        name = str(problem["loc"][0]) if problem["loc"] else "arguments"
-        where = ".".join(str(part) for part in problem["loc"]) or "arguments"
+        where = _short(".".join(str(step) for step in problem["loc"]) or "arguments").strip('"')
+        part = _describe(_part(owner.schema, problem["loc"]))
         if problem["type"] == "extra_forbidden":
-            allowed = ", ".join(takes) or "no arguments"
-            lines[name] = f"{_short(where)} is not a parameter of {owner.name}, which takes: {allowed}"
+            lines[where] = f"{where} is not a parameter of {owner.name}, which takes: {takes}"
         elif problem["type"] == "missing":
-            lines[name] = f"{where} is required: {_describe(takes.get(name, {}))}"
+            lines[where] = f"{where} is required: {part}"
         else:
-            got = _short(arguments.get(name))
-            lines.setdefault(name, f"{where} is {got}; it takes {_describe(takes.get(name, {}))}")
-    return "; ".join(lines.values())
+            lines.setdefault(where, f"{where} is {_short(problem['input'])}; it takes {part}")
+    more = len(lines) - _MOST_NAMED
+    return "; ".join([*lines.values()][:_MOST_NAMED]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _part(schema: Schema, where: Sequence[str | int]) -> Schema:
+    """The schema of the value at `where` in the arguments, or the innermost around it that is said."""
+    part = schema
+    for step in where:
+        choices = cast("list[Schema]", part.get("anyOf", [part]))
+        part = next((choice for choice in choices if choice.get("type") != "null"), part)
+        if "$ref" in part:
+            part = cast("Schema", schema["$defs"][str(part["$ref"]).rpartition("/")[2]])
+        inner = part.get("items") if isinstance(step, int) else part.get("properties", {}).get(step)
+        if inner is None:
+            break
+        part = cast("Schema", inner)
+    return part
 
 
 def _describe(part: Schema) -> str:
