@@ -1,0 +1,92 @@
+"""One call to a server that is started for it, by pipe and with the SDK's client: as any MCP client does."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol, TextIO
+
+import anyio
+import mcp_types as types
+from mcp import Client, MCPError, StdioServerParameters
+from mcp.client.stdio import stdio_client
+
+from alya_mcp.cli.arguments import UnknownTool
+
+ReadArguments = Callable[[Mapping[str, Any]], dict[str, Any]]
+
+_BOOT = "import sys; sys.path.insert(0, sys.argv.pop(1)); from alya_mcp.__main__ import main; main()"
+
+
+class ShowProgress(Protocol):
+    """Shows a person how far the call is."""
+
+    async def __call__(self, progress: float, total: float | None, message: str | None) -> None:
+        """Show that `progress` of `total` (same unit) is reached; `message` says what is going on."""
+        ...
+
+
+class NoAnswer(Exception):
+    """The call ended without a result; the text says why, for the person."""
+
+
+def server_command(policy: Path | None) -> list[str]:
+    """How to start the server: this Python and this copy of alya_mcp, whatever the current folder holds."""
+    if getattr(sys, "frozen", False):
+        command = [sys.executable, "serve"]
+    else:
+        command = [sys.executable, "-P", "-c", _BOOT, str(Path(__file__).parents[2]), "serve"]
+    return command if policy is None else [*command, "--policy", str(policy)]
+
+
+async def call_tool(
+    tool: str, read: ReadArguments, *, policy: Path | None, seconds: float | None, progress: ShowProgress,
+    words: TextIO,
+) -> types.CallToolResult:  # fmt: skip
+    """Start a server, call `tool` with what `read` makes of its input schema, end the server.
+
+    The server inherits the whole environment and writes its standard error to `words`. `seconds` is how
+    long the call alone may take.
+
+    Raises:
+        UnknownTool: before anything was called.
+        NoAnswer: when the server ended, refused the message, or took longer than `seconds`.
+    """
+    command, *arguments = server_command(policy)
+    server = StdioServerParameters(command=command, args=arguments, env=dict(os.environ))
+    outcome: types.CallToolResult | Exception | None = None
+    try:
+        async with Client(stdio_client(server, words)) as client:
+            try:
+                outcome = await _call(client, tool, read, seconds, progress)
+            except (UnknownTool, NoAnswer, MCPError, RuntimeError) as error:
+                outcome = error
+    except* MCPError as group:
+        outcome = outcome or _first(group)
+    if isinstance(outcome, types.CallToolResult):
+        return outcome
+    if isinstance(outcome, UnknownTool | NoAnswer):
+        raise outcome
+    if isinstance(outcome, MCPError) and outcome.code != types.CONNECTION_CLOSED:
+        raise NoAnswer(f"The server refused the call: {outcome}")
+    if isinstance(outcome, RuntimeError):
+        raise NoAnswer(f"The server's answer can't be used: {outcome}")
+    raise NoAnswer("The server ended before it answered; what it said stands above. Try `alya-mcp doctor`.")
+
+
+async def _call(
+    client: Client, tool: str, read: ReadArguments, seconds: float | None, progress: ShowProgress
+) -> types.CallToolResult:
+    listed = {each.name: each for each in (await client.list_tools()).tools}
+    if tool not in listed:
+        raise UnknownTool(tool, listed)
+    arguments = read(listed[tool].input_schema)
+    with anyio.move_on_after(seconds):
+        return await client.call_tool(tool, arguments, progress_callback=progress)
+    raise NoAnswer(f"{tool} didn't answer within {seconds:g} s and was cancelled.")
+
+
+def _first(group: BaseExceptionGroup[Exception]) -> Exception:
+    """The first exception in a group of groups."""
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error

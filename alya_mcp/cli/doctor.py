@@ -1,0 +1,70 @@
+"""`alya-mcp doctor`: looks at every part of an installation and says what to do about what isn't well."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+
+import click
+
+from alya_mcp.cli.health.check import Check, fail
+from alya_mcp.cli.output import Output, output_option, say, show_json, show_table
+from alya_mcp.settings import Settings, SettingsError
+
+
+@click.command(short_help="Look at every part and say what to do.")
+@output_option
+def doctor(output: Output) -> int:
+    """Look at Python, settings, policy, audit log, GPU, model, worker, store and clients.
+
+    Each is ok, warn (works, but perhaps not as you expect) or fail, with what to do. Starts nothing and
+    changes nothing.
+
+    Exit codes: 0 nothing fails, 1 something does.
+    """
+    checks: list[Check] = []
+    for check in _checks():
+        checks.append(check)
+        if output == "text":
+            _show(check)
+    failed = sum(check.state == "fail" for check in checks)
+    if output == "json":
+        show_json({"ok": failed == 0, "settings": _settings(), "checks": [asdict(check) for check in checks]})
+    else:
+        warned = sum(check.state == "warn" for check in checks)
+        say(f"{len(checks)} looked at, {warned} to know about, {failed} to mend.")
+    return 1 if failed else 0
+
+
+def _checks() -> Iterator[Check]:
+    from alya_mcp.cli.health import clients, gate, images, machine, storage
+
+    yield from machine.python()
+    try:
+        settings = Settings.from_environment()
+    except SettingsError as error:
+        for problem in str(error).split("; "):
+            yield fail("settings", problem, "Change or unset it; the other parts were not looked at.")
+        return
+    yield from machine.environment(settings, os.environ)
+    yield from machine.home(settings)
+    yield from gate.policy(settings)
+    yield from gate.audit(settings)
+    yield from machine.extras(settings)
+    yield from images.device_and_model(settings)
+    yield from images.weights()
+    yield from images.worker(settings)
+    yield from storage.store(settings)
+    yield from clients.claude_desktop()
+
+
+def _settings() -> dict[str, str | None]:
+    try:
+        return Settings.from_environment().describe()
+    except SettingsError:
+        return {}
+
+
+def _show(check: Check) -> None:
+    show_table([(check.state.ljust(4), check.part.ljust(14), check.detail)])
+    if check.remedy:
+        show_table([("    ", " " * 14, f"-> {check.remedy}")])

@@ -1,0 +1,69 @@
+"""Fetches the file that a tool's result links to."""
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, cast
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import build_opener
+
+from mcp_types import CallToolResult
+
+_SECONDS = 60
+_LARGEST = 200_000_000
+
+
+class DownloadError(Exception):
+    """The file couldn't be fetched or kept; the text says why, for the person."""
+
+
+def download(result: CallToolResult, target: Path) -> int:
+    """Save what `result` links to as `target`, replacing it whole, and return its size in bytes.
+
+    Raises:
+        DownloadError: when there is no link, it doesn't open, or its checksum differs from the result's.
+    """
+    structured: Any = result.structured_content
+    answer = cast("dict[str, Any]", structured) if isinstance(structured, dict) else {}
+    url = answer.get("url")
+    if not isinstance(url, str) or urlsplit(url).scheme not in {"http", "https"}:
+        raise DownloadError("The answer links to no file, so --save has nothing to save.")
+    data = _fetch(url)
+    if "sha256" in answer and hashlib.sha256(data).hexdigest() != answer["sha256"]:
+        raise DownloadError("What the URL opens isn't the file that was made (SHA-256 differs); not saved.")
+    _write(target, data)
+    return len(data)
+
+
+def _fetch(url: str) -> bytes:
+    try:
+        with build_opener().open(url, timeout=_SECONDS) as response:
+            data = cast("bytes", response.read(_LARGEST + 1))
+    except HTTPError as error:
+        answer = f"{error.code} {error.reason}"
+        raise DownloadError(f"The URL answered {answer}; the file stays in the store.") from None
+    except (URLError, OSError) as error:
+        reason = getattr(error, "reason", error)
+        raise DownloadError(f"The URL doesn't open ({reason}); the file stays in the store.") from None
+    if len(data) > _LARGEST:
+        raise DownloadError(f"The file is over {_LARGEST:,} bytes; --save takes at most that.")
+    return data
+
+
+def _write(target: Path, data: bytes) -> None:
+    try:
+        descriptor, name = tempfile.mkstemp(dir=target.absolute().parent, prefix=f".{target.name}.")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+            mask = os.umask(0)
+            os.umask(mask)
+            Path(name).chmod(0o666 & ~mask)
+            Path(name).replace(target)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise DownloadError(f"{target} can't be written: {error.strerror}.") from None

@@ -1,0 +1,66 @@
+"""The gate's two files: the policy that is in force, and the audit log."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from alya_mcp.cli.health.check import Check, fail, ok, warn
+from alya_mcp.cli.output import tilde
+from alya_mcp.settings import Settings
+
+if TYPE_CHECKING:
+    from alya_mcp.gate import Report
+
+
+def policy(settings: Settings) -> Iterator[Check]:
+    """Which policy a server would obey, what is wrong with it, and rules for tools that don't exist."""
+    from alya_mcp.catalogue import load_catalogue
+    from alya_mcp.gate import Policy, PolicyError
+    from alya_mcp.policy import find_policy
+
+    place = find_policy(settings)
+    shown = tilde(place.path)
+    try:
+        found = Policy.load(place.path)
+    except PolicyError as error:
+        for problem in error.problems:
+            yield fail("policy", f"{shown}: {problem}", f"Mend it: alya-mcp policy check {shown}")
+        return
+    listed = f"{len(found.compiled)} tools listed, {found.default} by default"
+    yield ok("policy", f"{shown} ({place.origin}), {listed}, digest {found.digest[:12]}")
+    for warning in found.warnings(load_catalogue()):
+        yield warn("policy", f"{shown}: {warning}", "Correct the name, or remove the rule.")
+
+
+def audit(settings: Settings) -> Iterator[Check]:
+    """Whether the audit log is as it was written."""
+    from alya_mcp.gate import AuditError, StateError
+
+    try:
+        report = verify_audit(settings)
+    except (AuditError, StateError) as error:
+        yield fail("audit", str(error), "Calls are denied until it can be read and written again.")
+        return
+    if not report.whole:
+        first = report.broken[0]
+        detail = f"not as it was written in {len(report.broken)} places, first {first.file}: {first.detail}"
+        yield fail("audit", detail, "Keep a copy of the folder; `alya-mcp audit verify` lists all places.")
+    elif report.records:
+        yield ok("audit", f"whole, {report.records:,} records in {tilde(settings.home / 'audit')}")
+    else:
+        yield ok("audit", "nothing is recorded yet")
+
+
+def verify_audit(settings: Settings) -> "Report":
+    """Check the whole log against the state; creates neither. Without the state nothing vouches for the log.
+
+    Raises:
+        AuditError, StateError: when one of them can't be read.
+    """
+    from alya_mcp.gate import MemoryState, SqliteState, verify
+
+    file = settings.home / "state.sqlite"
+    state = SqliteState(file) if file.exists() else MemoryState()
+    try:
+        return verify(settings.home / "audit", state)
+    finally:
+        state.close()

@@ -1,0 +1,80 @@
+"""`alya-mcp` for a person: the commands, and what each kind of ending means to a shell.
+
+Exit codes that every command shares: 2 for wrong usage (and for a file that can't be read), 130 after Ctrl-C.
+"""
+
+import io
+import os
+import sys
+from typing import NoReturn
+
+import click
+
+from alya_mcp import __version__
+from alya_mcp.cli.audit import audit
+from alya_mcp.cli.call import call
+from alya_mcp.cli.doctor import doctor
+from alya_mcp.cli.policy import policy
+from alya_mcp.cli.tools import tools
+from alya_mcp.settings import SettingsError
+
+INTERRUPTED = 130
+
+
+class _InOrder(click.Group):
+    """Commands in the order in which a person needs them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the base class's signature
+        return list(self.commands)
+
+
+@click.group(
+    cls=_InOrder,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Without a command, alya-mcp serves MCP over standard input and output, as clients start it.",
+)
+@click.version_option(__version__, prog_name="alya-mcp", message="%(prog)s %(version)s")
+def group() -> None:
+    """Tools for agents behind a policy gate; images by FLUX.1-schnell on your own GPU."""
+
+
+@click.command()
+@click.option("--policy", metavar="FILE", help="The policy to obey.")
+def serve(policy: str | None) -> NoReturn:
+    """Serve MCP over standard input and output; a client starts this."""
+    from alya_mcp.cli.serve import main
+
+    main([] if policy is None else ["--policy", policy])
+
+
+for each in (call, tools, policy, audit, doctor, serve):
+    group.add_command(each)
+
+
+def main() -> NoReturn:
+    """Run the command that the process's arguments name, and end the process."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        status = _run()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        status = 1
+    sys.exit(status)
+
+
+def _run() -> int:
+    colour = False if os.environ.get("NO_COLOR") else None
+    try:
+        return group.main(prog_name="alya-mcp", standalone_mode=False, color=colour) or 0
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except SettingsError as error:
+        click.echo(f"Error: {error}", err=True)
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Stopped.", err=True)
+        return INTERRUPTED

@@ -1,0 +1,85 @@
+"""How commands show things: data on stdout, as a table for people or as JSON; words on stderr."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import click
+
+Output = Literal["text", "json"]
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_COLOURS = {
+    **dict.fromkeys(("ok", "allow"), "green"),
+    **dict.fromkeys(("warn", "ask"), "yellow"),
+    **dict.fromkeys(("fail", "deny", "hidden"), "red"),
+}
+
+
+def output_option(command: Command) -> Command:
+    """Give a command `--output text|json`, passed to it as `output`."""
+    return click.option(
+        "--output", type=click.Choice(["text", "json"]), default="text", show_default=True,
+        help="A form for people, or JSON for programs.",
+    )(command)  # fmt: skip
+
+
+def show_json(value: object) -> None:
+    """Print `value` as one indented JSON document, and nothing else, on stdout."""
+    click.echo(_json(value, indent=2))
+
+
+def show_json_line(value: object) -> None:
+    """Print `value` as JSON on one line of stdout."""
+    click.echo(_json(value, indent=None))
+
+
+def show_table(rows: Sequence[Sequence[str]], headings: Sequence[str] = ()) -> None:
+    """Print `rows` in aligned columns on stdout, the last one as long as it wants to be."""
+    lines = [headings, *rows] if headings else rows
+    table = [[printable(cell).replace("\n", " ") for cell in line] for line in lines]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for number, row in enumerate(table):
+        padded = [cell.ljust(width) for cell, width in zip(row[:-1], widths[:-1], strict=True)]
+        line = "  ".join([*padded, row[-1]]).rstrip()
+        click.echo(click.style(line, bold=True) if headings and number == 0 else _coloured(line, row))
+
+
+def say(text: str) -> None:
+    """Tell the person something on stderr."""
+    click.echo(printable(text), err=True)
+
+
+def printable(text: str) -> str:
+    """`text` without characters that would command the terminal."""
+    return "".join(c if c.isprintable() or c in "\n\t" else _escaped(c) for c in text)
+
+
+def tilde(path: Path | str) -> str:
+    """`path` with the person's home folder written as ~."""
+    home, text = str(Path.home()), str(path)
+    return "~" + text[len(home) :] if text == home or text.startswith(home + os.sep) else text
+
+
+def pairs(described: Mapping[str, str | None]) -> None:
+    """Print names and values in two columns, leaving out what is None."""
+    show_table([(name, value) for name, value in described.items() if value is not None])
+
+
+def _json(value: object, indent: int | None) -> str:
+    utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    return json.dumps(value, indent=indent, ensure_ascii=not utf8, allow_nan=False)
+
+
+def _coloured(line: str, row: Sequence[str]) -> str:
+    for cell in row:
+        if cell in _COLOURS:
+            return line.replace(cell, click.style(cell, fg=_COLOURS[cell]), 1)
+    return line
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii") if ord(character) < 0xD800 else "�"

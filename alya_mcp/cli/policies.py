@@ -1,0 +1,67 @@
+"""The policy that a command speaks of, and what its decisions mean to a shell."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from alya_mcp.cli.output import tilde
+from alya_mcp.settings import Settings
+
+if TYPE_CHECKING:
+    from alya_mcp.gate import Policy
+
+TOOL_ERROR = 1
+_EXIT_CODES = {"allow": 0, "deny": 3, "ask": 4}
+_NOT_THE_POLICY = "(invalid arguments)"
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """A loaded policy, its file, and why it is the one: named by a person, in ALYA_HOME, or packaged."""
+
+    policy: "Policy"
+    path: Path
+    origin: str
+
+    @property
+    def source(self) -> str:
+        """The file and why it is the one, in words."""
+        return f"{tilde(self.path)} ({self.origin})"
+
+
+def settings_with(policy: Path | None) -> Settings:
+    """The environment's settings, with the policy file of the command line before all others."""
+    settings = Settings.from_environment()
+    return settings if policy is None else replace(settings, policy=policy.expanduser().absolute())
+
+
+def read_policy(settings: Settings) -> InForce:
+    """The policy that a server with `settings` would obey.
+
+    Raises:
+        click.UsageError: when it can't be used; the text says where it is wrong.
+    """
+    from alya_mcp.gate import Policy, PolicyError
+    from alya_mcp.policy import find_policy
+
+    place = find_policy(settings)
+    try:
+        return InForce(Policy.load(place.path), place.path, place.origin)
+    except PolicyError as error:
+        raise click.UsageError(
+            f"The policy can't be used, so a server would deny every call.\n{error}"
+        ) from None
+
+
+def exit_code(decision: str, rule: str) -> int:
+    """How a command ends after `decision` by `rule`: arguments that don't fit are an error, not a denial."""
+    return TOOL_ERROR if rule == _NOT_THE_POLICY else _EXIT_CODES[decision]
+
+
+def verdict(policy: "Policy", tool: str) -> str:
+    """What the policy says of a tool, whatever its arguments: `allow`, `deny` or `hidden`."""
+    if policy.hides(tool):
+        return "hidden"
+    return "allow" if policy.rules(tool).denial is None else "deny"
