@@ -51,8 +51,8 @@ def verify(output: Output) -> int:
 
     A last line that is cut short, as a crash leaves it, is reported and is no error.
 
-    Exit codes: 0 the log is whole, 1 something was changed, removed, inserted, reordered or cut off (the file,
-    line and record are shown), 2 the log can't be read.
+    Exit codes: 0 the log is whole, 1 something was changed, removed, inserted, reordered or cut off (the
+    file, line and record are shown), 2 the log can't be read.
     """
     from alya_mcp.cli.health.gate import verify_audit
     from alya_mcp.gate import AuditError, StateError

@@ -7,8 +7,10 @@ from dataclasses import asdict
 import click
 
 from alya_mcp.cli.health.check import Check, fail
-from alya_mcp.cli.output import Output, output_option, say, show_json, show_table
+from alya_mcp.cli.output import Output, coloured, output_option, printable, say, show_json
 from alya_mcp.settings import Settings, SettingsError
+
+_STATE, _PART = 4, 14
 
 
 @click.command(short_help="Look at every part and say what to do.")
@@ -65,6 +67,6 @@ def _settings() -> dict[str, str | None]:
 
 
 def _show(check: Check) -> None:
-    show_table([(check.state.ljust(4), check.part.ljust(14), check.detail)])
+    click.echo(f"{coloured(check.state.ljust(_STATE))}  {check.part.ljust(_PART)}  {printable(check.detail)}")
     if check.remedy:
-        show_table([("    ", " " * 14, f"-> {check.remedy}")])
+        click.echo(f"{' ' * (_STATE + _PART + 4)}-> {printable(check.remedy)}")

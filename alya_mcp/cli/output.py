@@ -44,8 +44,18 @@ def show_table(rows: Sequence[Sequence[str]], headings: Sequence[str] = ()) -> N
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for number, row in enumerate(table):
         padded = [cell.ljust(width) for cell, width in zip(row[:-1], widths[:-1], strict=True)]
-        line = "  ".join([*padded, row[-1]]).rstrip()
-        click.echo(click.style(line, bold=True) if headings and number == 0 else _coloured(line, row))
+        if headings and number == 0:
+            shown = [click.style(cell, bold=True) for cell in padded]
+            click.echo("  ".join([*shown, click.style(row[-1], bold=True)]))
+        else:
+            click.echo("  ".join([*map(coloured, padded), row[-1]]).rstrip())
+
+
+def coloured(cell: str) -> str:
+    """A cell, in colour when it says how something is; `click.echo` drops colours where no terminal is."""
+    text = cell.rstrip()
+    colour = _COLOURS.get(text)
+    return cell if colour is None else click.style(text, fg=colour) + cell[len(text) :]
 
 
 def say(text: str) -> None:
@@ -72,13 +82,6 @@ def pairs(described: Mapping[str, str | None]) -> None:
 def _json(value: object, indent: int | None) -> str:
     utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
     return json.dumps(value, indent=indent, ensure_ascii=not utf8, allow_nan=False)
-
-
-def _coloured(line: str, row: Sequence[str]) -> str:
-    for cell in row:
-        if cell in _COLOURS:
-            return line.replace(cell, click.style(cell, fg=_COLOURS[cell]), 1)
-    return line
 
 
 def _escaped(character: str) -> str:

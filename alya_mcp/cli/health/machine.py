@@ -79,8 +79,9 @@ def home(settings: Settings) -> Iterator[Check]:
         yield ok("home", f"{found}; made when first needed")
     else:
         yield ok("home", found)
-    if sys.platform != "win32" and standing == folder and folder.stat().st_mode & 0o077:
-        yield warn("home", f"other users of this machine can look into {shown}", f"chmod 700 {shown}")
+    if sys.platform != "win32" and standing == folder and folder.stat().st_mode & 0o022:
+        what = f"other users of this machine can write into {shown}, and so change the policy"
+        yield fail("home", what, f"chmod 700 {shown}")
 
 
 def extras(settings: Settings) -> Iterator[Check]:
