@@ -23,6 +23,7 @@ from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 from mcp.shared.message import SessionMessage
+from pydantic import ValidationError
 
 from alya_mcp import __version__
 from alya_mcp.catalogue import Catalogue, Context, Image, Link, Output, Reply, Tool, load_catalogue
@@ -65,9 +66,15 @@ class Dispatcher:
         return [_describe(tool) for tool in self.catalogue.values()]
 
     async def list_tools(
-        self, _ctx: RequestContext, _params: types.PaginatedRequestParams | None
+        self, _ctx: RequestContext, params: types.PaginatedRequestParams | None
     ) -> types.ListToolsResult:
-        """Answer every tool that the policy doesn't hide, always in the same order."""
+        """Answer every tool that the policy doesn't hide, always in the same order.
+
+        Raises:
+            MCPError: a page was asked for; there is one alone.
+        """
+        if params is not None and params.cursor:
+            raise MCPError(types.INVALID_PARAMS, "Unknown cursor: the list of tools has one page")
         gate = self._hub.gate
         return types.ListToolsResult(tools=[tool for tool in self._listing if not gate.hidden(tool.name)])
 
@@ -151,6 +158,7 @@ async def serve(hub: Hub, wire: Wire, load: Callable[[], Catalogue] = load_catal
     try:
         async with anyio.create_task_group() as group:
             group.start_soon(_end_on_signal, group.cancel_scope)
+            group.start_soon(_end_with_input, wire, group.cancel_scope)
             group.start_soon(_receive, wire, to_server, to_client.clone())
             group.start_soon(_send, wire, from_server, answered, group.cancel_scope)
             group.start_soon(_start_rest, hub, answered)
@@ -175,12 +183,20 @@ async def _receive(
             if line.isspace():
                 continue
             try:
-                message = types.jsonrpc_message_adapter.validate_json(line, by_name=False)
-            except ValueError:
-                await to_client.send(SessionMessage(_not_a_message(line)))
+                message = _decode(line)
+            except MCPError as refusal:
+                answer = types.JSONRPCError(jsonrpc="2.0", id=_request_id(line), error=refusal.error)
+                await to_client.send(SessionMessage(answer))
                 continue
             await to_server.send(SessionMessage(message))
+
+
+async def _end_with_input(wire: Wire, scope: anyio.CancelScope) -> None:
+    """End the process soon after the client closed its side, even if it reads no more answers."""
+    await wire.closed()
     _exit_after(_EXIT_GRACE)
+    await anyio.sleep(_EXIT_GRACE / 2)
+    scope.cancel()
 
 
 async def _send(
@@ -230,26 +246,51 @@ def _encode(message: types.JSONRPCMessage) -> bytes:
     except ValueError:
         logger.exception("a message could not be written as JSON")
         error = types.ErrorData(code=types.INTERNAL_ERROR, message="The answer could not be written as JSON")
-        broken = types.JSONRPCError(jsonrpc="2.0", id=getattr(message, "id", None), error=error)
+        broken = types.JSONRPCError(jsonrpc="2.0", id=_writable(getattr(message, "id", None)), error=error)
         return broken.model_dump_json(by_alias=True).encode()
 
 
-def _not_a_message(line: bytes) -> types.JSONRPCError:
-    """The JSON-RPC error for a line that holds no request, notification or response."""
+def _decode(line: bytes) -> types.JSONRPCMessage:
+    """The message in `line`.
+
+    Raises:
+        MCPError: saying why the line holds no request, notification or response.
+    """
     try:
-        value: Any = json.loads(line)
-    except (ValueError, RecursionError):
-        code, reason, value = types.PARSE_ERROR, "Parse error: the line is not JSON in UTF-8", None
-    else:
-        code = types.INVALID_REQUEST
-        reason = (
-            "Invalid request: batches are not part of MCP; send one message a line"
-            if isinstance(value, list)
-            else "Invalid request: not a JSON-RPC 2.0 message"
-        )
-    given = value.get("id") if isinstance(value, dict) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-    known = given if isinstance(given, str | int) and not isinstance(given, bool) else None
-    return types.JSONRPCError(jsonrpc="2.0", id=known, error=types.ErrorData(code=code, message=reason))
+        message = types.jsonrpc_message_adapter.validate_json(line, by_name=False)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        if problem["type"] == "json_invalid":
+            why = problem.get("ctx", {}).get("error", "the line is not JSON")
+            raise MCPError(types.PARSE_ERROR, f"Parse error: {why}") from None
+        if line.lstrip().startswith(b"["):
+            why = "batches are not part of MCP; send one message a line"
+        else:
+            why = "not a JSON-RPC 2.0 message"
+        raise MCPError(types.INVALID_REQUEST, f"Invalid request: {why}") from None
+    if isinstance(message, types.JSONRPCNotification) and b'"id"' in line and "id" in json.loads(line):
+        raise MCPError(types.INVALID_REQUEST, "Invalid request: the id must be a string or a whole number")
+    return message
+
+
+def _request_id(line: bytes) -> str | int | None:
+    """The id to answer a line under that is no message, None where none can be told."""
+    try:
+        value: Any = json.loads(line.decode())
+        return None if "result" in value or "error" in value else _writable(value["id"])
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return None
+
+
+def _writable(given: object) -> str | int | None:
+    """`given` if it is a request id that can be written as JSON, else None."""
+    if isinstance(given, bool) or not isinstance(given, str | int):
+        return None
+    try:
+        str(given).encode()
+    except ValueError:
+        return None
+    return given
 
 
 def _describe(tool: Tool) -> types.Tool:

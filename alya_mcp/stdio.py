@@ -27,6 +27,10 @@ class Wire(Protocol):
         """
         ...
 
+    async def closed(self) -> None:
+        """Return when the client has closed its side, be its lines read or not."""
+        ...
+
     async def write(self, line: bytes) -> None:
         """Send `line` and a newline; returns when the operating system has taken it.
 
@@ -61,16 +65,30 @@ async def open_wire(incoming: int, outgoing: int, oversized: Callable[[], None])
     return _FileWire(os.fdopen(incoming, "rb"), os.fdopen(outgoing, "wb", buffering=0), oversized)
 
 
+class _Reader(asyncio.StreamReader):
+    """Tells when its input has ended, before what it holds is read."""
+
+    def __init__(self) -> None:
+        super().__init__(limit=LONGEST_LINE)
+        self.ended = asyncio.Event()
+
+    def feed_eof(self) -> None:
+        super().feed_eof()
+        self.ended.set()
+
+    def set_exception(self, exc: Exception) -> None:
+        super().set_exception(exc)
+        self.ended.set()
+
+
 class _PipeWire:
-    def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, oversized: Callable[[], None]
-    ) -> None:
+    def __init__(self, reader: _Reader, writer: asyncio.StreamWriter, oversized: Callable[[], None]) -> None:
         self._reader, self._writer, self._oversized = reader, writer, oversized
 
     @classmethod
     async def open(cls, incoming: int, outgoing: int, oversized: Callable[[], None]) -> "_PipeWire":
         loop = asyncio.get_running_loop()
-        reader = asyncio.StreamReader(limit=LONGEST_LINE)
+        reader = _Reader()
         await loop.connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(incoming, "rb", buffering=0)
         )
@@ -99,6 +117,9 @@ class _PipeWire:
             else:
                 yield line
 
+    async def closed(self) -> None:
+        await self._reader.ended.wait()
+
     async def write(self, line: bytes) -> None:
         self._writer.write(line + b"\n")
         await self._writer.drain()
@@ -107,6 +128,7 @@ class _PipeWire:
 class _FileWire:
     def __init__(self, source: BinaryIO, target: BinaryIO, oversized: Callable[[], None]) -> None:
         self._source, self._target, self._oversized = source, target, oversized
+        self._ended = asyncio.Event()
 
     async def lines(self) -> AsyncIterator[bytes]:
         from anyio import to_thread
@@ -118,6 +140,10 @@ class _FileWire:
             while line and not line.endswith(b"\n"):
                 line = await to_thread.run_sync(self._source.readline, LONGEST_LINE, abandon_on_cancel=True)
             self._oversized()
+        self._ended.set()
+
+    async def closed(self) -> None:
+        await self._ended.wait()
 
     async def write(self, line: bytes) -> None:
         from anyio import to_thread

@@ -1,0 +1,11 @@
+"""The real server over the real standard streams, with the odd tools as its catalogue."""
+
+import sys
+from functools import partial
+
+from alya_mcp import server
+from alya_mcp.cli.serve import main
+from odd_tools import ODD
+
+server.serve = partial(server.serve, load=lambda: ODD)
+main(sys.argv[1:])

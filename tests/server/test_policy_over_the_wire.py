@@ -1,0 +1,246 @@
+"""The policy as a client meets it (DESIGN.md sections 3 and 4; issue 2, "Done when")."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from raw_client import MODERN, SERVER, Servers, envelope, environment, eventually
+from scene import ALLOW_ALL, audit_records, write_policy
+
+TWO_A_MINUTE = {"version": "1", "default": "deny", "tools": {"alya_status": {"rate_limit": {"max": 2, "window": 60}}}}
+
+
+def decision(answer: dict[str, Any]) -> dict[str, Any]:
+    result = answer["result"]
+    assert result.get("isError") is True, result
+    assert set(result["_meta"]["alya/decision"]) == {"decision", "rule", "message", "retryAfter", "policy"}
+    assert result["content"][0]["text"] == result["_meta"]["alya/decision"]["message"]
+    return result["_meta"]["alya/decision"]
+
+
+def verify(home: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*SERVER, "audit", "verify"], env=environment(home), capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("mode", ["legacy", MODERN])
+async def test_two_calls_pass_and_the_third_is_told_the_rule_and_the_wait(
+    connect: Any, alya_home: Path, mode: str
+) -> None:
+    write_policy(alya_home, TWO_A_MINUTE)
+    async with connect(mode) as client:
+        for _ in range(2):
+            assert not (await client.call_tool("alya_status", {})).is_error
+        refused = await client.call_tool("alya_status", {})
+        assert refused.is_error
+        told = refused.meta["alya/decision"]
+        assert told["decision"] == "deny"
+        assert told["rule"] == "/tools/alya_status/rate_limit"
+        assert 0 < told["retryAfter"] <= 60
+        assert len(told["policy"]) == 64
+        assert refused.content[0].text == told["message"]
+        assert "2 calls per 60 s" in told["message"]
+
+
+def test_a_tool_that_the_policy_does_not_name_is_denied_by_default(start_server: Servers, alya_home: Path) -> None:
+    write_policy(alya_home, TWO_A_MINUTE)
+    with start_server() as client:
+        client.initialize()
+        told = decision(client.call("alya_usage"))
+        assert (told["decision"], told["rule"], told["retryAfter"]) == ("deny", "(default deny)", None)
+
+
+def test_a_denial_shows_the_reason_of_the_policy(start_server: Servers, alya_home: Path) -> None:
+    denied = {"action": "deny", "reason": "Ask Kim first."}
+    write_policy(alya_home, {"version": "1", "default": "allow", "tools": {"image_gen": denied}})
+    with start_server() as client:
+        client.initialize()
+        told = decision(client.call("image_gen", {"prompt": "x"}))
+        assert told["rule"] == "/tools/image_gen/action"
+        assert "Ask Kim first." in told["message"]
+
+
+def test_wrong_arguments_spend_no_quota(start_server: Servers, alya_home: Path) -> None:
+    write_policy(alya_home, TWO_A_MINUTE)
+    with start_server() as client:
+        client.initialize()
+        for _ in range(5):
+            assert "nonsense" in client.call("alya_status", {"nonsense": 1})["result"]["content"][0]["text"]
+        for _ in range(2):
+            assert not client.call("alya_status")["result"].get("isError")
+        assert decision(client.call("alya_status"))["rule"] == "/tools/alya_status/rate_limit"
+
+
+def test_without_a_policy_file_the_packaged_one_is_obeyed(start_server: Servers) -> None:
+    with start_server() as client:
+        client.initialize()
+        assert not client.call("alya_status")["result"].get("isError")
+
+
+def test_a_policy_of_the_current_folder_is_never_obeyed(start_server: Servers, tmp_path: Path) -> None:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "policy.json").write_text(json.dumps({"version": "1", "default": "deny"}))
+    boot = ("/bin/sh", "-c", f'cd "$1" && shift && exec "$@"', "sh", str(folder), *SERVER)
+    with start_server(command=boot) as client:
+        client.initialize()
+        assert not client.call("alya_status")["result"].get("isError")
+
+
+def test_the_option_goes_before_the_variable_and_that_before_the_home(
+    start_server: Servers, alya_home: Path, tmp_path: Path
+) -> None:
+    write_policy(alya_home, {"version": "1", "default": "deny"})
+    allowing = tmp_path / "allow.json"
+    allowing.write_text(json.dumps(ALLOW_ALL))
+    denying = tmp_path / "deny.json"
+    denying.write_text(json.dumps({"version": "1", "default": "deny"}))
+    with start_server(extra={"ALYA_POLICY": str(allowing)}) as client:
+        client.initialize()
+        assert not client.call("alya_status")["result"].get("isError")
+    with start_server("serve", "--policy", str(denying), extra={"ALYA_POLICY": str(allowing)}) as client:
+        client.initialize()
+        assert decision(client.call("alya_status"))["rule"] == "(default deny)"
+
+
+def test_a_changed_policy_file_is_obeyed_while_the_session_runs(start_server: Servers, alya_home: Path) -> None:
+    write_policy(alya_home, TWO_A_MINUTE)
+    with start_server() as client:
+        client.initialize()
+        for _ in range(2):
+            assert not client.call("alya_status")["result"].get("isError")
+        write_policy(alya_home, {"version": "1", "default": "deny"})
+        eventually(
+            lambda: decision(client.call("alya_status"))["rule"] == "(default deny)", "the new policy", 10
+        )
+        # What was used stays used: the counter survives the reload.
+        write_policy(alya_home, TWO_A_MINUTE)
+        eventually(
+            lambda: decision(client.call("alya_status"))["rule"] == "/tools/alya_status/rate_limit",
+            "the old policy again", 10,
+        )  # fmt: skip
+        write_policy(alya_home, ALLOW_ALL)
+        eventually(lambda: not client.call("alya_status")["result"].get("isError"), "the allowing policy", 10)
+
+
+def test_a_hidden_tool_appears_in_the_list_when_the_policy_changes(start_server: Servers, alya_home: Path) -> None:
+    write_policy(alya_home, {**ALLOW_ALL, "hide": ["image_gen"]})
+    with start_server() as client:
+        client.initialize()
+
+        def names() -> list[str]:
+            return [tool["name"] for tool in client.request("tools/list")["result"]["tools"]]
+
+        assert "image_gen" not in names()
+        write_policy(alya_home, ALLOW_ALL)
+        eventually(lambda: "image_gen" in names(), "the tool in the list", 10)
+
+
+def test_an_invalid_new_policy_keeps_the_old_one_and_is_said(start_server: Servers, alya_home: Path) -> None:
+    write_policy(alya_home, TWO_A_MINUTE)
+    with start_server() as client:
+        client.initialize()
+        write_policy(alya_home, '{"version": "1", "default": "allow", "tolls": {}}')
+
+        def told() -> str:
+            return json.dumps(client.call("alya_usage")["result"]) + json.dumps(client.call("alya_status")["result"])
+
+        assert decision(client.call("alya_usage"))["rule"] == "(default deny)"
+        eventually(lambda: "tolls" in client.stderr(), "words on stderr", 10)
+        assert "tolls" in json.dumps(client.call("alya_status")["result"]) or "rate_limit" in told()
+
+
+@pytest.mark.parametrize(
+    "document",
+    ['{"version": "1"}', '{"version": "1", "default": "maybe"}', "{", "", '{"version": "1", "default": "allow", "x": 1}'],
+    ids=["no default", "unknown default", "broken", "empty", "unknown key"],
+)
+def test_an_invalid_policy_at_the_start_denies_every_call_with_the_reason(
+    start_server: Servers, alya_home: Path, document: str
+) -> None:
+    write_policy(alya_home, document)
+    with start_server() as client:
+        client.initialize()
+        told = decision(client.call("alya_usage"))
+        assert told["decision"] == "deny"
+        assert "policy" in told["message"]
+        assert str(alya_home) not in told["message"]
+        assert "policy.json" in client.stderr()
+        write_policy(alya_home, ALLOW_ALL)
+        eventually(lambda: not client.call("alya_usage")["result"].get("isError"), "the mended policy", 10)
+
+
+def test_a_policy_that_was_asked_for_and_is_not_there_denies_every_call(
+    start_server: Servers, tmp_path: Path
+) -> None:
+    with start_server(extra={"ALYA_POLICY": str(tmp_path / "nowhere.json")}) as client:
+        client.initialize()
+        assert decision(client.call("alya_usage"))["decision"] == "deny"
+        assert "nowhere.json" in client.stderr()
+
+
+def test_a_grant_token_that_nobody_issued_denies_every_call(start_server: Servers, alya_home: Path) -> None:
+    write_policy(alya_home, ALLOW_ALL)
+    with start_server(extra={"ALYA_GRANT": "alya_unknown_token"}) as client:
+        client.initialize()
+        assert decision(client.call("alya_usage"))["rule"] == "(no policy)"
+        assert "alya_unknown_token" not in json.dumps(client.messages)
+        assert client.call("nothing")["error"]["message"] == "Unknown tool: nothing"
+
+
+def test_calls_leave_a_log_that_verifies(start_server: Servers, alya_home: Path) -> None:
+    write_policy(alya_home, TWO_A_MINUTE)
+    with start_server() as client:
+        client.initialize()
+        client.request("tools/call", {"name": "alya_status", "arguments": {}}, id="the-first")
+        client.call("alya_usage")
+        client.call("nothing")
+        client.close_stdin()
+        assert client.exit_code() == 0
+    records = audit_records(alya_home)
+    first = [record for record in records if record.get("request") == "the-first"]
+    assert [(each["decision"], each.get("outcome")) for each in first] == [("allow", None), ("allow", "ok")]
+    assert {"seq", "time", "prev", "hash", "session", "grant", "tool", "schema", "keys", "arguments"} <= set(first[0])
+    assert [record["rule"] for record in records if record["decision"] == "deny"] == [
+        "(default deny)", "(unknown tool)",
+    ]  # fmt: skip
+    verified = verify(alya_home)
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+def test_a_changed_byte_of_the_log_is_found_and_named(start_server: Servers, alya_home: Path) -> None:
+    with start_server() as client:
+        client.initialize()
+        for _ in range(3):
+            client.call("alya_status")
+        client.close_stdin()
+        assert client.exit_code() == 0
+    file = next((alya_home / "audit").glob("*.jsonl"))
+    lines = file.read_bytes().splitlines(keepends=True)
+    assert b"alya_status" in lines[2]
+    lines[2] = lines[2].replace(b"alya_status", b"alya_statut", 1)
+    file.write_bytes(b"".join(lines))
+    verified = verify(alya_home)
+    assert verified.returncode == 1
+    assert file.name in verified.stdout + verified.stderr
+    assert "3" in verified.stdout + verified.stderr
+
+
+def test_a_log_that_cannot_be_written_denies_every_call(start_server: Servers, alya_home: Path) -> None:
+    (alya_home / "audit").write_text("a file where the folder should be")
+    with start_server() as client:
+        client.initialize()
+        assert decision(client.call("alya_status"))["rule"] == "(audit)"
+        assert "error" not in client.request("tools/list")
+
+
+def test_calls_of_both_eras_are_judged_alike(start_server: Servers, alya_home: Path) -> None:
+    write_policy(alya_home, TWO_A_MINUTE)
+    with start_server() as client:
+        for _ in range(2):
+            assert not client.call("alya_status", _meta=envelope())["result"].get("isError")
+        assert decision(client.call("alya_status", _meta=envelope()))["rule"] == "/tools/alya_status/rate_limit"
