@@ -37,18 +37,22 @@ class S3Store:
         self._lock = threading.Lock()
         self._connection: Connection | None = None
         self._found_region: str | None = None
+        self._last_failure: Failure | None = None
 
     async def put(self, upload: Upload, *, expires_in: int) -> Stored:
         """Upload the picture and presign a link; see `Store.put`. What can't be uploaded is kept locally."""
         body = _Body(upload.data)
         try:
-            return await run_abandonable(lambda: self._put(upload, body, expires_in))
+            stored = await run_abandonable(lambda: self._put(upload, body, expires_in))
         except Failure as failure:
+            self._last_failure = failure
             kept = await anyio.to_thread.run_sync(self._keep, upload)
             kind = NotConfigured if isinstance(failure, NotInstalled) else type(failure)
             raise kind(f"{failure} {kept}") from failure
         finally:
             body.cancel()
+        self._last_failure = None
+        return stored
 
     async def status(self) -> StoreStatus:
         """Ask the bucket for one name, which shows connection, credentials and bucket."""
@@ -111,6 +115,8 @@ class S3Store:
         except Exception as error:
             if code_of(error) != "AccessDenied":
                 raise
+            if self._last_failure:
+                raise self._last_failure from error
             return connection.host, " It can't be listed, so the first image shows whether uploads work."
         self._check_region(connection)
         return connection.host, connection.credentials_note()

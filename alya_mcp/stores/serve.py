@@ -33,6 +33,8 @@ from alya_mcp.stores.locks import LockTimeout
 HOST: Final = "127.0.0.1"
 PORT_TAKEN: Final = 3
 """The exit status that says that another program has the port."""
+GRACE_SECONDS: Final = 60.0
+"""How long the process goes on after the last link has expired, to say so to whoever opens it."""
 REQUEST_SECONDS: Final = 10.0
 """How long a client may take to send one request, and to accept one piece of an answer."""
 
@@ -80,6 +82,7 @@ class StoreServer(ThreadingHTTPServer):
     """The listening socket and the life of the process. `port` 0 takes a free one."""
 
     daemon_threads = True
+    request_queue_size = 128
     timeout = 0  # of `handle_request`, called when a client is there
     allow_reuse_address = os.name != "nt"  # there it would let two programs share the port
 
@@ -113,29 +116,32 @@ class StoreServer(ThreadingHTTPServer):
         with selectors.DefaultSelector() as selector:
             selector.register(self.socket, selectors.EVENT_READ)
             selector.register(self._woken, selectors.EVENT_READ)
-            until = self.folder.open_until()
+            end = self._end()
             while True:
-                pause = min(max(until - time.time(), 0.1), _LONGEST_SLEEP)
+                pause = min(max(end - time.time(), 0.1), _LONGEST_SLEEP)
                 ready = [key.fileobj for key, _ in selector.select(pause)]
                 if self._woken in ready:
                     break
                 if self.socket in ready:
                     self.handle_request()
-                if not ready or time.time() >= until:
-                    until = self.folder.open_until()
-                if time.time() >= until and self._end_for_good():
+                if not ready or time.time() >= end:
+                    end = self._end()
+                if time.time() >= end and self._end_for_good():
                     break
         self.server_close()
 
     def stop(self) -> None:
         """Stop listening; when this returns the port is free for another process."""
-        self._wake.send(b"x")
+        if not self.closing:
+            self._wake.send(b"x")
         self._stopped.wait(_DRAIN_SECONDS)
 
     def drain(self) -> None:
-        """Wait until every answer that has begun is sent, at most half a minute."""
+        """Wait until every answer that has begun is sent, at most half a minute, and let go of everything."""
         with self._idle:
             self._idle.wait_for(lambda: self._answering == 0, _DRAIN_SECONDS)
+        self._wake.close()
+        self._woken.close()
 
     def server_close(self) -> None:
         """Close the listening socket."""
@@ -200,13 +206,16 @@ class StoreServer(ThreadingHTTPServer):
             else:
                 return
 
+    def _end(self) -> float:
+        return self.folder.open_until() + GRACE_SECONDS
+
     def _end_for_good(self) -> bool:
         """Whether nothing is left to serve; nobody can add a link while that is found out."""
         if not self.folder.home.is_dir():
             return True
         try:
             with self.folder.locked(wait=0):
-                if time.time() < self.folder.open_until():
+                if time.time() < self._end():
                     return False
                 self.server_close()
                 return True
