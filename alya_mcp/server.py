@@ -28,8 +28,8 @@ from pydantic import ValidationError
 from alya_mcp import __version__
 from alya_mcp.catalogue import Catalogue, Context, Image, Link, Output, Reply, Tool, load_catalogue
 from alya_mcp.failures import Failure
-from alya_mcp.gate import Call, Decision, Refused, StateError, TimedOut, ToolError
-from alya_mcp.hub import Hub
+from alya_mcp.gate import Call, Decision, Refused, StateError, TimedOut, ToolError, UnfitResult
+from alya_mcp.hub import LARGEST_RESULT, Hub
 from alya_mcp.stdio import Wire
 
 logger = logging.getLogger(__name__)
@@ -55,6 +55,7 @@ class Dispatcher:
         self._load = load
         self._session = secrets.token_hex(8)
         self._grant = "local" if hub.settings.grant is None else None
+        self._wrong_policy: str | None = None
 
     @cached_property
     def catalogue(self) -> Catalogue:
@@ -76,7 +77,9 @@ class Dispatcher:
         if params is not None and params.cursor:
             raise MCPError(types.INVALID_PARAMS, "Unknown cursor: the list of tools has one page")
         gate = self._hub.gate
-        return types.ListToolsResult(tools=[tool for tool in self._listing if not gate.hidden(tool.name)])
+        tools = [tool for tool in self._listing if not gate.hidden(tool.name)]
+        self._tell_of_policy()
+        return types.ListToolsResult(tools=tools)
 
     async def call_tool(
         self, ctx: RequestContext, params: types.CallToolRequestParams
@@ -90,7 +93,10 @@ class Dispatcher:
 
         async def run(arguments: Mapping[str, Any]) -> types.CallToolResult:
             assert tool is not None, "the gate refuses an unknown tool before its handler"  # noqa: S101
-            reply = await tool.run(arguments, self._context(ctx))
+            try:
+                reply = await tool.run(arguments, self._context(ctx))
+            except SystemExit as leaving:
+                raise RuntimeError(f"{tool.name} tried to end the process") from leaving
             return _result(reply, self._hub)
 
         call = Call(
@@ -120,6 +126,20 @@ class Dispatcher:
                 f"{params.name} failed inside alya-mcp (reference {reference}). Nothing was returned. "
                 "The particulars are in logs/server.log in the folder of alya-mcp's state."
             )
+        finally:
+            self._tell_of_policy()
+
+    def _tell_of_policy(self) -> None:
+        """Say it once when the policy file turned out wrong, and when it is right again."""
+        error = self._hub.gate.policy_error
+        wrong = None if error is None else str(error)
+        if wrong == self._wrong_policy:
+            return
+        self._wrong_policy = wrong
+        if wrong is None:
+            logger.warning("the policy file is in force again")
+        else:
+            logger.error("the policy file is wrong and not in force:\n%s", wrong)
 
     def _context(self, ctx: RequestContext) -> Context:
         last = -1.0
@@ -306,12 +326,25 @@ def _describe(tool: Tool) -> types.Tool:
 
 
 def _result(reply: Reply[Output], hub: Hub) -> types.CallToolResult:
+    """What the client gets of a reply.
+
+    Raises:
+        UnfitResult: when it is larger than clients take.
+    """
     data = hub.clean(reply.data.model_dump(mode="json", by_alias=True))
+    text = json.dumps(data, ensure_ascii=False)
     content: list[types.ContentBlock] = [
-        types.TextContent(type="text", text=json.dumps(data, ensure_ascii=False)),
+        types.TextContent(type="text", text=text),
         *(_block(each) for each in reply.attachments),
     ]
-    return types.CallToolResult(content=content, structured_content=data)
+    result = types.CallToolResult(content=content, structured_content=data)
+    if reply.attachments or 3 * len(text) > LARGEST_RESULT:  # as data, and escaped once more as text
+        size = len(result.model_dump_json(by_alias=True))
+        if size > LARGEST_RESULT:
+            raise UnfitResult(
+                f"the result has {size:,} characters; at most {LARGEST_RESULT:,} can be sent, so ask for less"
+            )
+    return result
 
 
 def _block(attachment: Link | Image) -> types.ContentBlock:

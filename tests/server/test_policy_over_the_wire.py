@@ -16,7 +16,7 @@ def decision(answer: dict[str, Any]) -> dict[str, Any]:
     result = answer["result"]
     assert result.get("isError") is True, result
     assert set(result["_meta"]["alya/decision"]) == {"decision", "rule", "message", "retryAfter", "policy"}
-    assert result["content"][0]["text"] == result["_meta"]["alya/decision"]["message"]
+    assert result["content"][0]["text"].startswith(result["_meta"]["alya/decision"]["message"])
     return result["_meta"]["alya/decision"]
 
 
@@ -144,14 +144,23 @@ def test_an_invalid_new_policy_keeps_the_old_one_and_is_said(start_server: Serve
     write_policy(alya_home, TWO_A_MINUTE)
     with start_server() as client:
         client.initialize()
+        assert decision(client.call("alya_usage"))["rule"] == "(default deny)"
         write_policy(alya_home, '{"version": "1", "default": "allow", "tolls": {}}')
 
-        def told() -> str:
-            return json.dumps(client.call("alya_usage")["result"]) + json.dumps(client.call("alya_status")["result"])
+        def refusal() -> str:
+            answer = client.call("alya_usage")
+            assert decision(answer)["rule"] == "(default deny)"
+            return answer["result"]["content"][0]["text"]
 
-        assert decision(client.call("alya_usage"))["rule"] == "(default deny)"
-        eventually(lambda: "tolls" in client.stderr(), "words on stderr", 10)
-        assert "tolls" in json.dumps(client.call("alya_status")["result"]) or "rate_limit" in told()
+        eventually(lambda: "tolls" in refusal(), "a word of the error in a refusal", 10)
+        parts = client.call("alya_status")["result"]["structuredContent"]["parts"]
+        policy = next(part for part in parts if part["part"] == "policy")
+        assert policy["state"] == "failing"
+        assert "tolls" in policy["detail"]
+        assert client.stderr().count("not in force") == 1
+        write_policy(alya_home, ALLOW_ALL)
+        eventually(lambda: not client.call("alya_usage")["result"].get("isError"), "the mended policy", 10)
+        assert "in force again" in client.stderr()
 
 
 @pytest.mark.parametrize(
@@ -203,9 +212,10 @@ def test_calls_leave_a_log_that_verifies(start_server: Servers, alya_home: Path)
         assert client.exit_code() == 0
     records = audit_records(alya_home)
     first = [record for record in records if record.get("request") == "the-first"]
-    assert [(each["decision"], each.get("outcome")) for each in first] == [("allow", None), ("allow", "ok")]
+    assert [(each.get("decision"), each.get("outcome")) for each in first] == [("allow", None), (None, "ok")]
+    assert first[1]["decided"] == first[0]["seq"]
     assert {"seq", "time", "prev", "hash", "session", "grant", "tool", "schema", "keys", "arguments"} <= set(first[0])
-    assert [record["rule"] for record in records if record["decision"] == "deny"] == [
+    assert [record["rule"] for record in records if record.get("decision") == "deny"] == [
         "(default deny)", "(unknown tool)",
     ]  # fmt: skip
     verified = verify(alya_home)
