@@ -21,8 +21,10 @@ def private_folder(path: Path) -> Path:
     return path
 
 
-def write_private(path: Path, data: bytes) -> None:
-    """Write `data` to `path` with mode 0600, through to the disk; a reader sees the old content or the new.
+def write_private(path: Path, data: bytes, *, synced: bool = True) -> None:
+    """Write `data` to `path` with mode 0600; a reader sees the old content or the new.
+
+    When `synced`, it is on the disk when this returns; otherwise a power failure may lose it.
 
     Raises:
         OSError: it can't be written; then nothing is left behind.
@@ -32,13 +34,15 @@ def write_private(path: Path, data: bytes) -> None:
     try:
         with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            if synced:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    if synced:
+        _sync_folder(path.parent)
 
 
 def _sync_folder(folder: Path) -> None:

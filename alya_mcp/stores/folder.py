@@ -86,7 +86,7 @@ class StoreFolder:
     def extend(self, until: int) -> None:
         """Note that a link is open until `until`; to be called under the lock, before anyone has the link."""
         if until > self.open_until():
-            write_private(self._state / "until", str(until).encode())
+            write_private(self._state / "until", str(until).encode(), synced=False)
 
     def listener(self) -> Listener | None:
         """What was last noted of the store process, or None; it need not be running."""
@@ -105,7 +105,7 @@ class StoreFolder:
 
     def note_listener(self, listener: Listener) -> None:
         """Note where the store process listens; done by itself, while its starter holds the lock."""
-        write_private(self._state / "server.json", json.dumps(asdict(listener)).encode())
+        write_private(self._state / "server.json", json.dumps(asdict(listener)).encode(), synced=False)
 
     def writable(self) -> bool:
         """Whether pictures can be written, as far as permissions tell."""

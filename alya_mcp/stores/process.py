@@ -51,8 +51,8 @@ def ensure(folder: StoreFolder, secret: bytes) -> int:
     running = noted and ask(secret, noted.port)
     if running and _numbers(running.version) >= _numbers(__version__):
         return running.port
-    if running:
-        stop(secret, running)
+    if running and not stop(secret, running):
+        return running.port  # older, but it works
     if noted is None:
         return _start(folder, secret, port=0, moved_from=None)
     try:
@@ -85,9 +85,10 @@ def ask(secret: bytes, port: int) -> Health | None:
     return health if health.port == port and secrets.compare_digest(expected, proof) else None
 
 
-def stop(secret: bytes, running: Health) -> None:
-    """Have a store process stop listening; answers that it has begun are still sent."""
-    _request("POST", running.port, f"/stop?proof={stop_proof(secret, running.instance)}")
+def stop(secret: bytes, running: Health) -> bool:
+    """Have a store process stop listening, and say whether it did; what it is answering is still sent."""
+    proof = stop_proof(secret, running.instance)
+    return _request("POST", running.port, f"/stop?proof={proof}") is not None
 
 
 class _PortTakenError(Exception):

@@ -119,7 +119,10 @@ class S3Store:
                 raise self._last_failure from error
             return connection.host, " It can't be listed, so the first image shows whether uploads work."
         self._check_region(connection)
-        return connection.host, connection.credentials_note()
+        note = connection.credentials_note()
+        if self._found_region:
+            note += f" It is in {self._found_region}; setting ALYA_S3_REGION to that saves a request."
+        return connection.host, note
 
     def _talk(self, work: Callable[[Connection], T]) -> T:
         """Do `work` with the connection, with every error explained."""

@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
+import botocore.loaders
 import pytest
 import s3_servers
 from pictures import end_store_process
@@ -28,6 +29,15 @@ def no_settings_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "aws-config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "aws-credentials"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def descriptions_of_aws_read_once() -> Generator[None]:
+    """Each store makes a botocore session of its own; reading what AWS offers takes most of that time."""
+    loader = botocore.loaders.create_loader()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("botocore.session.create_loader", lambda *_: loader)
+        yield
 
 
 @pytest.fixture

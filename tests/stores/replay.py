@@ -1,5 +1,6 @@
 """A loopback server that answers as AWS documents its errors: the XML, the status and the headers."""
 
+import ssl
 import threading
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -37,8 +38,8 @@ def error(status: int, code: str, message: str | None = "", extra: str = "", **h
 
 
 @contextmanager
-def replay(answer: Callable[[Request], Reply]) -> Generator[Replay]:
-    """Serve what `answer` says, and note each request."""
+def replay(answer: Callable[[Request], Reply], tls: ssl.SSLContext | None = None) -> Generator[Replay]:
+    """Serve what `answer` says, and note each request; over TLS as https://localhost when `tls` is given."""
     seen: list[Request] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -70,10 +71,15 @@ def replay(answer: Callable[[Request], Reply]) -> Generator[Replay]:
         def handle_error(self, request: object, client_address: object) -> None: ...
 
     with Server(("127.0.0.1", 0), Handler) as server:
+        origin = (
+            f"https://localhost:{server.server_port}" if tls else f"http://127.0.0.1:{server.server_port}"
+        )
+        if tls:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         try:
-            yield Replay(f"http://127.0.0.1:{server.server_port}", seen)
+            yield Replay(origin, seen)
         finally:
             server.shutdown()
             thread.join()

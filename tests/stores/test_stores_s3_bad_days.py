@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import socket
+import ssl
 import sys
 import threading
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,9 @@ from pathlib import Path
 import anyio
 import pytest
 from conftest import settings_for
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from pictures import fetch, kept, picture
 from replay import Reply, Request, error, replay
 from s3_servers import S3Server
@@ -140,7 +144,9 @@ async def test_the_usual_variables_choose_the_region(
 async def test_a_region_nobody_chose_is_learned_from_the_store(swift: S3Server, home: Path) -> None:
     store = open_store(Settings(home=home, s3_bucket=swift.bucket, s3_endpoint_url=swift.url))
     stored = [await store.put(picture(seed), expires_in=60) for seed in range(2)]
+    status = await store.status()
     await store.aclose()
+    assert f"It is in {swift.region}" in status.detail
     assert [fetch(each.url).body for each in stored] == [picture(seed).data for seed in range(2)]
 
 
@@ -222,6 +228,46 @@ async def test_a_store_that_does_not_speak_tls_is_named(home: Path) -> None:
             home=home, s3_bucket="pictures", s3_endpoint_url=server.url.replace("http", "https")
         )
         await refused(settings, NotConfigured, "TLS", "ALYA_S3_ENDPOINT_URL")
+
+
+def certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
+    """A certificate for localhost that nobody knows, and what serves with it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    public, private = folder / "certificate.pem", folder / "key.pem"
+    pem = serialization.Encoding.PEM
+    public.write_bytes(signed.public_bytes(pem))
+    private.write_bytes(
+        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(public, private)
+    return public, context
+
+
+@pytest.mark.usefixtures("keys")
+async def test_a_certificate_of_an_unknown_authority_is_named_and_can_be_made_known(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    public, tls = certificate(tmp_path)
+    with replay(accepting, tls) as server:
+        settings = Settings(home=home, s3_bucket="pictures", s3_endpoint_url=server.url)
+        await refused(settings, NotConfigured, "certificate", "AWS_CA_BUNDLE")
+        assert server.seen == []
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(public))
+        store = open_store(settings)
+        await store.put(picture(), expires_in=60)
+        await store.aclose()
+    assert [request.method for request in server.seen] == ["PUT", "GET"]
 
 
 async def test_missing_credentials_are_named(home: Path) -> None:
