@@ -27,7 +27,7 @@ def canonical(value: Any) -> bytes:
 
 
 def _text(value: Any, depth: int) -> str:
-    kind = cast("type", type(value))
+    kind = type(value)  # pyright: ignore[reportUnknownVariableType]
     if kind is str:
         return encode_basestring(value)
     if kind is bool:

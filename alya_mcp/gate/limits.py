@@ -57,9 +57,8 @@ class Counters:
 
     def give_back(self, session: str, limits: Sequence[Limit], at_ns: int) -> None:
         """Undo a `take` at `at_ns`, in the windows it was taken from."""
-        counted = self._sessions[session]
         for limit in limits:
-            counted[limit.rule].remove(at_ns)
+            self._sessions[session][limit.rule].remove(at_ns)
 
     def standing(self, session: str, limit: Limit, now_ns: int) -> tuple[int, int | None]:
         """How many calls the limit has left, and in how many nanoseconds the oldest one stops counting."""

@@ -119,11 +119,12 @@ class Policy:
         "limits",
     )
 
-    def __init__(self, root: Node, places: Places | None) -> None:
+    def __init__(self, root: Node, places: Places | None, problems: Iterable[Problem]) -> None:
         reading = _Reading(places)
         reading.top(root)
-        if reading.problems:
-            raise Unreadable(reading.problems)
+        found = [*problems, *reading.problems]
+        if found:
+            raise Unreadable(sorted(found, key=lambda problem: (problem.line or 0, problem.column or 0)))
         self.document: Mapping[str, Any] = root.plain()
         self.digest: str = hashlib.sha256(canonical(self.document)).hexdigest()
         self.default: str = reading.default
@@ -151,7 +152,7 @@ class Policy:
         """
         try:
             root, problems = from_python(document)
-            return cls._after(problems, root, None)
+            return cls(root, None, problems)
         except Unreadable as error:
             raise PolicyError(error.problems) from None
 
@@ -165,7 +166,7 @@ class Policy:
         try:
             text = read_text(data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data)
             root, problems = read_json(text)
-            return cls._after(problems, root, Places(text))
+            return cls(root, Places(text), problems)
         except Unreadable as error:
             raise PolicyError(error.problems, name) from None
 
@@ -177,17 +178,6 @@ class Policy:
             PolicyError: also when the file is missing, no ordinary file, over 1 MiB or can't be read.
         """
         return cls.loads(read_policy_file(Path(path)), str(path))
-
-    @classmethod
-    def _after(cls, problems: list[Problem], root: Node, places: Places | None) -> Self:
-        try:
-            policy = cls(root, places)
-        except Unreadable as error:
-            problems = [*problems, *error.problems]
-        else:
-            if not problems:
-                return policy
-        raise Unreadable(sorted(problems, key=lambda p: (p.line or 0, p.column or 0)))
 
     def _rules(self, name: str, entry: "_Tool", all_tools: tuple[Limit, ...]) -> Rules:
         if entry.action == "deny":
@@ -235,17 +225,22 @@ def read_policy_file(path: Path) -> bytes:
     try:
         file = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         try:
-            if not stat.S_ISREG(os.fstat(file).st_mode):
-                raise PolicyError([Problem("", "this is a folder or device; a policy is a file")], str(path))
-            with open(file, "rb", closefd=False) as stream:
-                return stream.read(LARGEST + 1)
+            ordinary = stat.S_ISREG(os.fstat(file).st_mode)
+            data = _read(file) if ordinary else b""
         finally:
             os.close(file)
-    except OSError as error:
-        problem = Problem("", f"can't read the file: {error.strerror or error}")
-        raise PolicyError([problem], str(path)) from None
-    except ValueError:
-        raise PolicyError([Problem("", "no file can have this name")], quoted(str(path))) from None
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "no file can have this name"
+        name = str(path) if str(path).isprintable() else quoted(str(path))
+        raise PolicyError([Problem("", f"can't read the file: {why}")], name) from None
+    if not ordinary:
+        raise PolicyError([Problem("", "this is a folder or device; a policy is a file")], str(path))
+    return data
+
+
+def _read(file: int) -> bytes:
+    with open(file, "rb", closefd=False) as stream:
+        return stream.read(LARGEST + 1)
 
 
 @dataclass(slots=True)

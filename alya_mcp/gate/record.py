@@ -8,12 +8,12 @@ Names that came from outside are cut and escaped: a line is ASCII, and never lon
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from json.encoder import encode_basestring_ascii
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from .canonical import canonical
 from .errors import AuditError
@@ -86,12 +86,6 @@ def check_line(seal: Seal, line: bytes) -> tuple[Start, str] | None:
     return Start(int(start.group(1)), start.group(3).decode("ascii")), digest
 
 
-def claimed_seq(line: bytes) -> int | None:
-    """The number that a line claims, whether or not its hash is right."""
-    start = re.match(rb'\{"seq":([0-9]{1,18}),', line)
-    return int(start.group(1)) if start else None
-
-
 def file_name(chain: str, part: int, time_ns: int) -> str:
     """The name of a chain's file; names sort by the time at which the files were begun."""
     seconds, rest = divmod(time_ns, 1_000_000_000)
@@ -123,9 +117,9 @@ def identifier(value: str | int | None) -> str:
     return text(value)
 
 
-def names(values: Iterable[str]) -> str:
-    """A JSON list of argument names, sorted; at most 64 of them, each bounded."""
-    ordered = sorted(map(str, values))
+def names(arguments: object) -> str:
+    """A JSON list of the arguments' names, sorted; at most 64 of them, each bounded."""
+    ordered = sorted(map(str, cast("Mapping[Any, Any]", arguments))) if isinstance(arguments, Mapping) else []
     listed = [text(name, 64) for name in ordered[:_KEYS]]
     if len(ordered) > _KEYS:
         listed.append(f'"(and {len(ordered) - _KEYS} more)"')

@@ -27,7 +27,7 @@ FLUSH_SECONDS: Final = 0.02
 SCHEMA: Final = 1
 _APPLICATION: Final = 0x616C7961
 _BUSY_SECONDS: Final = 2.0
-_OVERDUE_SECONDS: Final = 2.0
+_OVERDUE_SECONDS: Final = 5.0
 _RETRY_SECONDS: Final = 0.5
 _MINUTE_NS: Final = 60_000_000_000
 
@@ -314,7 +314,7 @@ class SqliteState:
             self._noted.set()
 
     def _write_behind(self) -> None:
-        while True:
+        while not self._stop.is_set():
             self._noted.wait()
             if self._stop.wait(FLUSH_SECONDS):
                 return
@@ -323,8 +323,7 @@ class SqliteState:
                 self._flush()
             except StateError:
                 self._noted.set()
-                if self._stop.wait(_RETRY_SECONDS):
-                    return
+                self._stop.wait(_RETRY_SECONDS)
 
     def _flush(self) -> None:
         import sqlite3
@@ -352,6 +351,8 @@ class SqliteState:
 
         if self._oldest is not None:
             self._flush()
+        if self._db is None and not self.path.exists():
+            return []
         try:
             with self._db_lock:
                 return self._connection().execute(sql, dict(values)).fetchall()
@@ -413,27 +414,29 @@ def _connect(path: Path, wait: float) -> "sqlite3.Connection":
 
 def _prepare(db: "sqlite3.Connection", path: Path) -> None:
     db.execute("PRAGMA synchronous = NORMAL")
+    if _made(db, path):
+        return
     if db.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
         raise StateError(f"the state file {path} lies on a file system that can't share it (no WAL)")
-    if _versions(db) == (_APPLICATION, SCHEMA):
-        return
     with db:
         db.execute("BEGIN IMMEDIATE")
-        application, schema = _versions(db)
-        if (application, schema) == (_APPLICATION, SCHEMA):
+        if _made(db, path):
             return
-        if application == _APPLICATION:
-            raise StateError(f"the state file {path} has schema {schema}; this version knows {SCHEMA} only")
-        if schema or application or db.execute("SELECT COUNT(*) FROM sqlite_schema").fetchone()[0]:
-            raise StateError(f"the file {path} is a database of another program")
         for table in _TABLES:
             db.execute(table)
         db.execute(f"PRAGMA application_id = {_APPLICATION}")
         db.execute(f"PRAGMA user_version = {SCHEMA}")
 
 
-def _versions(db: "sqlite3.Connection") -> tuple[int, int]:
-    return (
-        db.execute("PRAGMA application_id").fetchone()[0],
-        db.execute("PRAGMA user_version").fetchone()[0],
+def _made(db: "sqlite3.Connection", path: Path) -> bool:
+    """Whether the file holds a state already; False for an empty one, `StateError` for anything else."""
+    application, schema = (
+        db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
     )
+    if (application, schema) == (_APPLICATION, SCHEMA):
+        return True
+    if application == _APPLICATION:
+        raise StateError(f"the state file {path} has schema {schema}; this version knows {SCHEMA} only")
+    if application or schema or db.execute("SELECT COUNT(*) FROM sqlite_schema").fetchone()[0]:
+        raise StateError(f"the file {path} is a database of another program")
+    return False

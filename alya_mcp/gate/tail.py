@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -14,7 +14,9 @@ _BLOCK: Final = 64 * 1024
 _POLL_SECONDS: Final = 0.2
 
 
-def tail(folder: str | os.PathLike[str], n: int = 20, follow: bool = False) -> Iterator[dict[str, Any]]:
+def tail(
+    folder: str | os.PathLike[str], n: int = 20, follow: bool = False
+) -> Generator[dict[str, Any], None, None]:
     """The newest `n` records of all chains in order of time; with `follow` also those to come, without end.
 
     A line that is no record is skipped here; `verify` names it.

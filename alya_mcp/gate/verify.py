@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from .errors import AuditError
-from .record import Seal, check_line, claimed_seq, parse_file_name, read_key
+from .record import Seal, check_line, parse_file_name, read_key
 from .state import Head, State
 
 What = Literal["changed", "removed", "reordered", "inserted", "cut off", "unknown chain"]
@@ -105,19 +105,32 @@ def _chains(folder: Path) -> dict[str, list[Path]]:
     return {chain: [path for _, path in sorted(found)] for chain, found in parts.items()}
 
 
+@dataclass(frozen=True, slots=True)
+class _Gap:
+    file: str
+    line: int
+    seq: int
+    missing: range
+
+
 class _Chain:
-    """One chain being read: where it should go on, and what was wrong so far."""
+    """One chain being read: where it should go on, and what was wrong so far.
+
+    After a line that isn't as it was written nobody knows which record it was; `_doubtful` counts such lines
+    since the last good one, whose numbers may be missing without being removed.
+    """
 
     def __init__(self, chain: str, seal: Seal, report: Report) -> None:
         self._chain = chain
         self._seal = seal
         self._report = report
         self._next = 1
-        self._prev = seal.of_chain(chain)
-        self._missing: set[int] = set()
+        self._prev: str | None = seal.of_chain(chain)
+        self._doubtful = 0
+        self._gaps: list[_Gap] = []
+        self._late: set[int] = set()
         self._running: set[int] = set()
         self._found: list[Broken] = []
-        self._hashes: dict[int, str] = {}
 
     def read(self, files: Iterable[Path], heads: Mapping[str, Head] | None) -> None:
         name = ""
@@ -144,32 +157,29 @@ class _Chain:
     def _line(self, name: str, number: int, line: bytes, watched: Head | None) -> None:
         checked = check_line(self._seal, line)
         if checked is None:
-            claimed = claimed_seq(line)
-            seq = self._next if claimed is None else claimed
+            seq = self._next + self._doubtful
+            self._doubtful += 1
+            self._prev = None
             self._tell(name, number, seq, "changed", f"record {seq} isn't as it was written")
-            self._next, self._prev = seq + 1, ""
             return
         start, digest = checked
-        self._report.records += 1
         seq = start.seq
-        if seq > self._next:
-            self._missing.update(range(self._next, min(seq, self._next + 100_000)))
-            gone = (
-                f"record {self._next} is"
-                if seq - self._next == 1
-                else f"records {self._next} to {seq - 1} are"
-            )
-            self._tell(name, number, seq, "removed", f"{gone} missing before record {seq}")
-        elif seq < self._next:
-            where = "reordered" if seq in self._missing else "inserted"
-            self._missing.discard(seq)
-            self._tell(name, number, seq, where, f"record {seq} stands after record {self._next - 1}")
-        elif self._prev and start.prev != self._prev:
-            self._tell(name, number, seq, "inserted", f"record {seq} doesn't follow the record before it")
+        self._report.records += 1
+        self._follow(seq, line)
         if watched is not None and seq == watched.seq and digest != watched.hash:
             self._tell(name, number, seq, "changed", f"record {seq} isn't the one that the state knows")
-        self._next, self._prev = seq + 1, digest
-        self._follow(seq, line)
+        if seq < self._next:
+            late = seq not in self._late and any(seq in gap.missing for gap in self._gaps)
+            self._late.add(seq)
+            what = "reordered" if late else "inserted"
+            self._tell(name, number, seq, what, f"record {seq} stands after record {self._next - 1}")
+            self._prev = None
+            return
+        if seq > self._next + self._doubtful:
+            self._gaps.append(_Gap(name, number, seq, range(self._next + self._doubtful, seq)))
+        elif self._prev is not None and start.prev != self._prev:
+            self._tell(name, number, seq, "inserted", f"record {seq} doesn't follow the record before it")
+        self._next, self._prev, self._doubtful = seq + 1, digest, 0
 
     def _follow(self, seq: int, line: bytes) -> None:
         at = line.find(b'"decided":', 0, 160)
@@ -179,7 +189,12 @@ class _Chain:
             self._running.add(seq)
 
     def _end(self, name: str, heads: Mapping[str, Head] | None, watched: Head | None) -> None:
-        last = self._next - 1
+        for gap in self._gaps:
+            gone = [seq for seq in gap.missing if seq not in self._late] if self._late else gap.missing
+            if gone:
+                which = f"record {gone[0]} is" if len(gone) == 1 else f"records {gone[0]} to {gone[-1]} are"
+                self._tell(gap.file, gap.line, gap.seq, "removed", f"{which} missing before record {gap.seq}")
+        last = self._next - 1 + self._doubtful
         if heads is None:
             self._report.unproven.append(self._chain)
         elif watched is None:

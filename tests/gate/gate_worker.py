@@ -1,0 +1,61 @@
+"""A process that makes calls through a gate: `gate_worker.py HOME [CALLS] [--no-state] [--as-nobody]`.
+
+Prints a line before the first call and one with the number of admitted calls after each; makes calls without
+end when CALLS is left out.
+"""
+
+import os
+import sqlite3
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from alya_mcp.gate import Audit, Call, Gate, GateError, MemoryState, Policy, Refused, SqliteState
+
+
+async def handler(_: Mapping[str, Any]) -> None:
+    await anyio.lowlevel.checkpoint()
+
+
+def say(*words: object) -> None:
+    sys.stdout.write(" ".join(map(str, words)) + "\n")
+    sys.stdout.flush()
+
+
+def drop_rights() -> None:
+    """Root may write everywhere. All that is imported later has to be loaded by now: `sqlite3` is."""
+    assert sqlite3.sqlite_version
+    if os.getuid() == 0:
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+
+
+async def main() -> None:
+    if "--as-nobody" in sys.argv:
+        drop_rights()
+    home = Path(sys.argv[1])
+    calls = int(sys.argv[2]) if len(sys.argv) > 2 and sys.argv[2].isdigit() else None
+    state = MemoryState() if "--no-state" in sys.argv else SqliteState(home / "state.db")
+    gate = Gate(Policy.parse({"version": "1", "default": "allow"}), state, Audit(home / "audit", state))
+    say("ready")
+    sys.stdin.readline()
+    admitted = 0
+    while calls is None or admitted < calls:
+        try:
+            await gate.call(Call(tool="draw", arguments={"n": admitted}, session="s"), handler)
+        except Refused as refusal:
+            say(refusal.decision.rule, gate.trouble)
+            break
+        admitted += 1
+        say(admitted)
+    try:
+        gate.close()
+    except GateError as error:
+        say("close:", error)
+
+
+anyio.run(main)
