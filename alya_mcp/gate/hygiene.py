@@ -18,7 +18,7 @@ _INVISIBLE: Final = (
 )
 _STRIPPED: Final = re.compile(f"[{_INVISIBLE}]")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
-_SUSPECT: Final = re.compile(rf"\\(?:u00|[bf])|[{_INVISIBLE}\ud800-\udfff]")
+_SUSPECT: Final = re.compile(rf"(?<!\\)(?:\\\\)*\\(?:u00|[bf])|[{_INVISIBLE}\ud800-\udfff]")
 
 
 class UnfitResult(ToolError):
