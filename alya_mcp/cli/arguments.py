@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from math import isfinite
 from typing import Any, cast
 
 import click
@@ -61,7 +62,7 @@ def _read(text: str, schema: Schema) -> Any:
         if kind == "null" and text == "null":
             return None
         try:
-            value = json.loads(text)
+            value = _strict(text)
         except ValueError:
             continue
         if _is(kind, value):
@@ -95,10 +96,20 @@ def _object(text: str) -> dict[str, Any]:
 
 def _json(text: str, what: str) -> Any:
     try:
-        return json.loads(text, parse_constant=_refuse)
+        return _strict(text)
     except ValueError as error:
         raise click.UsageError(f"{what} is not JSON ({error}): {text[:60]!r}") from None
 
 
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON number")
+def _strict(text: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=_finite, parse_float=_finite)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError(f"{text} is no number that JSON can carry")
+    return number

@@ -1,5 +1,6 @@
 """One call to a server that is started for it, by pipe and with the SDK's client: as any MCP client does."""
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -52,6 +53,7 @@ async def call_tool(
         UnknownTool: before anything was called.
         NoAnswer: when the server ended, refused the message, or took longer than `seconds`.
     """
+    logging.getLogger("mcp").setLevel(logging.CRITICAL)
     command, *arguments = server_command(policy)
     server = StdioServerParameters(command=command, args=arguments, env=dict(os.environ))
     outcome: types.CallToolResult | Exception | None = None

@@ -44,8 +44,7 @@ def _checks() -> Iterator[Check]:
     try:
         settings = Settings.from_environment()
     except SettingsError as error:
-        for problem in str(error).split("; "):
-            yield fail("settings", problem, "Change or unset it; the other parts were not looked at.")
+        yield fail("settings", str(error), "Change or unset it; the other parts were not looked at.")
         return
     yield from machine.environment(settings, os.environ)
     yield from machine.home(settings)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
-from urllib.request import build_opener
+from urllib.request import OpenerDirector, ProxyHandler, build_opener
 
 from mcp_types import CallToolResult
 
@@ -39,7 +39,7 @@ def download(result: CallToolResult, target: Path) -> int:
 
 def _fetch(url: str) -> bytes:
     try:
-        with build_opener().open(url, timeout=_SECONDS) as response:
+        with _opener(url).open(url, timeout=_SECONDS) as response:
             data = cast("bytes", response.read(_LARGEST + 1))
     except HTTPError as error:
         answer = f"{error.code} {error.reason}"
@@ -50,6 +50,12 @@ def _fetch(url: str) -> bytes:
     if len(data) > _LARGEST:
         raise DownloadError(f"The file is over {_LARGEST:,} bytes; --save takes at most that.")
     return data
+
+
+def _opener(url: str) -> OpenerDirector:
+    """What opens `url`: through the environment's proxy, unless it is this machine that answers."""
+    here = urlsplit(url).hostname in {"127.0.0.1", "::1", "localhost"}
+    return build_opener(ProxyHandler({})) if here else build_opener()
 
 
 def _write(target: Path, data: bytes) -> None:

@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
+import tiny_flux
 from command_line import Ended, Run, WritePolicy, run_command
 from raw_client import environment
 
@@ -17,7 +18,7 @@ def person(tmp_path: Path) -> Path:
 @pytest.fixture
 def cli_env(alya_home: Path, person: Path) -> dict[str, str]:
     """What a command finds in its environment: nothing of whoever runs the tests."""
-    foreign = ("XDG_", "NO_COLOR", "FORCE_COLOR", "PYTHONPATH")
+    foreign = ("XDG_", "NO_COLOR", "FORCE_COLOR", "PYTHONPATH", "COLUMNS")
     env = environment(alya_home, HOME=str(person))
     return {name: value for name, value in env.items() if not name.startswith(foreign)}
 
@@ -42,3 +43,9 @@ def write_policy(tmp_path: Path) -> WritePolicy:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The folder of a tiny FLUX pipeline, as ALYA_IMAGE_MODEL takes it."""
+    return str(tiny_flux.build(tmp_path_factory.mktemp("models") / "tiny"))

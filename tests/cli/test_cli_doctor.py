@@ -1,0 +1,215 @@
+"""`alya-mcp doctor`: what it finds on a sound machine, on a broken one, and part by part."""
+
+import json
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import Run
+
+from alya_mcp.cli.health import clients, gate, images, machine
+from alya_mcp.cli.health.check import Check
+from alya_mcp.settings import Settings
+
+SECRET = "wJalrXUtnFEMI-this-is-no-real-key"
+
+HIDE_EXTRAS = """\
+import sys
+from importlib.machinery import PathFinder
+
+class WithoutExtras(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        hidden = {"torch", "diffusers", "transformers", "accelerate", "safetensors", "numpy", "PIL", "boto3"}
+        return None if name.partition(".")[0] in hidden else super().find_spec(name, path, target)
+
+sys.meta_path[sys.meta_path.index(PathFinder)] = WithoutExtras
+"""
+
+
+def by_part(checks: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The checks by their part; of several, the worst."""
+    order = ("ok", "warn", "fail")
+    return {check["part"]: check for check in sorted(checks, key=lambda check: order.index(check["state"]))}
+
+
+@pytest.fixture
+def without_extras(tmp_path: Path) -> dict[str, str]:
+    """Variables under which Python finds none of the packages that come as extras."""
+    folder = tmp_path / "without-extras"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(HIDE_EXTRAS)
+    return {"PYTHONPATH": str(folder)}
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """A port of the loopback interface that refuses connections."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
+
+
+# -- the command ------------------------------------------------------------------------------------
+
+
+def test_a_fresh_installation_has_nothing_that_fails(run: Run, alya_home: Path) -> None:
+    ended = run("doctor", "--output", "json")
+    assert (ended.code, ended.err) == (0, ""), ended.out
+    assert ended.json["ok"] is True
+    parts = by_part(ended.json["checks"])
+    assert " ".join(sorted(part.replace(" ", "-") for part in parts)) == (
+        "audit claude-desktop device home image-extra local-store model packages policy python s3-extra "
+        "settings sketch weights worker"
+    )
+    assert all((check["remedy"] is None) == (check["state"] == "ok") for check in ended.json["checks"])
+    assert ended.json["settings"]["ALYA_HOME"] == str(alya_home)
+
+
+def test_everything_that_is_wrong_is_found_at_once_with_what_to_do_and_no_secret(
+    run: Run, alya_home: Path, person: Path, closed_port: int
+) -> None:
+    assert run("call", "alya_usage").code == 0
+    (log,) = (alya_home / "audit").glob("*.jsonl")
+    log.write_bytes(log.read_bytes().replace(b"allow", b"alloW", 1))
+    (alya_home / "policy.json").write_text('{\n  "version": "1",\n  "default": "alow"\n}')
+    configuration = person / ".config" / "Claude" / "claude_desktop_config.json"
+    configuration.parent.mkdir(parents=True)
+    configuration.write_text("{")
+    ended = run(
+        "doctor",
+        ALYA_IMAGE_STEPS="4",
+        ALYA_IMAGE_MODL="sketch",
+        ALYA_GRANT=SECRET,
+        ALYA_IMAGE_MODEL="/no/such/folder",
+        ALYA_S3_BUCKET="pictures",
+        ALYA_S3_ENDPOINT_URL=f"http://127.0.0.1:{closed_port}",
+        AWS_ACCESS_KEY_ID="AKIDEXAMPLE",
+        AWS_SECRET_ACCESS_KEY=SECRET,
+        AWS_EC2_METADATA_DISABLED="true",
+    )
+    assert ended.code == 1
+    assert SECRET not in ended.out + ended.err
+    failed = {line[6:20].strip(): line for line in ended.out.splitlines() if line.startswith("fail")}
+    assert failed.keys() >= {"grant", "policy", "audit", "model", "s3 store", "claude desktop"}
+    assert "line 3, column 14" in failed["policy"]
+    assert log.name in failed["audit"]
+    assert "doesn't exist" in failed["model"]
+    assert f"127.0.0.1:{closed_port}" in failed["s3 store"]
+    assert "ALYA_IMAGE_MODL is set, but nothing reads it" in ended.out
+    assert "-> Did you mean ALYA_IMAGE_MODEL?" in ended.out
+
+
+def test_a_setting_that_cannot_be_used_fails_before_anything_else_is_looked_at(run: Run) -> None:
+    ended = run("doctor", "--output", "json", ALYA_IMAGE_ENGINE="lokal", ALYA_IMAGE_WARM="perhaps")
+    assert ended.code == 1
+    parts = by_part(ended.json["checks"])
+    assert parts.keys() == {"python", "packages", "settings"}
+    assert "ALYA_IMAGE_ENGINE is 'lokal'" in parts["settings"]["detail"]
+    assert "ALYA_IMAGE_WARM is 'perhaps'" in parts["settings"]["detail"]
+
+
+def test_every_command_works_without_the_extras(run: Run, without_extras: dict[str, str]) -> None:
+    assert run("tools", **without_extras).code == 0
+    assert run("call", "alya_status", **without_extras).code == 0
+    image = run("call", "image_gen", "prompt=x", **without_extras)
+    assert image.code == 1
+    assert "pip install 'alya-mcp[image]'" in image.err
+    ended = run("doctor", "--output", "json", **without_extras)
+    parts = by_part(ended.json["checks"])
+    assert parts["image extra"]["state"] == "warn"
+    assert "alya-mcp[image]" in parts["image extra"]["remedy"]
+    assert "device" not in parts
+
+
+def test_a_bucket_without_the_s3_extra_fails(run: Run, without_extras: dict[str, str]) -> None:
+    ended = run("doctor", "--output", "json", ALYA_S3_BUCKET="pictures", **without_extras)
+    assert ended.code == 1
+    assert "alya-mcp[s3]" in by_part(ended.json["checks"])["s3 extra"]["remedy"]
+
+
+# -- its parts --------------------------------------------------------------------------------------
+
+
+def test_a_torch_that_cannot_be_imported_is_one_failure_with_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, alya_home: Path
+) -> None:
+    (tmp_path / "torch.py").write_text("raise ImportError('libcudart.so.13: cannot open shared object file')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (check,) = images.device_and_model(Settings(home=alya_home))
+    assert check.state == "fail"
+    assert "libcudart.so.13: cannot open shared object file" in check.detail
+
+
+def test_a_home_that_is_no_folder_or_that_others_can_change_fails(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (check,) = machine.home(Settings(home=tmp_path / "file" / "home"))
+    assert (check.state, "is not a folder" in check.detail) == ("fail", True)
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    assert [check.state for check in machine.home(Settings(home=shared))] == ["ok", "fail"]
+
+
+def test_a_home_that_does_not_exist_yet_is_not_made(tmp_path: Path) -> None:
+    (check,) = machine.home(Settings(home=tmp_path / "a" / "b"))
+    assert (check.state, "made when first needed" in check.detail) == ("ok", True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_rule_for_a_tool_that_does_not_exist_is_a_warning(alya_home: Path) -> None:
+    (alya_home / "policy.json").write_text('{"version": "1", "default": "deny", "tools": {"imagegen": {}}}')
+    found = list(gate.policy(Settings(home=alya_home)))
+    assert [check.state for check in found] == ["ok", "warn"]
+    assert 'did you mean "image_gen"?' in found[1].detail
+
+
+def _claude_desktop(person: Path, servers: object) -> Check:
+    file = clients.claude_desktop_file({})
+    assert file.is_relative_to(person)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(servers if isinstance(servers, str) else json.dumps({"mcpServers": servers}))
+    (check,) = clients.claude_desktop()
+    return check
+
+
+@pytest.mark.parametrize(
+    ("servers", "state", "words"),
+    [
+        ({"alya": {"command": sys.executable, "args": ["-m", "alya-mcp"]}}, "ok", "starts"),
+        ({"alya-mcp": {"command": "alya-mcp"}}, "warn", "may not find"),
+        ({"alya-mcp": {"command": "/no/such/alya-mcp"}}, "fail", "doesn't exist"),
+        ({"alya-mcp": {"args": []}}, "fail", "has no command"),
+        ({"alya-mcp": None}, "fail", "has no command"),
+        ({"other": {"command": "npx"}}, "warn", "doesn't mention alya-mcp"),
+        ({}, "warn", "doesn't mention alya-mcp"),
+        ("[]", "fail", "is no configuration"),
+        ('{"mcpServers": []}', "fail", "is no configuration"),
+        ("", "fail", "is no configuration"),
+    ],
+)
+def test_claude_desktops_configuration_is_read_as_it_is(
+    person: Path, monkeypatch: pytest.MonkeyPatch, servers: object, state: str, words: str
+) -> None:
+    monkeypatch.setenv("HOME", str(person))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    check = _claude_desktop(person, servers)
+    assert (check.state, words in check.detail) == (state, True), check
+
+
+@pytest.mark.parametrize(
+    ("variables", "cache"),
+    [
+        ({"HF_HUB_CACHE": "/a", "HF_HOME": "/b"}, "/a"),
+        ({"HF_HOME": "/b", "XDG_CACHE_HOME": "/c"}, "/b/hub"),
+        ({"XDG_CACHE_HOME": "/c"}, "/c/huggingface/hub"),
+        ({}, str(Path.home() / ".cache" / "huggingface" / "hub")),
+    ],
+)
+def test_the_cache_of_models_is_looked_for_where_hugging_face_keeps_it(
+    variables: dict[str, str], cache: str
+) -> None:
+    assert machine.hub_cache(variables) == Path(cache)

@@ -1,0 +1,99 @@
+"""What stands in docs/cli.md, and what every command promises."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from command_line import Run
+
+from alya_mcp import __version__
+
+DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
+COMMANDS = (
+    "",
+    "call",
+    "tools",
+    "policy",
+    "policy check",
+    "policy explain",
+    "audit",
+    "audit tail",
+    "audit verify",
+    "doctor",
+    "serve",
+)
+
+
+def documented(command: str) -> str:
+    """The help text that docs/cli.md shows for a command."""
+    title = re.escape(f"$ {' '.join(['alya-mcp', *command.split()])} --help")
+    found = re.search(
+        rf"^```\n{title}\n(.*?)^```$", DOCS.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+    assert found, f"docs/cli.md doesn't show the help of {command!r}"
+    return found.group(1)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_documentation_shows_the_real_help(run: Run, command: str) -> None:
+    ended = run(*command.split(), "--help", COLUMNS="100")
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out == documented(command)
+
+
+def test_the_documentation_shows_a_real_check_of_a_policy(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "policy.json").write_text('{\n  "version": "1",\n  "default": "alow"\n}')
+    shown = run("policy", "check", "policy.json").out
+    assert f"```\n$ alya-mcp policy check policy.json\n{shown}```\n" in DOCS.read_text(encoding="utf-8")
+
+
+def test_help_imports_nothing_heavy(cli_env: dict[str, str]) -> None:
+    script = (
+        "import sys; sys.argv = ['alya-mcp', '--help']; from alya_mcp.__main__ import main\n"
+        "try: main()\n"
+        "except SystemExit: print('heavy:', {'mcp', 'pydantic', 'anyio', 'boto3'} & set(sys.modules))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script], env=cli_env, capture_output=True, text=True, check=True
+    )
+    assert ended.stdout.endswith("heavy: set()\n")
+
+
+def test_the_version_is_the_packages(run: Run) -> None:
+    assert run("--version").out == f"alya-mcp {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "nearest"),
+    [
+        (("toolz",), "tools"),
+        (("policy", "chek", "x.json"), "check"),
+        (("call", "alya_status", "--ouput", "json"), "--output"),
+        (("audit", "tail", "--output", "jsn"), "json"),
+    ],
+)
+def test_a_mistyped_command_or_option_ends_with_2_and_names_the_nearest(
+    run: Run, words: tuple[str, ...], nearest: str
+) -> None:
+    ended = run(*words)
+    assert (ended.code, ended.out) == (2, "")
+    assert f"'{nearest}'" in ended.err
+
+
+def test_a_setting_that_cannot_be_used_ends_every_command_with_2(run: Run) -> None:
+    for words in (("tools",), ("call", "alya_status"), ("audit", "tail"), ("audit", "verify")):
+        ended = run(*words, ALYA_HOME="relative/folder")
+        assert (ended.code, ended.out) == (2, "")
+        assert "ALYA_HOME is 'relative/folder'; it takes an absolute path" in ended.err
+
+
+def test_output_into_a_pipe_that_nobody_reads_shows_no_traceback(cli_env: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "alya_mcp", "tools"]
+    with subprocess.Popen(command, env=cli_env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()
+        assert b"Error" not in process.stderr.read()
+    assert process.returncode == 1
