@@ -1,6 +1,8 @@
 """Where alya-mcp says what happened: one plain line on stderr for the person, particulars in a file."""
 
 import logging
+import os
+import select
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -12,6 +14,23 @@ class _OneLine(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return f"alya-mcp: {record.getMessage()}"
+
+
+class _StandardError(logging.Handler):
+    """Standard error; a record that nobody makes room for is dropped, as a client may never read it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = f"{self.format(record)}\n".encode(errors="backslashreplace")
+            if os.name != "posix":
+                os.write(2, line)
+            elif _has_room(2):
+                os.write(2, line[: select.PIPE_BUF])
+        except Exception:  # noqa: BLE001 - a record that can't be shown costs nothing else
+            self.handleError(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the base class's name
+        """Stay silent: there is nowhere else to say it."""
 
 
 class _PrivateFile(RotatingFileHandler):
@@ -29,7 +48,7 @@ class _PrivateFile(RotatingFileHandler):
 
 def set_up(home: Path) -> None:
     """Send warnings to stderr and errors, with tracebacks, to `home/logs/server.log` (two files of 1 MB)."""
-    stderr = logging.StreamHandler()
+    stderr = _StandardError()
     stderr.setFormatter(_OneLine())
     stderr.setLevel(logging.WARNING)
     file = _PrivateFile(
@@ -41,3 +60,10 @@ def set_up(home: Path) -> None:
     root.handlers[:] = [stderr, file]
     root.setLevel(logging.WARNING)
     logging.getLogger("mcp").setLevel(logging.CRITICAL)
+
+
+def _has_room(descriptor: int) -> bool:
+    """Whether `select.PIPE_BUF` bytes can be written to `descriptor` without waiting."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    return any(event & select.POLLOUT for _, event in poll.poll(0))

@@ -42,6 +42,7 @@ INSTRUCTIONS = (
 )
 _LIST_TTL_MS = 30_000
 _EXIT_GRACE = 0.8
+_LAST_ANSWERS = 0.2
 _UNKNOWN_RULES = frozenset({"(unknown tool)", "(hidden)"})
 
 RequestContext = ServerRequestContext[Any, Any]
@@ -174,16 +175,15 @@ async def serve(hub: Hub, wire: Wire, load: Callable[[], Catalogue] = load_catal
     server = build_server(Dispatcher(hub, load))
     to_server, from_client = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     to_client, from_server = anyio.create_memory_object_stream[SessionMessage](0)
-    answered = anyio.Event()
+    open_requests = _OpenRequests()
     try:
         async with anyio.create_task_group() as group:
             group.start_soon(_end_on_signal, group.cancel_scope)
             group.start_soon(_end_with_input, wire, group.cancel_scope)
-            group.start_soon(_receive, wire, to_server, to_client.clone())
-            group.start_soon(_send, wire, from_server, answered, group.cancel_scope)
-            group.start_soon(_start_rest, hub, answered)
+            group.start_soon(_receive, wire, to_server, to_client.clone(), open_requests)
+            group.start_soon(_send, wire, from_server, open_requests, group.cancel_scope)
+            group.start_soon(_start_rest, hub, open_requests)
             await server.run(from_client, to_client, server.create_initialization_options())
-            group.cancel_scope.cancel()
     finally:
         with anyio.move_on_after(_EXIT_GRACE / 2, shield=True):
             try:
@@ -196,6 +196,7 @@ async def _receive(
     wire: Wire,
     to_server: MemoryObjectSendStream[SessionMessage | Exception],
     to_client: MemoryObjectSendStream[SessionMessage],
+    open_requests: "_OpenRequests",
 ) -> None:
     """Pass each message on; answer each line that is none with what is wrong with it."""
     async with to_server, to_client:
@@ -205,10 +206,15 @@ async def _receive(
             try:
                 message = _decode(line)
             except MCPError as refusal:
+                open_requests.received()
                 answer = types.JSONRPCError(jsonrpc="2.0", id=_request_id(line), error=refusal.error)
                 await to_client.send(SessionMessage(answer))
                 continue
+            if isinstance(message, types.JSONRPCRequest):
+                open_requests.received()
             await to_server.send(SessionMessage(message))
+        with anyio.move_on_after(_LAST_ANSWERS):
+            await open_requests.all_answered()
 
 
 async def _end_with_input(wire: Wire, scope: anyio.CancelScope) -> None:
@@ -222,21 +228,46 @@ async def _end_with_input(wire: Wire, scope: anyio.CancelScope) -> None:
 async def _send(
     wire: Wire,
     from_server: MemoryObjectReceiveStream[SessionMessage],
-    answered: anyio.Event,
+    open_requests: "_OpenRequests",
     scope: anyio.CancelScope,
 ) -> None:
-    """Write each message as one line; end everything when the client no longer reads."""
+    """Write each message as one line; end everything after the last, or when the client no longer reads."""
     try:
         async for item in from_server:
             await wire.write(_encode(item.message))
-            answered.set()
+            if not isinstance(item.message, types.JSONRPCNotification):
+                open_requests.answered()
     except (BrokenPipeError, ConnectionResetError):
-        scope.cancel()
+        pass
+    scope.cancel()
 
 
-async def _start_rest(hub: Hub, answered: anyio.Event) -> None:
+class _OpenRequests:
+    """How many lines of the client still wait for their answer."""
+
+    def __init__(self) -> None:
+        self.first_answer = anyio.Event()
+        self._count = 0
+        self._none = anyio.Event()
+
+    def received(self) -> None:
+        self._count += 1
+
+    def answered(self) -> None:
+        self._count -= 1
+        self.first_answer.set()
+        if not self._count:
+            self._none.set()
+
+    async def all_answered(self) -> None:
+        while self._count:
+            self._none = anyio.Event()
+            await self._none.wait()
+
+
+async def _start_rest(hub: Hub, open_requests: _OpenRequests) -> None:
     """Do the rest of the start once the client has its first answer."""
-    await answered.wait()
+    await open_requests.first_answer.wait()
     try:
         await hub.start()
     except Failure as failure:

@@ -44,9 +44,12 @@ def claim_standard_streams() -> tuple[int, int]:
     """Move standard input and output to private descriptors and return them.
 
     Afterwards descriptor 0 is the null device, descriptor 1 is standard error, and `sys.stdout` writes to
-    standard error.
+    standard error, which is the null device where the process was started without one.
     """
     incoming, outgoing = _duplicate(0), _duplicate(1)
+    if sys.stderr is None:
+        os.dup2(os.open(os.devnull, os.O_RDWR), 2)
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - for the process's life
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)

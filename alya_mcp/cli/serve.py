@@ -75,7 +75,9 @@ def _serve(incoming: int, outgoing: int, policy: str | None) -> int:
 
 
 def _report_oversized() -> None:
-    sys.stderr.write("alya-mcp: a line of more than 16 MiB was skipped\n")
+    import logging
+
+    logging.getLogger(__name__).warning("a line of more than 16 MiB was skipped")
 
 
 def _parse(arguments: list[str]) -> str | None:

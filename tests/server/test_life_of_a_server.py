@@ -285,7 +285,7 @@ def _pour(client: RawClient, count: int) -> None:
 
 
 def _pipe_is_full(client: RawClient) -> bool:
-    """Whether standard output holds all a pipe can, within one page."""
+    """Whether standard output holds so much that one more list of tools has no room."""
     import fcntl
     import struct
     import termios
@@ -293,4 +293,4 @@ def _pipe_is_full(client: RawClient) -> bool:
     assert client.process.stdout
     held = struct.unpack("i", fcntl.ioctl(client.process.stdout, termios.FIONREAD, b"\0" * 4))[0]
     capacity = fcntl.fcntl(client.process.stdout, fcntl.F_GETPIPE_SZ) if sys.platform == "linux" else 65_536
-    return held > capacity - 4096 * 2
+    return held > capacity // 2
