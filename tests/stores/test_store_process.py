@@ -341,8 +341,9 @@ async def test_an_older_store_process_that_does_not_end_is_used_as_it_is(
     store = LocalStore(home)
     first = await store.put(picture(), expires_in=600)
     before = store_process(home)
-    monkeypatch.setattr(process, "__version__", "999.0.0")
-    monkeypatch.setattr(process, "stop", lambda *_: False)
-    second = await store.put(picture(1), expires_in=600)
+    with monkeypatch.context() as patch:
+        patch.setattr(process, "__version__", "999.0.0")
+        patch.setattr(process, "stop", lambda *_: False)
+        second = await store.put(picture(1), expires_in=600)
     assert store_process(home) == before
     assert fetch(first.url).status == fetch(second.url).status == 200
