@@ -78,5 +78,5 @@ class Hub:
 
 def open_gate(settings: Settings) -> Gate:
     """The gate with the policy, state and audit log that `settings` lead to; nothing is written yet."""
-    state = SqliteState(settings.home / "state.sqlite")
-    return Gate(open_policy(settings), state=state, audit=Audit(settings.home / "audit", state))
+    state = SqliteState(settings.state_file)
+    return Gate(open_policy(settings), state=state, audit=Audit(settings.audit_folder, state))

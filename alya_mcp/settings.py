@@ -68,6 +68,9 @@ class Settings:
         home = Path(given["home"]).expanduser() if "home" in given else _platform_home()
         if not home.is_absolute():
             problems.append(f"ALYA_HOME is {str(home)!r}; it takes an absolute path")
+        policy = Path(given["policy"]).expanduser() if "policy" in given else None
+        if policy is not None and not policy.is_absolute():
+            problems.append(f"ALYA_POLICY is {str(policy)!r}; it takes an absolute path")
         engine = given.get("image_engine", "local")
         if engine not in get_args(Engine):
             problems.append(f"ALYA_IMAGE_ENGINE is {engine!r}; it takes {_choices(Engine)}")
@@ -86,7 +89,7 @@ class Settings:
             raise SettingsError("; ".join(problems))
         return cls(
             home=home,
-            policy=Path(given["policy"]).expanduser() if "policy" in given else None,
+            policy=policy,
             grant=given.get("grant"),
             image_model=given.get("image_model", "auto"),
             image_engine=cast("Engine", engine),
@@ -97,6 +100,16 @@ class Settings:
             s3_region=given.get("s3_region"),
             s3_prefix=given.get("s3_prefix", "").strip("/"),
         )
+
+    @property
+    def state_file(self) -> Path:
+        """The database of what outlives a call."""
+        return self.home / "state.sqlite"
+
+    @property
+    def audit_folder(self) -> Path:
+        """The audit log."""
+        return self.home / "audit"
 
     def describe(self) -> dict[str, str | None]:
         """Each variable with its value as text, secrets masked, None when unset."""

@@ -31,7 +31,7 @@ def tail(count: int, follow: bool, output: Output) -> int:
     """
     from alya_mcp.gate import AuditError, tail
 
-    folder = Settings.from_environment().home / "audit"
+    folder = Settings.from_environment().audit_folder
     try:
         for record in tail(folder, count, follow):
             if output == "json":

@@ -41,6 +41,7 @@ def main(arguments: list[str]) -> NoReturn:
 
 
 def _serve(incoming: int, outgoing: int, policy: str | None) -> int:
+    from contextlib import suppress
     from dataclasses import replace
     from pathlib import Path
 
@@ -61,6 +62,8 @@ def _serve(incoming: int, outgoing: int, policy: str | None) -> int:
     from alya_mcp.server import serve
     from alya_mcp.stdio import open_wire
 
+    with suppress(OSError):  # an unusable folder denies every call, in words that name it
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     logs.set_up(settings.home)
 
     async def run() -> None:

@@ -45,7 +45,7 @@ def audit(settings: Settings) -> Iterator[Check]:
         detail = f"not as it was written in {len(report.broken)} places, first {first.file}: {first.detail}"
         yield fail("audit", detail, "Keep a copy of the folder; `alya-mcp audit verify` lists all places.")
     elif report.records:
-        yield ok("audit", f"whole, {report.records:,} records in {tilde(settings.home / 'audit')}")
+        yield ok("audit", f"whole, {report.records:,} records in {tilde(settings.audit_folder)}")
     else:
         yield ok("audit", "nothing is recorded yet")
 
@@ -58,9 +58,9 @@ def verify_audit(settings: Settings) -> "Report":
     """
     from alya_mcp.gate import MemoryState, SqliteState, verify
 
-    file = settings.home / "state.sqlite"
+    file = settings.state_file
     state = SqliteState(file) if file.exists() else MemoryState()
     try:
-        return verify(settings.home / "audit", state)
+        return verify(settings.audit_folder, state)
     finally:
         state.close()
