@@ -9,8 +9,12 @@ import hmac
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 from alya_mcp.stores import KEY, MAX_EXPIRY, MIN_EXPIRY, safe_filename
+
+HOST: Final = "127.0.0.1"
+"""Local links point at this machine and open nowhere else."""
 
 _PATH = re.compile(rf"/images/{KEY}")
 _TARGET = re.compile(

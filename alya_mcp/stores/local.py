@@ -1,7 +1,6 @@
 """The local store: pictures in ALYA_HOME/images, opened by signed links to a store process on 127.0.0.1."""
 
 import errno
-import shutil
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,11 +9,10 @@ import anyio
 import anyio.to_thread
 
 from alya_mcp.failures import Failure, NotConfigured, Unavailable
-from alya_mcp.stores import Stored, StoreStatus, Upload, clamp_expiry, process
+from alya_mcp.stores import Stored, StoreStatus, Upload, clamp_expiry
 from alya_mcp.stores.files import private_folder, write_private
 from alya_mcp.stores.folder import StoreFolder
-from alya_mcp.stores.links import Link, sign
-from alya_mcp.stores.serve import HOST
+from alya_mcp.stores.links import HOST, Link, sign
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
@@ -48,6 +46,8 @@ class LocalStore:
         await anyio.to_thread.run_sync(self._resume)
 
     def _put(self, upload: Upload, expires_in: int) -> Stored:
+        from alya_mcp.stores import process
+
         file = write_picture(self._folder, upload)
         life = clamp_expiry(expires_in)
         try:
@@ -70,6 +70,8 @@ class LocalStore:
         )
 
     def _resume(self) -> None:
+        from alya_mcp.stores import process
+
         try:
             if time.time() >= self._folder.open_until():
                 return
@@ -81,6 +83,8 @@ class LocalStore:
             raise Unavailable(f"Links to local images can't be opened: {_plainly(error)}.") from error
 
     def _status(self) -> StoreStatus:
+        from alya_mcp.stores import process
+
         try:
             if not self._folder.writable():
                 return StoreStatus(
@@ -145,6 +149,8 @@ def kept_at(key: str) -> str:
 
 
 def _free(home: Path) -> str:
+    import shutil
+
     existing = next(folder for folder in (home, *home.parents) if folder.exists())
     return f"{shutil.disk_usage(existing).free / 1e9:,.2f} GB"
 

@@ -17,7 +17,8 @@ from alya_mcp import __version__
 from alya_mcp.failures import Unavailable
 from alya_mcp.stores.control import Health, health_proof, stop_proof
 from alya_mcp.stores.folder import StoreFolder
-from alya_mcp.stores.serve import HOST, PORT_TAKEN
+from alya_mcp.stores.links import HOST
+from alya_mcp.stores.serve import PORT_TAKEN
 
 _ANSWER_SECONDS = 2.0
 _START_SECONDS = 20.0

@@ -7,7 +7,6 @@ message is quoted only for codes that aren't known, since it may hold account na
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, cast
 
 from alya_mcp.failures import Failure, InvalidInput, NotConfigured, Unavailable
@@ -212,6 +211,8 @@ def _expired() -> Failure:
 
 
 def _clock(error: Exception, target: Target) -> Failure:
+    from email.utils import parsedate_to_datetime
+
     headers = cast("dict[str, str]", _answer(error).get("ResponseMetadata", {}).get("HTTPHeaders", {}))
     off = ""
     try:

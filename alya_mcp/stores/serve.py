@@ -27,10 +27,9 @@ from alya_mcp import __version__
 from alya_mcp.stores import safe_filename
 from alya_mcp.stores.control import NONCE, Health, health_proof, stop_proof
 from alya_mcp.stores.folder import Listener, StoreFolder
-from alya_mcp.stores.links import Link, LinkRefused, judge
+from alya_mcp.stores.links import HOST, Link, LinkRefused, judge
 from alya_mcp.stores.locks import LockTimeout
 
-HOST: Final = "127.0.0.1"
 PORT_TAKEN: Final = 3
 """The exit status that says that another program has the port."""
 GRACE_SECONDS: Final = 60.0

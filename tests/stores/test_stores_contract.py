@@ -1,5 +1,7 @@
 """What every store promises, shown on the local one, on rclone and on OpenStack Swift."""
 
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -165,3 +167,17 @@ def test_an_upload_takes_no_other_key(key: str) -> None:
 )
 def test_a_filename_is_made_safe(given: str, safe: str) -> None:
     assert safe_filename(given) == safe
+
+
+@pytest.mark.parametrize("bucket", [None, "pictures"])
+def test_opening_a_store_imports_nothing_heavy(tmp_path: Path, bucket: str | None) -> None:
+    code = f"""
+import sys
+from pathlib import Path
+from alya_mcp.settings import Settings
+from alya_mcp.stores import open_store
+open_store(Settings(home=Path({str(tmp_path)!r}), s3_bucket={bucket!r}))
+print(*sys.modules)
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"boto3", "botocore", "http.server", "http.client"} & set(ended.stdout.split())
