@@ -3,7 +3,9 @@
 It stands alone: no other part of alya-mcp and no MCP SDK is needed. See docs/gate.md.
 """
 
-from .audit import Audit, Broken, Report, tail, verify
+from typing import TYPE_CHECKING
+
+from .audit import Audit
 from .call import Call, Decision, Refused
 from .clock import Clock, SystemClock
 from .document import Problem
@@ -14,6 +16,12 @@ from .policy import Policy, PolicyError
 from .source import PolicyFile, PolicySource
 from .state import MemoryState, SqliteState, State, Usage
 from .trace import LimitRow, Step, Trace
+
+if TYPE_CHECKING:
+    from .newest import tail
+    from .verification import Broken, Report, verify
+
+_READING = {"tail": "newest", "verify": "verification", "Broken": "verification", "Report": "verification"}
 
 __all__ = [
     "Audit",
@@ -48,3 +56,12 @@ __all__ = [
     "tail",
     "verify",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """What reads the log is loaded when it is asked for; a server that only writes one starts sooner."""
+    if name not in _READING:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_READING[name]}"), name)

@@ -1,7 +1,7 @@
 """The audit log's writing end: every decision and every outcome, chained, keyed, written before it counts.
 
 Each record is one `write` to the operating system, finished before a handler starts or an answer leaves. It
-outlives the process, not a loss of power. `verify` and `tail` read what is written here.
+outlives the process, not a loss of power. The log is read by `verification` and `newest`.
 """
 
 import os
@@ -16,10 +16,6 @@ from .clock import Clock, SystemClock
 from .errors import AuditError
 from .record import Seal, file_name, identifier, line_of, make_key, names, text
 from .state import Head, State
-from .tail import tail
-from .verify import Broken, Report, verify
-
-__all__ = ["Audit", "Broken", "Report", "tail", "verify"]
 
 LARGEST_FILE: Final = 64 * 1024 * 1024
 _SECOND: Final = 1_000_000_000

@@ -156,7 +156,9 @@ def from_python(value: Any) -> tuple[Node, list[Problem]]:
 
 def step(pointer: str, key: str | int) -> str:
     """`pointer` one level further down."""
-    return f"{pointer}/{key if isinstance(key, int) else key.replace('~', '~0').replace('/', '~1')}"
+    if isinstance(key, str) and ("~" in key or "/" in key):
+        key = key.replace("~", "~0").replace("/", "~1")
+    return f"{pointer}/{key}"
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

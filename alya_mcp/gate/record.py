@@ -9,19 +9,18 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from json.encoder import encode_basestring_ascii
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 from .canonical import canonical
 from .errors import AuditError
 
 KEY_BYTES: Final = 32
 SUFFIX: Final = ".jsonl"
-_SEAL: Final = re.compile(rb',"hash":"([0-9a-f]{64})"\}\Z')
-_START: Final = re.compile(rb'\{"seq":([0-9]{1,18}),"time":"([^"]{1,40})","prev":"([0-9a-f]{64})",')
+_SEALED: Final = b',"hash":"'
+_START: Final = re.compile(rb'\{"seq":([0-9]{1,18}),"time":"[^"]{1,40}","prev":"([0-9a-f]{64})",')
 _FILE: Final = re.compile(r"[0-9]{8}T[0-9]{12}Z-([0-9a-f]{16})-([0-9]{4,9})\.jsonl\Z")
 _BLOCK: Final = 64
 _NAME: Final = 128
@@ -59,8 +58,7 @@ class Seal:
         return self.of(b"chain:" + chain.encode("ascii"))
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(NamedTuple):
     """The first members of a line whose hash was right."""
 
     seq: int
@@ -71,19 +69,18 @@ def line_of(seal: Seal, seq: int, time: str, prev: str, rest: str) -> tuple[byte
     """The record's line and its hash; `rest` is the inside of the object after `prev`."""
     body = f'{{"seq":{seq},"time":"{time}","prev":"{prev}",{rest}'.encode("ascii")
     digest = seal.of(body)
-    return b'%b,"hash":"%b"}\n' % (body, digest.encode("ascii")), digest
+    return b'%b%b%b"}\n' % (body, _SEALED, digest.encode("ascii")), digest
 
 
 def check_line(seal: Seal, line: bytes) -> tuple[Start, str] | None:
     """The start and the hash of a line (without its end of line), or None when it isn't as it was written."""
-    sealed = _SEAL.search(line)
     start = _START.match(line)
-    if sealed is None or start is None:
+    if start is None or line[-75:-66] != _SEALED or line[-2:] != b'"}':
         return None
-    digest = sealed.group(1).decode("ascii")
-    if seal.of(line[: sealed.start()]) != digest:
+    digest = line[-66:-2].decode("ascii", "replace")
+    if seal.of(line[:-75]) != digest:
         return None
-    return Start(int(start.group(1)), start.group(3).decode("ascii")), digest
+    return Start(int(start.group(1)), start.group(2).decode("ascii")), digest
 
 
 def file_name(chain: str, part: int, time_ns: int) -> str:

@@ -8,6 +8,7 @@ operating system and the SQLite state of one home folder.
 
 import argparse
 import asyncio
+import json
 import platform
 import tempfile
 import time
@@ -18,6 +19,12 @@ from typing import Any
 from alya_mcp.gate import Audit, Call, Gate, Policy, SqliteState, sanitise, verify
 
 ARGUMENTS: Mapping[str, Any] = {"prompt": "a small red star on the left and a large blue circle", "seed": 7}
+PICTURE = {
+    f"member_{number}": "as a picture's description has it, an address or a digest " for number in range(12)
+}
+ROWS = {
+    "rows": [{"name": f"row {number}", "value": number / 7, "note": "as measured"} for number in range(20)]
+}
 
 
 async def handler(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -76,21 +83,20 @@ async def main(calls: int) -> None:
         state = SqliteState(home / "state.db")
         gate = Gate(policy_of(100), state, Audit(home / "audit", state))
         gate.open()
-        show("call, full (audit and SQLite)", await timed_async(lambda n: gate.call(call_of(n), handler), calls))
+        full = await timed_async(lambda n: gate.call(call_of(n), handler), calls)
+        show("call, full (audit and SQLite)", full)
         begun = time.perf_counter()
         report = verify(home / "audit", state)
         rate = report.records / (time.perf_counter() - begun)
         gate.close()
         print(f"verify: {report.records:,} records, whole: {report.whole}, {rate:,.0f} records a second")
-    result = {"rows": [{"name": f"row {n}", "value": n / 7, "note": "as measured"} for n in range(20)]}
-    show("sanitise, a result of 1 kB", timed(lambda _: sanitise(result, limit=1_000_000), calls))
-    text = '{"version":"1","default":"deny","tools":{%s}}' % ",".join(
-        f'"tool_{n}":{{"rate_limit":{{"max":10,"window":60}}}}' for n in range(100)
-    )
+    show("sanitise, text of 1 kB in 12 members", timed(lambda _: sanitise(PICTURE, limit=1_000_000), calls))
+    show("sanitise, 20 rows with a fraction each", timed(lambda _: sanitise(ROWS, limit=1_000_000), calls))
+    text = json.dumps(policy_of(100).document)
     show("loading a policy of 100 tools", timed(lambda _: Policy.loads(text), 50))
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--calls", type=int, default=20_000)
     asyncio.run(main(parser.parse_args().calls))

@@ -4,7 +4,7 @@ import json
 import os
 import stat
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -328,6 +328,26 @@ async def test_verify_may_run_while_a_server_writes(home: Home) -> None:
     stop.set()
     reader.join()
     assert all(report.whole for report in reports)
+
+
+async def test_what_is_begun_while_the_state_is_read_is_no_damage(tmp_path: Path) -> None:
+    home = Home(tmp_path, largest_file=1000)
+    await home.calls(1)
+
+    class Busy(MemoryState):
+        def heads(self) -> Mapping[str, Any]:
+            def goes_on() -> None:
+                anyio.run(home.calls, 5)
+                anyio.run(Home(tmp_path).calls, 1)
+
+            found = home.state.heads()
+            thread = threading.Thread(target=goes_on)
+            thread.start()
+            thread.join()
+            return found
+
+    report = verify(home.folder, Busy())
+    assert (report.broken, report.chains, report.records) == ([], 1, 12)
 
 
 @pytest.mark.parametrize("size", [0, 31, 33])

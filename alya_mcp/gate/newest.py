@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from .errors import AuditError
-from .verify import audit_files
+from .verification import audit_files
 
 _BLOCK: Final = 64 * 1024
 _POLL_SECONDS: Final = 0.2

@@ -66,20 +66,23 @@ def verify(
         StateError: when the state can't be read.
     """
     base = Path(folder)
-    heads = {} if state is None else dict(state.heads())
+    before = _chains(base)
+    heads = None if state is None else state.heads()
     chains = _chains(base)
+    if heads is not None:  # a chain begun while the state was read is left for the next time
+        chains = {chain: files for chain, files in chains.items() if chain in heads or chain in before}
     report = Report(chains=len(chains), files=sum(map(len, chains.values())))
-    if not chains and not any(head.seq for head in heads.values()):
+    gone = {chain: head for chain, head in (heads or {}).items() if chain not in chains and head.seq}
+    for chain, head in gone.items():
+        detail = f"all {head.seq} records of chain {chain} are gone"
+        report.broken.append(Broken(f"(chain {chain})", None, None, "removed", detail))
+    if not chains:
         return report
     if not isinstance(key, bytes):
         key = read_key(base.parent / "audit.key" if key is None else Path(key))
     seal = Seal(key)
     for chain, files in chains.items():
-        _Chain(chain, seal, report).read(files, None if state is None else heads)
-    for chain, head in heads.items():
-        if chain not in chains and head.seq:
-            detail = f"all {head.seq} records of chain {chain} are gone"
-            report.broken.append(Broken(f"(chain {chain})", None, None, "removed", detail))
+        _Chain(chain, seal, report).read(files, heads)
     return report
 
 
