@@ -42,7 +42,7 @@ INSTRUCTIONS = (
 )
 _LIST_TTL_MS = 30_000
 _EXIT_GRACE = 0.8
-_LAST_ANSWERS = 0.2
+_LAST_LOOKS = 20
 _UNKNOWN_RULES = frozenset({"(unknown tool)", "(hidden)"})
 
 RequestContext = ServerRequestContext[Any, Any]
@@ -213,8 +213,10 @@ async def _receive(
             if isinstance(message, types.JSONRPCRequest):
                 open_requests.received()
             await to_server.send(SessionMessage(message))
-        with anyio.move_on_after(_LAST_ANSWERS):
-            await open_requests.all_answered()
+        for _ in range(_LAST_LOOKS):
+            if not open_requests.count:
+                break
+            await anyio.sleep(0.01)
 
 
 async def _end_with_input(wire: Wire, scope: anyio.CancelScope) -> None:
@@ -247,22 +249,14 @@ class _OpenRequests:
 
     def __init__(self) -> None:
         self.first_answer = anyio.Event()
-        self._count = 0
-        self._none = anyio.Event()
+        self.count = 0
 
     def received(self) -> None:
-        self._count += 1
+        self.count += 1
 
     def answered(self) -> None:
-        self._count -= 1
+        self.count -= 1
         self.first_answer.set()
-        if not self._count:
-            self._none.set()
-
-    async def all_answered(self) -> None:
-        while self._count:
-            self._none = anyio.Event()
-            await self._none.wait()
 
 
 async def _start_rest(hub: Hub, open_requests: _OpenRequests) -> None:

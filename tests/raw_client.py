@@ -26,7 +26,7 @@ _FOREIGN = ("ALYA_", "AWS_", "HF_", "HUGGING_FACE_", "PYTHONDONTWRITEBYTECODE", 
 
 
 def environment(home: Path, **extra: str) -> dict[str, str]:
-    """The environment of a server whose state is `home`: none of the user's own settings, no network for weights."""
+    """The environment of a server whose state is `home`: none of the user's own settings, no model hub."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
     return own | {"ALYA_HOME": str(home), "HF_HUB_OFFLINE": "1"} | extra
 
@@ -67,8 +67,8 @@ def envelope(version: str = MODERN) -> dict[str, Any]:
 class RawClient:
     """One server process and its three streams.
 
-    Standard error goes to `stderr` (a file) so that it never blocks, unless another stream is given. Every line
-    of standard output must be a JSON-RPC message: `check_purity` says so, and leaving the context checks it.
+    Standard error goes to the file `errors`, so that it never blocks, unless another stream is given. Every
+    line of standard output must be a JSON-RPC message; leaving the context checks it.
     """
 
     def __init__(
@@ -124,27 +124,32 @@ class RawClient:
         """Write one JSON line."""
         self.send(json.dumps(message).encode() + b"\n")
 
-    def post(self, method: str, params: Mapping[str, Any] | None = None, id: Any = None) -> Any:
+    def post(self, method: str, params: Mapping[str, Any] | None = None, request_id: Any = None) -> Any:
         """Send a request without waiting; returns its id."""
-        if id is None:
+        if request_id is None:
             self._next += 1
-            id = self._next
-        message: dict[str, Any] = {"jsonrpc": "2.0", "id": id, "method": method}
+            request_id = self._next
+        message: dict[str, Any] = {"jsonrpc": "2.0", "id": request_id, "method": method}
         self.send_message(message if params is None else {**message, "params": dict(params)})
-        return id
+        return request_id
 
-    def request(self, method: str, params: Mapping[str, Any] | None = None, id: Any = None) -> dict[str, Any]:
+    def request(
+        self, method: str, params: Mapping[str, Any] | None = None, request_id: Any = None
+    ) -> dict[str, Any]:
         """Send a request and return its answer."""
-        return self.answer(self.post(method, params, id))
+        return self.answer(self.post(method, params, request_id))
 
-    def answer(self, id: Any, patience: float = PATIENCE) -> dict[str, Any]:
-        """The answer to request `id`, whenever it came or comes."""
+    def answer(self, request_id: Any, patience: float = PATIENCE) -> dict[str, Any]:
+        """The answer to request `request_id`, whenever it came or comes."""
         return self.wait(
-            lambda message: "method" not in message and message.get("id") == id and type(message["id"]) is type(id),
-            f"an answer to request {str(id)[:80]!r}", patience,
-        )  # fmt: skip
+            lambda m: "method" not in m and m.get("id") == request_id and type(m["id"]) is type(request_id),
+            f"an answer to request {str(request_id)[:80]!r}",
+            patience,
+        )
 
-    def wait(self, wanted: Callable[[dict[str, Any]], bool], what: str, patience: float = PATIENCE) -> dict[str, Any]:
+    def wait(
+        self, wanted: Callable[[dict[str, Any]], bool], what: str, patience: float = PATIENCE
+    ) -> dict[str, Any]:
         """The first message, seen or to come, that is `wanted`."""
         for message in list(self.messages):
             if wanted(message):
@@ -159,7 +164,9 @@ class RawClient:
             if wanted(message):
                 return message
 
-    def initialize(self, version: str = LEGACY, capabilities: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def initialize(
+        self, version: str = LEGACY, capabilities: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         """The legacy handshake; returns the answer's result."""
         answer = self.request(
             "initialize",
@@ -256,7 +263,7 @@ class Servers:
 
 
 def expect_nothing_running(home: Path) -> None:
-    """Fail when a process that uses `home` is left; the store process may be, as it outlives its server, and is ended.
+    """Fail when a process that uses `home` is left; the store process outlives its server and is ended here.
 
     Looks at /proc, so it sees nothing on systems without one.
     """

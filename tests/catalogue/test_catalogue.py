@@ -4,6 +4,11 @@ import json
 from typing import Annotated, Any, Literal
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from pydantic import Field, StringConstraints, ValidationError
+
 from alya_mcp.catalogue import (
     CATALOGUE,
     Catalogue,
@@ -18,10 +23,6 @@ from alya_mcp.catalogue import (
     tool,
 )
 from alya_mcp.gate import InvalidArguments
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from jsonschema import Draft202012Validator
-from pydantic import Field, StringConstraints, ValidationError
 
 Short = Annotated[str, StringConstraints(max_length=10)]
 SAYS: dict[str, Any] = {
@@ -67,7 +68,7 @@ def test_a_tool_that_lacks_nothing_is_accepted() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("missing", [name for name in SAYS])
+@pytest.mark.parametrize("missing", list(SAYS))
 def test_a_tool_must_say_everything(missing: str) -> None:
     says = {name: value for name, value in SAYS.items() if name != missing}
     with pytest.raises(TypeError, match=missing):
@@ -196,7 +197,10 @@ def test_an_integer_is_a_number() -> None:
         ({"text": "x", "maybe": 10}, ["maybe is 10", "integer from 0 to 9 or null"]),
         ({"text": "x", "longName": 1}, ["longName is 1", "boolean"]),
         ({"text": "x", "long_name": True}, ["long_name", "longName"]),
-        ({"text": "x", "other": 1}, ["other", "fine_tool", "takes: text, count, share, kind, words, maybe, longName"]),
+        (
+            {"text": "x", "other": 1},
+            ["other", "fine_tool", "takes: text, count, share, kind, words, maybe, longName"],
+        ),
         ({"count": 9, "kind": 1, "zzz": 0}, ["text is required", "count is 9", "kind is 1", "zzz"]),
     ],
 )
@@ -210,7 +214,9 @@ def test_a_wrong_argument_is_named_with_what_it_got_and_what_it_takes(
 
 def test_a_message_stays_short_whatever_comes_in() -> None:
     with pytest.raises(InvalidArguments) as raised:
-        make().validate({"text": "x" * 1_000_000, "n" * 1_000_000: 1, **{f"extra{n}": n for n in range(1000)}})
+        make().validate(
+            {"text": "x" * 1_000_000, "n" * 1_000_000: 1, **{f"extra{n}": n for n in range(1000)}}
+        )
     assert len(str(raised.value)) < 4000
 
 
@@ -234,7 +240,8 @@ VALIDATOR = Draft202012Validator(FINE.schema)
 @given(st.dictionaries(_NAMES, _JSON))
 def test_validation_agrees_with_the_schema_that_clients_see(arguments: dict[str, Any]) -> None:
     fits = VALIDATOR.is_valid(arguments) and not any(
-        isinstance(value, float) and (value != value or abs(value) == float("inf")) for value in arguments.values()
+        isinstance(value, float) and (value != value or abs(value) == float("inf"))
+        for value in arguments.values()
     )
     try:
         judged = FINE.validate(arguments)

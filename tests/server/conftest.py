@@ -1,4 +1,4 @@
-"""Servers for the protocol's tests: one shared by what only reads, and one with tools that behave badly."""
+"""Servers for the protocol's tests: a shared one for what only reads, and one of badly behaved tools."""
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ from scene import ALLOW_ALL, ODD_SERVER, SECRET, official_client, write_policy
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RawClient]:
-    """An initialised server of the real catalogue that allows everything; for tests that leave it as it is."""
+    """An initialised server of the real catalogue that allows everything; leave it as it is."""
     folder = tmp_path_factory.mktemp("shared")
     home = folder / "home"
     home.mkdir(mode=0o700)

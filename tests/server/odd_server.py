@@ -3,9 +3,10 @@
 import sys
 from functools import partial
 
+from odd_tools import ODD
+
 from alya_mcp import server
 from alya_mcp.cli.serve import main
-from odd_tools import ODD
 
 server.serve = partial(server.serve, load=lambda: ODD)
 main(sys.argv[1:])

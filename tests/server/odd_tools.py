@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import anyio
-from alya_mcp.catalogue import Catalogue, Context, Image, Input, NoArguments, Output, Reply, tool
-from alya_mcp.failures import Failure
 from pydantic import Field, StringConstraints
 
+from alya_mcp.catalogue import Catalogue, Context, Image, Input, NoArguments, Output, Reply, tool
+from alya_mcp.failures import Failure
+
 ANNOTATIONS: dict[str, Any] = {
-    "category": "Read", "risk": "Low", "read_only": True, "destructive": False, "idempotent": True, "open_world": False
+    "category": "Read", "risk": "Low", "read_only": True, "destructive": False, "idempotent": True,
+    "open_world": False,
 }  # fmt: skip
 
 
@@ -90,8 +92,8 @@ async def leave(arguments: NoArguments, context: Context) -> Text:
 @tool(title="Print", **ANNOTATIONS)
 async def chatter(arguments: NoArguments, context: Context) -> Text:
     """Write to standard output in every way that a library might, and start a child that does."""
-    print("printed by a handler")
-    print("printed and flushed by a handler", flush=True)
+    print("printed by a handler")  # noqa: T201
+    print("printed and flushed by a handler", flush=True)  # noqa: T201
     os.write(1, b"written to descriptor 1\n")
     sys.stdout.write("written to sys.stdout\n")
     if sys.__stdout__ is not None:
@@ -132,9 +134,8 @@ async def advance(arguments: NoArguments, context: Context) -> Text:
     return Text(text="done")
 
 
-ODD = Catalogue(
-    [
-        echo, surrogate, not_a_number, large, large_picture, leak, fail_with_leak, crash, leave, chatter, wait,
-        stubborn, advance,
-    ]
-)  # fmt: skip
+_CLEANED = [surrogate, not_a_number, large, large_picture, leak]
+_FAILING = [fail_with_leak, crash, leave]
+_LONG = [chatter, wait, stubborn, advance]
+
+ODD = Catalogue([echo, *_CLEANED, *_FAILING, *_LONG])

@@ -1,23 +1,26 @@
-"""The protocol as clients see it, in both eras, over a real pipe (DESIGN.md section 3; issue 2, items 2 and 3)."""
+"""The protocol as clients see it, in both eras, over a real pipe (issue 2, items 2 and 3)."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from alya_mcp import __version__
 from jsonschema import Draft202012Validator
 from mcp import MCPError
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
-from raw_client import LEGACY, MODERN, RawClient, Servers, envelope
+from raw_client import LEGACY, MODERN, RawClient, Servers, envelope, eventually
 from scene import write_policy
+
+from alya_mcp import __version__
 
 ERAS = ("legacy", MODERN)
 LARGEST_RESULT = 1_048_576
 
 
-@pytest.mark.parametrize("version", HANDSHAKE_PROTOCOL_VERSIONS)
-def test_initialize_agrees_on_every_version_of_the_handshake_era(start_server: Servers, version: str) -> None:
+@pytest.mark.parametrize("version", [HANDSHAKE_PROTOCOL_VERSIONS[0], HANDSHAKE_PROTOCOL_VERSIONS[-1]])
+def test_initialize_agrees_on_the_oldest_and_the_newest_version_of_the_handshake_era(
+    start_server: Servers, version: str
+) -> None:
     with start_server() as client:
         result = client.initialize(version)
         assert result["protocolVersion"] == version
@@ -29,7 +32,9 @@ def test_initialize_agrees_on_every_version_of_the_handshake_era(start_server: S
         assert client.request("ping")["result"] == {}
 
 
-def test_initialize_with_an_unknown_version_offers_the_newest_of_the_handshake_era(start_server: Servers) -> None:
+def test_initialize_with_an_unknown_version_offers_the_newest_of_the_handshake_era(
+    start_server: Servers,
+) -> None:
     with start_server() as client:
         assert client.initialize("1999-01-01")["protocolVersion"] == LEGACY
 
@@ -67,6 +72,10 @@ async def test_the_official_client_lists_and_calls(connect: Any, mode: str) -> N
         schema = next(tool.output_schema for tool in listed.tools if tool.name == "alya_status")
         Draft202012Validator(schema).validate(result.structured_content)
         assert json.loads(result.content[0].text) == result.structured_content
+        with pytest.raises(MCPError) as raised:
+            await client.call_tool("no_such_tool", {})
+        assert raised.value.code == -32602
+        assert raised.value.message == "Unknown tool: no_such_tool"
 
 
 @pytest.mark.anyio
@@ -106,14 +115,18 @@ def test_no_schema_holds_a_subschema_that_accepts_anything(shared: RawClient) ->
         found: list[str] = []
         for key in ("properties", "$defs", "patternProperties"):
             for name, part in schema.get(key, {}).items():
-                found += [f"{path}/{key}/{name}"] if part in (True, {}) else bare(part, f"{path}/{key}/{name}")
+                found += (
+                    [f"{path}/{key}/{name}"] if part in (True, {}) else bare(part, f"{path}/{key}/{name}")
+                )
         for key in ("items", "additionalProperties", "not"):
             if key in schema:
                 part = schema[key]
                 found += [f"{path}/{key}"] if part in (True, {}) else bare(part or {}, f"{path}/{key}")
         for key in ("anyOf", "oneOf", "allOf"):
             for index, part in enumerate(schema.get(key, [])):
-                found += [f"{path}/{key}/{index}"] if part in (True, {}) else bare(part, f"{path}/{key}/{index}")
+                found += (
+                    [f"{path}/{key}/{index}"] if part in (True, {}) else bare(part, f"{path}/{key}/{index}")
+                )
         return found
 
     for tool in shared.request("tools/list")["result"]["tools"]:
@@ -150,7 +163,9 @@ def test_tools_list_fits_every_clients_limit(shared: RawClient) -> None:
         pytest.param({"prompt": "x", "steps": 1.5}, ["steps", "1.5", "integer"], id="fraction"),
         pytest.param({"prompt": "x", "seed": -1}, ["seed", "-1", "from 0 to 4294967295"], id="negative"),
         pytest.param({"prompt": "x", "seed": 2**70}, ["seed", "from 0 to 4294967295"], id="too large"),
-        pytest.param({"prompt": "x", "format": "gif"}, ["format", '"gif"', "png, webp, jpeg"], id="not a choice"),
+        pytest.param(
+            {"prompt": "x", "format": "gif"}, ["format", '"gif"', "png, webp, jpeg"], id="not a choice"
+        ),
         pytest.param({"prompt": "x", "expiresIn": 59}, ["expiresIn", "59", "from 60 to 604800"], id="expiry"),
         pytest.param({"prompt": None, "steps": 9}, ["prompt", "null", "steps", "9"], id="two at once"),
         pytest.param({"prompt": "x", "expires_in": 60}, ["expires_in", "expiresIn"], id="wrong case"),
@@ -186,16 +201,6 @@ def test_nan_in_an_argument_is_refused_by_name(shared: RawClient) -> None:
         assert "error" in answer or "steps" in answer["result"]["content"][0]["text"]
 
 
-@pytest.mark.anyio
-@pytest.mark.parametrize("mode", ERAS)
-async def test_the_official_client_sees_an_unknown_tool_as_invalid_params(connect: Any, mode: str) -> None:
-    async with connect(mode) as client:
-        with pytest.raises(MCPError) as raised:
-            await client.call_tool("no_such_tool", {})
-        assert raised.value.code == -32602
-        assert raised.value.message == "Unknown tool: no_such_tool"
-
-
 def test_an_unknown_and_a_hidden_tool_are_refused_in_the_same_words(
     start_server: Servers, alya_home: Path
 ) -> None:
@@ -211,14 +216,9 @@ def test_an_unknown_and_a_hidden_tool_are_refused_in_the_same_words(
         assert unknown == {"code": -32602, "message": "Unknown tool: alya_statuz"}
         # Also with arguments that would be wrong: nothing shows that the tool exists.
         assert client.call("alya_status", {"x": 1})["error"] == hidden
-
-
-def test_hide_star_lists_nothing_and_knows_nothing(start_server: Servers, alya_home: Path) -> None:
-    write_policy(alya_home, {"version": "1", "default": "allow", "hide": ["*"]})
-    with start_server() as client:
-        client.initialize()
-        assert client.request("tools/list")["result"]["tools"] == []
-        assert client.call("image_gen", {"prompt": "x"})["error"]["message"] == "Unknown tool: image_gen"
+        write_policy(alya_home, {"version": "1", "default": "allow", "hide": ["*"]})
+        eventually(lambda: client.request("tools/list")["result"]["tools"] == [], "an empty list", 10)
+        assert client.call("alya_usage")["error"]["message"] == "Unknown tool: alya_usage"
 
 
 def test_an_unknown_tools_name_is_cut_in_the_answer(shared: RawClient) -> None:

@@ -41,7 +41,9 @@ def test_not_a_number_never_leaves(odd: RawClient) -> None:
     assert answer["result"].get("isError") or answer["result"]["structuredContent"]["number"] is None
 
 
-@pytest.mark.parametrize("characters", [1000, 100_000, 200_000, 300_000, 500_000, 900_000, 2_000_000, 10_000_000])
+@pytest.mark.parametrize(
+    "characters", [1000, 100_000, 200_000, 300_000, 500_000, 900_000, 2_000_000, 10_000_000]
+)
 def test_no_result_is_larger_than_clients_take(odd: RawClient, characters: int) -> None:
     result = odd.call("large", {"characters": characters})["result"]
     assert len(json.dumps(result, ensure_ascii=False)) <= LARGEST_RESULT
@@ -94,7 +96,7 @@ def test_a_handler_that_exits_costs_one_call(odd: RawClient) -> None:
 
 
 def test_every_unicode_text_survives_the_way_there_and_back(odd: RawClient) -> None:
-    text = "a\u00e9\u4e2d\U0001f4a5\u2028\u2029\"\\/ \t\n end"
+    text = 'a\u00e9\u4e2d\U0001f4a5\u2028\u2029"\\/ \t\n end'
     assert odd.call("echo", {"text": text})["result"]["structuredContent"]["text"] == text
 
 
@@ -112,7 +114,7 @@ def test_the_log_of_crashes_is_private(odd: RawClient) -> None:
 
 def test_a_hundred_calls_at_once_are_all_answered(odd: RawClient) -> None:
     ids = [odd.post("tools/call", {"name": "echo", "arguments": {"text": str(n)}}) for n in range(100)]
-    texts = [odd.answer(id)["result"]["structuredContent"]["text"] for id in ids]
+    texts = [odd.answer(each)["result"]["structuredContent"]["text"] for each in ids]
     assert texts == [str(n) for n in range(100)]
 
 

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from raw_client import SERVER, RawClient, Servers, environment
+from raw_client import SERVER, RawClient, environment
 from scene import ODD_SERVER
 
 LOUD = """
@@ -53,13 +53,20 @@ def test_a_handler_and_its_children_that_print_are_not_heard(start_odd: Callable
         client.close_stdin()
         assert client.exit_code() == 0
         client.check_purity()
-        for words in ("printed by a handler", "written to descriptor 1", "written to sys.stdout", "printed by a child"):
+        for words in (
+            "printed by a handler",
+            "written to descriptor 1",
+            "written to sys.stdout",
+            "printed by a child",
+        ):
             assert words in client.stderr()
 
 
-def test_what_a_handler_left_in_a_buffer_is_not_heard_at_the_exit(start_odd: Callable[..., RawClient]) -> None:
+def test_what_a_handler_left_in_a_buffer_is_not_heard_at_the_exit(
+    start_odd: Callable[..., RawClient],
+) -> None:
     with start_odd() as client:
-        client.post("tools/call", {"name": "chatter", "arguments": {}}, id="x")
+        client.post("tools/call", {"name": "chatter", "arguments": {}}, request_id="x")
         client.answer("x")
         client.process.terminate()
         client.exit_code()
