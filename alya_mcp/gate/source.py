@@ -50,7 +50,7 @@ class PolicyFile:
         self.path = Path(path)
         self.error: PolicyError | None = None
         self._mark: tuple[int, ...] | None = None
-        self._bytes = b""
+        self._bytes: bytes | None = None
         self._settled = False
         self._next_look = 0
         try:
@@ -83,7 +83,7 @@ class PolicyFile:
         mark = self._mark = _mark(self.path)
         self._settled = mark is not None and abs(time.time_ns() - mark[3]) > _SETTLED_NS
         if mark is None:
-            self._bytes = b""
+            self._bytes = None
             raise PolicyError([Problem("", "there is no such file")], str(self.path))
         data = read_policy_file(self.path)
         if data == self._bytes:

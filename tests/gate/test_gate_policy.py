@@ -382,9 +382,13 @@ def test_an_invalid_new_file_keeps_the_old_policy_and_says_why_until_it_is_mende
     assert source.current().digest == good.digest
 
 
-def test_a_wrong_file_at_the_start_is_an_error_or_leaves_the_given_policy(tmp_path: Path) -> None:
+@pytest.mark.parametrize("wrong", ["", "{", '{"version": "1"}', None])
+def test_a_wrong_file_at_the_start_is_an_error_or_leaves_the_given_policy(
+    tmp_path: Path, wrong: str | None
+) -> None:
     path = tmp_path / "policy.json"
-    path.write_text("{")
+    if wrong is not None:
+        path.write_text(wrong)
     with pytest.raises(PolicyError):
         PolicyFile(path)
     closed = policy()
