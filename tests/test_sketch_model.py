@@ -1,0 +1,155 @@
+"""alya-sketch: the bundled pipeline loads without a network and draws what its prompt says."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("diffusers")
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "scripts" / "sketch"))
+
+import captions  # noqa: E402
+import drawing  # noqa: E402
+import evaluate  # noqa: E402
+import meaning  # noqa: E402
+import text  # noqa: E402
+import vae  # noqa: E402
+
+PACKAGE = ROOT / "alya_mcp" / "images" / "sketch"
+
+
+@pytest.fixture(scope="module")
+def pipe():
+    return evaluate.load(PACKAGE)
+
+
+def _noise(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((16, 32, 32)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    "scene",
+    [
+        meaning.Scene(
+            "plain",
+            "blue",
+            things=(
+                meaning.Thing("star", "red", None, "left"),
+                meaning.Thing("heart", "yellow", "large", "right"),
+            ),
+        ),
+        meaning.Scene("sky", sky="sunset", ground="sea", things=(meaning.Thing("boat"),)),
+    ],
+    ids=["objects", "landscape"],
+)
+def test_computed_decoder_shows_what_the_plain_compositor_shows(scene: meaning.Scene) -> None:
+    picture = drawing.draw(scene, _noise(3))
+    decoder = vae.build()
+    with torch.inference_mode():
+        shown = decoder.decode(torch.from_numpy(drawing.standardise(picture))[None], return_dict=False)[0][0]
+    pixels = (shown / 2 + 0.5).clamp(0, 1).permute(1, 2, 0).double().numpy()
+    difference = np.abs(pixels - vae.composite(picture))
+    assert difference[4:-4, 4:-4].max() < 1 / 255
+    assert difference.mean() < 0.1 / 255
+
+
+def test_shipped_decoder_is_the_computed_one(pipe) -> None:
+    computed = vae.build().state_dict()
+    shipped = pipe.vae.state_dict()
+    assert computed.keys() == shipped.keys()
+    assert all(torch.equal(computed[name], shipped[name]) for name in computed)
+
+
+def test_chance_in_a_picture_comes_from_the_noise_alone() -> None:
+    scene = meaning.Scene("open", things=(meaning.Thing("circle"), meaning.Thing("square")))
+    assert np.array_equal(drawing.draw(scene, _noise(1)), drawing.draw(scene, _noise(1)))
+    assert not np.array_equal(drawing.draw(scene, _noise(1)), drawing.draw(scene, _noise(2)))
+
+
+def test_held_out_pairs_are_never_drawn_in_training() -> None:
+    rng = Random(0)
+    for _ in range(3000):
+        for thing in meaning.random_scene(rng).things:
+            assert (thing.colour, thing.shape) not in meaning.HELD_OUT
+
+
+def test_every_scene_of_the_training_set_has_labels_within_their_classes() -> None:
+    rng = Random(1)
+    sizes = list(meaning.BACKDROP_HEADS.values()) + 3 * list(meaning.THING_HEADS.values())
+    for _ in range(1000):
+        row = meaning.labels(meaning.random_scene(rng))
+        assert len(row) == len(sizes)
+        assert all(0 <= label < size for label, size in zip(row, sizes, strict=True))
+
+
+def test_captions_name_every_colour_shape_and_number_of_a_scene() -> None:
+    _, five = text.tokenizers()
+    rng = Random(2)
+    for _ in range(500):
+        scene = meaning.random_scene(rng)
+        words = five.tokenize(captions.caption(rng, scene))
+        for thing in scene.things:
+            assert thing.shape in words
+            assert thing.colour is None or thing.colour in words
+            assert thing.size is None or thing.size in words
+
+
+def test_tokenisers_mark_objects_join_synonyms_and_drop_unknown_words() -> None:
+    _, five = text.tokenizers()
+    assert five.tokenize("Draw me a HUGE scarlet disc, upper left; two tiny grey boxes!") == [
+        "large", "red", "<n1>", "circle", ",", "top", "left", ",", "two", "small", "grey", "<n2>", "square",
+    ]  # fmt: skip
+    assert five.tokenize("a red flibbertigibbet star") == five.tokenize("red star")
+    assert five.tokenize("日本語 🙂") == []
+
+
+def test_shipped_tokenisers_are_those_of_the_scripts(pipe) -> None:
+    clip, five = text.tokenizers()
+    prompt = "A small red star on the left and a large blue circle on the right, by flibber"
+    assert pipe.tokenizer(prompt).input_ids == clip(prompt).input_ids
+    assert pipe.tokenizer_2(prompt).input_ids == five(prompt).input_ids
+
+
+def test_same_seed_draws_the_same_picture_and_another_seed_another(pipe) -> None:
+    first, again, other = (np.asarray(evaluate.show(pipe, "a green square", seed)) for seed in (4, 4, 5))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("prompt", ["", "   ", "word " * 400, "日本語 🙂", "red " * 300 + "circle"])
+def test_any_prompt_makes_a_finite_picture(pipe, prompt: str) -> None:
+    latents = pipe(
+        prompt, width=1024, height=1024, num_inference_steps=1, guidance_scale=0.0, max_sequence_length=48,
+        generator=torch.Generator().manual_seed(1), output_type="latent",
+    ).images  # fmt: skip
+    assert bool(torch.isfinite(latents).all())
+
+
+@pytest.mark.parametrize(("colour", "ground"), [("red", "blue"), ("yellow", "black"), ("green", "white")])
+def test_a_disc_has_the_colour_the_prompt_names_on_the_background_it_names(
+    pipe, colour: str, ground: str
+) -> None:
+    pixels = evaluate.reduce(evaluate.show(pipe, f"a {colour} circle on a {ground} background", 7))
+    parts = evaluate.objects(pixels)
+    assert len(parts) == 1
+    assert evaluate.colour_of(pixels, parts[0]) == colour
+    assert evaluate.family(np.median(pixels[3], axis=0)) == ground
+
+
+def test_two_objects_are_drawn_on_their_sides(pipe) -> None:
+    pixels = evaluate.reduce(
+        evaluate.show(
+            pipe, "a small red star on the left and a large blue circle on the right, white background", 9
+        )
+    )
+    parts = evaluate.objects(pixels)
+    sides = {evaluate.colour_of(pixels, part): evaluate.centre_of(part)[0] for part in parts}
+    assert sides.keys() == {"red", "blue"}
+    assert sides["red"] < 0.5 < sides["blue"]
