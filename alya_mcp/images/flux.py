@@ -238,18 +238,13 @@ class FluxRenderer:
         return latents
 
     def _decode(self, loaded: _Loaded, job: Job, latents: Any) -> bytes:
-        vae = loaded.pipeline.vae
         try:
             image = self._with_room(lambda: self._pixels(loaded.pipeline, job, latents))
         except _NoMemoryError:
             image = None
         if image is None:
-            # In tiles the decoder needs a fraction of the memory; the seams are blended.
-            vae.enable_tiling()
-            try:
+            with _tiles(loaded.pipeline, max(job.width, job.height)):
                 image = self._step(loaded, job, "decode", lambda: self._pixels(loaded.pipeline, job, latents))
-            finally:
-                vae.disable_tiling()
         if int((image.amax(dim=(0, 1)) - image.amin(dim=(0, 1))).max()) <= _FLAT:
             colour = ", ".join(str(int(value)) for value in image[0, 0])
             raise Failure(
@@ -302,6 +297,25 @@ class FluxRenderer:
         # The traceback held the tensors; it ended with the except block.
         _free_memory()
         raise _NoMemoryError
+
+
+@contextlib.contextmanager
+def _tiles(pipeline: Any, side: int) -> Generator[None]:
+    """Decode in tiles of half a side, which need a fraction of the memory; their seams are blended.
+
+    A decoder's own tile size is that of its training pictures: nothing would be cut at 1024 pixels.
+    """
+    vae, factor = pipeline.vae, int(pipeline.vae_scale_factor)
+    kept = vae.tile_latent_min_size, vae.tile_sample_min_size
+    # Tiles overlap by a quarter, which has to be a whole number.
+    latents = max(4, side // factor // 2 // 4 * 4)
+    vae.tile_latent_min_size, vae.tile_sample_min_size = latents, latents * factor
+    vae.enable_tiling()
+    try:
+        yield
+    finally:
+        vae.disable_tiling()
+        vae.tile_latent_min_size, vae.tile_sample_min_size = kept
 
 
 @contextlib.contextmanager

@@ -66,6 +66,7 @@ class Link:
             return cls(reader, writer, await introduce(reader, writer, key, own))
         except BaseException:
             writer.close()
+            await _wait_closed(writer)
             raise
 
     @property
@@ -104,6 +105,9 @@ class Link:
         """End the connection and every call on it."""
         self._listener.cancel()
         await asyncio.wait({self._listener})
+        self._end()
+        self._writer.transport.abort()
+        await _wait_closed(self._writer)
 
     async def _listen(self) -> None:
         try:
@@ -115,7 +119,17 @@ class Link:
         except (OSError, EOFError):
             pass
         finally:
-            self._lost.set()
-            for call in self._calls.values():
-                call.frames.put_nowait(None)
-            self._writer.close()
+            self._end()
+
+    def _end(self) -> None:
+        self._lost.set()
+        for call in self._calls.values():
+            call.frames.put_nowait(None)
+        self._writer.close()
+
+
+async def _wait_closed(writer: asyncio.StreamWriter) -> None:
+    try:
+        await writer.wait_closed()
+    except OSError:
+        pass

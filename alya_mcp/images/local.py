@@ -32,7 +32,9 @@ class LocalEngine:
         self._settings = settings
         self._launcher = Launcher(settings.home, command or worker_command(), version)
         self._link: Link | None = None
+        self._links: set[Link] = set()
         self._joining: asyncio.Task[Link] | None = None
+        self._closed = False
 
     async def render(self, job: Job, progress: Progress) -> Picture:
         """Draw `job`. A worker that dies takes the job with it once; the second time it is the job's end."""
@@ -94,11 +96,12 @@ class LocalEngine:
 
     async def aclose(self) -> None:
         """Close the connection; the worker ends with its last one."""
+        self._closed = True
         if self._joining is not None:
             self._joining.cancel()
             await asyncio.wait({self._joining})
-        if self._link is not None:
-            await self._link.close()
+        for link in list(self._links):
+            await link.close()
 
     def _request(self) -> dict[str, Any]:
         return {"model": self._settings.image_model, "precision": self._settings.image_precision}
@@ -114,10 +117,18 @@ class LocalEngine:
     def _joined(self, joining: asyncio.Task[Link]) -> None:
         if not joining.cancelled() and joining.exception() is None:
             self._link = joining.result()
+            self._links = {link for link in self._links if not link.lost} | {self._link}
+
+    def _leave(self, link: Link) -> None:
+        """Take new calls elsewhere; others may still be answered on `link`."""
+        if self._link is link:
+            self._link = None
 
     async def _ask(self, head: dict[str, Any], meter: Meter) -> Frame:
         lost_at_work = lost_before = 0
         while True:
+            if self._closed:
+                raise Unavailable("The image engine was closed while the image was drawn; call again")
             await meter.report(
                 "start",
                 0.0,
@@ -133,14 +144,14 @@ class LocalEngine:
                 finally:
                     call.end(cancel=True)
             except WorkerGoneError:
-                self._link = None
+                self._leave(link)
                 if attempt.working:
                     lost_at_work += 1
                 else:
                     lost_before += 1
             except _LeavingError:
                 # The next link waits for the old worker's end.
-                self._link = None
+                self._leave(link)
             if lost_at_work > 1 or lost_before > _MAX_LOST_BEFORE_START:
                 raise Unavailable(
                     "The image worker ended unexpectedly, and again when the image was tried once more "

@@ -181,12 +181,13 @@ else:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def _identity(path: Path) -> tuple[int, int, int] | None:
     try:
         status = path.stat()
     except OSError:
         return None
-    return status.st_dev, status.st_ino
+    # A file made anew often gets the number of the one just removed; its time tells them apart.
+    return status.st_dev, status.st_ino, status.st_mtime_ns
 
 
 def _is_own_socket(path: Path) -> bool:

@@ -89,8 +89,9 @@ class Work:
 class Front:
     """All state of the worker; touched by the event loop only."""
 
-    def __init__(self, place: Place, create: Callable[[], Renderer], version: str) -> None:
+    def __init__(self, place: Place, key: bytes, create: Callable[[], Renderer], version: str) -> None:
         self._place = place
+        self._key = key
         self._version = version
         self._loop = asyncio.get_running_loop()
         self._thread = RenderThread(create, self._loop)
@@ -149,13 +150,10 @@ class Front:
             writer.close()
 
     async def _admitted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        key = self._place.read_key()
-        if key is None:
-            return False
         own = Hello(version=self._version, protocol=PROTOCOL, pid=os.getpid(), leaving=self._leaving)
         try:
             async with asyncio.timeout(_GREETING_LIMIT):
-                await welcome(reader, writer, key, own)
+                await welcome(reader, writer, self._key, own)
         except (OSError, EOFError) as error:
             _log(f"a connection was not accepted ({type(error).__name__})")
             return False
@@ -435,6 +433,9 @@ def main(create: Callable[[], Renderer] = _flux, version: str = __version__) -> 
     lock = FileLock(place.lock)
     if not _take_lock(lock):
         sys.exit("another image worker runs and doesn't end")
+    key = place.read_key()
+    if key is None:
+        sys.exit("there is no key to share with servers; the worker is started by a server, which makes one")
     for name, value in (
         ("HF_HUB_DISABLE_PROGRESS_BARS", "1"),
         ("HF_HUB_DISABLE_TELEMETRY", "1"),
@@ -444,7 +445,7 @@ def main(create: Callable[[], Renderer] = _flux, version: str = __version__) -> 
         os.environ.setdefault(name, value)
 
     async def serve() -> None:
-        await Front(place, create, version).run()
+        await Front(place, key, create, version).run()
 
     _log(f"version {version} starts")
     status = 0

@@ -1,0 +1,109 @@
+"""The real image worker with a renderer that can be held in each phase; one needs no torch and draws at once.
+
+A renderer says where it is by a file `at-PHASE` in STAGE_FOLDER, and stays there while there is `hold-PHASE`,
+deaf to cancellation as a matrix product is. STAGE_RENDERER is `plain` or `flux`; STAGE_VERSION is the version
+that the worker says it has.
+"""
+
+import hashlib
+import os
+import signal
+import time
+from pathlib import Path
+
+from alya_mcp import __version__
+from alya_mcp.failures import NotConfigured
+from alya_mcp.images.engine import Job, Picture
+from alya_mcp.images.rendering import (
+    DeviceLost,
+    Renderer,
+    RendererStatus,
+    RenderPhase,
+    Report,
+    Request,
+)
+from alya_mcp.images.worker import main
+
+
+class Plain:
+    """Draws stripes that depend on prompt and seed; some prompts make it fail."""
+
+    def __init__(self) -> None:
+        self._model: str | None = None
+
+    def prepare(self, request: Request, report: Report) -> None:
+        if self._model != request.model:
+            report("load", 0.0, 1.0, f"Loading {request.model}")
+            self._model = request.model
+
+    def render(self, request: Request, job: Job, report: Report) -> Picture:
+        self.prepare(request, report)
+        report("encode", 0.0, 1.0, "Reading the prompt")
+        match job.prompt:
+            case "crash":
+                os.kill(os.getpid(), signal.SIGKILL)
+            case "bug":
+                raise RuntimeError("a secret in /home/someone")
+            case "lost":
+                raise DeviceLost("the GPU is gone; call again")
+            case "unconfigured":
+                raise NotConfigured("set something up first")
+            case _:
+                pass
+        for step in range(job.steps):
+            report("denoise", step / job.steps, (step + 1) / job.steps, f"Step {step}")
+        report("decode", 0.0, 1.0, "Turning it into pixels")
+        row = hashlib.shake_256(f"{job.prompt}/{job.seed}/{job.steps}".encode()).digest(3 * job.width)
+        return Picture(
+            pixels=row * job.height,
+            width=job.width,
+            height=job.height,
+            seed=job.seed,
+            steps=job.steps,
+            model=request.model,
+            notice="stripes",
+            timings={},
+        )
+
+    def status(self) -> RendererStatus:
+        return RendererStatus(model=self._model, device="cpu")
+
+
+class Staged:
+    """A renderer whose reports wait for the test."""
+
+    def __init__(self, inner: Renderer, folder: Path) -> None:
+        self._inner = inner
+        self._folder = folder
+
+    def prepare(self, request: Request, report: Report) -> None:
+        self._inner.prepare(request, self._held(report))
+
+    def render(self, request: Request, job: Job, report: Report) -> Picture:
+        return self._inner.render(request, job, self._held(report))
+
+    def status(self) -> RendererStatus:
+        return self._inner.status()
+
+    def _held(self, report: Report) -> Report:
+        def held(phase: RenderPhase, at: float, until: float, message: str) -> None:
+            report(phase, at, until, message)
+            (self._folder / f"at-{phase}").touch()
+            while (self._folder / f"hold-{phase}").exists():
+                time.sleep(0.005)
+
+        return held
+
+
+def create() -> Renderer:
+    if os.environ["STAGE_RENDERER"] == "plain":
+        inner: Renderer = Plain()
+    else:
+        from alya_mcp.images.flux import FluxRenderer
+
+        inner = FluxRenderer()
+    return Staged(inner, Path(os.environ["STAGE_FOLDER"]))
+
+
+if __name__ == "__main__":
+    main(create, os.environ.get("STAGE_VERSION", __version__))

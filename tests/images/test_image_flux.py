@@ -1,0 +1,267 @@
+"""The renderer in this process: what can only be shown by making a part of the machine fail."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from stage import SIDE, a_job
+
+from alya_mcp.failures import Failure, NotConfigured
+from alya_mcp.images import flux
+from alya_mcp.images.engine import Job, Picture
+from alya_mcp.images.flux import FluxRenderer
+from alya_mcp.images.models import Machine
+from alya_mcp.images.rendering import CancelledJob, DeviceLost, Request
+
+
+class Reports(list[tuple[str, float]]):
+    """Collects reports; cancels at the one that `stop` accepts."""
+
+    def __init__(self, stop: Callable[[str, float], bool] = lambda phase, at: False) -> None:
+        self._stop = stop
+
+    def __call__(self, phase: str, at: float, until: float, message: str) -> None:
+        self.append((phase, at))
+        if self._stop(phase, at):
+            raise CancelledJob
+
+
+@pytest.fixture
+def request_for(tiny: Path) -> Request:
+    return Request(model=str(tiny), precision="auto", job=a_job())
+
+
+@pytest.fixture
+def renderer(request_for: Request) -> FluxRenderer:
+    renderer = FluxRenderer()
+    renderer.prepare(request_for, Reports())
+    return renderer
+
+
+def pipeline_of(renderer: FluxRenderer) -> Any:
+    assert renderer._loaded is not None
+    return renderer._loaded.pipeline
+
+
+def draw(renderer: FluxRenderer, request: Request, reports: Reports | None = None) -> Picture:
+    return renderer.render(request, a_job(), Reports() if reports is None else reports)
+
+
+class Fails:
+    """Stands before a function and raises what it is given, an error a call, before it lets calls through."""
+
+    def __init__(self, real: Callable[..., Any], *errors: Exception) -> None:
+        self._real = real
+        self._errors = list(errors)
+        self.calls = 0
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self.calls += 1
+        if self._errors:
+            raise self._errors.pop(0)
+        return self._real(*args, **kwargs)
+
+
+def no_memory() -> Exception:
+    import torch
+
+    return torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+
+def test_without_memory_for_decoding_it_decodes_in_tiles_once_and_goes_back(
+    renderer: FluxRenderer, request_for: Request, monkeypatch: pytest.MonkeyPatch
+):
+    import numpy
+
+    whole = draw(renderer, request_for)
+    vae = pipeline_of(renderer).vae
+    monkeypatch.setattr(vae, "decode", Fails(vae.decode, no_memory()))
+    real, tiles = vae.decoder.forward, list[tuple[int, ...]]()
+
+    def forward(latents: Any) -> Any:
+        tiles.append(tuple(latents.shape[2:]))
+        return real(latents)
+
+    monkeypatch.setattr(vae.decoder, "forward", forward)
+    picture = draw(renderer, request_for)
+    assert max(tiles) == (8, 8)
+    # Each tile is normalised by itself, so the pictures are alike and not equal.
+    one, other = (numpy.frombuffer(drawn.pixels, numpy.uint8) for drawn in (whole, picture))
+    assert numpy.corrcoef(one, other)[0, 1] > 0.8
+    tiles.clear()
+    assert draw(renderer, request_for).pixels == whole.pixels
+    assert tiles == [(16, 16)]
+
+
+def test_tiles_fit_together_in_a_picture_that_is_not_square(
+    renderer: FluxRenderer, request_for: Request, monkeypatch: pytest.MonkeyPatch
+):
+    vae = pipeline_of(renderer).vae
+    monkeypatch.setattr(vae, "decode", Fails(vae.decode, no_memory()))
+    job = Job(prompt="a red circle", seed=1, steps=1, width=416, height=96)
+    assert len(renderer.render(request_for, job, Reports()).pixels) == 416 * 96 * 3
+
+
+def test_without_memory_even_for_tiles_it_says_so_with_the_figures_and_draws_the_next_one(
+    renderer: FluxRenderer, request_for: Request, monkeypatch: pytest.MonkeyPatch
+):
+    vae = pipeline_of(renderer).vae
+    monkeypatch.setattr(vae, "decode", Fails(vae.decode, no_memory(), no_memory()))
+    with pytest.raises(Failure, match=r"ran out of memory .* \(decode\): [\d.]+ GB of [\d.]+ GB are free"):
+        draw(renderer, request_for)
+    assert draw(renderer, request_for).model == "tiny"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        no_memory,
+        lambda: RuntimeError("MPS backend out of memory (MPS allocated: 30 GB)"),
+        lambda: RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes"),
+        MemoryError,
+    ],
+)
+def test_without_memory_for_denoising_it_says_so_and_draws_the_next_one(
+    renderer: FluxRenderer,
+    request_for: Request,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Callable[[], Exception],
+):
+    transformer = pipeline_of(renderer).transformer
+    monkeypatch.setattr(transformer, "forward", Fails(transformer.forward, error()))
+    with pytest.raises(Failure, match=r"ran out of memory .* \(denoise\)"):
+        draw(renderer, request_for)
+    assert draw(renderer, request_for).model == "tiny"
+
+
+def test_memory_is_given_back_after_the_failed_tensors_are_gone(
+    renderer: FluxRenderer, request_for: Request, monkeypatch: pytest.MonkeyPatch
+):
+    import weakref
+
+    import torch
+
+    transformer = pipeline_of(renderer).transformer
+    alive: list[Any] = []
+    freed: list[bool] = []
+
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        tensor = torch.zeros(10)
+        alive.append(weakref.ref(tensor))
+        raise no_memory()
+
+    monkeypatch.setattr(transformer, "forward", forward)
+    real = flux._free_memory
+    monkeypatch.setattr(
+        flux, "_free_memory", lambda: (real(), freed.extend(dead() is None for dead in alive))
+    )
+    with pytest.raises(Failure):
+        draw(renderer, request_for)
+    assert freed == [True]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CUDA error: an illegal memory access was encountered",
+        "CUDA error: device-side assert triggered",
+        "CUDA error: uncorrectable ECC error encountered",
+        "CUBLAS_STATUS_EXECUTION_FAILED when calling cublasGemmEx",
+    ],
+)
+def test_an_error_that_stays_with_the_device_is_reported_as_its_loss(
+    renderer: FluxRenderer, request_for: Request, monkeypatch: pytest.MonkeyPatch, text: str
+):
+    transformer = pipeline_of(renderer).transformer
+    monkeypatch.setattr(transformer, "forward", Fails(transformer.forward, RuntimeError(text)))
+    with pytest.raises(DeviceLost, match="restart"):
+        draw(renderer, request_for)
+
+
+def test_a_decoder_that_overflows_in_half_precision_is_asked_again_in_full(
+    tiny: Path, request_for: Request, monkeypatch: pytest.MonkeyPatch
+):
+    import torch
+
+    gpu = Machine(device="cpu", name="a test", free=10**12, total=10**12)
+    renderer = FluxRenderer()
+    renderer.prepare(request_for, Reports())
+    pipeline = pipeline_of(renderer)
+    pipeline.to(torch.bfloat16)
+    vae = pipeline.vae
+    real, dtypes = vae.decode, []
+
+    def decode(latents: Any, **kwargs: Any) -> Any:
+        dtypes.append(vae.dtype)
+        image = real(latents, **kwargs)[0]
+        return (image * float("nan") if vae.dtype == torch.bfloat16 else image,)
+
+    monkeypatch.setattr(vae, "decode", decode)
+    monkeypatch.setattr(flux, "survey", lambda: gpu)
+    assert len(draw(renderer, request_for).pixels) == SIDE * SIDE * 3
+    assert dtypes == [torch.bfloat16, torch.float32]
+    assert vae.dtype == torch.bfloat16
+
+
+def test_cancelling_raises_out_of_the_step_it_happens_in(renderer: FluxRenderer, request_for: Request):
+    undisturbed = draw(renderer, request_for)
+    reports = Reports(lambda phase, at: (phase, at) == ("denoise", 0.5))
+    with pytest.raises(CancelledJob):
+        draw(renderer, request_for, reports)
+    assert reports[-1] == ("denoise", 0.5)
+    assert draw(renderer, request_for).pixels == undisturbed.pixels
+
+
+def test_a_model_that_is_cancelled_while_loading_is_ready_for_the_next_picture(request_for: Request):
+    renderer = FluxRenderer()
+    with pytest.raises(CancelledJob):
+        draw(renderer, request_for, Reports(lambda phase, at: phase == "encode"))
+    reports = Reports()
+    draw(renderer, request_for, reports)
+    assert "load" not in {phase for phase, _ in reports}
+
+
+def test_a_model_larger_than_the_memory_is_refused_with_the_figures(
+    request_for: Request, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(
+        flux, "survey", lambda: Machine(device="cpu", name="this machine", free=10**8, total=2 * 10**8)
+    )
+    with pytest.raises(
+        NotConfigured, match=r"needs 0\.3 GB of memory; this machine has 0\.1 GB free of 0\.2 GB"
+    ):
+        FluxRenderer().prepare(request_for, Reports())
+
+
+def test_running_out_of_memory_while_loading_leaves_nothing_loaded_and_says_so(
+    request_for: Request, monkeypatch: pytest.MonkeyPatch
+):
+    import diffusers
+
+    renderer = FluxRenderer()
+    real = diffusers.FluxPipeline.from_pretrained
+    monkeypatch.setattr(diffusers.FluxPipeline, "from_pretrained", Fails(real, no_memory()))
+    with pytest.raises(Failure, match="ran out of memory while loading tiny"):
+        renderer.prepare(request_for, Reports())
+    assert renderer.status().model is None
+    renderer.prepare(request_for, Reports())
+    assert renderer.status().model == "tiny"
+
+
+def test_code_of_a_model_is_never_trusted(request_for: Request, monkeypatch: pytest.MonkeyPatch):
+    import diffusers
+
+    given: list[dict[str, Any]] = []
+    real = diffusers.FluxPipeline.from_pretrained
+
+    def from_pretrained(*args: Any, **kwargs: Any) -> Any:
+        given.append(kwargs)
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(diffusers, "FluxPipeline", SimpleNamespace(from_pretrained=from_pretrained))
+    FluxRenderer().prepare(request_for, Reports())
+    assert given[0]["use_safetensors"] is True
+    assert given[0]["local_files_only"] is True
+    assert not given[0].get("trust_remote_code")
