@@ -144,6 +144,9 @@ class FluxRenderer:
                 local_files_only=True,
             )
             pipeline.set_progress_bar_config(disable=True)
+            if machine.device != "mps":
+                # Convolutions are a third faster this way round.
+                pipeline.vae.to(memory_format=torch.channels_last)
             return pipeline.to(machine.device)
 
         try:

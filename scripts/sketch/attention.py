@@ -1,4 +1,6 @@
-"""Attention for training: the same sums as diffusers' FLUX attention, with the softmax in float32 under autocast."""
+"""Attention for training: the same sums as diffusers' FLUX attention, with the softmax in float32 under
+autocast.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ def _turn(tensor: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
 
 
 class MixedAttention:
-    """A processor for FluxAttention; bfloat16 projections, float32 attention (faster here than bfloat16 attention)."""
+    """A processor for FluxAttention; bfloat16 projections, float32 attention (faster here than bfloat16
+    attention).
+    """
 
     _attention_backend = None
     _parallel_config = None

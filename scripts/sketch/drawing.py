@@ -1,9 +1,9 @@
 """From a scene and a latent noise to the layered picture that the noise is to become.
 
-A picture is 16 channels on a grid of cells of 32 x 32 pixels: background colour (3), layer 1: field and colour (4),
-layer 2: two fields and colour (5), layer 3: field and colour (4). A field is a signed distance in pixels, d, kept as
-tanh(d / 64), positive inside; layer 2 is inside where both its fields are positive, which makes sharp corners.
-Colours are red, green and blue from 0 to 1, 0.5 where a layer is absent.
+A picture is 16 channels on a grid of cells of 32 x 32 pixels: background colour (3), layer 1: field and
+colour (4), layer 2: two fields and colour (5), layer 3: field and colour (4). A field is a signed distance
+in pixels, d, kept as tanh(d / 64), positive inside; layer 2 is inside where both its fields are positive,
+which makes sharp corners. Colours are red, green and blue from 0 to 1, 0.5 where a layer is absent.
 
 Whatever the scene leaves open is read off the noise, so that a prompt and a noise have exactly one picture.
 """
@@ -121,7 +121,9 @@ def smooth(distance: Array, colour: Colour | Array) -> Patch:
 
 
 def sharp(first: Array, second: Array, colour: Colour | Array) -> Patch:
-    """A primitive that is inside where both distances are positive; each is cut off outside the other's reach."""
+    """A primitive that is inside where both distances are positive; each is cut off outside the other's
+    reach.
+    """
     inner = np.minimum(first, second)
     field = colour if isinstance(colour, np.ndarray) else flat(colour)
     return Patch(np.minimum(first, inner + OVERLAP), np.minimum(second, inner + OVERLAP), field)
@@ -295,7 +297,9 @@ def _reach(thing: Thing, count: int, chance: float) -> float:
 
 
 def _spots(things: tuple[Thing, ...], u: list[float]) -> list[tuple[float, float]]:
-    """Where objects go before jitter, in units from -1 to 1: what the prompt says, else away from the others."""
+    """Where objects go before jitter, in units from -1 to 1: what the prompt says, else away from the
+    others.
+    """
     count = len(things)
     given = [POSITIONS[thing.position] if thing.position is not None else None for thing in things]
     if all(spot is None for spot in given):

@@ -1,8 +1,10 @@
-"""Does alya-sketch draw what the prompt says? Draws prompts that training never saw through FluxPipeline, 4 steps,
-1024 x 1024, looks at the pixels and prints a table: `python scripts/sketch/evaluate.py --sheet docs/images/sketch.png`
+"""Does alya-sketch draw what the prompt says? Draws prompts that training never saw through FluxPipeline, 4
+steps, 1024 x 1024, looks at the pixels and prints a table: `python scripts/sketch/evaluate.py --sheet
+docs/images/sketch.png`
 
-Colours are judged by hue, saturation and value of the median pixel of a region, shapes by comparing outlines, counts
-by connected components, scenes by the nearest of reference drawings of every kind of scene.
+Colours are judged by hue, saturation and value of the median pixel of a region, shapes by comparing
+outlines, counts by connected components, scenes by the nearest of reference drawings of every kind of
+scene.
 """
 
 from __future__ import annotations
@@ -90,7 +92,9 @@ def reduce(image: Image.Image) -> Pixels:
 
 
 def objects(pixels: Pixels) -> list[Mask]:
-    """Connected parts that differ from the plain background, which is the median colour of the picture's border."""
+    """Connected parts that differ from the plain background, which is the median colour of the picture's
+    border.
+    """
     border = np.concatenate([pixels[2], pixels[-3], pixels[:, 2], pixels[:, -3]])
     ground = np.median(border, axis=0)
     return components(np.abs(pixels - ground).max(axis=2) > 0.13)

@@ -1,4 +1,6 @@
-"""Writes a run's average weights as a FluxPipeline folder, ready to ship: `python scripts/sketch/export.py`."""
+"""Writes a run's average weights as a FluxPipeline folder, ready to ship: `python
+scripts/sketch/export.py`.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ def pipeline(folder: Path) -> FluxPipeline:
 
 
 def export(folder: Path, target: Path) -> int:
-    """Save the pipeline and the vocabulary to `target`; trained weights as float16. Returns the size in bytes."""
+    """Save the pipeline and the vocabulary to `target`; trained weights as float16. Returns the size in
+    bytes.
+    """
     pipe = pipeline(folder)
     for part in (pipe.transformer, pipe.text_encoder, pipe.text_encoder_2):
         part.half()

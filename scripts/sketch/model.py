@@ -1,4 +1,6 @@
-"""The trained parts: text encoders and transformer, and the extra heads that training uses and the package does not."""
+"""The trained parts: text encoders and transformer, and the extra heads that training uses and the package
+does not.
+"""
 
 from __future__ import annotations
 
@@ -51,9 +53,9 @@ def transformer() -> FluxTransformer2DModel:
 def _aim(attn: nn.Module) -> None:
     """Start a double block with heads that are useful at once.
 
-    Image tokens have no position but through the rotary embedding. Half the heads ask the text a constant question,
-    whose answer then depends on the token's place alone; in the other half the text asks for the first image token,
-    whose noise decides what the prompt leaves open.
+    Image tokens have no position but through the rotary embedding. Half the heads ask the text a constant
+    question, whose answer then depends on the token's place alone; in the other half the text asks for the
+    first image token, whose noise decides what the prompt leaves open.
     """
     half = WIDTH // 2
     attn.to_q.weight[:half] *= 0.1

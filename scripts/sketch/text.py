@@ -92,7 +92,9 @@ MEANINGS: dict[str, tuple[str, ...]] = {
     "snow": ("snow", "snowy", "snow capped", "winter"),
     "desert": ("desert", "sand", "sandy", "dunes", "beach"),
 }
-"""What the tokenisers make of words: patterns on the right become the word on the left; all other words are dropped."""
+"""What the tokenisers make of words: patterns on the right become the word on the left; all other words are
+dropped.
+"""
 
 FUNCTION_WORDS = ["a", "an", "the", "of", "in", "at", "to", "is", "it", "that", "there", "from", "near", "by", "one", "side", "hand", "corner", "picture", "image", "canvas", "drawing", "painting", "illustration", "draw", "paint", "show", "me", "create", "make", "generate", "i", "want", "would", "like", "can", "you", "please", "thank", "scene", "photo", "sketch", "simple", "shapes", "flat", "design", "style", "digital", "art", "high", "quality", "minimal", "minimalist", "very", "beautiful", "clean", "crisp", "vector", "4k", "nice", "pretty", "bright", "single", "lovely", "perfect", "cute", "solid", "plain", "pattern", "landscape", "long", "calm", "heavy", "dark", "falling", "weather", "during", "towards", "behind", "through", "front", "next"]
 """Words that change nothing; a person need not hear that they were ignored."""
@@ -150,7 +152,9 @@ def _base() -> Tokenizer:
 
 
 def tokenizers() -> tuple[PreTrainedTokenizerFast, PreTrainedTokenizerFast]:
-    """The tokeniser for CLIP (start and end marks) and for T5 (slots and probes before the words, end mark)."""
+    """The tokeniser for CLIP (start and end marks) and for T5 (slots and probes before the words, end
+    mark).
+    """
     clip = _base()
     clip.post_processor = processors.TemplateProcessing(
         single=f"{START} $A {END}",

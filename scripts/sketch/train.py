@@ -1,7 +1,7 @@
 """Trains alya-sketch: first the parse of the text, then encoders and transformer together by rectified flow.
 
-Keeps everything in a run folder: vocabulary, the latest checkpoint (written every minute, resumed from by itself), a log
-and a sheet of samples. `python scripts/sketch/train.py --minutes 90`
+Keeps everything in a run folder: vocabulary, the latest checkpoint (written every minute, resumed from by
+itself), a log and a sheet of samples. `python scripts/sketch/train.py --minutes 90`
 """
 
 from __future__ import annotations
@@ -268,7 +268,9 @@ class Trainer:
                     self.average[name][key].lerp_(value, 1.0 - decay)
 
     def _tokens(self) -> Tensor:
-        """Which image tokens this step looks at: all, or the first with a window, or the first with a random few."""
+        """Which image tokens this step looks at: all, or the first with a window, or the first with a
+        random few.
+        """
         pick = self.rng.random()
         if pick < 0.15:
             return torch.arange(GRID * GRID)

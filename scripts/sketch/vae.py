@@ -1,10 +1,11 @@
 """The computed decoder: an AutoencoderKL whose weights are written down, not trained.
 
-Six levels turn a 32 x 32 grid of layered cells into 1024 x 1024 pixels. Each level doubles by nearest neighbour and a
-[1, 2, 1] / 4 convolution (together bilinear); the resnet of the next level repairs the pixels at the border, where the
-convolution saw zeros. The last level cuts the fields into gates about 1.3 pixels wide and lays the layers over each
-other. SiLU with a large gain stands in for max(x, 0), with a large bias for x. GroupNorm (one group) is made a fixed
-scale by two channels of +LEVEL and -LEVEL and one that cancels the sum of the others.
+Six levels turn a 32 x 32 grid of layered cells into 1024 x 1024 pixels. Each level doubles by nearest
+neighbour and a [1, 2, 1] / 4 convolution (together bilinear); the resnet of the next level repairs the
+pixels at the border, where the convolution saw zeros. The last level cuts the fields into gates about 1.3
+pixels wide and lays the layers over each other. SiLU with a large gain stands in for max(x, 0), with a
+large bias for x. GroupNorm (one group) is made a fixed scale by two channels of +LEVEL and -LEVEL and one
+that cancels the sum of the others.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from drawing import CELLS, CHANNELS, MEAN, SPREAD
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-LEVEL = 2000.0
+LEVEL = 2048.0
 GATE = 48.0
 SHARP = 120.0
 LIFT = 40.0
@@ -39,7 +40,9 @@ def _fade(size: int) -> float:
 def _normal(
     norm: nn.GroupNorm, channels: int, scale: float, gain: Tensor, bias: Tensor, more: float = 0.0
 ) -> None:
-    """Make a GroupNorm into x * gain + bias, for constants of LEVEL * scale and other channels with squares of `more`."""
+    """Make a GroupNorm into x * gain + bias, for constants of LEVEL * scale and other channels with squares
+    of `more`.
+    """
     spread = math.sqrt((2.0 * (LEVEL * scale) ** 2 + more) / channels)
     norm.weight.copy_(gain * spread)
     norm.bias.copy_(bias)
@@ -196,7 +199,9 @@ def _constants(wires: Wires, width: int, edge_row: int) -> None:
 
 
 def _spread_fields(resnet: nn.Module, inputs: int, outputs: int) -> None:
-    """At 512 x 512: repair the edges and give every field two channels: fields twice (8), colours (12), constants."""
+    """At 512 x 512: repair the edges and give every field two channels: fields twice (8), colours (12),
+    constants.
+    """
     _border(resnet, inputs, outputs, CELLS << 4, corners=False)
     through = Wires(outputs, inputs)
     for index, channel in enumerate(FIELDS):
@@ -297,7 +302,9 @@ def _show(decoder: nn.Module, inputs: int) -> None:
 
 
 def composite(picture: NDArray[np.float32]) -> NDArray[np.float64]:
-    """What the decoder is to show for a layered (16, 32, 32) picture: (1024, 1024, 3) from 0 to 1, in plain numpy."""
+    """What the decoder is to show for a layered (16, 32, 32) picture: (1024, 1024, 3) from 0 to 1, in plain
+    numpy.
+    """
     planes = picture.astype(np.float64)
     for _ in range(5):
         planes = planes.repeat(2, axis=1).repeat(2, axis=2)
