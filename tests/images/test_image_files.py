@@ -1,0 +1,174 @@
+"""Image files: what opens, what is equal, and that nothing is in them that shouldn't be."""
+
+import hashlib
+import io
+import random
+import struct
+from xml.etree import ElementTree
+
+import pytest
+from PIL import Image
+
+from alya_mcp.images.encode import PROVENANCE, Format, encode, preview
+from alya_mcp.images.engine import Picture
+
+RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
+FORMATS: tuple[Format, ...] = ("png", "webp", "jpeg")
+SAID = {"model": "FLUX.1-schnell", "seed": "7", "steps": "4", "software": "alya-mcp 0.1.0"}
+
+
+def picture(width: int = 320, height: int = 256, *, noise: int = 8) -> Picture:
+    dice = random.Random(1)
+    pixels = bytearray()
+    for y in range(height):
+        for x in range(width):
+            level = (x * 255 // width, y * 255 // height, (x + y) * 255 // (width + height))
+            pixels += bytes(min(255, value + dice.randrange(noise)) for value in level)
+    return Picture(
+        pixels=bytes(pixels),
+        width=width,
+        height=height,
+        seed=7,
+        steps=4,
+        model="FLUX.1-schnell",
+        notice="a notice",
+        timings={},
+        ignored=("private",),
+    )
+
+
+def opened(data: bytes) -> Image.Image:
+    image = Image.open(io.BytesIO(data))
+    image.load()
+    return image
+
+
+def xmp_of(image: Image.Image) -> dict[str, str]:
+    """Every property that the XMP of `image` states, by its local name."""
+    (description,) = ElementTree.fromstring(image.info["xmp"]).iter(f"{RDF}Description")
+    assert not list(description)
+    return {name.rpartition("}")[2]: value for name, value in description.items() if name != f"{RDF}about"}
+
+
+@pytest.mark.parametrize(
+    ("file_format", "kind", "content_type", "suffix"),
+    [
+        ("png", "PNG", "image/png", "png"),
+        ("webp", "WEBP", "image/webp", "webp"),
+        ("jpeg", "JPEG", "image/jpeg", "jpg"),
+    ],
+)
+def test_each_format_opens_as_what_it_says_it_is(
+    file_format: Format, kind: str, content_type: str, suffix: str
+):
+    drawn = picture()
+    file = encode(drawn, file_format, SAID)
+    image = opened(file.data)
+    assert (image.format, image.size, image.mode) == (kind, (320, 256), "RGB")
+    assert (file.content_type, file.suffix) == (content_type, suffix)
+
+
+def test_png_keeps_every_pixel():
+    drawn = picture()
+    assert opened(encode(drawn, "png", SAID).data).tobytes() == drawn.pixels
+
+
+@pytest.mark.parametrize("file_format", ["webp", "jpeg"])
+def test_lossy_formats_stay_close_to_the_picture(file_format: Format):
+    drawn = picture()
+    pairs = zip(opened(encode(drawn, file_format, SAID).data).tobytes(), drawn.pixels, strict=True)
+    assert sum(abs(one - other) for one, other in pairs) / len(drawn.pixels) < 4
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_equal_input_gives_equal_bytes_whose_checksum_is_theirs(file_format: Format):
+    one, other = (
+        encode(picture(), file_format, SAID),
+        encode(picture(), file_format, dict(reversed(SAID.items()))),
+    )
+    assert one == other
+    assert one.sha256 == hashlib.sha256(one.data).hexdigest()
+
+
+def test_png_says_its_provenance_in_text_chunks_and_holds_no_other_chunk():
+    data = encode(picture(), "png", SAID).data
+    assert opened(data).text == {name.capitalize(): value for name, value in SAID.items()}
+    kinds, at = [], 8
+    while at < len(data):
+        (size,) = struct.unpack_from(">I", data, at)
+        kinds.append(data[at + 4 : at + 8])
+        at += size + 12
+    assert set(kinds) == {b"IHDR", b"iTXt", b"IDAT", b"IEND"}
+    assert kinds.count(b"iTXt") == len(SAID)
+
+
+def test_webp_says_it_as_xmp_and_holds_no_other_chunk():
+    data = encode(picture(), "webp", SAID).data
+    assert xmp_of(opened(data)) == SAID
+    kinds, at = [], 12
+    while at < len(data):
+        (size,) = struct.unpack_from("<I", data, at + 4)
+        kinds.append(data[at : at + 4])
+        at += 8 + size + size % 2
+    assert kinds == [b"VP8X", b"VP8 ", b"XMP "]
+
+
+def test_jpeg_says_it_as_xmp_and_holds_no_other_segment_for_words():
+    data = encode(picture(), "jpeg", SAID).data
+    assert xmp_of(opened(data)) == SAID
+    kinds, at = [], 2
+    while data[at + 1] != 0xDA:
+        (size,) = struct.unpack_from(">H", data, at + 2)
+        kinds.append(data[at + 1])
+        at += 2 + size
+    # JFIF and XMP; then quantisation, frame and Huffman tables.
+    assert kinds[:2] == [0xE0, 0xE1]
+    assert set(kinds[2:]) == {0xDB, 0xC0, 0xC4}
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_without_provenance_a_file_says_nothing(file_format: Format):
+    data = encode(picture(), file_format, {}).data
+    assert not any(value.encode() in data for value in SAID.values() if len(value) > 1)
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_awkward_values_come_through_unharmed(file_format: Format):
+    value = 'a "quoted" <model> & ünïcode'
+    image = opened(encode(picture(), file_format, {"model": value}).data)
+    assert (image.text["Model"] if file_format == "png" else xmp_of(image)["model"]) == value
+
+
+@pytest.mark.parametrize("key", ["prompt", "user", "notice", "Seed"])
+def test_anything_beyond_provenance_is_refused(key: str):
+    with pytest.raises(ValueError, match=f"provenance holds {key}"):
+        encode(picture(), "png", {**SAID, key: "something"})
+    assert key not in PROVENANCE
+
+
+def test_a_preview_is_a_small_jpeg_of_the_same_shape_without_metadata():
+    data = preview(picture(1024, 768, noise=1))
+    image = opened(data)
+    assert (image.format, image.size) == ("JPEG", (512, 384))
+    assert len(data) <= 100_000
+    assert not image.getexif()
+
+
+def test_a_picture_of_pure_noise_has_a_preview_under_the_limit_too():
+    noise = Picture(
+        pixels=random.Random(1).randbytes(1024 * 1024 * 3),
+        width=1024,
+        height=1024,
+        seed=1,
+        steps=1,
+        model="m",
+        notice=None,
+        timings={},
+    )
+    assert len(preview(noise)) <= 100_000
+    assert len(preview(noise, limit=8_000)) <= 8_000
+
+
+def test_a_limit_that_no_preview_can_keep_is_an_error():
+    with pytest.raises(ValueError, match="fits into 10 bytes"):
+        preview(picture(), limit=10)
