@@ -34,7 +34,7 @@ class MixedAttention:
         attn: nn.Module,
         hidden_states: Tensor,
         encoder_hidden_states: Tensor | None = None,
-        attention_mask: Tensor | None = None,
+        attention_mask: Tensor | None = None,  # noqa: ARG002 - part of the interface
         image_rotary_emb: tuple[Tensor, Tensor] | None = None,
     ) -> Tensor | tuple[Tensor, Tensor]:
         heads = attn.heads

@@ -240,7 +240,7 @@ def cases(shapes: Shapes, number: int, seed: int) -> list[Case]:
                 {"position": lambda p, w=position: bool(o := objects(p)) and at(o[0], w)},
             )
         )
-    for index in range(number // 2):
+    for _ in range(number // 2):
         one, other = rng.sample([c for c in COLOURS if c not in ("white", "grey")], 2)
         first, second = rng.sample(SHAPES, 2)
         sides = rng.choice(

@@ -96,7 +96,14 @@ MEANINGS: dict[str, tuple[str, ...]] = {
 dropped.
 """
 
-FUNCTION_WORDS = ["a", "an", "the", "of", "in", "at", "to", "is", "it", "that", "there", "from", "near", "by", "one", "side", "hand", "corner", "picture", "image", "canvas", "drawing", "painting", "illustration", "draw", "paint", "show", "me", "create", "make", "generate", "i", "want", "would", "like", "can", "you", "please", "thank", "scene", "photo", "sketch", "simple", "shapes", "flat", "design", "style", "digital", "art", "high", "quality", "minimal", "minimalist", "very", "beautiful", "clean", "crisp", "vector", "4k", "nice", "pretty", "bright", "single", "lovely", "perfect", "cute", "solid", "plain", "pattern", "landscape", "long", "calm", "heavy", "dark", "falling", "weather", "during", "towards", "behind", "through", "front", "next"]
+_PASSED_OVER = """
+    a an the of in at to is it that there from near by one side hand corner picture image canvas drawing
+    painting illustration draw paint show me create make generate i want would like can you please thank
+    scene photo sketch simple shapes flat design style digital art high quality minimal minimalist very
+    beautiful clean crisp vector 4k nice pretty bright single lovely perfect cute solid plain pattern
+    landscape long calm heavy dark falling weather during towards behind through front next
+"""
+FUNCTION_WORDS = tuple(_PASSED_OVER.split())
 """Words that change nothing; a person need not hear that they were ignored."""
 
 

@@ -185,7 +185,8 @@ class Trainer:
             if time.monotonic() - last > 15.0:
                 last = time.monotonic()
                 self.log(
-                    f"parse {self.parsed} loss {loss.item():.3f} whole captions right {sum(rights) / len(rights):.3f}"
+                    f"parse {self.parsed} loss {loss.item():.3f} "
+                    f"whole captions right {sum(rights) / len(rights):.3f}"
                 )
                 rights = []
         self.save()
@@ -233,7 +234,8 @@ class Trainer:
             if time.monotonic() - last > 15.0:
                 last = time.monotonic()
                 self.log(
-                    f"layout {self.laid} slots {slots.item():.4f} where {found.item():.4f} parse {said.item():.3f} right {right.item():.3f}"
+                    f"layout {self.laid} slots {slots.item():.4f} where {found.item():.4f} "
+                    f"parse {said.item():.3f} right {right.item():.3f}"
                 )
         self._follow(0.0)
         self.save()
@@ -352,7 +354,8 @@ class Trainer:
                 means = " ".join(f"{name} {sum(values) / len(values):.4f}" for name, values in sums.items())
                 speed = (self.samples - seen) / (now - last_log)
                 self.log(
-                    f"step {self.step} samples {self.samples} {speed:.1f}/s spent {self.spent / 60:.1f} min {means}"
+                    f"step {self.step} samples {self.samples} {speed:.1f}/s "
+                    f"spent {self.spent / 60:.1f} min {means}"
                 )
                 sums, last_log, seen = {}, now, self.samples
             if now - last_save > 60.0:

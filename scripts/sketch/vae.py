@@ -70,7 +70,7 @@ class Wires:
 
 
 def _border(resnet: nn.Module, inputs: int, outputs: int, size: int, corners: bool) -> None:
-    """Write a resnet that makes up at the border for what one doubling lost; gives its linear part through."""
+    """Write a resnet that makes up at the border for what one doubling lost."""
     plus, minus, total = inputs - 3, inputs - 2, inputs - 1
     gain = torch.ones(inputs, dtype=torch.float64)
     gain[plus], gain[minus], gain[total] = 1.0 / LEVEL, 0.0, 0.0
@@ -219,7 +219,7 @@ def _spread_fields(resnet: nn.Module, inputs: int, outputs: int) -> None:
 
 
 def _compose(resnet: nn.Module, inputs: int, outputs: int) -> None:
-    """At 1024 x 1024: gates out of fields, then 24 terms: four layers by three colours, plain and inverted."""
+    """At 1024 x 1024: gates out of fields, then 24 terms: four layers, three colours, plain and inverted."""
     plus = inputs - 3
     gain = torch.ones(inputs, dtype=torch.float64)
     bias = torch.full((inputs,), LIFT, dtype=torch.float64)
