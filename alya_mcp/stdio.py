@@ -111,7 +111,9 @@ class _PipeWire:
                 too_long = True
                 continue
             except asyncio.IncompleteReadError as end:
-                if end.partial and not too_long:
+                if too_long:
+                    self._oversized()
+                elif end.partial:
                     yield end.partial
                 return
             if too_long:
