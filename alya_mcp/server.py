@@ -266,6 +266,8 @@ async def _start_rest(hub: Hub, open_requests: _OpenRequests) -> None:
         await hub.start()
     except Failure as failure:
         logger.warning("%s", failure)
+    except Exception:  # calls work without it
+        logger.exception("a part of the start failed")
 
 
 async def _end_on_signal(scope: anyio.CancelScope) -> None:
