@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn, cast
 
 from alya_mcp.failures import Failure, NotConfigured, Unavailable
+from alya_mcp.images.child import command
 
 PATTERNS: Final = ("model_index.json", "*/*.json", "*/*.txt", "*/*.model", "*/*.safetensors")
 """The files of a diffusers pipeline, and no code, pickle or single-file copy of the weights."""
@@ -54,7 +55,7 @@ def download(repository: str, progress: Callable[[float, str], None]) -> Path:
     """
     progress(0.0, f"Looking for {repository} on the Hugging Face hub")
     child = subprocess.Popen(  # noqa: S603 - our own interpreter and code
-        [sys.executable, "-P", "-c", _BOOT, str(Path(__file__).parents[2]), repository],
+        [*command("alya_mcp.images.fetch"), repository],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -66,9 +67,10 @@ def download(repository: str, progress: Callable[[float, str], None]) -> Path:
     try:
         while listener.is_alive():
             listener.join(_POLL)
-            total = next((words["total"] for words in said if "total" in words), 0)
-            if total:
-                here = min(_size_in_cache(repository), total)
+            plan = next((words for words in said if "total" in words), None)
+            if plan is not None:
+                total = max(1, plan["total"])
+                here = min(_size(Path(plan["blobs"])), total)
                 progress(here / total, f"Downloading {repository}: {here / 1e9:.1f} of {total / 1e9:.1f} GB")
             else:
                 progress(0.0, f"Looking for {repository} on the Hugging Face hub")
@@ -89,15 +91,11 @@ def download(repository: str, progress: Callable[[float, str], None]) -> Path:
     )
 
 
-_BOOT: Final = (
-    "import sys; root = sys.argv.pop(1); root in sys.path or sys.path.insert(0, root); "
-    "from alya_mcp.images.fetch import main; main()"
-)
-
-
 def main() -> None:
     """Download the repository named by the one argument; tell the starter on stdout, a JSON object a line."""
     threading.Thread(target=_end_with_starter, daemon=True).start()
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     repository = sys.argv[1]
     try:
         _say({"folder": str(_fetch(repository))})
@@ -111,11 +109,14 @@ def _fetch(repository: str) -> Path:
     errors: Any = importlib.import_module("huggingface_hub.errors")
     page = f"https://huggingface.co/{repository}"
     try:
+        if _is_offline():
+            _raise_offline(repository)
+        total, missing = _sizes(hub, repository)
         index = hub.hf_hub_download(repository, "model_index.json")
         require_flux(Path(index).parent, f"The repository {repository}")
-        total, missing = _sizes(hub, repository)
-        _require_space(hub, repository, missing)
-        _say({"total": total})
+        cache = Path(importlib.import_module("huggingface_hub.constants").HF_HUB_CACHE)
+        _require_space(cache, repository, missing)
+        _say({"total": total, "blobs": str(cache / f"models--{repository.replace('/', '--')}" / "blobs")})
         return Path(hub.snapshot_download(repository, allow_patterns=list(PATTERNS)))
     except Failure:
         raise
@@ -136,17 +137,10 @@ def _fetch(repository: str) -> Path:
             f"{repository} is not a model that alya-mcp can draw with: it has no model_index.json. "
             f"{_ELSEWHERE}"
         ) from None
-    except errors.OfflineModeIsEnabled:
-        _raise_offline(repository)
-    except errors.LocalEntryNotFoundError:
-        if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "TRUE", "YES", "ON"}:
-            _raise_offline(repository)
-        raise Unavailable(
-            f"The weights of {repository} are not on this machine and the Hugging Face hub can't be reached. "
-            f"Call again when the network is back. {_ELSEWHERE}"
-        ) from None
-    except errors.HfHubHTTPError as error:
-        status = getattr(error.response, "status_code", "?")
+    except (errors.HfHubHTTPError, errors.LocalEntryNotFoundError) as error:
+        status = _status_of(error)
+        if status is None:
+            raise _unreachable(repository) from None
         if status in {401, 403}:
             raise NotConfigured(
                 f"The hub refused {repository} (status {status}). The person can check that the token in "
@@ -169,10 +163,7 @@ def _fetch(repository: str) -> Path:
         ) from None
     except Exception as error:  # noqa: BLE001 - the HTTP libraries below have errors of their own
         sys.stderr.write(f"download failed: {type(error).__name__}: {error}\n")
-        raise Unavailable(
-            f"The Hugging Face hub can't be reached for {repository} ({type(error).__name__}); call again "
-            f"later. {_ELSEWHERE}"
-        ) from None
+        raise _unreachable(repository) from None
 
 
 def require_flux(folder: Path, what: str) -> None:
@@ -197,6 +188,27 @@ def require_flux(folder: Path, what: str) -> None:
         raise NotConfigured(f"{what} holds a {kind!s:.60}; alya-mcp draws with a FluxPipeline only")
 
 
+def _status_of(error: BaseException | None) -> int | None:
+    """The hub's answer behind `error`, which the library may hide behind one of its own; None without any."""
+    while error is not None:
+        status = getattr(getattr(error, "response", None), "status_code", None)
+        if isinstance(status, int):
+            return status
+        error = error.__cause__
+    return None
+
+
+def _unreachable(repository: str) -> Unavailable:
+    return Unavailable(
+        f"The weights of {repository} are not on this machine and the Hugging Face hub can't be reached. "
+        f"Call again when the network is back. {_ELSEWHERE}"
+    )
+
+
+def _is_offline() -> bool:
+    return bool(importlib.import_module("huggingface_hub.constants").HF_HUB_OFFLINE)
+
+
 def _raise_offline(repository: str) -> NoReturn:
     raise NotConfigured(
         f"The weights of {repository} are not on this machine in full, and HF_HUB_OFFLINE forbids the "
@@ -217,8 +229,8 @@ def _sizes(hub: Any, repository: str) -> tuple[int, int]:
     return sum(size for _, size in files), missing
 
 
-def _require_space(hub: Any, repository: str, missing: int) -> None:
-    folder = Path(hub.constants.HF_HUB_CACHE)
+def _require_space(cache: Path, repository: str, missing: int) -> None:
+    folder = cache
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
@@ -250,13 +262,11 @@ def _complete(folder: Path) -> bool:
     return bool(parts)
 
 
-def _size_in_cache(repository: str) -> int:
-    hub: Any = importlib.import_module("huggingface_hub")
-    blobs = Path(hub.constants.HF_HUB_CACHE) / f"models--{repository.replace('/', '--')}" / "blobs"
+def _size(folder: Path) -> int:
     size = 0
-    for blob in blobs.glob("*"):
+    for file in folder.glob("*"):
         with contextlib.suppress(OSError):
-            size += blob.stat().st_size
+            size += file.stat().st_size
     return size
 
 
@@ -273,8 +283,8 @@ def _say(words: dict[str, Any]) -> None:
 
 
 def _end_with_starter() -> None:
-    with contextlib.suppress(OSError, ValueError):
-        sys.stdin.buffer.read()
+    while os.read(0, 1024):
+        pass
     # Give a finished download the time to say so; otherwise nobody listens any more.
     time.sleep(_POLL)
     os._exit(1)

@@ -4,7 +4,6 @@ import asyncio
 import os
 import re
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -22,16 +21,6 @@ _GREETING_LIMIT: Final = 20.0
 _REFUSAL_LIMIT: Final = 10.0
 _START_LIMIT: Final = 120.0
 _MAX_STARTS: Final = 3
-
-_BOOT: Final = (
-    "import sys; root = sys.argv.pop(1); root in sys.path or sys.path.insert(0, root); "
-    "from alya_mcp.images.worker import main; main()"
-)
-
-
-def worker_command() -> list[str]:
-    """How to start the worker: this Python and this copy of alya_mcp, whatever the current folder holds."""
-    return [sys.executable, "-P", "-c", _BOOT, str(Path(__file__).parents[2])]
 
 
 class Launcher:

@@ -9,8 +9,9 @@ from typing import Any, Final, cast
 
 from alya_mcp import __version__
 from alya_mcp.failures import Failure, InvalidInput, NotConfigured, NotInstalled, Unavailable
+from alya_mcp.images.child import command as command_of
 from alya_mcp.images.engine import EngineStatus, Job, Phase, Picture, Progress, Step
-from alya_mcp.images.launch import Launcher, worker_command
+from alya_mcp.images.launch import Launcher
 from alya_mcp.images.link import Call, Link, WorkerGoneError
 from alya_mcp.images.meter import Meter
 from alya_mcp.images.wire import Frame, RefusedError
@@ -30,7 +31,7 @@ class LocalEngine:
         self, settings: Settings, *, command: Sequence[str] | None = None, version: str = __version__
     ) -> None:
         self._settings = settings
-        self._launcher = Launcher(settings.home, command or worker_command(), version)
+        self._launcher = Launcher(settings.home, command or command_of("alya_mcp.images.worker"), version)
         self._link: Link | None = None
         self._links: set[Link] = set()
         self._joining: asyncio.Task[Link] | None = None

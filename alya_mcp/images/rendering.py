@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from alya_mcp.images.engine import Job, Phase, Picture
+from alya_mcp.images.engine import Job, Picture
 
 RenderPhase = Literal["load", "encode", "denoise", "decode"]
 
@@ -66,15 +66,3 @@ class Renderer(Protocol):
     def status(self) -> RendererStatus:
         """What is in memory; called in the renderer's thread."""
         ...
-
-
-__all__ = [
-    "CancelledJob",
-    "DeviceLost",
-    "Phase",
-    "RenderPhase",
-    "Renderer",
-    "RendererStatus",
-    "Report",
-    "Request",
-]

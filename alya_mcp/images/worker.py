@@ -187,8 +187,9 @@ class Front:
 
     def _watch_starter(self) -> None:
         """End with the server that started this process when it dies before anyone has connected."""
-        with contextlib.suppress(OSError, ValueError):
-            sys.stdin.buffer.read()
+        with contextlib.suppress(OSError):
+            while os.read(0, 1024):
+                pass
         self._loop.call_soon_threadsafe(self._leave_if_alone)
 
     # -- what they say

@@ -1,0 +1,15 @@
+"""How a module of this package is run as a process of its own."""
+
+import sys
+from pathlib import Path
+from typing import Final
+
+_BOOT: Final = (
+    "import sys, importlib; root = sys.argv.pop(1); root in sys.path or sys.path.insert(0, root); "
+    "importlib.import_module('{module}').main()"
+)
+
+
+def command(module: str) -> list[str]:
+    """This Python running `main` of this copy's `module`, whatever the current folder holds; add its arguments."""
+    return [sys.executable, "-P", "-c", _BOOT.format(module=module), str(Path(__file__).parents[2])]
