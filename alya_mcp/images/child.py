@@ -11,5 +11,5 @@ _BOOT: Final = (
 
 
 def command(module: str) -> list[str]:
-    """This Python running `main` of this copy's `module`, whatever the current folder holds; add its arguments."""
+    """Runs `main` of this copy's `module` with this Python, whatever the current folder holds."""
     return [sys.executable, "-P", "-c", _BOOT.format(module=module), str(Path(__file__).parents[2])]

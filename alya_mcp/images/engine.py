@@ -9,7 +9,7 @@ from alya_mcp.failures import InvalidInput, NotConfigured
 from alya_mcp.settings import Settings
 
 Phase = Literal["start", "queue", "load", "encode", "denoise", "decode", "receive"]
-State = Literal["not installed", "stopped", "idle", "busy", "leaving"]
+State = Literal["not installed", "stopped", "idle", "busy", "leaving", "stuck"]
 
 MAX_PROMPT: Final = 2000
 MAX_SEED: Final = 2**32 - 1
@@ -82,6 +82,8 @@ class Picture:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineStatus:
     """Health of the engine: `since` in seconds since 1970, `memory` in bytes, by name.
+
+    `stopped` is healthy: the next picture starts the worker. `stuck` is not: its process doesn't answer.
 
     `model` and `device` are those of the model in memory, None when there is none. `waiting` counts queued
     jobs, `clients` the servers that share the worker, `last_error` is the last failure that anyone was told.

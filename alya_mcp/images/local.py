@@ -4,7 +4,7 @@ import asyncio
 import importlib.util
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, Final, cast
 
 from alya_mcp import __version__
@@ -20,6 +20,8 @@ from alya_mcp.settings import Settings
 _KINDS: Final = {cls.__name__: cls for cls in (Failure, InvalidInput, NotConfigured, Unavailable)}
 _SILENCE: Final = 60.0
 """Seconds without a word after which a worker with work in hand counts as stuck; it speaks every 5 s."""
+_STATUS_LIMIT: Final = 5.0
+_STOPPED: Final = EngineStatus(state="stopped", detail="Nothing is loaded; the first image starts the worker")
 _MAX_LOST_BEFORE_START: Final = 3
 _PACKAGES: Final = ("torch", "diffusers", "transformers", "accelerate", "safetensors", "numpy", "PIL")
 
@@ -73,26 +75,18 @@ class LocalEngine:
         own = self._link if self._link is not None and not self._link.lost else None
         try:
             link = own or await self._launcher.find()
-        except (RefusedError, Unavailable) as error:
-            detail = (
-                str(error)
-                if isinstance(error, Unavailable)
-                else "Its worker holds another key and will leave"
+        except RefusedError:
+            return EngineStatus(
+                state="stuck", detail="The image worker holds another key; it leaves by itself"
             )
-            return EngineStatus(state="stopped", detail=detail)
-        stopped = EngineStatus(state="stopped", detail="Nothing is loaded; the first image starts the worker")
-        if link is None:
-            return stopped
+        except Unavailable as silent:
+            return EngineStatus(state="stuck", detail=str(silent))
         try:
-            call = link.call({"type": "status"})
-            try:
-                return _status((await call.answer()).head)
-            finally:
-                call.end(cancel=False)
+            return _STOPPED if link is None else await _status_of(link)
         except WorkerGoneError:
-            return stopped
+            return _STOPPED
         finally:
-            if link is not own:
+            if link is not None and link is not own:
                 await link.close()
 
     async def aclose(self) -> None:
@@ -233,19 +227,22 @@ def _picture(frame: Frame, job: Job) -> Picture:
     )
 
 
-def _status(head: dict[str, Any]) -> EngineStatus:
-    return EngineStatus(
-        state=head["state"],
-        detail=head["detail"],
-        since=head["since"],
-        pid=head["pid"],
-        model=head["model"],
-        device=head["device"],
-        waiting=head["waiting"],
-        clients=head["clients"],
-        memory=head["memory"],
-        last_error=head["last_error"],
-    )
+async def _status_of(link: Link) -> EngineStatus:
+    call = link.call({"type": "status"})
+    try:
+        async with asyncio.timeout(_STATUS_LIMIT):
+            head = (await call.answer()).head
+    except TimeoutError:
+        pid = link.hello.pid
+        return EngineStatus(
+            state="stuck",
+            pid=pid,
+            detail=f"The image worker (process {pid}) doesn't answer within {_STATUS_LIMIT:.0f} s. "
+            "The person can end that process; the next call starts a fresh one",
+        )
+    finally:
+        call.end(cancel=False)
+    return EngineStatus(**{field.name: head[field.name] for field in fields(EngineStatus)})
 
 
 async def _nobody(step: Step) -> None:

@@ -16,7 +16,7 @@ from raw_client import expect_nothing_running, processes_of
 from stage import RENDER_PHASES, SIDE, Stage, Steps, a_job, engine_at
 
 from alya_mcp.failures import Failure, InvalidInput, NotConfigured
-from alya_mcp.images.engine import Job, Picture
+from alya_mcp.images.engine import Job, Picture, open_engine
 from alya_mcp.images.local import LocalEngine
 from alya_mcp.settings import Settings
 
@@ -300,6 +300,24 @@ async def test_a_precision_that_this_version_lacks_is_refused(studio: Studio, ti
     with pytest.raises(NotConfigured, match="ALYA_IMAGE_PRECISION is 'fp8'"):
         await engine.render(a_job(), Steps())
     await engine.aclose()
+
+
+async def test_the_bundled_model_draws_with_the_worker_as_it_is_shipped_and_no_code_of_the_current_folder(
+    alya_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    folder = tmp_path / "somewhere"
+    folder.mkdir()
+    for module in ("torch", "diffusers", "asyncio", "alya_mcp"):
+        (folder / f"{module}.py").write_text("raise SystemExit('code of the current folder ran')")
+    monkeypatch.chdir(folder)
+    engine, steps = open_engine(Settings(home=alya_home, image_model="sketch")), Steps()
+    picture = await engine.render(Job(prompt="a red circle and a zebra", seed=3, steps=1), steps)
+    await engine.aclose()
+    assert picture.model == "alya-sketch"
+    assert picture.notice is not None
+    assert "not by FLUX.1-schnell" in picture.notice
+    assert picture.ignored == ("zebra",)
+    assert steps.phases() == ["start", "load", "encode", "denoise", "decode", "receive"]
 
 
 async def test_the_worker_writes_nothing_about_prompts_into_its_log(studio: Studio):

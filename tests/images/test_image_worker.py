@@ -17,6 +17,7 @@ from raw_client import eventually, processes_of
 from stage import PATIENCE, RENDER_PHASES, Stage, Steps, a_job, engine_at, staged_command, until
 
 from alya_mcp.failures import Failure, InvalidInput, NotConfigured, Unavailable
+from alya_mcp.images import local
 from alya_mcp.images.engine import EngineStatus, Job, Picture
 from alya_mcp.images.local import LocalEngine
 from alya_mcp.images.place import FileLock, Place
@@ -405,6 +406,25 @@ async def test_status_says_what_the_worker_does(open_at: Opener, stage: Stage):
     assert idle.memory["resident"] > 1_000_000
 
 
+async def test_a_worker_that_does_not_answer_is_told_as_stuck_and_goes_on_when_it_can(
+    open_at: Opener, stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(local, "_STATUS_LIMIT", 0.5)
+    monkeypatch.setattr(local, "_SILENCE", 1.0)
+    engine = open_at()
+    await engine.render(a_job(), Steps())
+    pid = await pid_of(engine)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        status = await engine.status()
+        assert (status.state, status.pid) == ("stuck", pid)
+        with pytest.raises(Unavailable, match="said nothing for 1 s"):
+            await engine.render(a_job(), Steps())
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert (await engine.render(a_job(), Steps())).model == "plain"
+
+
 async def test_asking_for_the_status_neither_starts_nor_keeps_a_worker(alya_home: Path, open_at: Opener):
     drawing, looking = open_at(), open_at()
     await drawing.render(a_job(), Steps())
@@ -477,7 +497,8 @@ async def test_a_lock_file_left_by_a_killed_process_holds_nobody_up(alya_home: P
     hold = (
         "import sys, time; from pathlib import Path; from alya_mcp.images.place import FileLock\n"
         "locks = [FileLock(Path(path)) for path in sys.argv[1:]]\n"
-        "print(all([lock.acquire() for lock in locks])); sys.stdout.flush(); time.sleep(600)"
+        "sys.stdout.write(f'{all([lock.acquire() for lock in locks])}\\n')\n"
+        "sys.stdout.flush(); time.sleep(600)"
     )
     async with await anyio.open_process(
         [sys.executable, "-c", hold, str(place.lock), str(place.start_lock)], stderr=None
