@@ -4,10 +4,11 @@ import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alya_mcp.gate import Audit, Gate, SqliteState
-from alya_mcp.gate.hygiene import HIDDEN_SECRET, clean_text, sanitise
+from alya_mcp.gate.hygiene import clean_text, hidden, sanitise
 from alya_mcp.policy import open_policy
 from alya_mcp.settings import Settings
 
@@ -28,7 +29,11 @@ class Hub:
         self.settings = settings
         self.gate = gate
         self.since = datetime.now(UTC)
-        self._secrets = frozenset(secret for name in _SECRETS if len(secret := os.environ.get(name, "")) >= 8)
+        self._hide = hidden(
+            secrets=[secret for name in _SECRETS if len(secret := os.environ.get(name, "")) >= 8],
+            private=[home for home in (str(Path.home()),) if home != os.sep],
+            public=[str(settings.home / "images")],
+        )
 
     @cached_property
     def engine(self) -> "Engine":
@@ -50,11 +55,11 @@ class Hub:
         Raises:
             UnfitResult: when it is larger than a client takes.
         """
-        return sanitise(result, secrets=self._secrets, private=(), limit=LARGEST_RESULT)
+        return sanitise(result, hide=self._hide, limit=LARGEST_RESULT)
 
     def clean_text(self, text: str) -> str:
-        """`text` without secrets, lone surrogates and control characters."""
-        return clean_text(text, [(secret, HIDDEN_SECRET) for secret in self._secrets])
+        """`text` without secrets, private paths, lone surrogates and control characters."""
+        return clean_text(text, self._hide)
 
     async def start(self) -> None:
         """Do what needn't wait for a call: open links of earlier sessions, load the model if asked to.

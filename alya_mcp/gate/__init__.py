@@ -11,7 +11,7 @@ from .clock import Clock, SystemClock
 from .document import Problem
 from .errors import AuditError, GateError, InvalidArguments, StateError, TimedOut, ToolError
 from .gate import Gate
-from .hygiene import UnfitResult, sanitise
+from .hygiene import Hidden, UnfitResult, hidden, sanitise
 from .policy import Policy, PolicyError
 from .source import PolicyFile, PolicySource
 from .state import MemoryState, SqliteState, State, Usage
@@ -32,6 +32,7 @@ __all__ = [
     "Decision",
     "Gate",
     "GateError",
+    "Hidden",
     "InvalidArguments",
     "LimitRow",
     "MemoryState",
@@ -52,6 +53,7 @@ __all__ = [
     "Trace",
     "UnfitResult",
     "Usage",
+    "hidden",
     "sanitise",
     "tail",
     "verify",

@@ -4,6 +4,7 @@ import json
 import math
 import re
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from .errors import ToolError
@@ -11,6 +12,7 @@ from .errors import ToolError
 HIDDEN_SECRET: Final = "[secret]"  # noqa: S105 - what stands in its place
 HIDDEN_PATH: Final = "[private]"
 _DEPTH: Final = 64
+_PATH_ENDS: Final = r"(?![\w.-])"
 
 _INVISIBLE: Final = (
     "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f"
@@ -25,21 +27,52 @@ class UnfitResult(ToolError):
     """A result that can't leave: too large, or no JSON. The text is for the model."""
 
 
-def sanitise(value: Any, *, secrets: Collection[str] = (), private: Collection[str] = (), limit: int) -> Any:
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """Words that must not leave, and what stands in their place; see `hidden`."""
+
+    words: tuple[str, ...]
+    patterns: tuple[tuple[re.Pattern[str], str], ...]
+
+    def mask(self, text: str) -> str:
+        """`text` with every hidden word replaced."""
+        for pattern, instead in self.patterns:
+            text = pattern.sub(instead, text)
+        return text
+
+
+def hidden(
+    secrets: Collection[str] = (), private: Collection[str] = (), public: Collection[str] = ()
+) -> Hidden:
+    """Compile what to hide: `secrets` wherever they stand, folders in `private` with their full path.
+
+    A path that leads into a folder of `public` stays as it is, although it begins with a private one.
+    """
+    secret = [re.escape(word) for word in sorted(filter(None, secrets), key=len, reverse=True)]
+    patterns = [(re.compile(word), HIDDEN_SECRET) for word in secret]
+    for folder in sorted(filter(None, private), key=len, reverse=True):
+        inside = [path[len(folder) :] for path in public if path.startswith(folder)]
+        spared = "".join(f"(?!{re.escape(rest)}{_PATH_ENDS})" for rest in inside)
+        patterns.append((re.compile(rf"(?<![\w]){re.escape(folder)}{_PATH_ENDS}{spared}"), HIDDEN_PATH))
+    return Hidden((*filter(None, secrets), *filter(None, private)), tuple(patterns))
+
+
+NOTHING_HIDDEN: Final = Hidden((), ())
+
+
+def sanitise(value: Any, *, hide: Hidden = NOTHING_HIDDEN, limit: int) -> Any:
     """A JSON-like value made fit to leave; the value itself when it already is.
 
     Lone surrogates become U+FFFD, NaN and the infinities null. Control characters other than tab and line
-    ends, and invisible and direction-changing ones, are taken out. Every secret becomes `[secret]`, every
-    prefix in `private` (a folder's path) `[private]`; both also in the names of members. `limit` is in
+    ends, and invisible and direction-changing ones, are taken out. What `hide` names becomes `[secret]` or
+    `[private]`, also in the names of members. `limit` is in
     bytes of JSON text in UTF-8.
 
     Raises:
         UnfitResult: when the result is still over `limit`, isn't JSON or nests deeper than 64 levels.
     """
     text = _json(value)
-    if text is None or _needs_work(text, secrets, private):
-        hide = [(secret, HIDDEN_SECRET) for secret in sorted(filter(None, secrets), key=len, reverse=True)]
-        hide += [(path, HIDDEN_PATH) for path in sorted(filter(None, private), key=len, reverse=True)]
+    if text is None or _needs_work(text, hide):
         value = _cleaned(value, hide, _DEPTH)
         text = _json(value)
         if text is None:
@@ -50,13 +83,11 @@ def sanitise(value: Any, *, secrets: Collection[str] = (), private: Collection[s
     return value
 
 
-def clean_text(text: str, hide: Collection[tuple[str, str]] = ()) -> str:
-    """A string with everything taken out that `sanitise` takes out; `hide` holds what to replace by what."""
+def clean_text(text: str, hide: Hidden = NOTHING_HIDDEN) -> str:
+    """A string with everything taken out that `sanitise` takes out."""
     text = _SURROGATE.sub("\ufffd", _paired(text))
     text = _STRIPPED.sub("", text)
-    for what, instead in hide:
-        text = text.replace(what, instead)
-    return text
+    return hide.mask(text)
 
 
 def _json(value: Any) -> str | None:
@@ -69,10 +100,10 @@ def _json(value: Any) -> str | None:
 _ENCODE: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
-def _needs_work(text: str, secrets: Collection[str], private: Collection[str]) -> bool:
+def _needs_work(text: str, hide: Hidden) -> bool:
     if (not text.isascii() or "\\" in text or "\x7f" in text) and _SUSPECT.search(text):
         return True
-    return any(_as_written(word) in text for word in (*secrets, *private) if word)
+    return any(_as_written(word) in text for word in hide.words)
 
 
 def _as_written(word: str) -> str:
@@ -86,7 +117,7 @@ def _paired(text: str) -> str:
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
-def _cleaned(value: Any, hide: list[tuple[str, str]], depth: int) -> Any:
+def _cleaned(value: Any, hide: Hidden, depth: int) -> Any:
     if isinstance(value, str):
         return clean_text(value, hide)
     if value is None or isinstance(value, bool | int):

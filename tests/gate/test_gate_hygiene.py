@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alya_mcp.gate import ToolError, UnfitResult, sanitise
+from alya_mcp.gate import ToolError, UnfitResult, hidden, sanitise
 
 KEY = 'sk-"quoted"/\\key'
 ANYTHING = st.recursive(
@@ -19,7 +19,7 @@ ANYTHING = st.recursive(
 
 
 def clean(value: Any, secrets: tuple[str, ...] = (), private: tuple[str, ...] = ()) -> Any:
-    return sanitise(value, secrets=secrets, private=private, limit=1_000_000)
+    return sanitise(value, hide=hidden(secrets, private), limit=1_000_000)
 
 
 def test_a_clean_result_is_passed_on_as_it_is() -> None:
@@ -95,3 +95,21 @@ def test_what_leaves_is_valid_json_in_utf8_and_clean_already(value: Any) -> None
     cleaned = clean(value)
     json.dumps(cleaned, ensure_ascii=False, allow_nan=False).encode("utf-8")
     assert clean(cleaned) is cleaned
+
+
+@pytest.mark.parametrize(
+    ("text", "leaves"),
+    [
+        ("see /home/ada/.ssh/id", "see [private]/.ssh/id"),
+        ("file:///home/ada/x", "file://[private]/x"),
+        ("/home/ada", "[private]"),
+        ("/home/adams/x", "/home/adams/x"),
+        ("https://example.org/home/ada/x", "https://example.org/home/ada/x"),
+        ("/home/ada/state/images/a.png", "/home/ada/state/images/a.png"),
+        ("/home/ada/state/images-of-others", "[private]/state/images-of-others"),
+        ("/home/ada/state/audit.key", "[private]/state/audit.key"),
+    ],
+)
+def test_a_private_folder_is_masked_but_for_the_public_one_inside_it(text: str, leaves: str) -> None:
+    hide = hidden(private=["/home/ada"], public=["/home/ada/state/images"])
+    assert sanitise({"text": text}, hide=hide, limit=1000) == {"text": leaves}

@@ -68,6 +68,12 @@ def test_a_secret_of_the_environment_never_leaves(odd: RawClient) -> None:
         assert SECRET[4:] not in answer
 
 
+def test_a_path_of_the_person_never_leaves(odd: RawClient) -> None:
+    answer = odd.call("echo", {"text": f"{Path.home()}/.ssh/id_ed25519 is there"})["result"]
+    assert answer["structuredContent"]["text"] == "[private]/.ssh/id_ed25519 is there"
+    assert str(Path.home()) not in json.dumps(answer)
+
+
 def test_an_expected_failure_is_told_to_the_model_cleaned(odd: RawClient) -> None:
     result = odd.call("fail_with_leak")["result"]
     assert result["isError"]
