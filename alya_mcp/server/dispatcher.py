@@ -1,0 +1,155 @@
+"""The way of a call: from the SDK through the gate to the tool, and back."""
+
+import logging
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import mcp_types as types
+from mcp.server.caching import CacheHint
+from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel import Server
+from mcp.shared.exceptions import MCPError
+
+from alya_mcp import __version__
+from alya_mcp.catalogue import Catalogue, Context
+from alya_mcp.gate import Call, Refused, TimedOut, ToolError
+from alya_mcp.hub import Hub
+
+from .answers import describe, failure, refusal, result
+
+logger = logging.getLogger(__name__)
+
+INSTRUCTIONS = (
+    "alya-mcp gives you tools behind a policy that the person on this machine wrote. A refusal names its "
+    "rule and what would help: tell the person rather than trying again. alya_status says what works on "
+    "this machine, alya_usage what has been used and what is left. image_gen draws a picture and returns a "
+    "URL: show the URL to the person, and pass on `notice` when there is one."
+)
+_LIST_TTL_MS = 30_000
+_UNKNOWN_RULES = frozenset({"(unknown tool)", "(hidden)"})
+
+RequestContext = ServerRequestContext[Any, Any]
+
+
+class Dispatcher:
+    """Answers `tools/list` and `tools/call` for one session."""
+
+    def __init__(self, hub: Hub, load: Callable[[], Catalogue]) -> None:
+        self._hub = hub
+        self._load = load
+        self._session = secrets.token_hex(8)
+        self._grant = "local" if hub.settings.grant is None else None
+        self._wrong_policy: str | None = None
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """The tools; imported when the first request needs them, after the handshake."""
+        return self._load()
+
+    @cached_property
+    def _listing(self) -> Sequence[types.Tool]:
+        return [describe(tool) for tool in self.catalogue.values()]
+
+    async def list_tools(
+        self, _ctx: RequestContext, params: types.PaginatedRequestParams | None
+    ) -> types.ListToolsResult:
+        """Answer every tool that the policy doesn't hide, always in the same order.
+
+        Raises:
+            MCPError: a page was asked for; there is one alone.
+        """
+        if params is not None and params.cursor:
+            raise MCPError(types.INVALID_PARAMS, "Unknown cursor: the list of tools has one page")
+        gate = self._hub.gate
+        tools = [tool for tool in self._listing if not gate.hidden(tool.name)]
+        self._tell_of_policy()
+        return types.ListToolsResult(tools=tools)
+
+    async def call_tool(
+        self, ctx: RequestContext, params: types.CallToolRequestParams
+    ) -> types.CallToolResult:
+        """Take one call through the gate.
+
+        Raises:
+            MCPError: the tool is unknown or hidden; both in the same words.
+        """
+        tool = self.catalogue.get(params.name)
+
+        async def run(arguments: Mapping[str, Any]) -> types.CallToolResult:
+            assert tool is not None, "the gate refuses an unknown tool before its handler"  # noqa: S101
+            try:
+                reply = await tool.run(arguments, self._context(ctx))
+            except SystemExit as leaving:
+                raise RuntimeError(f"{tool.name} tried to end the process") from leaving
+            return result(reply, self._hub)
+
+        call = Call(
+            tool=params.name,
+            arguments=params.arguments or {},
+            session=self._session,
+            request=ctx.request_id,
+            grant=self._grant,
+            known=tool is not None,
+            schema=tool.digest if tool else None,
+            price=tool.price if tool else 0.0,
+            category=tool.category if tool else None,
+            validate=tool.validate if tool else None,
+        )
+        try:
+            return await self._hub.gate.call(call, run)
+        except Refused as refused:
+            if refused.decision.rule in _UNKNOWN_RULES:
+                raise MCPError(types.INVALID_PARAMS, f"Unknown tool: {params.name[:128]}") from None
+            return refusal(refused.decision, self._hub)
+        except (ToolError, TimedOut) as expected:
+            return failure(self._hub.clean_text(str(expected)))
+        except Exception:  # a bug in a tool costs one call, not the session
+            reference = secrets.token_hex(4)
+            logger.exception("%s failed (reference %s)", params.name, reference)
+            return failure(
+                f"{params.name} failed inside alya-mcp (reference {reference}). Nothing was returned. "
+                "The particulars are in logs/server.log in the folder of alya-mcp's state."
+            )
+        finally:
+            self._tell_of_policy()
+
+    def _tell_of_policy(self) -> None:
+        """Say it once when the policy file turned out wrong, and when it is right again."""
+        error = self._hub.gate.policy_error
+        wrong = None if error is None else str(error)
+        if wrong == self._wrong_policy:
+            return
+        self._wrong_policy = wrong
+        if wrong is None:
+            logger.warning("the policy file is in force again")
+        else:
+            logger.error("the policy file is wrong and not in force:\n%s", wrong)
+
+    def _context(self, ctx: RequestContext) -> Context:
+        last = -1.0
+
+        async def progress(done: float, total: float, message: str) -> None:
+            nonlocal last
+            if done > last:
+                last = done
+                await ctx.session.report_progress(done, total, message)
+
+        return Context(hub=self._hub, session=self._session, grant=self._grant or "", progress=progress)
+
+
+def build_server(dispatcher: Dispatcher) -> Server[Any]:
+    """The SDK's server around one dispatcher."""
+    server: Server[Any] = Server(
+        "alya-mcp",
+        version=__version__,
+        title="Alya",
+        description="Tools behind a policy gate; images by FLUX.1-schnell on this machine's GPU.",
+        instructions=INSTRUCTIONS,
+        cache_hints={"tools/list": CacheHint(ttl_ms=_LIST_TTL_MS, scope="private")},
+        on_list_tools=dispatcher.list_tools,
+        on_call_tool=dispatcher.call_tool,
+    )
+    server.middleware.clear()  # tracing that nothing here exports; see docs/performance.md
+    return server

@@ -1,0 +1,65 @@
+"""Lines and JSON-RPC messages: what a line says, what is wrong with one, how a message is written."""
+
+import json
+import logging
+from typing import Any
+
+import mcp_types as types
+from mcp.shared.exceptions import MCPError
+from pydantic import ValidationError
+
+logger = logging.getLogger(__name__)
+
+
+def encode(message: types.JSONRPCMessage) -> bytes:
+    """The line that holds `message`; an error under its id when it can't be written."""
+    try:
+        return message.model_dump_json(by_alias=True, exclude_unset=True).encode()
+    except ValueError:
+        logger.exception("a message could not be written as JSON")
+        error = types.ErrorData(code=types.INTERNAL_ERROR, message="The answer could not be written as JSON")
+        broken = types.JSONRPCError(jsonrpc="2.0", id=_writable(getattr(message, "id", None)), error=error)
+        return broken.model_dump_json(by_alias=True).encode()
+
+
+def decode(line: bytes) -> types.JSONRPCMessage:
+    """The message in `line`.
+
+    Raises:
+        MCPError: saying why the line holds no request, notification or response.
+    """
+    try:
+        message = types.jsonrpc_message_adapter.validate_json(line, by_name=False)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        if problem["type"] == "json_invalid":
+            why = problem.get("ctx", {}).get("error", "the line is not JSON")
+            raise MCPError(types.PARSE_ERROR, f"Parse error: {why}") from None
+        if line.lstrip().startswith(b"["):
+            why = "batches are not part of MCP; send one message a line"
+        else:
+            why = "not a JSON-RPC 2.0 message"
+        raise MCPError(types.INVALID_REQUEST, f"Invalid request: {why}") from None
+    if isinstance(message, types.JSONRPCNotification) and b'"id"' in line and "id" in json.loads(line):
+        raise MCPError(types.INVALID_REQUEST, "Invalid request: the id must be a string or a whole number")
+    return message
+
+
+def request_id(line: bytes) -> str | int | None:
+    """The id to answer a line under that is no message, None where none can be told."""
+    try:
+        value: Any = json.loads(line.decode())
+        return None if "result" in value or "error" in value else _writable(value["id"])
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return None
+
+
+def _writable(given: object) -> str | int | None:
+    """`given` if it is a request id that can be written as JSON, else None."""
+    if isinstance(given, bool) or not isinstance(given, str | int):
+        return None
+    try:
+        str(given).encode()
+    except ValueError:
+        return None
+    return given
