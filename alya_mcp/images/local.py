@@ -171,8 +171,10 @@ class _Attempt:
         while True:
             frame = await meter.beating(_within_silence(call))
             match frame.head.get("type"):
+                case "begun":
+                    self.working = True
                 case "step":
-                    self._note(frame.head)
+                    self.message = frame.head["message"]
                     await meter.report(
                         cast("Phase", frame.head["phase"]),
                         frame.head["at"],
@@ -189,10 +191,6 @@ class _Attempt:
                     return frame
                 case _:
                     pass
-
-    def _note(self, head: dict[str, Any]) -> None:
-        self.working = head["phase"] != "queue"
-        self.message = head["message"]
 
 
 async def _within_silence(call: Call) -> Frame:

@@ -5,7 +5,6 @@ An event loop in front answers at once, whatever the render thread behind it is 
 
 import asyncio
 import contextlib
-import itertools
 import os
 import shutil
 import signal
@@ -13,21 +12,16 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Final
 
 from alya_mcp import __version__
-from alya_mcp.failures import InvalidInput, Unavailable
-from alya_mcp.images.engine import Job, Picture
-from alya_mcp.images.fair import FairQueue
+from alya_mcp.images.client import Client
+from alya_mcp.images.desk import Desk
 from alya_mcp.images.place import Address, FileLock, Place, Sentinel
-from alya_mcp.images.rendering import Renderer, RendererStatus, RenderPhase, Request
-from alya_mcp.images.thread import Cancelled, Failed, Order, Outcome, RenderThread
+from alya_mcp.images.rendering import Renderer
 from alya_mcp.images.wire import PROTOCOL, Hello, WireError, pack, read, welcome
-
-MAX_WAITING: Final = 16
 
 _GREETING_LIMIT: Final = 5.0
 _FIRST_CLIENT_LIMIT: Final = 30.0
@@ -38,72 +32,17 @@ _WATCH: Final = 1.0
 _MAX_LOG: Final = 2 << 20
 
 
-class Client:
-    """One connected server. What is said to it goes out in order, however slowly it reads."""
-
-    def __init__(self, writer: asyncio.StreamWriter) -> None:
-        # With no slack in the transport, what was drained is with the system and survives this process.
-        writer.transport.set_write_buffer_limits(high=0)
-        self._writer = writer
-        self._outbox: asyncio.Queue[bytes] = asyncio.Queue()
-        self._unsent = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
-
-    def say(self, frame: bytes) -> None:
-        """Queue a frame for sending."""
-        self._unsent += 1
-        self._idle.clear()
-        self._outbox.put_nowait(frame)
-
-    async def send(self) -> None:
-        """Send what is said, until the connection breaks."""
-        try:
-            while True:
-                self._writer.write(await self._outbox.get())
-                await self._writer.drain()
-                self._unsent -= 1
-                if not self._unsent:
-                    self._idle.set()
-        except OSError:
-            pass
-        finally:
-            self._idle.set()
-
-    async def flushed(self) -> None:
-        """Wait until everything said is sent, or can't be any more."""
-        await self._idle.wait()
-
-
-@dataclass(eq=False, slots=True, kw_only=True)
-class Work:
-    """A job of a client, waiting or running."""
-
-    client: Client
-    number: int
-    request: Request
-    since: float
-    order: Order | None = None
-
-
 class Front:
-    """All state of the worker; touched by the event loop only."""
+    """Who is connected, what they say, and when this process has to end."""
 
     def __init__(self, place: Place, key: bytes, create: Callable[[], Renderer], version: str) -> None:
         self._place = place
         self._key = key
         self._version = version
         self._loop = asyncio.get_running_loop()
-        self._thread = RenderThread(create, self._loop)
         self._clients: set[Client] = set()
-        self._waiting: FairQueue[Client, Work] = FairQueue()
-        self._running: Work | None = None
-        self._renderer = RendererStatus()
-        self._since = time.time()
-        self._seconds_per_job = 0.0
-        self._last_error: str | None = None
-        self._leaving = False
         self._ended = asyncio.Event()
+        self._desk = Desk(create, self._loop, self._ended.set)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -150,7 +89,7 @@ class Front:
             writer.close()
 
     async def _admitted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        own = Hello(version=self._version, protocol=PROTOCOL, pid=os.getpid(), leaving=self._leaving)
+        own = Hello(version=self._version, protocol=PROTOCOL, pid=os.getpid(), leaving=self._desk.leaving)
         try:
             async with asyncio.timeout(_GREETING_LIMIT):
                 await welcome(reader, writer, self._key, own)
@@ -162,7 +101,6 @@ class Front:
     async def _attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         client = Client(writer)
         self._clients.add(client)
-        sender = self._spawn(client.send())
         try:
             while True:
                 self._handle(client, (await read(reader)).head)
@@ -171,14 +109,11 @@ class Front:
         except (OSError, EOFError):
             pass
         finally:
-            sender.cancel()
             self._gone(client)
 
     def _gone(self, client: Client) -> None:
         self._clients.discard(client)
-        self._waiting.clear(client)
-        if self._running is not None and self._running.client is client:
-            self._stop_running()
+        self._desk.drop(client)
         self._leave_if_alone()
 
     def _leave_if_alone(self) -> None:
@@ -198,202 +133,42 @@ class Front:
         try:
             match head["type"]:
                 case "render" | "warm":
-                    self._take(client, int(head["id"]), head)
+                    self._desk.take(client, int(head["id"]), head)
                 case "cancel":
-                    self._cancel(client, int(head["id"]))
+                    self._desk.cancel(client, int(head["id"]))
                 case "status":
-                    client.say(pack({"type": "status", "id": int(head["id"]), **self._status()}))
+                    client.say(
+                        pack(
+                            {"type": "status", "id": int(head["id"]), **self._desk.status(len(self._clients))}
+                        )
+                    )
                 case "leave":
-                    self._leave()
+                    self._desk.leave()
                 case other:
                     raise WireError(f"an unknown message {other!r:.40}")
         except (KeyError, TypeError, ValueError) as error:
             raise WireError(f"a message with a missing or wrong field ({type(error).__name__})") from None
 
-    def _take(self, client: Client, number: int, head: dict[str, Any]) -> None:
-        try:
-            job = Job(**head["job"]) if head["type"] == "render" else None
-        except InvalidInput as error:
-            self._fail(client, number, InvalidInput.__name__, str(error))
-            return
-        if self._leaving:
-            self._fail(client, number, "leaving", "the image worker takes no more work")
-            return
-        if len(self._waiting) >= MAX_WAITING:
-            wait = self._seconds_per_job * (len(self._waiting) + 1)
-            self._fail(
-                client,
-                number,
-                Unavailable.__name__,
-                f"The image queue is full: {len(self._waiting)} images wait"
-                + (f", about {wait:.0f} s of work" if wait >= 1 else "")
-                + ". Call again later",
-            )
-            return
-        request = Request(model=str(head["model"]), precision=str(head["precision"]), job=job)
-        work = Work(client=client, number=number, request=request, since=time.monotonic())
-        self._waiting.push(client, work)
-        self._next()
-        self._tell_positions()
-
-    def _cancel(self, client: Client, number: int) -> None:
-        for work in self._waiting:
-            if work.client is client and work.number == number:
-                self._waiting.remove(client, work)
-                self._tell_positions()
-                return
-        if self._running is not None and self._running.client is client and self._running.number == number:
-            self._stop_running()
-
-    def _leave(self) -> None:
-        self._leaving = True
-        if self._running is None and not len(self._waiting):
-            self._ended.set()
-
-    # -- the work
-
-    def _next(self) -> None:
-        if self._running is not None:
-            return
-        work = self._waiting.pop()
-        if work is None:
-            if self._leaving:
-                self._ended.set()
-            return
-        began = time.monotonic()
-
-        def on_step(phase: RenderPhase, at: float, until: float, message: str) -> None:
-            self._step(work, phase, at, until, message)
-
-        def on_end(outcome: Outcome, renderer: RendererStatus) -> None:
-            self._renderer = renderer
-            self._running = None
-            self._since = time.time()
-            self._finish(work, began, outcome)
-            self._next()
-            self._tell_positions()
-
-        work.order = Order(request=work.request, on_step=on_step, on_end=on_end)
-        self._running = work
-        self._since = time.time()
-        self._thread.submit(work.order)
-
-    def _stop_running(self) -> None:
-        if self._running is not None and self._running.order is not None:
-            self._running.order.cancelled.set()
-
-    def _finish(self, work: Work, began: float, outcome: Outcome) -> None:
-        match outcome:
-            case Picture():
-                took = time.monotonic() - began
-                self._seconds_per_job = (self._seconds_per_job + took) / 2 if self._seconds_per_job else took
-                work.client.say(_picture_frame(work, began, outcome))
-            case Failed():
-                self._last_error = outcome.message
-                self._fail(work.client, work.number, outcome.kind, outcome.message)
-                if outcome.fatal:
-                    self._leaving = True
-                    self._ended.set()
-            case Cancelled():
-                pass
-            case None:
-                work.client.say(pack({"type": "done", "id": work.number}))
-
-    def _step(self, work: Work, phase: str, at: float, until: float, message: str) -> None:
-        head = {
-            "type": "step",
-            "id": work.number,
-            "phase": phase,
-            "at": at,
-            "until": until,
-            "message": message,
-        }
-        work.client.say(pack(head))
-
-    def _fail(self, client: Client, number: int, kind: str, message: str) -> None:
-        client.say(pack({"type": "failure", "id": number, "kind": kind, "message": message}))
-
-    def _tell_positions(self) -> None:
-        for before, work in enumerate(self._waiting, start=1):
-            ahead = f"{before} images" if before > 1 else "1 image"
-            self._step(work, "queue", 1 / (before + 1), 1 / before, f"Waiting: {ahead} first")
-
-    # -- how it is
-
-    def _status(self) -> dict[str, Any]:
-        waiting = len(self._waiting)
-        state = "leaving" if self._leaving else "idle" if self._running is None else "busy"
-        model = self._renderer.model
-        detail = {
-            "leaving": "The image worker finishes its work and makes room for a newer version",
-            "idle": f"{model} is loaded and ready"
-            if model
-            else "The image worker runs; nothing is loaded yet",
-            "busy": f"An image is being drawn, {waiting} more wait" if waiting else "An image is being drawn",
-        }[state]
-        memory = dict(self._renderer.memory)
-        resident = _resident()
-        if resident is not None:
-            memory["resident"] = resident
-        return {
-            "state": state,
-            "detail": detail,
-            "since": self._since,
-            "pid": os.getpid(),
-            "model": model,
-            "device": self._renderer.device,
-            "waiting": waiting,
-            "clients": len(self._clients),
-            "memory": memory,
-            "last_error": self._last_error,
-        }
+    # -- what happens beside it
 
     async def _say_alive(self) -> None:
         while True:
             await asyncio.sleep(_ALIVE)
-            for work in self._all_work():
-                work.client.say(pack({"type": "alive", "id": work.number}))
-
-    def _all_work(self) -> Iterator[Work]:
-        running = () if self._running is None else (self._running,)
-        return itertools.chain(running, self._waiting)
+            self._desk.say_alive()
 
     async def _watch(self, sentinel: Sentinel) -> None:
         while True:
             await asyncio.sleep(_WATCH)
             _rotate(self._place.log)
-            if not self._leaving and not sentinel.intact():
+            if not self._desk.leaving and not sentinel.intact():
                 _log("files of this worker were removed or replaced; leaving")
-                self._leave()
+                self._desk.leave()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-def _picture_frame(work: Work, began: float, picture: Picture) -> bytes:
-    head = {
-        "type": "done",
-        "id": work.number,
-        "width": picture.width,
-        "height": picture.height,
-        "model": picture.model,
-        "notice": picture.notice,
-        "timings": {"queue": round((began - work.since) * 1000, 1), **picture.timings},
-        "truncated": picture.truncated,
-        "ignored": picture.ignored,
-    }
-    return pack(head, picture.pixels)
-
-
-def _resident() -> int | None:
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except OSError:
-        return None
-    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def _rotate(log: Path) -> None:

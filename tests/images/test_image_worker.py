@@ -18,10 +18,10 @@ from stage import PATIENCE, RENDER_PHASES, Stage, Steps, a_job, engine_at, stage
 
 from alya_mcp.failures import Failure, InvalidInput, NotConfigured, Unavailable
 from alya_mcp.images import local
+from alya_mcp.images.desk import MAX_WAITING
 from alya_mcp.images.engine import EngineStatus, Job, Picture
 from alya_mcp.images.local import LocalEngine
 from alya_mcp.images.place import FileLock, Place
-from alya_mcp.images.worker import MAX_WAITING
 
 pytestmark = pytest.mark.anyio
 
@@ -191,7 +191,6 @@ async def test_a_worker_killed_once_costs_nothing_but_time_in(
     async with anyio.create_task_group() as group:
         group.start_soon(draw)
         await stage.reached(phase)
-        stage.release()
         stage.hold(phase)
         (killed,) = workers(alya_home)
         await kill(killed)
@@ -230,7 +229,7 @@ async def test_a_worker_killed_twice_ends_the_call_with_words_and_the_next_call_
 
 
 async def test_a_prompt_that_crashes_the_worker_takes_no_waiting_picture_of_others_with_it(
-    open_at: Opener, stage: Stage
+    alya_home: Path, open_at: Opener, stage: Stage
 ):
     one, other, pictures = open_at(), open_at(), list[Picture]()
 
@@ -249,6 +248,8 @@ async def test_a_prompt_that_crashes_the_worker_takes_no_waiting_picture_of_othe
         await _waiting(one, 1)
         stage.release()
     assert len(pictures) == 1
+    # The first, the one that tried again, and one for whoever had to wait.
+    assert 2 <= Place(alya_home).log.read_text().count(" starts") <= 3
 
 
 async def test_a_dead_worker_is_noticed_while_idle_and_replaced_by_the_next_call(open_at: Opener):
@@ -373,6 +374,28 @@ async def test_a_lost_gpu_fails_the_job_and_ends_the_process_for_a_fresh_one(ope
         await engine.render(a_job("lost"), Steps())
     await engine.render(a_job(), Steps())
     assert await pid_of(engine) != pid
+
+
+async def test_a_picture_that_waits_behind_a_lost_gpu_is_drawn_by_the_next_process(
+    open_at: Opener, stage: Stage
+):
+    one, other, pictures = open_at(), open_at(), list[Picture]()
+
+    async def lose() -> None:
+        with pytest.raises(Unavailable, match="the GPU is gone"):
+            await one.render(a_job("lost"), Steps())
+
+    async def draw() -> None:
+        pictures.append(await other.render(a_job("patience"), Steps()))
+
+    stage.hold("encode")
+    async with anyio.create_task_group() as group:
+        group.start_soon(lose)
+        await stage.reached("encode")
+        group.start_soon(draw)
+        await _waiting(one, 1)
+        stage.release()
+    assert len(pictures) == 1
 
 
 async def test_another_model_is_drawn_with_by_the_same_worker(open_at: Opener):
