@@ -1,14 +1,12 @@
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import tiny_flux
-from stage import Stage, engine_at
+from stage import Opener, Stage, engine_at
 
 from alya_mcp.images.local import LocalEngine
-
-Opener = Callable[..., LocalEngine]
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from alya_mcp.images.local import LocalEngine
 from alya_mcp.settings import Settings
 
 T = TypeVar("T")
+Opener = Callable[..., LocalEngine]
 
 PATIENCE = 120.0
 SIDE = 256

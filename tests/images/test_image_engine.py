@@ -8,8 +8,8 @@ import pytest
 from stage import Steps, a_job
 
 from alya_mcp.failures import InvalidInput, NotConfigured, NotInstalled
-from alya_mcp.images import local
-from alya_mcp.images.engine import Job, open_engine
+from alya_mcp.images import local, open_engine
+from alya_mcp.images.engine import Job
 from alya_mcp.settings import Settings
 
 pytestmark = pytest.mark.anyio
@@ -68,7 +68,7 @@ async def test_a_server_that_opens_an_engine_and_looks_at_it_imports_nothing_hea
     look = (
         "import asyncio, sys\n"
         "from pathlib import Path\n"
-        "from alya_mcp.images.engine import open_engine\n"
+        "from alya_mcp.images import open_engine\n"
         "from alya_mcp.settings import Settings\n"
         "engine = open_engine(Settings(home=Path(sys.argv[1])))\n"
         "asyncio.run(engine.status())\n"

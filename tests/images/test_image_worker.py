@@ -12,9 +12,8 @@ from pathlib import Path
 
 import anyio
 import pytest
-from conftest import Opener
 from raw_client import eventually, processes_of
-from stage import PATIENCE, RENDER_PHASES, Stage, Steps, a_job, engine_at, staged_command, until
+from stage import PATIENCE, RENDER_PHASES, Opener, Stage, Steps, a_job, engine_at, staged_command, until
 
 from alya_mcp.failures import Failure, InvalidInput, NotConfigured, Unavailable
 from alya_mcp.images import local

@@ -7,7 +7,7 @@ from pathlib import Path
 import botocore.loaders
 import pytest
 import s3_servers
-from pictures import end_store_process
+from pictures import end_store_process, settings_for
 from s3_servers import S3Server
 
 from alya_mcp.settings import Settings
@@ -86,13 +86,3 @@ def credentials(monkeypatch: pytest.MonkeyPatch, s3_server: S3Server) -> None:
     """The environment has valid credentials for `s3_server`."""
     for name, value in s3_server.credentials().items():
         monkeypatch.setenv(name, value)
-
-
-def settings_for(server: S3Server, home: Path, *, prefix: str = "") -> Settings:
-    return Settings(
-        home=home,
-        s3_bucket=server.bucket,
-        s3_endpoint_url=server.url,
-        s3_region=server.region,
-        s3_prefix=prefix,
-    )

@@ -9,7 +9,9 @@ from datetime import date
 from pathlib import Path
 
 from raw_client import eventually
+from s3_servers import S3Server
 
+from alya_mcp.settings import Settings
 from alya_mcp.stores import Upload, image_key, process
 from alya_mcp.stores.folder import StoreFolder
 
@@ -62,3 +64,13 @@ def end_store_process(home: Path) -> None:
     if running and key:
         process.stop(key, running)
         eventually(lambda: store_process(home) is None, "the end of the store process", 20)
+
+
+def settings_for(server: S3Server, home: Path, *, prefix: str = "") -> Settings:
+    return Settings(
+        home=home,
+        s3_bucket=server.bucket,
+        s3_endpoint_url=server.url,
+        s3_region=server.region,
+        s3_prefix=prefix,
+    )

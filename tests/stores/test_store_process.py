@@ -12,8 +12,7 @@ from urllib.parse import urlsplit
 
 import anyio
 import pytest
-from conftest import settings_for
-from pictures import end_store_process, fetch, kept, picture, store_process
+from pictures import end_store_process, fetch, kept, picture, settings_for, store_process
 from raw_client import eventually
 from replay import Reply, Request, replay
 from s3_servers import S3Server
@@ -319,20 +318,6 @@ async def test_a_store_process_that_can_not_start_is_told_and_the_picture_kept(
     with pytest.raises(Unavailable, match=r"ended at once \(exit status 5\).*kept as ALYA_HOME/images/"):
         await LocalStore(home).put(picture(), expires_in=600)
     assert kept(home, picture()) == picture().data
-
-
-def test_a_frozen_program_is_started_by_its_own_name(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "frozen", True, raising=False)
-    monkeypatch.setattr(sys, "executable", "/opt/alya-mcp")
-    assert process.command(home, 0, "ab", 7) == [
-        "/opt/alya-mcp",
-        "-m",
-        "alya_mcp.stores.serve",
-        str(home),
-        "0",
-        "ab",
-        "7",
-    ]
 
 
 async def test_an_older_store_process_that_does_not_end_is_used_as_it_is(

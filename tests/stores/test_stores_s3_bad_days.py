@@ -13,11 +13,10 @@ from pathlib import Path
 
 import anyio
 import pytest
-from conftest import settings_for
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from pictures import fetch, kept, picture
+from pictures import fetch, kept, picture, settings_for
 from replay import Reply, Request, error, replay
 from s3_servers import S3Server
 
