@@ -11,5 +11,8 @@ _BOOT: Final = (
 
 
 def command(module: str) -> list[str]:
-    """Runs `main` of this copy's `module` with this Python, whatever the current folder holds."""
-    return [sys.executable, "-P", "-c", _BOOT.format(module=module), str(Path(__file__).parents[2])]
+    """Runs `main` of this copy's `module` with this Python, whatever the current folder holds.
+
+    Words that are appended become the arguments of `main`, in `sys.argv[1:]`.
+    """
+    return [sys.executable, "-P", "-c", _BOOT.format(module=module), str(Path(__file__).parents[1])]

@@ -38,7 +38,7 @@ class Hub:
     @cached_property
     def engine(self) -> "Engine":
         """Turns prompts into pixels."""
-        from alya_mcp.images.engine import open_engine
+        from alya_mcp.images import open_engine
 
         return open_engine(self.settings)
 

@@ -14,7 +14,7 @@ def main() -> int:
     python = str(environment.ready(tests=True))
     chosen = sys.argv[1:]
     checks = [["ruff", "check"], ["ruff", "format", "--check"], ["pyright", "--warnings"]]
-    tests = ["pytest", *(chosen or ["-m", "not slow and not gpu"])]
+    tests = ["pytest", "-n", "auto", "--dist", "loadfile", *(chosen or ["-m", "not slow and not gpu"])]
     for arguments in [*([] if chosen else checks), tests]:
         print("$", *arguments, flush=True)
         command = [python, "-m", *arguments]

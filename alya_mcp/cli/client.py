@@ -2,7 +2,6 @@
 
 import logging
 import os
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TextIO
@@ -12,11 +11,10 @@ import mcp_types as types
 from mcp import Client, MCPError, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
+from alya_mcp import child
 from alya_mcp.cli.arguments import UnknownTool
 
 ReadArguments = Callable[[Mapping[str, Any]], dict[str, Any]]
-
-_BOOT = "import sys; sys.path.insert(0, sys.argv.pop(1)); from alya_mcp.__main__ import main; main()"
 
 
 class ShowProgress(Protocol):
@@ -33,11 +31,8 @@ class NoAnswer(Exception):
 
 def server_command(policy: Path | None) -> list[str]:
     """How to start the server: this Python and this copy of alya_mcp, whatever the current folder holds."""
-    if getattr(sys, "frozen", False):
-        command = [sys.executable, "serve"]
-    else:
-        command = [sys.executable, "-P", "-c", _BOOT, str(Path(__file__).parents[2]), "serve"]
-    return command if policy is None else [*command, "--policy", str(policy)]
+    words = [*child.command("alya_mcp.__main__"), "serve"]
+    return words if policy is None else [*words, "--policy", str(policy)]
 
 
 async def call_tool(

@@ -5,8 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
-from alya_mcp.failures import InvalidInput, NotConfigured
-from alya_mcp.settings import Settings
+from alya_mcp.failures import InvalidInput
 
 Phase = Literal["start", "queue", "load", "encode", "denoise", "decode", "receive"]
 State = Literal["not installed", "stopped", "idle", "busy", "leaving", "stuck"]
@@ -130,22 +129,6 @@ class Engine(Protocol):
     async def aclose(self) -> None:
         """Let go of the worker; calls in flight end with Unavailable."""
         ...
-
-
-def open_engine(settings: Settings) -> Engine:
-    """The engine that `settings` ask for; nothing is started or imported yet.
-
-    Raises:
-        NotConfigured: when this version can't provide it.
-    """
-    if settings.image_engine != "local":
-        raise NotConfigured(
-            f"ALYA_IMAGE_ENGINE is {settings.image_engine!r}, but this version draws on this machine only; "
-            "set it to 'local' or leave it out"
-        )
-    from alya_mcp.images.local import LocalEngine
-
-    return LocalEngine(settings)
 
 
 def _check_range(name: str, value: int, least: int, most: int) -> None:

@@ -18,8 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NoReturn, cast
 
+from alya_mcp.child import command
 from alya_mcp.failures import Failure, NotConfigured, Unavailable
-from alya_mcp.images.child import command
 
 PATTERNS: Final = ("model_index.json", "*/*.json", "*/*.txt", "*/*.model", "*/*.safetensors")
 """The files of a diffusers pipeline, and no code, pickle or single-file copy of the weights."""

@@ -8,8 +8,8 @@ from dataclasses import fields, replace
 from typing import Any, Final, cast
 
 from alya_mcp import __version__
+from alya_mcp.child import command as command_of
 from alya_mcp.failures import Failure, InvalidInput, NotConfigured, NotInstalled, Unavailable
-from alya_mcp.images.child import command as command_of
 from alya_mcp.images.engine import EngineStatus, Job, Phase, Picture, Progress, Step
 from alya_mcp.images.launch import Launcher
 from alya_mcp.images.link import Call, Link, WorkerGoneError

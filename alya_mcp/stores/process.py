@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import cast
 
-from alya_mcp import __version__
+from alya_mcp import __version__, child
 from alya_mcp.failures import Unavailable
 from alya_mcp.stores.control import Health, health_proof, stop_proof
 from alya_mcp.stores.folder import StoreFolder
@@ -31,13 +31,9 @@ _log = logging.getLogger(__name__)
 
 
 def command(home: Path, port: int, instance: str, moved_from: int | None) -> list[str]:
-    """What starts a store process.
-
-    A program frozen into one binary has no interpreter; its own `main` has to run the module after `-m`.
-    """
-    interpreter = [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-P"]
+    """What starts a store process."""
     moved = "" if moved_from is None else str(moved_from)
-    return [*interpreter, "-m", "alya_mcp.stores.serve", str(home), str(port), instance, moved]
+    return [*child.command("alya_mcp.stores.serve"), str(home), str(port), instance, moved]
 
 
 def ensure(folder: StoreFolder, secret: bytes) -> int:

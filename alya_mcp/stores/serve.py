@@ -1,7 +1,7 @@
 """The store process: serves this user's local pictures on 127.0.0.1 until the last link has expired.
 
-Started by `process`, as `python -m alya_mcp.stores.serve HOME PORT INSTANCE MOVED_FROM`. It imports the
-standard library only, outlives the servers that give links away, and ends by itself.
+Started by `process`, with the arguments HOME PORT INSTANCE MOVED_FROM. It imports the standard library only,
+outlives the servers that give links away, and ends by itself.
 """
 
 import errno
@@ -21,7 +21,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, NoReturn
 
 from alya_mcp import __version__
 from alya_mcp.stores import safe_filename
@@ -52,9 +52,12 @@ _STOP = re.compile(r"/stop\?proof=(?P<proof>[0-9a-f]{64})")
 _RANGE = re.compile(r"bytes=(?P<first>[0-9]{0,18})-(?P<last>[0-9]{0,18})")
 
 
-def main(arguments: list[str]) -> int:
+def main() -> NoReturn:
     """Serve until nothing is left to serve; the exit status is 0, or `PORT_TAKEN`."""
-    home, port, instance, moved_from = arguments
+    sys.exit(_serve(*sys.argv[1:]))
+
+
+def _serve(home: str, port: str, instance: str, moved_from: str) -> int:
     os.chdir(home)
     folder = StoreFolder(Path(home))
     secret = folder.key()
@@ -401,4 +404,4 @@ class _PatientReader(io.RawIOBase):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main()

@@ -57,7 +57,12 @@ async def _engine(context: Context) -> list[Part]:
         status = await context.hub.engine.status()
     except Failure as failure:
         return [Part(part="engine", state="failing", detail=str(failure), since=None)]
-    states: dict[str, State] = {"not installed": "failing", "stopped": "off", "busy": "busy"}
+    states: dict[str, State] = {
+        "not installed": "failing",
+        "stopped": "off",
+        "busy": "busy",
+        "stuck": "failing",
+    }
     since = None if status.since is None else datetime.fromtimestamp(status.since, UTC)
     engine = Part(part="engine", state=states.get(status.state, "ok"), detail=status.detail, since=since)
     if status.model is None:

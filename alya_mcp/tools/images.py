@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import anyio
 from pydantic import AwareDatetime, Field, StringConstraints
 
+from alya_mcp import __version__
 from alya_mcp.catalogue import Context, Image, Input, Link, Output, Progress, Reply, tool
 from alya_mcp.failures import InvalidInput, NotInstalled
 
@@ -95,7 +96,12 @@ async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAns
 
     started = time.perf_counter()
     await context.progress(_RENDERED + 1, _TOTAL, f"writing the {arguments.format} file")
-    provenance = {"model": picture.model, "seed": str(seed), "steps": str(picture.steps)}
+    provenance = {
+        "model": picture.model,
+        "seed": str(seed),
+        "steps": str(picture.steps),
+        "software": f"alya-mcp {__version__}",
+    }
     try:
         from alya_mcp.images.encode import encode, preview
 

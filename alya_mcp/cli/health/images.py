@@ -3,18 +3,17 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
+from alya_mcp import child
 from alya_mcp.cli.health.check import Check, fail, ok, warn
 from alya_mcp.cli.health.machine import has_image_extra, hub_cache
 from alya_mcp.cli.output import tilde
 from alya_mcp.settings import Settings
 
 _PROBE_SECONDS = 90
-_BOOT = "import sys; sys.path.insert(0, sys.argv.pop(1)); from alya_mcp.cli.health.probe import main; main()"
 
 
 def device_and_model(settings: Settings) -> Iterator[Check]:
@@ -63,7 +62,8 @@ def worker(settings: Settings) -> Iterator[Check]:
     import anyio
 
     from alya_mcp.failures import Failure
-    from alya_mcp.images.engine import EngineStatus, open_engine
+    from alya_mcp.images import open_engine
+    from alya_mcp.images.engine import EngineStatus
 
     async def ask() -> EngineStatus:
         engine = open_engine(settings)
@@ -91,7 +91,7 @@ def worker(settings: Settings) -> Iterator[Check]:
 
 
 def _probe(model: str) -> tuple[dict[str, Any] | None, str]:
-    command = [sys.executable, "-P", "-c", _BOOT, str(Path(__file__).parents[3]), model]
+    command = [*child.command("alya_mcp.cli.health.probe"), model]
     try:
         ended = subprocess.run(command, capture_output=True, timeout=_PROBE_SECONDS, check=False, text=True)  # noqa: S603
     except subprocess.TimeoutExpired:
