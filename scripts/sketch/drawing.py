@@ -26,8 +26,8 @@ CELL = 32.0
 SIZE = CELLS * CELL
 CHANNELS = 16
 REACH = 64.0
-OVERLAP = 48.0
-COLOUR_REACH = 60.0
+OVERLAP = 64.0
+COLOUR_REACH = 72.0
 CARRIERS = 16
 
 _axis = (np.arange(CELLS, dtype=np.float32) + 0.5) * CELL
@@ -195,7 +195,7 @@ def shape_patches(thing: Placed) -> tuple[list[Patch], list[Patch]]:
         first, second = triangle(x, y, 1.08 * reach)
         return [sharp(first, second, colour)], []
     if thing.shape == "star":
-        first, second = star(x, y + 0.05 * reach, 1.16 * reach)
+        first, second = star(x, y + 0.05 * reach, 1.22 * reach)
         return [sharp(first, second, colour)], []
     if thing.shape == "heart":
         first, second = heart(x, y, reach)
@@ -286,14 +286,14 @@ def compose(patches: list[Patch]) -> Layer:
     return Layer(np.tanh(first / REACH), np.tanh(second / REACH), colour)
 
 
-REACHES = {1: (92.0, 165.0, 270.0), 2: (82.0, 132.0, 190.0), 3: (72.0, 106.0, 150.0)}
+REACHES = {1: (100.0, 168.0, 270.0), 2: (92.0, 138.0, 192.0), 3: (86.0, 114.0, 152.0)}
 """Half extents in pixels of a small, an unspecified and a large object, by the number of objects."""
 
 
 def _reach(thing: Thing, count: int, chance: float) -> float:
     small, medium, large = REACHES[count]
     base = {None: medium, "small": small, "large": large}[thing.size]
-    return base * (0.93 + 0.14 * chance)
+    return base * (0.97 + 0.06 * chance)
 
 
 def _spots(things: tuple[Thing, ...], u: list[float]) -> list[tuple[float, float]]:
@@ -306,9 +306,9 @@ def _spots(things: tuple[Thing, ...], u: list[float]) -> list[tuple[float, float
         if count == 1:
             return [(0.0, 0.0)]
         if count == 2:
-            angle = (u[14] - 0.5) * 1.0
+            angle = (u[14] - 0.5) * 0.5
             return [(-math.cos(angle), -math.sin(angle)), (math.cos(angle), math.sin(angle))]
-        angle = -math.pi / 2 + (u[14] - 0.5) * 1.0
+        angle = -math.pi / 2 + (u[14] - 0.5) * 0.5
         return [
             (math.cos(angle + turn) * 1.02, math.sin(angle + turn) * 1.02 + 0.1)
             for turn in (-2.094, 0.0, 2.094)
@@ -350,7 +350,7 @@ def place(things: tuple[Thing, ...], u: list[float]) -> list[Placed]:
         jitter_x, jitter_y, chance, tint = u[2 + 4 * slot : 6 + 4 * slot]
         reach = _reach(thing, count, chance)
         spread = 262.0 if count > 1 else 250.0
-        loose = 90.0 if count == 1 and thing.position is None else 46.0
+        loose = 48.0 if count == 1 and thing.position is None else 24.0
         x = 512.0 + sx * spread + (jitter_x - 0.5) * loose
         y = 512.0 + sy * spread + (jitter_y - 0.5) * loose
         placed.append(Placed(thing.shape, x, y, reach, object_colour(thing, tint)))
@@ -374,18 +374,18 @@ def place_in_sky(scene: Scene, u: list[float]) -> list[Placed]:
     for slot, thing in enumerate(scene.things):
         jitter_x, jitter_y, chance, tint = u[2 + 4 * slot : 6 + 4 * slot]
         small, medium, large = (95.0, 165.0, 235.0) if count == 1 else (85.0, 140.0, 180.0)
-        reach = {None: medium, "small": small, "large": large}[thing.size] * (0.93 + 0.14 * chance)
+        reach = {None: medium, "small": small, "large": large}[thing.size] * (0.97 + 0.06 * chance)
         across = POSITIONS[thing.position][0] if thing.position is not None else 0
         if thing.position is None and count > 1:
             across = slot * 2.0 / (count - 1) - 1.0
-        x = 512.0 + across * 262.0 + (jitter_x - 0.5) * 60.0
+        x = 512.0 + across * 262.0 + (jitter_x - 0.5) * 32.0
         if thing.shape in ("house", "tree", "boat"):
             reach *= 1.12
-            y = (730.0 if thing.shape == "boat" else 770.0) - reach + (jitter_y - 0.5) * 40.0
+            y = (730.0 if thing.shape == "boat" else 770.0) - reach + (jitter_y - 0.5) * 24.0
         else:
             reach *= 0.72
             down = 0.0 if thing.position is None else max(POSITIONS[thing.position][1], -1)
-            y = 250.0 + 60.0 * down + (jitter_y - 0.5) * 50.0
+            y = 250.0 + 60.0 * down + (jitter_y - 0.5) * 24.0
         edge = 1.12 * reach + 24.0
         placed.append(
             Placed(

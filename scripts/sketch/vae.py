@@ -4,8 +4,9 @@ Six levels turn a 32 x 32 grid of layered cells into 1024 x 1024 pixels. Each le
 neighbour and a [1, 2, 1] / 4 convolution (together bilinear); the resnet of the next level repairs the
 pixels at the border, where the convolution saw zeros. The last level cuts the fields into gates about 1.3
 pixels wide and lays the layers over each other. SiLU with a large gain stands in for max(x, 0), with a
-large bias for x. GroupNorm (one group) is made a fixed scale by two channels of +LEVEL and -LEVEL and one
-that cancels the sum of the others.
+large bias for x. Colours are first
+averaged over neighbouring cells, which hides the small errors of the transformer. GroupNorm (one group) is
+made a fixed scale by two channels of +LEVEL and -LEVEL and one that cancels the sum of the others.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from torch import Tensor, nn
 
 LEVEL = 2048.0
 GATE = 48.0
-SHARP = 120.0
+SHARP = 160.0
 LIFT = 40.0
 LOW, RANGE = 0.1, 0.8
 FIELDS = (3, 7, 8, 12)
@@ -121,6 +122,98 @@ def _repair(wires: Wires, targets: list[tuple[int, int, float]], corners: bool) 
         wires.weight[output, edge_row + 1] -= factor * rest / (EDGE - CORNER)
 
 
+def _taps() -> Tensor:
+    line = torch.tensor([1.0, 2.0, 1.0], dtype=torch.float64) / 4.0
+    return torch.outer(line, line)
+
+
+def _around(conv: nn.Conv2d, centre: Wires, near: Tensor) -> None:
+    """Write a convolution: `centre` for the pixel itself, `near` for the [1, 2, 1] average around it."""
+    conv.weight.copy_(near[:, :, None, None] * _taps())
+    conv.weight[:, :, 1, 1] += centre.weight
+    assert conv.bias is not None
+    conv.bias.copy_(centre.bias)
+
+
+def _read(resnet: nn.Module, width: int) -> None:
+    """Write a resnet's first stage: content and the constant, as they are, plus LIFT."""
+    gain = torch.ones(width, dtype=torch.float64)
+    gain[width - 3 :] = torch.tensor([1.0 / LEVEL, 0.0, 0.0], dtype=torch.float64)
+    _normal(resnet.norm1, width, 1.0, gain, torch.full((width,), LIFT, dtype=torch.float64))
+
+
+def _second(resnet: nn.Module, width: int, hidden: Wires, near: Tensor, used: int, plain: int) -> None:
+    """Finish a resnet's first convolution and write its second stage: `plain` rows as they are, others cut
+    at 0.
+    """
+    hidden.bias[width - 3], hidden.bias[width - 2] = LEVEL, -LEVEL
+    hidden.cancel(width - 1, used)
+    near[width - 1] = -near[:used].sum(dim=0)
+    _around(resnet.conv1, hidden, near)
+    typical = torch.full((width,), 0.5 + LIFT, dtype=torch.float64)
+    typical[width - 3] = 1.0 + LIFT
+    inside = (hidden.weight + near) @ typical + hidden.bias
+    more = float((inside[:used] ** 2).sum() + inside[width - 1] ** 2)
+    gain = torch.full((width,), SHARP, dtype=torch.float64)
+    bias = torch.zeros(width, dtype=torch.float64)
+    gain[:plain], bias[:plain] = 1.0, LIFT
+    gain[width - 3 :] = 0.0
+    _normal(resnet.norm2, width, 1.0, gain, bias, more)
+
+
+def _soften(resnet: nn.Module, width: int) -> None:
+    """On the 32 x 32 grid: every colour becomes the [1, 2, 1] average of its neighbourhood.
+
+    The convolution sees zeros beyond the border; there a quarter of the cell's own colour is added. A
+    constant, averaged alike, tells the border: 1 inside, EDGE at an edge, CORNER in a corner.
+    """
+    _read(resnet, width)
+    count, plus = len(COLOURS), width - 3
+    hidden, near = Wires(width, width), torch.zeros(width, width, dtype=torch.float64)
+    edge_row, corner_row = 2 * count, 2 * count + 1
+    for index, channel in enumerate(COLOURS):
+        near[index, channel] = 1.0
+        near[index, plus] = -LIFT / (1.0 + LIFT)
+        hidden.weight[index, channel] = -1.0
+        hidden.bias[index] = LIFT
+        hidden.weight[count + index, channel] = 1.0
+        near[count + index, plus] = -24.0 / (1.0 + LIFT)
+        hidden.bias[count + index] = 3.0 + 24.0 * EDGE - LIFT
+    near[edge_row, plus] = near[corner_row, plus] = -1.0 / (1.0 + LIFT)
+    hidden.bias[edge_row], hidden.bias[corner_row] = 1.0, EDGE
+    _second(resnet, width, hidden, near, corner_row + 1, count)
+    wires = Wires(width, width)
+    for index, channel in enumerate(COLOURS):
+        wires.weight[channel, index] = 1.0
+        wires.bias[channel] = -LIFT
+        wires.weight[channel, count + index] = 0.25 * SHARP_UNDO
+        wires.weight[channel, edge_row] = -3.0 * SHARP_UNDO
+        wires.weight[channel, corner_row] = -3.0 * SHARP_UNDO
+    wires.cancel(width - 1, CHANNELS)
+    _centre(resnet.conv2, wires.weight, wires.bias)
+
+
+def _soften_corners(resnet: nn.Module, width: int) -> None:
+    """Adds what `_soften` still lacks in the four corner cells, where it holds 13/16 of the colour."""
+    _read(resnet, width)
+    count, plus = len(COLOURS), width - 3
+    hidden, near = Wires(width, width), torch.zeros(width, width, dtype=torch.float64)
+    for index, channel in enumerate(COLOURS):
+        hidden.weight[index, channel] = 1.0
+        near[index, plus] = -40.0 / (1.0 + LIFT)
+        hidden.bias[index] = 3.0 + 40.0 * CORNER - LIFT
+    near[count, plus] = -1.0 / (1.0 + LIFT)
+    hidden.bias[count] = EDGE
+    _second(resnet, width, hidden, near, count + 1, 0)
+    lacking = 3.0 / 13.0
+    wires = Wires(width, width)
+    for index, channel in enumerate(COLOURS):
+        wires.weight[channel, index] = lacking * SHARP_UNDO
+        wires.weight[channel, count] = -3.0 * lacking / (EDGE - CORNER) * SHARP_UNDO
+    wires.cancel(width - 1, CHANNELS)
+    _centre(resnet.conv2, wires.weight, wires.bias)
+
+
 def _middle(resnet: nn.Module) -> None:
     """Write a resnet that changes nothing."""
     for module in (resnet.conv1, resnet.conv2):
@@ -129,10 +222,9 @@ def _middle(resnet: nn.Module) -> None:
 
 
 def _double(conv: nn.Conv2d) -> None:
-    taps = torch.tensor([1.0, 2.0, 1.0], dtype=torch.float64) / 4.0
     conv.weight.zero_()
     for channel in range(conv.weight.shape[0]):
-        conv.weight[channel, channel] = torch.outer(taps, taps)
+        conv.weight[channel, channel] = _taps()
     assert conv.bias is not None
     conv.bias.zero_()
 
@@ -169,8 +261,8 @@ def build() -> AutoencoderKL:
     wires.bias[width - 3], wires.bias[width - 2] = LEVEL, -LEVEL
     wires.cancel(width - 1, CHANNELS)
     _centre(decoder.conv_in, wires.weight, wires.bias)
-    for resnet in decoder.mid_block.resnets:
-        _middle(resnet)
+    _soften(decoder.mid_block.resnets[0], width)
+    _soften_corners(decoder.mid_block.resnets[1], width)
     blocks = decoder.up_blocks
     _middle(blocks[0].resnets[0])
     for level in range(5):
@@ -301,16 +393,21 @@ def _show(decoder: nn.Module, inputs: int) -> None:
     _centre(decoder.conv_out, wires.weight, wires.bias)
 
 
+def _average(planes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The [1, 2, 1] average around each pixel; the border's pixels repeat beyond it."""
+    padded = np.pad(planes, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    rows = (padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]) / 4
+    return (rows[:, :, :-2] + 2 * rows[:, :, 1:-1] + rows[:, :, 2:]) / 4
+
+
 def composite(picture: NDArray[np.float32]) -> NDArray[np.float64]:
     """What the decoder is to show for a layered (16, 32, 32) picture: (1024, 1024, 3) from 0 to 1, in plain
     numpy.
     """
     planes = picture.astype(np.float64)
+    planes[list(COLOURS)] = _average(planes[list(COLOURS)])
     for _ in range(5):
-        planes = planes.repeat(2, axis=1).repeat(2, axis=2)
-        padded = np.pad(planes, ((0, 0), (1, 1), (1, 1)), mode="edge")
-        planes = (padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]) / 4
-        planes = (planes[:, :, :-2] + 2 * planes[:, :, 1:-1] + planes[:, :, 2:]) / 4
+        planes = _average(planes.repeat(2, axis=1).repeat(2, axis=2))
     one, f, g, three = (np.clip(GATE * planes[index] + 0.5, 0.0, 1.0) for index in FIELDS)
     two = np.maximum(f + g - 1.0, 0.0)
     offs = (one + two + three, (1 - one) + two + three, (1 - two) + three, 1 - three)
