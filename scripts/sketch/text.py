@@ -41,7 +41,7 @@ MEANINGS: dict[str, tuple[str, ...]] = {
     "leftof": ("left of",),
     "rightof": ("right of",),
     "two": ("a pair of", "a couple of", "pair", "couple", "two", "2"),
-    "three": ("a few", "several", "three", "3", "four", "five", "many", "some"),
+    "three": ("a few", "few", "several", "three", "3", "four", "five", "many", "some"),
     ",": ("next to", "beside", "plus", "with", "and", "while", ";"),
     "red": ("red", "scarlet", "crimson"),
     "orange": ("orange",),
