@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alya_mcp.gate import Audit, Gate, SqliteState
-from alya_mcp.gate.hygiene import clean_text, hidden, sanitise
+from alya_mcp.gate.hygiene import clean_text, fit, hidden
 from alya_mcp.policy import open_policy
 from alya_mcp.settings import Settings
 
@@ -49,13 +49,13 @@ class Hub:
 
         return open_store(self.settings)
 
-    def clean(self, result: Mapping[str, Any]) -> dict[str, Any]:
-        """`result` without secrets, private paths, lone surrogates and control characters.
+    def clean(self, result: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+        """`result` without secrets, private paths and unfit characters, and its JSON text.
 
         Raises:
             UnfitResult: when it is larger than a client takes.
         """
-        return sanitise(result, hide=self._hide, limit=LARGEST_RESULT)
+        return fit(result, hide=self._hide, limit=LARGEST_RESULT)
 
     def clean_text(self, text: str) -> str:
         """`text` without secrets, private paths, lone surrogates and control characters."""

@@ -61,7 +61,12 @@ NOTHING_HIDDEN: Final = Hidden((), ())
 
 
 def sanitise(value: Any, *, hide: Hidden = NOTHING_HIDDEN, limit: int) -> Any:
-    """A JSON-like value made fit to leave; the value itself when it already is.
+    """A JSON-like value made fit to leave; the value itself when it already is. See `fit`."""
+    return fit(value, hide=hide, limit=limit)[0]
+
+
+def fit(value: Any, *, hide: Hidden = NOTHING_HIDDEN, limit: int) -> tuple[Any, str]:
+    """A JSON-like value made fit to leave, and its JSON text; the value itself when it already is fit.
 
     Lone surrogates become U+FFFD, NaN and the infinities null. Control characters other than tab and line
     ends, and invisible and direction-changing ones, are taken out. What `hide` names becomes `[secret]` or
@@ -80,7 +85,7 @@ def sanitise(value: Any, *, hide: Hidden = NOTHING_HIDDEN, limit: int) -> Any:
     size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
     if size > limit:
         raise UnfitResult(f"the result has {size:,} bytes; at most {limit:,} can be sent, so ask for less")
-    return value
+    return value, text
 
 
 def clean_text(text: str, hide: Hidden = NOTHING_HIDDEN) -> str:

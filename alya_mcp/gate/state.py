@@ -21,7 +21,7 @@ from .errors import StateError
 if TYPE_CHECKING:
     import sqlite3
 
-FLUSH_SECONDS: Final = 0.02
+FLUSH_SECONDS: Final = 0.1
 """The longest that a note stays in memory alone while the state can be written."""
 
 SCHEMA: Final = 1

@@ -1,7 +1,6 @@
 """What a client is told: tools as the SDK lists them, replies, refusals and failures as results."""
 
 import base64
-import json
 
 import mcp_types as types
 
@@ -29,8 +28,7 @@ def result(reply: Reply[Output], hub: Hub) -> types.CallToolResult:
     Raises:
         UnfitResult: when it is larger than clients take.
     """
-    data = hub.clean(reply.data.model_dump(mode="json", by_alias=True))
-    text = json.dumps(data, ensure_ascii=False)
+    data, text = hub.clean(reply.data.model_dump(mode="json", by_alias=True))
     content: list[types.ContentBlock] = [
         types.TextContent(type="text", text=text),
         *(_block(each) for each in reply.attachments),
