@@ -150,9 +150,7 @@ def start_of(command: list[str]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Compare alya-mcp with a bare SDK server.")
     parser.add_argument("--rounds", type=int, default=5, help="how often both servers are started")
-    parser.add_argument(
-        "--blocks", type=int, default=8, help="blocks of 200 calls per round, one and 16 at a time"
-    )
+    parser.add_argument("--blocks", type=int, default=8, help="blocks of 200 calls per round")
     options = parser.parse_args()
     bare: Figures = defaultdict(list)
     own: Figures = defaultdict(list)
