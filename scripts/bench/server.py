@@ -166,9 +166,8 @@ def main() -> None:
     print(f"{'medians':24}{'bare SDK':>12}{'alya-mcp':>12}{'ratio':>8}")
     for name, goal in GOALS.items():
         ratio = statistics.median(b / a for a, b in zip(bare[name], own[name], strict=True))
-        print(
-            f"{name:24}{statistics.median(bare[name]):12.0f}{statistics.median(own[name]):12.0f}{ratio:8.2f}   {goal}"
-        )
+        sdk, alya = statistics.median(bare[name]), statistics.median(own[name])
+        print(f"{name:24}{sdk:12.0f}{alya:12.0f}{ratio:8.2f}   {goal}")
 
 
 if __name__ == "__main__":
