@@ -204,13 +204,17 @@ def test_a_killed_call_leaves_no_server_behind(
     eventually(lambda: not processes_of(alya_home), "the end of server and worker")
 
 
+def the_server(home: Path) -> int | None:
+    """The server's process; None while a child of it hasn't become another program yet."""
+    found = [pid for pid, command in processes_of(home).items() if command.rstrip().endswith("serve")]
+    return found[0] if len(found) == 1 else None
+
+
 def test_a_server_that_ends_during_a_call_ends_it_with_1(
     cli_env: dict[str, str], tmp_path: Path, alya_home: Path, tiny_model: str
 ) -> None:
     with call_in_progress({**cli_env, "ALYA_IMAGE_MODEL": tiny_model}, tmp_path) as process:
-        (server,) = [
-            pid for pid, command in processes_of(alya_home).items() if command.rstrip().endswith("serve")
-        ]
+        server = eventually(lambda: the_server(alya_home), "the server alone under its command line")
         os.kill(server, signal.SIGKILL)
         out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (1, "")
