@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -72,11 +72,6 @@ def tilde(path: Path | str) -> str:
     """`path` with the person's home folder written as ~."""
     home, text = str(Path.home()), str(path)
     return "~" + text[len(home) :] if text == home or text.startswith(home + os.sep) else text
-
-
-def pairs(described: Mapping[str, str | None]) -> None:
-    """Print names and values in two columns, leaving out what is None."""
-    show_table([(name, value) for name, value in described.items() if value is not None])
 
 
 def _json(value: object, indent: int | None) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from alya_mcp.failures import NotConfigured
+from alya_mcp.locks import try_lock
 
 _KEY_BYTES: Final = 32
 _MAX_SOCKET_PATH: Final = 100
@@ -155,8 +156,10 @@ class FileLock:
             return True
         descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600)
         try:
-            _lock(descriptor)
+            taken = try_lock(descriptor)
         except OSError:
+            taken = False
+        if not taken:
             os.close(descriptor)
             return False
         self._descriptor = descriptor
@@ -167,18 +170,6 @@ class FileLock:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(descriptor: int) -> None:
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-else:
-    import fcntl
-
-    def _lock(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _identity(path: Path) -> tuple[int, int, int] | None:

@@ -16,8 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import cast
 
+from alya_mcp.locks import exclusive
 from alya_mcp.stores.files import private_folder, write_private
-from alya_mcp.stores.locks import exclusive
 
 KEY_BYTES = 32
 

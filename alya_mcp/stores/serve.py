@@ -24,11 +24,11 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, NoReturn
 
 from alya_mcp import __version__
+from alya_mcp.locks import LockTimeout
 from alya_mcp.stores import safe_filename
 from alya_mcp.stores.control import NONCE, Health, health_proof, stop_proof
 from alya_mcp.stores.folder import Listener, StoreFolder
 from alya_mcp.stores.links import HOST, Link, LinkRefused, judge
-from alya_mcp.stores.locks import LockTimeout
 
 PORT_TAKEN: Final = 3
 """The exit status that says that another program has the port."""

@@ -19,12 +19,12 @@ from pictures import fetch, picture
 from raw_client import eventually
 
 from alya_mcp.failures import NotConfigured, Unavailable
+from alya_mcp.locks import LockTimeout, exclusive
 from alya_mcp.stores import serve
 from alya_mcp.stores.files import write_private
 from alya_mcp.stores.folder import StoreFolder
 from alya_mcp.stores.links import Link, LinkRefused, judge, sign
 from alya_mcp.stores.local import LocalStore, write_picture
-from alya_mcp.stores.locks import LockTimeout, exclusive
 
 SECRET = bytes(range(32))
 NOW = 1_795_000_000

@@ -25,7 +25,7 @@ def exclusive(path: Path, *, wait: float) -> Generator[None]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         deadline = time.monotonic() + wait
-        while not _try_lock(descriptor):
+        while not try_lock(descriptor):
             if time.monotonic() >= deadline:
                 raise LockTimeout(f"the lock {path.name} stayed taken for {wait:g} s")
             time.sleep(_POLL)
@@ -37,7 +37,8 @@ def exclusive(path: Path, *, wait: float) -> Generator[None]:
 if sys.platform == "win32":
     import msvcrt
 
-    def _try_lock(descriptor: int) -> bool:
+    def try_lock(descriptor: int) -> bool:
+        """Lock the open file now; False when another holds it. Closing the file gives the lock back."""
         try:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         except OSError:
@@ -47,7 +48,8 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _try_lock(descriptor: int) -> bool:
+    def try_lock(descriptor: int) -> bool:
+        """Lock the open file now; False when another holds it. Closing the file gives the lock back."""
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
