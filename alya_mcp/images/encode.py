@@ -4,6 +4,7 @@ import hashlib
 import importlib
 import io
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 from xml.sax.saxutils import quoteattr
@@ -36,10 +37,11 @@ class Encoded:
 
 
 def encode(picture: Picture, format: Format, provenance: Mapping[str, str]) -> Encoded:  # noqa: A002
-    """The file of `picture`; equal input gives equal bytes with the same version of Pillow.
+    """The file of `picture`; equal input gives equal bytes with the same versions of Pillow and zlib.
 
-    PNG is lossless at level 1 (five times as fast as the default for 7 % more bytes), WebP has quality 90,
-    JPEG 92 without colour subsampling. `provenance` goes into PNG as iTXt, else as XMP.
+    PNG is lossless. WebP has quality 90 at method 0, whose files are up to a tenth larger than those of the
+    default method, as close to the picture, and take a third of the time. JPEG has 92 without colour
+    subsampling. `provenance` goes into PNG as iTXt, else as XMP.
 
     Raises:
         ValueError: when `provenance` holds anything but `model`, `seed`, `steps` and `software`.
@@ -49,24 +51,31 @@ def encode(picture: Picture, format: Format, provenance: Mapping[str, str]) -> E
         raise ValueError(
             f"provenance holds {', '.join(foreign)}; an image file says only {', '.join(PROVENANCE)}"
         )
-    image = _image(picture)
-    buffer = io.BytesIO()
     match format:
         case "png":
-            info = importlib.import_module("PIL.PngImagePlugin").PngInfo()
-            for name in PROVENANCE:
-                if name in provenance:
-                    info.add_itxt(name.capitalize(), provenance[name])
-            image.save(buffer, "PNG", compress_level=1, pnginfo=info)
+            from alya_mcp.images.png import png
+
+            texts = [(name.capitalize(), provenance[name]) for name in PROVENANCE if name in provenance]
+            data = png(picture.pixels, picture.width, picture.height, texts)
         case "webp":
-            image.save(buffer, "WEBP", quality=90, method=4, xmp=_xmp(provenance))
+            data = _saved(_image(picture), "WEBP", quality=90, method=0, xmp=_xmp(provenance))
         case "jpeg":
-            image.save(buffer, "JPEG", quality=92, subsampling="4:4:4", xmp=_xmp(provenance))
-    data = buffer.getvalue()
+            data = _saved(_image(picture), "JPEG", quality=92, subsampling="4:4:4", xmp=_xmp(provenance))
     content_type, suffix = _TYPES[format]
     return Encoded(
         data=data, content_type=content_type, suffix=suffix, sha256=hashlib.sha256(data).hexdigest()
     )
+
+
+def encode_with_preview(
+    picture: Picture,
+    format: Format,  # noqa: A002
+    provenance: Mapping[str, str],
+) -> tuple[Encoded, bytes]:
+    """What `encode` and `preview` return, made side by side."""
+    with ThreadPoolExecutor(1) as beside:
+        small = beside.submit(preview, picture)
+        return encode(picture, format, provenance), small.result()
 
 
 def preview(picture: Picture, limit: int = 100_000) -> bytes:
@@ -78,12 +87,11 @@ def preview(picture: Picture, limit: int = 100_000) -> bytes:
     image = _image(picture)
     for side in _PREVIEW_SIDES:
         small = image.copy()
-        small.thumbnail((side, side), reducing_gap=2.0)
+        small.thumbnail((side, side), reducing_gap=1.0)
         for quality in _PREVIEW_QUALITIES:
-            buffer = io.BytesIO()
-            small.save(buffer, "JPEG", quality=quality)
-            if buffer.tell() <= limit:
-                return buffer.getvalue()
+            data = _saved(small, "JPEG", quality=quality)
+            if len(data) <= limit:
+                return data
     raise ValueError(f"no preview of this picture fits into {limit} bytes")
 
 
@@ -91,6 +99,12 @@ def _image(picture: Picture) -> Any:
     return importlib.import_module("PIL.Image").frombytes(
         "RGB", (picture.width, picture.height), picture.pixels
     )
+
+
+def _saved(image: Any, kind: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
 
 
 def _xmp(provenance: Mapping[str, str]) -> bytes:

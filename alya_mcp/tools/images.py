@@ -103,10 +103,11 @@ async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAns
         "software": f"alya-mcp {__version__}",
     }
     try:
-        from alya_mcp.images.encode import encode, preview
+        from alya_mcp.images.encode import encode_with_preview
 
-        file = await anyio.to_thread.run_sync(encode, picture, arguments.format, provenance)
-        small = await anyio.to_thread.run_sync(preview, picture)
+        file, small = await anyio.to_thread.run_sync(
+            encode_with_preview, picture, arguments.format, provenance
+        )
     except ModuleNotFoundError as missing:
         raise NotInstalled("image_gen", "image") from missing
     encoded = time.perf_counter()

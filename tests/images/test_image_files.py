@@ -4,12 +4,13 @@ import hashlib
 import io
 import random
 import struct
+import zlib
 from xml.etree import ElementTree
 
 import pytest
 from PIL import Image
 
-from alya_mcp.images.encode import PROVENANCE, Format, encode, preview
+from alya_mcp.images.encode import PROVENANCE, Format, encode, encode_with_preview, preview
 from alya_mcp.images.engine import Picture
 
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
@@ -35,6 +36,24 @@ def picture(width: int = 320, height: int = 256, *, noise: int = 8) -> Picture:
         timings={},
         ignored=("private",),
     )
+
+
+def pixels_of(width: int, height: int, pixels: bytes) -> Picture:
+    return Picture(
+        pixels=pixels, width=width, height=height, seed=1, steps=1, model="m", notice=None, timings={}
+    )
+
+
+def chunks(data: bytes) -> list[tuple[bytes, bytes]]:
+    """Kind and content of every chunk of a PNG file, whose checksums are right."""
+    found, at = [], 8
+    while at < len(data):
+        (size,) = struct.unpack_from(">I", data, at)
+        (checksum,) = struct.unpack_from(">I", data, at + 8 + size)
+        assert checksum == zlib.crc32(data[at + 4 : at + 8 + size])
+        found.append((data[at + 4 : at + 8], data[at + 8 : at + 8 + size]))
+        at += size + 12
+    return found
 
 
 def opened(data: bytes) -> Image.Image:
@@ -73,6 +92,50 @@ def test_png_keeps_every_pixel():
     assert opened(encode(drawn, "png", SAID).data).tobytes() == drawn.pixels
 
 
+@pytest.mark.parametrize(
+    ("width", "height"),
+    [(1, 1), (1, 7), (7, 1), (333, 257), (1024, 1024), (2048, 64), (64, 2048), (3, 30_000)],
+)
+@pytest.mark.parametrize("kind", ["noise", "flat"])
+def test_png_keeps_every_pixel_of_any_size(width: int, height: int, kind: str):
+    size = width * height * 3
+    pixels = random.Random(2).randbytes(size) if kind == "noise" else b"\xc8" * size
+    image = opened(encode(pixels_of(width, height, pixels), "png", SAID).data)
+    assert image.size == (width, height)
+    assert image.tobytes() == pixels
+
+
+def test_the_compressed_data_of_a_png_is_one_whole_zlib_stream():
+    drawn = picture(333, 700)
+    data = b"".join(content for kind, content in chunks(encode(drawn, "png", SAID).data) if kind == b"IDAT")
+    stream = zlib.decompressobj()
+    assert len(stream.decompress(data)) == 700 * (333 * 3 + 1)
+    assert stream.eof  # reached only with the right checksum
+    assert stream.unused_data == b""
+
+
+def test_a_png_is_the_same_file_on_any_number_of_cores(monkeypatch: pytest.MonkeyPatch):
+    drawn = picture(500, 500)
+    files = []
+    for cores in (1, 2, 7, None):
+        monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
+        files.append(encode(drawn, "png", SAID))
+    assert all(file == files[0] for file in files)
+
+
+@pytest.mark.parametrize("noise", [2, 8, 64])
+def test_a_png_is_hardly_larger_than_one_of_pillow_s_level_1(noise: int):
+    drawn = picture(512, 512, noise=noise)
+    theirs = io.BytesIO()
+    Image.frombytes("RGB", (512, 512), drawn.pixels).save(theirs, "PNG", compress_level=1)
+    assert len(encode(drawn, "png", {}).data) <= 1.1 * theirs.tell()
+
+
+def test_pixels_that_do_not_fill_the_picture_are_an_error():
+    with pytest.raises(ValueError, match="reshape"):
+        encode(pixels_of(4, 4, bytes(47)), "png", {})
+
+
 @pytest.mark.parametrize("file_format", ["webp", "jpeg"])
 def test_lossy_formats_stay_close_to_the_picture(file_format: Format):
     drawn = picture()
@@ -93,11 +156,7 @@ def test_equal_input_gives_equal_bytes_whose_checksum_is_theirs(file_format: For
 def test_png_says_its_provenance_in_text_chunks_and_holds_no_other_chunk():
     data = encode(picture(), "png", SAID).data
     assert opened(data).text == {name.capitalize(): value for name, value in SAID.items()}
-    kinds, at = [], 8
-    while at < len(data):
-        (size,) = struct.unpack_from(">I", data, at)
-        kinds.append(data[at + 4 : at + 8])
-        at += size + 12
+    kinds = [kind for kind, _ in chunks(data)]
     assert set(kinds) == {b"IHDR", b"iTXt", b"IDAT", b"IEND"}
     assert kinds.count(b"iTXt") == len(SAID)
 
@@ -154,17 +213,13 @@ def test_a_preview_is_a_small_jpeg_of_the_same_shape_without_metadata():
     assert not image.getexif()
 
 
+def test_a_file_and_its_preview_are_made_together():
+    drawn = picture()
+    assert encode_with_preview(drawn, "jpeg", SAID) == (encode(drawn, "jpeg", SAID), preview(drawn))
+
+
 def test_a_picture_of_pure_noise_has_a_preview_under_the_limit_too():
-    noise = Picture(
-        pixels=random.Random(1).randbytes(1024 * 1024 * 3),
-        width=1024,
-        height=1024,
-        seed=1,
-        steps=1,
-        model="m",
-        notice=None,
-        timings={},
-    )
+    noise = pixels_of(1024, 1024, random.Random(1).randbytes(1024 * 1024 * 3))
     assert len(preview(noise)) <= 100_000
     assert len(preview(noise, limit=8_000)) <= 8_000
 
