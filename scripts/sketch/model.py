@@ -17,8 +17,8 @@ from transformers import CLIPTextModel, T5EncoderModel
 
 GRID = 16
 HEAD = 32
-WIDTH = 192
-DOUBLE, SINGLE = 2, 3
+WIDTH = 224
+DOUBLE, SINGLE = 2, 6
 
 
 def transformer() -> FluxTransformer2DModel:
@@ -53,11 +53,11 @@ def transformer() -> FluxTransformer2DModel:
 def _aim(attn: nn.Module) -> None:
     """Start a double block with heads that are useful at once.
 
-    Image tokens have no position but through the rotary embedding. Half the heads ask the text a constant
-    question, whose answer then depends on the token's place alone; in the other half the text asks for the
+    Image tokens have no position but through the rotary embedding. Most heads ask the text a constant
+    question, whose answer then depends on the token's place alone; in the last three the text asks for the
     first image token, whose noise decides what the prompt leaves open.
     """
-    half = WIDTH // 2
+    half = WIDTH - 3 * HEAD
     attn.to_q.weight[:half] *= 0.1
     attn.to_q.bias[:half] = torch.randn(half)
     attn.to_k.weight[half:] *= 0.1
@@ -95,8 +95,8 @@ def parse_loss(heads: Heads, encoded: Tensor, pooled: Tensor, labels: Tensor) ->
     for slot in range(MAX_THINGS):
         offset = len(BACKDROP_HEADS) + slot * len(THING_HEADS)
         groups.append((heads.thing(encoded[:, 1 + slot]), list(THING_HEADS.values()), offset))
-    loss = torch.zeros(())
-    right = torch.ones(labels.shape[0], dtype=torch.bool)
+    loss = torch.zeros((), device=labels.device)
+    right = torch.ones(labels.shape[0], dtype=torch.bool, device=labels.device)
     for logits, sizes, offset in groups:
         for index, part in enumerate(logits.split(sizes, dim=1)):
             target = labels[:, offset + index]
