@@ -1,142 +1,67 @@
 """Weights from a hub: a real HTTP server on the loopback interface stands for it and answers as it does."""
 
-import hashlib
 import json
 import os
+import shutil
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from loopback_hub import COMMIT, LARGE, Hub, pipeline, running, safetensors, sha256
 from raw_client import eventually
 from stage import a_job
 
-from alya_mcp.failures import NotConfigured, Unavailable
-from alya_mcp.images.fetch import download
+from alya_mcp.failures import Failure, NotConfigured, Unavailable
+from alya_mcp.images.fetch import Gated, Pulled, Step, download, pull, require_flux
 from alya_mcp.images.flux import FluxRenderer
 from alya_mcp.images.rendering import Request
 
-COMMIT = "c" * 40
-
-
-class Hub(ThreadingHTTPServer):
-    """A hub with one repository, `them/model`, that can refuse, stall or break off."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.files: dict[str, bytes] = {}
-        self.refusal: tuple[int, dict[str, str]] | None = None
-        self.stall: str | None = None
-        self.stalled = threading.Event()
-        self.tokens: set[str | None] = set()
-        self.served: list[str] = []
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Hub
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        self._answer(body=True)
-
-    def do_HEAD(self) -> None:
-        self._answer(body=False)
-
-    def _answer(self, *, body: bool) -> None:
-        hub = self.server
-        hub.tokens.add(self.headers.get("Authorization"))
-        path = self.path.partition("?")[0]
-        if hub.refusal is not None:
-            status, headers = hub.refusal
-            self._send(status, b"{}", headers, body=body)
-        elif path.startswith("/api/models/them/model/revision/") or path == "/api/models/them/model":
-            self._send(200, json.dumps(self._info()).encode(), {}, body=body)
-        elif path.startswith("/api/models/them/model/tree/"):
-            tree = [
-                {"type": "file", "path": name, "size": len(data), "oid": _oid(data)}
-                for name, data in hub.files.items()
-            ]
-            self._send(200, json.dumps(tree).encode(), {}, body=body)
-        elif path.startswith("/them/model/resolve/"):
-            self._file(path.split("/", 5)[5], body=body)
-        else:
-            self._send(404, b"{}", {"X-Error-Code": "RepoNotFound"}, body=body)
-
-    def _info(self) -> dict[str, object]:
-        siblings = [{"rfilename": name, "size": len(data)} for name, data in self.server.files.items()]
-        return {"id": "them/model", "modelId": "them/model", "sha": COMMIT, "siblings": siblings}
-
-    def _file(self, name: str, *, body: bool) -> None:
-        hub = self.server
-        data = hub.files.get(name)
-        if data is None:
-            self._send(404, b"", {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": COMMIT}, body=body)
-            return
-        if body:
-            hub.served.append(name)
-        if body and hub.stall == name:
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data[: len(data) // 2])
-            self.wfile.flush()
-            hub.stalled.set()
-            self.rfile.read(1)
-            self.close_connection = True
-            return
-        headers = {"ETag": f'"{_oid(data)}"', "X-Repo-Commit": COMMIT, "Accept-Ranges": "bytes"}
-        self._send(200, data, headers, body=body)
-
-    def _send(self, status: int, data: bytes, headers: dict[str, str], *, body: bool) -> None:
-        self.send_response(status)
-        for name, value in {"Content-Length": str(len(data)), **headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if body:
-            self.wfile.write(data)
-
-    def log_message(self, *args: object) -> None:
-        pass
-
-
-def _oid(data: bytes) -> str:
-    return hashlib.sha1(data).hexdigest()
+WEIGHTS = "vae/model.safetensors"
 
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    server = Hub()
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
     for name in list(os.environ):
         if name.startswith(("HF_", "HUGGING_FACE_")):
             monkeypatch.delenv(name)
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
-    monkeypatch.setenv("HF_ENDPOINT", server.address)
-    monkeypatch.setenv("HF_HUB_DISABLE_XET", "1")
-    server.files = {
-        "model_index.json": json.dumps({"_class_name": "FluxPipeline"}).encode(),
-        "vae/config.json": b"{}",
-        "vae/model.safetensors": os.urandom(200_000),
-        "vae/model.bin": b"a pickle",
-        "everything.safetensors": b"a copy in one file",
-        "code.py": b"raise SystemExit",
-    }
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with running() as server:
+        monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+        monkeypatch.setenv("HF_ENDPOINT", server.address)
+        yield server
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """The repository's folder in the cache."""
+    return tmp_path / "hf" / "hub" / "models--them--model"
 
 
 def quietly(share: float, message: str) -> None:
     del share, message
+
+
+def pulled() -> Pulled:
+    return pull("them/model", lambda step: None)
+
+
+class Stop(Exception):
+    pass
+
+
+def stop_within_the_weights(hub: Hub, part: Path) -> int:
+    """Kill a pull when some of the weights are on the disk; returns how many bytes."""
+    hub.stall = WEIGHTS
+
+    def report(step: Step) -> None:
+        if part.exists() and part.stat().st_size:
+            raise Stop
+
+    with pytest.raises(Stop):
+        pull("them/model", report)
+    hub.stall = None
+    hub.sent.clear()
+    return part.stat().st_size
 
 
 def test_a_download_brings_the_pipelines_files_and_no_code_pickle_or_copy(hub: Hub):
@@ -228,7 +153,7 @@ def test_a_disk_without_room_is_told_with_the_figures_before_the_download(
         def __len__(self) -> int:
             return 10**16
 
-    hub.files["vae/model.safetensors"] = Huge(b"small")
+    hub.files[WEIGHTS] = Huge(b"small")
     with pytest.raises(NotConfigured, match=r"needs 10000000\.0 GB more .* GB are free"):
         download("them/model", quietly)
     assert hub.served == ["model_index.json"]
@@ -246,10 +171,6 @@ def test_a_model_of_the_hub_is_downloaded_and_drawn_with(hub: Hub, tiny: Path):
     assert picture.model == "them/model"
     assert picture.notice == "Drawn with them/model, not with FLUX.1-schnell"
     assert any("Looking for them/model" in message for message in messages)
-
-
-class Stop(Exception):
-    pass
 
 
 def test_stopping_a_download_ends_its_process_at_once(hub: Hub):
@@ -275,3 +196,323 @@ def _downloads(hub: Hub) -> list[str]:
         except OSError:
             pass
     return found
+
+
+# -- going on ---------------------------------------------------------------------------------------
+
+
+def test_a_killed_pull_goes_on_in_the_middle_of_the_file_and_fetches_nothing_twice(
+    hub: Hub, repository: Path
+):
+    hub.files = pipeline(os.urandom(LARGE))
+    data = hub.files[WEIGHTS]
+    part = repository / "blobs" / f"{sha256(data)}.incomplete"
+    here = stop_within_the_weights(hub, part)
+    assert 0 < here < len(data)
+    result = pulled()
+    assert hub.sent == {WEIGHTS: len(data) - here}
+    assert result.downloaded == len(data) - here
+    assert (result.folder / WEIGHTS).read_bytes() == data
+    assert not list(repository.rglob("*.incomplete"))
+
+
+def test_a_connection_that_is_reset_in_the_middle_goes_on_by_itself(hub: Hub):
+    hub.files = pipeline(os.urandom(LARGE))
+    hub.broken[WEIGHTS] = LARGE * 3 // 4
+    result = pulled()
+    assert (result.folder / WEIGHTS).read_bytes() == hub.files[WEIGHTS]
+    assert hub.served.count(WEIGHTS) == 2
+    assert hub.sent[WEIGHTS] < LARGE * 3 // 2
+
+
+def test_a_hub_without_ranges_sends_the_whole_file_again_and_it_is_whole(hub: Hub, repository: Path):
+    hub.files = pipeline(os.urandom(LARGE))
+    data = hub.files[WEIGHTS]
+    stop_within_the_weights(hub, repository / "blobs" / f"{sha256(data)}.incomplete")
+    hub.ranges = False
+    assert (pulled().folder / WEIGHTS).read_bytes() == data
+
+
+def test_a_body_that_ends_early_is_unavailable_and_never_gets_its_place(hub: Hub, repository: Path):
+    hub.cut[WEIGHTS] = 1000
+    with pytest.raises(Unavailable, match=r"broke off .* goes on where it stopped"):
+        pulled()
+    assert not (repository / "snapshots" / COMMIT / WEIGHTS).exists()
+    assert not (repository / "refs").exists()
+    hub.cut.clear()
+    assert pulled().verified
+
+
+def test_two_pulls_at_once_fetch_once(hub: Hub):
+    hub.files = pipeline(os.urandom(LARGE))
+    results: list[Pulled] = []
+    others = [threading.Thread(target=lambda: results.append(pulled())) for _ in range(2)]
+    for other in others:
+        other.start()
+    for other in others:
+        other.join()
+    assert [result.verified for result in results] == [True, True]
+    assert hub.sent[WEIGHTS] == len(hub.files[WEIGHTS])
+
+
+def test_a_new_version_fetches_what_changed_and_is_published_when_it_is_whole(hub: Hub, repository: Path):
+    pulled()
+    hub.commit, hub.files["vae/config.json"] = "d" * 40, b'{"new": true}'
+    hub.sent.clear()
+    hub.gate = (503, {})
+    with pytest.raises(Unavailable, match="status 503"):
+        pulled()
+    assert (repository / "refs" / "main").read_text() == COMMIT
+    hub.gate = None
+    assert pulled().downloaded == len(hub.files["vae/config.json"])
+    assert hub.sent == {"vae/config.json": len(hub.files["vae/config.json"])}
+    assert (repository / "refs" / "main").read_text() == "d" * 40
+
+
+# -- checksums --------------------------------------------------------------------------------------
+
+
+def test_bytes_that_do_not_fit_the_checksum_are_removed_and_named(hub: Hub, repository: Path):
+    hub.swapped[WEIGHTS] = safetensors(os.urandom(200_000))
+    with pytest.raises(Failure, match=f"{WEIGHTS} of them/model didn't fit the checksum .* Pull .* again"):
+        pulled()
+    assert not list(repository.glob(f"blobs/{sha256(hub.files[WEIGHTS])}*"))
+    assert not (repository / "refs").exists()
+    hub.swapped.clear()
+    assert (pulled().folder / WEIGHTS).read_bytes() == hub.files[WEIGHTS]
+
+
+def test_a_small_file_is_compared_with_its_git_checksum(hub: Hub):
+    hub.swapped["vae/config.json"] = b"[]"
+    with pytest.raises(Failure, match=r"vae/config\.json of them/model didn't fit"):
+        pulled()
+
+
+def test_a_complete_model_is_checked_again_without_fetching(hub: Hub):
+    first = pulled()
+    hub.sent.clear()
+    steps: list[Step] = []
+    again = pull("them/model", steps.append)
+    assert (again.downloaded, again.verified, again.size) == (0, True, first.size)
+    assert again.files == 3
+    assert not hub.sent
+    assert Step(phase="verify", done=first.size, total=first.size) in steps
+
+
+def test_a_byte_that_changed_on_the_disk_is_found_and_the_next_pull_mends_it(hub: Hub):
+    weights = (pulled().folder / WEIGHTS).resolve()
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    with pytest.raises(Failure, match=f"{WEIGHTS} of them/model didn't fit"):
+        pulled()
+    assert not weights.exists()
+    assert pulled().downloaded == len(data)
+
+
+def test_a_file_that_was_cut_short_on_the_disk_is_fetched_again(hub: Hub):
+    weights = (pulled().folder / WEIGHTS).resolve()
+    os.truncate(weights, 5000)
+    again = pulled()
+    assert again.downloaded == len(hub.files[WEIGHTS])
+    assert (again.folder / WEIGHTS).read_bytes() == hub.files[WEIGHTS]
+
+
+def test_a_mirror_that_lists_names_only_is_asked_for_each_file(hub: Hub):
+    hub.metadata = False
+    assert pulled().verified
+
+
+# -- without the hub --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", ["offline", "unreachable", "in trouble"])
+def test_a_complete_model_is_checked_by_the_caches_own_checksums(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, way: str
+):
+    weights = (pulled().folder / WEIGHTS).resolve()
+    if way == "offline":
+        monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    elif way == "unreachable":
+        monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    else:
+        hub.refusal = (500, {})
+    again = pulled()
+    assert again.verified
+    assert again.notice is not None
+    assert ("HF_HUB_OFFLINE is set" if way == "offline" else "can't be reached") in again.notice
+    weights.write_bytes(safetensors(os.urandom(200_000)))
+    with pytest.raises(NotConfigured, match=f"damaged: {WEIGHTS} doesn't fit its checksum"):
+        pulled()
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_cache_copied_from_another_machine_works(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+):
+    pulled()
+    shutil.copytree(tmp_path / "hf", tmp_path / "copy", symlinks=links)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "copy"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert pulled().verified is links
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    hub.sent.clear()
+    assert pulled().verified
+    assert not hub.sent
+
+
+def test_a_cache_without_symbolic_links_holds_files(
+    hub: Hub, repository: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("HF_HUB_DISABLE_SYMLINKS", "1")
+    hub.files["scheduler/config.json"] = hub.files["vae/config.json"]
+    folder = pulled().folder
+    assert not any(path.is_symlink() for path in folder.rglob("*"))
+    assert not list((repository / "blobs").iterdir())
+    assert pulled().downloaded == 0
+
+
+# -- refusals ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("token", "status", "headers", "why"),
+    [
+        (None, 401, {"X-Error-Code": "GatedRepo"}, "HF_TOKEN is not set"),
+        (
+            "hf_x",
+            401,
+            {"X-Error-Message": "Invalid credentials in Authorization header"},
+            "mistyped, expired",
+        ),
+        ("hf_x", 401, {"X-Error-Code": "GatedRepo"}, "mistyped, expired"),
+        ("hf_x", 403, {"X-Error-Code": "GatedRepo"}, "hasn't accepted the terms"),
+        (
+            "hf_x",
+            403,
+            {"X-Error-Message": "Please enable access in your fine-grained token settings"},
+            "it is fine-grained and lacks",
+        ),
+    ],
+)
+def test_what_is_missing_for_a_gated_model_is_told_apart(
+    hub: Hub,
+    monkeypatch: pytest.MonkeyPatch,
+    token: str | None,
+    status: int,
+    headers: dict[str, str],
+    why: str,
+):
+    if token:
+        monkeypatch.setenv("HF_TOKEN", token)
+    hub.gate = (status, headers)
+    with pytest.raises(Gated) as raised:
+        pulled()
+    assert why in raised.value.why
+    assert "hf_x" not in str(raised.value)
+
+
+def test_the_token_of_a_login_is_sent_and_named(hub: Hub, tmp_path: Path):
+    (tmp_path / "hf").mkdir()
+    (tmp_path / "hf" / "token").write_text("hf_login")
+    hub.gate = (403, {"X-Error-Code": "GatedRepo"})
+    with pytest.raises(Gated, match="The token of `hf auth login` has no access"):
+        pulled()
+    assert "Bearer hf_login" in hub.tokens
+
+
+def test_a_token_is_not_sent_to_where_large_files_are_stored(hub: Hub, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    with running() as storage:
+        storage.files, hub.storage = hub.files, storage.address
+        assert pulled().verified
+        assert storage.served == [WEIGHTS]
+        assert storage.tokens == {None}
+    assert "Bearer hf_secret" in hub.tokens
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [(429, r"asks for a pause \(429\)"), (500, "status 500"), (404, "knows no model")]
+)
+def test_a_hub_that_says_no_is_told_with_its_answer(hub: Hub, status: int, words: str):
+    hub.refusal = (status, {"X-Error-Code": "RepoNotFound"} if status == 404 else {})
+    with pytest.raises(NotConfigured if status == 404 else Unavailable, match=words):
+        pulled()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_disk_that_fills_up_during_the_download_is_told(hub: Hub, repository: Path):
+    blobs = repository / "blobs"
+    blobs.mkdir(parents=True)
+    (blobs / f"{sha256(hub.files[WEIGHTS])}.incomplete").symlink_to("/dev/full")
+    with pytest.raises(NotConfigured, match=r"disk filled up .* what is here is kept"):
+        pulled()
+
+
+def test_a_cache_that_cannot_be_written_is_told(hub: Hub, tmp_path: Path):
+    (tmp_path / "hf").write_text("a file where a folder should be")
+    with pytest.raises(NotConfigured, match="cache can't be written"):
+        pulled()
+
+
+@pytest.mark.parametrize("name", ["../../../out/x.json", "/tmp/x/x.json", "vae\\x.json/y.json", "c:/x.json"])
+def test_a_name_that_leads_out_of_the_folder_is_refused_before_anything_is_fetched(hub: Hub, name: str):
+    hub.files[name] = b"{}"
+    with pytest.raises(NotConfigured, match="leads out of its folder"):
+        pulled()
+    assert not hub.served
+
+
+def test_a_part_without_weights_is_refused_after_the_download(hub: Hub, repository: Path):
+    del hub.files[WEIGHTS]
+    with pytest.raises(NotConfigured, match="vae has no weights as safetensors"):
+        pulled()
+    assert not (repository / "refs").exists()
+
+
+# -- a model's folder -------------------------------------------------------------------------------
+
+
+def write(folder: Path, files: dict[str, bytes]) -> Path:
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    return folder
+
+
+WHOLE = pipeline(b"12345678")
+CUT = WHOLE[WEIGHTS][:-3]
+SHARDS = json.dumps({"weight_map": {"a": "one.safetensors", "b": "two.safetensors"}}).encode()
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({WEIGHTS: CUT}, f"vae/model.safetensors has {len(CUT)} of {len(CUT) + 3} bytes"),
+        ({WEIGHTS: WHOLE[WEIGHTS] + b"more"}, f"has {len(CUT) + 7} of {len(CUT) + 3} bytes"),
+        ({WEIGHTS: WHOLE[WEIGHTS][:20]}, "ends within its header, after 20 bytes"),
+        ({WEIGHTS: b"1234"}, "ends within its header, after 4 bytes"),
+        ({WEIGHTS: b"PK\x03\x04 a pickle of PyTorch"}, "is no safetensors file"),
+        ({WEIGHTS: b"\x04" + bytes(7) + b"{a: "}, "has a header that can't be read"),
+        ({WEIGHTS: b"\x04" + bytes(7) + b"[[]]"}, "has a header that can't be read"),
+        ({"vae/model.safetensors.index.json": SHARDS}, "vae/one.safetensors isn't there; vae/two"),
+        ({"vae/model.safetensors.index.json": b"[]"}, "vae/model.safetensors.index.json can't be read"),
+        ({"model_index.json": b'{"_class_name": "FluxPipeline"}'}, "names no parts"),
+        (
+            {"model_index.json": b'{"_class_name": "FluxPipeline", "transformer": ["diffusers", "F"]}'},
+            "transformer isn't there",
+        ),
+    ],
+)
+def test_a_folder_that_is_not_whole_is_refused_by_the_files_name(
+    tmp_path: Path, files: dict[str, bytes], words: str
+):
+    with pytest.raises(NotConfigured, match="missing or damaged") as raised:
+        require_flux(write(tmp_path / "model", {**WHOLE, **files}), "The model")
+    assert words in str(raised.value)
+    assert str(tmp_path) not in str(raised.value)
+
+
+def test_a_whole_folder_is_taken(tmp_path: Path, tiny: Path):
+    require_flux(write(tmp_path / "model", WHOLE), "The model")
+    require_flux(tiny, "The model")

@@ -1,0 +1,19 @@
+"""Weights: those already here, the download from the Hugging Face hub, what a model's folder must hold."""
+
+from alya_mcp.images.fetch.cache import cached
+from alya_mcp.images.fetch.folder import require_flux
+from alya_mcp.images.fetch.process import Pulled, Step, describe, download, pull
+from alya_mcp.images.fetch.refusals import TOKENS, Gated, terms_page
+
+__all__ = [
+    "TOKENS",
+    "Gated",
+    "Pulled",
+    "Step",
+    "cached",
+    "describe",
+    "download",
+    "pull",
+    "require_flux",
+    "terms_page",
+]
