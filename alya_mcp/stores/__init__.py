@@ -94,6 +94,16 @@ class Store(Protocol):
         """
         ...
 
+    async def link(self, key: str, *, size: int, filename: str, expires_in: int) -> Stored | None:
+        """Sign a fresh link to a picture of `size` bytes that was stored as `key`, as `put` does.
+
+        None when the picture isn't there any more, isn't that size, or may not be looked at.
+
+        Raises:
+            Failure: the store can't be asked, or the picture can't be linked.
+        """
+        ...
+
     async def status(self) -> StoreStatus:
         """Ask the store how it is; takes at most about 10 s."""
         ...

@@ -1,6 +1,7 @@
 """The local store: pictures in ALYA_HOME/images, opened by signed links to a store process on 127.0.0.1."""
 
 import errno
+import re
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +10,7 @@ import anyio
 import anyio.to_thread
 
 from alya_mcp.failures import Failure, NotConfigured, Unavailable
-from alya_mcp.stores import Stored, StoreStatus, Upload, clamp_expiry
+from alya_mcp.stores import KEY, Stored, StoreStatus, Upload, clamp_expiry
 from alya_mcp.stores.files import private_folder, write_private
 from alya_mcp.stores.folder import StoreFolder
 from alya_mcp.stores.links import HOST, Link, sign
@@ -30,6 +31,10 @@ class LocalStore:
         """Write the picture and sign a link to it; see `Store.put`."""
         return await anyio.to_thread.run_sync(self._put, upload, expires_in)
 
+    async def link(self, key: str, *, size: int, filename: str, expires_in: int) -> Stored | None:
+        """Sign a link to the picture if its file is still there and whole; see `Store.link`."""
+        return await anyio.to_thread.run_sync(self._link_again, key, size, filename, expires_in)
+
     async def status(self) -> StoreStatus:
         """Whether pictures can be written, where links point, and how much room there is."""
         return await anyio.to_thread.run_sync(self._status)
@@ -46,9 +51,21 @@ class LocalStore:
         await anyio.to_thread.run_sync(self._resume)
 
     def _put(self, upload: Upload, expires_in: int) -> Stored:
+        write_picture(self._folder, upload)
+        return self._link(upload.key, upload.filename, expires_in)
+
+    def _link_again(self, key: str, size: int, filename: str, expires_in: int) -> Stored | None:
+        if not re.fullmatch(KEY, key):
+            return None
+        try:
+            whole = (self._folder.images / key).stat().st_size == size
+        except OSError:
+            return None
+        return self._link(key, filename, expires_in) if whole else None
+
+    def _link(self, key: str, filename: str, expires_in: int) -> Stored:
         from alya_mcp.stores import process
 
-        file = write_picture(self._folder, upload)
         life = clamp_expiry(expires_in)
         try:
             with self._folder.locked():
@@ -57,15 +74,15 @@ class LocalStore:
                 self._folder.extend(now + life)
                 port = process.ensure(self._folder, secret)
         except OSError as error:
-            raise Unavailable(f"{kept_at(upload.key)} It has no link: {_plainly(error)}.") from error
+            raise Unavailable(f"{kept_at(key)} It has no link: {_plainly(error)}.") from error
         except Failure as failure:
-            raise type(failure)(f"{failure} {kept_at(upload.key)}") from failure
-        link = Link(key=upload.key, signed_at=now, expires_in=life, filename=upload.filename)
+            raise type(failure)(f"{failure} {kept_at(key)}") from failure
+        link = Link(key=key, signed_at=now, expires_in=life, filename=filename)
         return Stored(
             url=f"http://{HOST}:{port}{sign(secret, link)}",
             expires_at=datetime.fromtimestamp(link.expires_at, UTC),
-            key=upload.key,
-            file=file,
+            key=key,
+            file=self._folder.images / key,
             shortened=life < expires_in,
         )
 
@@ -114,8 +131,8 @@ class LocalStore:
         )
 
 
-def write_picture(folder: StoreFolder, upload: Upload) -> Path:
-    """Write the picture to `folder` for good, and return its path.
+def write_picture(folder: StoreFolder, upload: Upload) -> None:
+    """Write the picture to `folder` for good.
 
     Raises:
         Failure: it can't be written; the text says why and what would help.
@@ -140,7 +157,6 @@ def write_picture(folder: StoreFolder, upload: Upload) -> Path:
         raise Unavailable(
             f"The image of {size} can't be written to ALYA_HOME/images: {_plainly(error)}."
         ) from error
-    return path
 
 
 def kept_at(key: str) -> str:

@@ -23,6 +23,8 @@ from alya_mcp.stores.threads import run_abandonable
 T = TypeVar("T")
 
 _STATUS_SECONDS = 10
+_NOT_SEEN = frozenset({"404", "NoSuchKey", "403", "AccessDenied"})
+"""What a store says of an object that isn't there; 403 to those who may not list the bucket."""
 _CACHE_CONTROL = "private, max-age=604800, immutable"
 
 
@@ -54,6 +56,11 @@ class S3Store:
         self._last_failure = None
         return stored
 
+    async def link(self, key: str, *, size: int, filename: str, expires_in: int) -> Stored | None:
+        """Presign a link if the bucket still has the object, which keeps its file name; see `Store.link`."""
+        del filename
+        return await run_abandonable(lambda: self._link_again(key, size, expires_in))
+
     async def status(self) -> StoreStatus:
         """Ask the bucket for one name, which shows connection, credentials and bucket."""
         with anyio.move_on_after(_STATUS_SECONDS):
@@ -81,14 +88,30 @@ class S3Store:
             _verify_upload(connection, self._bucket, key, upload.data, str(answer.get("ETag", "")))
             self._check_region(connection)
 
-        def link(connection: Connection) -> tuple[str, datetime]:
+        self._talk(send)
+        return self._link(key, expires_in)
+
+    def _link_again(self, key: str, size: int, expires_in: int) -> Stored | None:
+        def whole(connection: Connection) -> bool:
+            try:
+                answer: dict[str, Any] = connection.client.head_object(Bucket=self._bucket, Key=key)
+            except Exception as error:
+                if code_of(error) in _NOT_SEEN:
+                    return False
+                raise
+            self._check_region(connection)
+            return int(answer.get("ContentLength", -1)) == size
+
+        return self._link(key, expires_in) if self._talk(whole) else None
+
+    def _link(self, key: str, expires_in: int) -> Stored:
+        def presign(connection: Connection) -> tuple[str, datetime]:
             url, expires_at = connection.presign(self._bucket, key, clamp_expiry(expires_in))
             connection.verify_link(url, self._bucket)
             return url, expires_at
 
-        self._talk(send)
         asked = datetime.now(UTC) + timedelta(seconds=expires_in)
-        url, expires_at = self._talk(link)
+        url, expires_at = self._talk(presign)
         shortened = (asked - expires_at).total_seconds() > 1
         return Stored(url=url, expires_at=expires_at, key=key, file=None, shortened=shortened)
 

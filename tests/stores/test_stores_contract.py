@@ -11,7 +11,7 @@ from pictures import DAY, fetch, kept, picture
 from raw_client import eventually
 
 from alya_mcp.settings import Settings
-from alya_mcp.stores import MAX_EXPIRY, Store, Upload, image_key, open_store, safe_filename
+from alya_mcp.stores import MAX_EXPIRY, Store, Stored, Upload, image_key, open_store, safe_filename
 
 pytestmark = pytest.mark.anyio
 
@@ -99,6 +99,43 @@ async def test_only_the_local_store_names_a_file(store: Store, home: Path) -> No
     else:
         assert stored.file is None
         assert kept(home, upload) is None
+
+
+async def link_again(store: Store, key: str, **changes: int) -> Stored | None:
+    asked = {"size": len(picture().data), "expires_in": 120} | changes
+    return await store.link(key, filename=picture().filename, **asked)
+
+
+async def test_a_stored_picture_is_linked_again_without_storing_it(store: Store, home: Path) -> None:
+    first = await store.put(picture(), expires_in=60)
+    second = await link_again(store, first.key)
+    assert second is not None
+    assert second.url != first.url
+    assert "Expires=120&" in second.url
+    assert second.expires_at - first.expires_at >= timedelta(seconds=59)
+    assert (second.key, second.file, second.shortened) == (first.key, first.file, False)
+    answer = fetch(second.url)
+    assert (answer.status, answer.body) == (200, picture().data)
+    assert answer.headers["Content-Disposition"] == 'inline; filename="a-harbour.png"'
+    assert answer.headers["Content-Type"] == "image/png"
+
+
+async def test_a_picture_that_is_not_there_is_not_linked(store: Store) -> None:
+    stored = await store.put(picture(), expires_in=60)
+    absent = stored.key.replace(picture().key, picture(seed=99).key)
+    assert absent != stored.key
+    assert await link_again(store, absent) is None
+
+
+async def test_a_picture_of_another_size_is_not_linked(store: Store) -> None:
+    stored = await store.put(picture(), expires_in=60)
+    assert await link_again(store, stored.key, size=len(picture().data) + 1) is None
+
+
+async def test_a_store_that_was_closed_links_again(store: Store) -> None:
+    stored = await store.put(picture(), expires_in=60)
+    await store.aclose()
+    assert await link_again(store, stored.key) is not None
 
 
 async def test_pictures_are_stored_side_by_side(store: Store) -> None:

@@ -20,7 +20,7 @@ from raw_client import eventually
 
 from alya_mcp.failures import NotConfigured, Unavailable
 from alya_mcp.locks import LockTimeout, exclusive
-from alya_mcp.stores import serve
+from alya_mcp.stores import Stored, serve
 from alya_mcp.stores.files import write_private
 from alya_mcp.stores.folder import StoreFolder
 from alya_mcp.stores.links import Link, LinkRefused, judge, sign
@@ -358,3 +358,14 @@ def test_the_date_of_a_link_is_the_time_of_its_signature() -> None:
     assert f"X-Amz-Date={datetime.fromtimestamp(NOW, UTC):%Y%m%dT%H%M%SZ}&" in sign(SECRET, LINK).replace(
         "X-Alya-", "X-Amz-"
     )
+
+
+@pytest.mark.parametrize("key", ["../../secret.png", "/etc/hostname", "", "2026-11-22/../2026-11-22/a.png"])
+def test_nothing_but_a_picture_s_key_is_linked(home: Path, key: str) -> None:
+    home.mkdir()
+    (home.parent / "secret.png").write_bytes(b"secret")
+
+    async def link() -> Stored | None:
+        return await LocalStore(home).link(key, size=6, filename="a.png", expires_in=60)
+
+    assert anyio.run(link) is None

@@ -553,3 +553,22 @@ async def test_links_are_signed_with_version_4_and_addressed_as_the_store_likes(
     assert re.match(shape, url)
     assert "X-Amz-Signature=" in url
     assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in url
+
+
+@pytest.mark.usefixtures("keys")
+async def test_an_object_that_may_not_be_looked_at_is_not_linked(home: Path) -> None:
+    with replay(lambda request: Reply(403) if request.method == "HEAD" else accepting(request)) as server:
+        store = open_store(Settings(home=home, s3_bucket="pictures", s3_endpoint_url=server.url))
+        linked = await store.link(picture().key, size=9, filename="a.png", expires_in=60)
+        await store.aclose()
+    assert linked is None
+
+
+@pytest.mark.usefixtures("keys")
+async def test_a_store_that_can_not_be_asked_for_an_object_is_a_failure(home: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    store = open_store(Settings(home=home, s3_bucket="pictures", s3_endpoint_url=url))
+    with pytest.raises(Unavailable, match="can't be reached"):
+        await store.link(picture().key, size=9, filename="a.png", expires_in=60)
+    await store.aclose()
