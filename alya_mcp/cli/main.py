@@ -14,6 +14,7 @@ from alya_mcp import __version__
 from alya_mcp.cli.audit import audit
 from alya_mcp.cli.call import call
 from alya_mcp.cli.doctor import doctor
+from alya_mcp.cli.model import model
 from alya_mcp.cli.policy import policy
 from alya_mcp.cli.tools import tools
 from alya_mcp.settings import SettingsError
@@ -47,7 +48,7 @@ def serve(policy: str | None) -> NoReturn:
     main([] if policy is None else ["--policy", policy])
 
 
-for each in (call, tools, policy, audit, doctor, serve):
+for each in (call, tools, policy, audit, model, doctor, serve):
     group.add_command(each)
 
 

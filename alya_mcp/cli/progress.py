@@ -28,6 +28,10 @@ class ProgressLine:
         self._last = float("-inf")
 
     async def __call__(self, progress: float, total: float | None, message: str | None) -> None:
+        """As `show`, for who awaits it."""
+        self.show(progress, total, message)
+
+    def show(self, progress: float, total: float | None, message: str | None) -> None:
         """Show that `progress` of `total` (same unit) is reached; `message` says what is going on."""
         words = printable(message or "").replace("\n", " ")
         if self._terminal:

@@ -21,6 +21,8 @@ COMMANDS = (
     "audit",
     "audit tail",
     "audit verify",
+    "model",
+    "model pull",
     "doctor",
     "serve",
 )

@@ -226,8 +226,11 @@ def _require_space(folder: Path, repository: str, missing: int) -> None:
 
 
 def _say(words: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(words) + "\n")
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(json.dumps(words) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os._exit(1)  # the starter has ended
 
 
 def _end_with_starter() -> None:

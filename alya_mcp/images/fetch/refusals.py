@@ -25,7 +25,7 @@ class Gated(NotConfigured):
         self.repository, self.why = repository, why
         super().__init__(
             f"{why} The person can accept its terms at {terms_page(repository)}, create a token at {TOKENS}, "
-            f"set HF_TOKEN to it and restart the client. {ELSEWHERE}"
+            f"set HF_TOKEN to it and restart the client, or run: alya-mcp model pull. {ELSEWHERE}"
         )
 
 

@@ -1,0 +1,142 @@
+"""`alya-mcp model pull`: brings a model's weights to this machine, or checks those that are here."""
+
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+import click
+
+from alya_mcp.cli.model.which import Wanted, which
+from alya_mcp.cli.output import Output, output_option, say, show_json, show_table, tilde
+from alya_mcp.settings import Settings
+
+if TYPE_CHECKING:
+    from alya_mcp.images.fetch import Gated, Pulled, Step
+
+FAILED = 1
+
+_PACE_SECONDS = 10.0
+
+
+@click.command(short_help="Download a model, or check one that is here.")
+@click.argument("name", metavar="[MODEL]", required=False)
+@output_option
+def pull(name: str | None, output: Output) -> int:
+    """Download MODEL into the Hugging Face cache and compare every file with its checksum.
+
+    MODEL is flux-schnell, owner/name of a repository, or a folder's full path, which is only checked. By
+    default it is the model that ALYA_IMAGE_MODEL names, FLUX.1-schnell for auto.
+
+    Stop it whenever you like: it goes on where it stopped. On a complete model it checks the files again.
+    Only the pipeline's safetensors and text files are fetched, and no code of a model ever runs.
+
+    \b
+    Examples:
+      alya-mcp model pull
+      HF_ENDPOINT=https://mirror.example.org alya-mcp model pull
+      alya-mcp model pull /models/flux
+
+    Exit codes: 0 the model is here and whole, 1 it isn't, 2 wrong usage, 130 stopped by Ctrl-C.
+    """
+    from alya_mcp.failures import Failure
+    from alya_mcp.images.fetch import Gated
+
+    wanted = which(name, Settings.from_environment())
+    try:
+        pulled = _pull(wanted)
+    except Gated as gated:
+        _show_steps(gated, name)
+        return FAILED
+    except Failure as failure:
+        say(f"Error: {failure}")
+        return FAILED
+    except KeyboardInterrupt:
+        say("What was downloaded is kept; the same command goes on from there.")
+        raise
+    _show(wanted, pulled, output)
+    return 0
+
+
+def _pull(wanted: Wanted) -> "Pulled":
+    from alya_mcp.cli.progress import ProgressLine
+    from alya_mcp.images.fetch import describe, pull
+
+    pace = Pace()
+    with ProgressLine() as progress, progress.words() as words:
+
+        def report(step: "Step") -> None:
+            speed = pace.words(step, time.monotonic())
+            progress.show(step.done, step.total or None, describe(step, wanted.name) + speed)
+
+        return pull(wanted.source, report, words)
+
+
+class Pace:
+    """How fast it goes, over the last ten seconds."""
+
+    def __init__(self) -> None:
+        self._phase = ""
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def words(self, step: "Step", now: float) -> str:
+        """Speed and time left at `now` in seconds; empty until both can be told."""
+        if step.phase != self._phase:
+            self._phase = step.phase
+            self._seen.clear()
+        self._seen.append((now, step.done))
+        while now - self._seen[0][0] > _PACE_SECONDS and len(self._seen) > 2:
+            self._seen.popleft()
+        since, before = self._seen[0]
+        if now <= since or step.done <= before:
+            return ""
+        speed = (step.done - before) / (now - since)
+        return f", {speed / 1e6:.1f} MB/s, {_span((step.total - step.done) / speed)} left"
+
+
+def _span(seconds: float) -> str:
+    minutes, hours = round(seconds / 60), int(seconds // 3600)
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if not hours else f"{hours} h {round(seconds % 3600 / 60)} min"
+
+
+def _show(wanted: Wanted, pulled: "Pulled", output: Output) -> None:
+    if pulled.notice:
+        say(f"Note: {pulled.notice}")
+    if output == "json":
+        show_json(
+            {
+                "model": wanted.name,
+                "folder": str(pulled.folder),
+                "bytes": pulled.size,
+                "downloadedBytes": pulled.downloaded,
+                "files": pulled.files,
+                "verified": pulled.verified,
+            }
+        )
+        return
+    checked = (
+        "every file fits its checksum"
+        if pulled.verified
+        else "every file is there, and the weights are as long as they say; there are no checksums to compare"
+    )
+    show_table(
+        [
+            ("model", wanted.name),
+            ("folder", tilde(pulled.folder)),
+            ("size", f"{pulled.size:,} bytes in {pulled.files} files, {pulled.downloaded:,} downloaded now"),
+            ("checked", checked),
+            ("to use it", f"ALYA_IMAGE_MODEL={wanted.setting}"),
+        ]
+    )
+
+
+def _show_steps(gated: "Gated", name: str | None) -> None:
+    from alya_mcp.images.fetch import TOKENS, terms_page
+
+    say(f"Error: {gated.why}")
+    say(f"  1. Open {terms_page(gated.repository)}, sign in and accept the terms.")
+    say(f"  2. Create a token with read access at {TOKENS}")
+    say("  3. Set HF_TOKEN to it, or run: hf auth login")
+    say(f"  4. Run this again: {' '.join(filter(None, ('alya-mcp model pull', name)))}")
+    say("Or copy the model's folder from a machine that has it: alya-mcp model pull /that/folder checks it.")

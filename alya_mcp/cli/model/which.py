@@ -1,0 +1,47 @@
+"""Which model a word means: on the command line, or in ALYA_IMAGE_MODEL."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from alya_mcp.settings import Settings
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A model: the name to show, where it is (a repository, or a folder's full path), and its setting."""
+
+    name: str
+    source: str
+    setting: str
+
+
+def which(word: str | None, settings: Settings) -> Wanted:
+    """The model that `word` names; without one, the model that `settings` name.
+
+    Raises:
+        click.UsageError: when it is none, or no folder on this machine.
+    """
+    from alya_mcp.images.models import FLUX_SCHNELL, SKETCH, SKETCH_FOLDER
+
+    wanted = word or settings.image_model
+    if wanted in {"auto", "flux-schnell", FLUX_SCHNELL}:
+        return Wanted("FLUX.1-schnell", FLUX_SCHNELL, "flux-schnell")
+    if wanted == "sketch":
+        return Wanted(SKETCH, str(SKETCH_FOLDER), "sketch")
+    said = "MODEL" if word else "ALYA_IMAGE_MODEL"
+    path = Path(wanted).expanduser()
+    if path.is_absolute():
+        if not path.is_dir():
+            raise click.UsageError(f"{said} is {wanted!r}, and there is no such folder on this machine.")
+        return Wanted(path.name, str(path), str(path))
+    if _HUB_ID.fullmatch(wanted):
+        return Wanted(wanted, wanted, wanted)
+    hint = f" Its full path is {path.resolve()}" if path.is_dir() else ""
+    raise click.UsageError(
+        f"{said} is {wanted!r:.80}; it takes 'flux-schnell', owner/name, or a folder's full path.{hint}"
+    )
