@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -19,12 +20,17 @@ _VARIABLES = {
     "image_engine": "ALYA_IMAGE_ENGINE",
     "image_precision": "ALYA_IMAGE_PRECISION",
     "image_warm": "ALYA_IMAGE_WARM",
+    "image_idle": "ALYA_IMAGE_IDLE",
+    "image_deadline": "ALYA_IMAGE_DEADLINE",
+    "ray_url": "ALYA_RAY_URL",
+    "ray_token": "ALYA_RAY_TOKEN",
     "s3_bucket": "ALYA_S3_BUCKET",
     "s3_endpoint_url": "ALYA_S3_ENDPOINT_URL",
     "s3_region": "ALYA_S3_REGION",
     "s3_prefix": "ALYA_S3_PREFIX",
 }
-_SECRET = frozenset({"grant"})
+_MAX_SECONDS = 604_800
+_SECRET = frozenset({"grant", "ray_token"})
 _FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False, "": False}
 
 
@@ -38,7 +44,10 @@ class Settings:
 
     `home` is the folder of all state. `policy` is a policy file or None for the search order of the gate.
     `grant` is a grant's token, a secret. `image_model` is `auto`, `flux-schnell`, `sketch`, a local folder
-    or a hub id. The `s3_*` values are None when the variable is unset or empty.
+    or a hub id. `image_idle` is the seconds without work after which the image worker ends, 0 for never;
+    `image_deadline` those that a picture may take, waiting and drawing but not loading. The `s3_*` values
+    are None when the variable is unset or empty.
+    `ray_url` is where the Ray application answers, `ray_token` its token, a secret; None likewise.
     """
 
     home: Path
@@ -48,6 +57,10 @@ class Settings:
     image_engine: Engine = "local"
     image_precision: Precision = "auto"
     image_warm: bool = False
+    image_idle: float = 900
+    image_deadline: float = 600
+    ray_url: str | None = None
+    ray_token: str | None = None
     s3_bucket: str | None = None
     s3_endpoint_url: str | None = None
     s3_region: str | None = None
@@ -80,11 +93,18 @@ class Settings:
         warm = given.get("image_warm", "0").lower()
         if warm not in _FLAGS:
             problems.append(f"ALYA_IMAGE_WARM is {warm!r}; it takes 1 or 0")
+        idle = _seconds("image_idle", 900, 0, given, problems)
+        deadline = _seconds("image_deadline", 600, 1, given, problems)
         endpoint = given.get("s3_endpoint_url")
         if endpoint is not None and not _is_web_address(endpoint):
             problems.append(
                 f"ALYA_S3_ENDPOINT_URL is {endpoint!r}; it takes a web address such as https://s3.example.org"
             )
+        ray_url = given.get("ray_url")
+        if ray_url is not None and "@" in ray_url:
+            problems.append("ALYA_RAY_URL holds a name or a password; it takes an address without them")
+        elif ray_url is not None and not _is_web_address(ray_url):
+            problems.append(f"ALYA_RAY_URL is {ray_url!r}; it takes a web address such as http://head:8000")
         if problems:
             raise SettingsError("; ".join(problems))
         return cls(
@@ -95,6 +115,10 @@ class Settings:
             image_engine=cast("Engine", engine),
             image_precision=cast("Precision", precision),
             image_warm=_FLAGS[warm],
+            image_idle=idle,
+            image_deadline=deadline,
+            ray_url=ray_url,
+            ray_token=given.get("ray_token"),
             s3_bucket=given.get("s3_bucket"),
             s3_endpoint_url=endpoint,
             s3_region=given.get("s3_region"),
@@ -141,6 +165,15 @@ def _platform_home() -> Path:
 
 def _choices(literal: object) -> str:
     return ", ".join(get_args(literal))
+
+
+def _seconds(field: str, default: int, least: int, given: Mapping[str, str], problems: list[str]) -> int:
+    text = given.get(field, str(default))
+    if re.fullmatch(r"[0-9]{1,9}", text) and least <= int(text) <= _MAX_SECONDS:
+        return int(text)
+    takes = f"a whole number of seconds from {least} to {_MAX_SECONDS}" + ("" if least else ", 0 for never")
+    problems.append(f"{_VARIABLES[field]} is {text!r}; it takes {takes}")
+    return default
 
 
 def _is_web_address(text: str) -> bool:

@@ -7,18 +7,9 @@ class Client:
     """One connected server. What is said to it goes out in order, however slowly it reads."""
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
-        # With no slack in the transport, what is drained is with the system and survives this process.
-        writer.transport.set_write_buffer_limits(high=0)
         self._writer = writer
 
     def say(self, frame: bytes) -> None:
         """Send a frame: at once when the client reads, else as soon as it does."""
         if not self._writer.is_closing():
             self._writer.write(frame)
-
-    async def flushed(self) -> None:
-        """Wait until everything said is sent, or can't be any more."""
-        try:
-            await self._writer.drain()
-        except OSError:
-            pass

@@ -84,8 +84,11 @@ class EngineStatus:
 
     `stopped` is healthy: the next picture starts the worker. `stuck` is not: its process doesn't answer.
 
-    `model` and `device` are those of the model in memory, None when there is none. `waiting` counts queued
-    jobs, `clients` the servers that share the worker, `last_error` is the last failure that anyone was told.
+    `model`, `device`, `plan` (how it is run) and `temperature` (the device's, in degrees Celsius) are those
+    of the model in memory, None when there is none or it isn't known; they and the device's memory were
+    looked at in `measured`. `waiting` counts queued jobs, `clients` the servers that share the worker.
+    `last_error` is the last failure that anyone was told, in `last_error_at` where that is known; times as
+    `since`.
     """
 
     state: State
@@ -97,7 +100,11 @@ class EngineStatus:
     waiting: int = 0
     clients: int = 0
     memory: Mapping[str, int] | None = None
+    plan: str | None = None
+    temperature: int | None = None
+    measured: float | None = None
     last_error: str | None = None
+    last_error_at: float | None = None
 
 
 Progress = Callable[[Step], Awaitable[None]]

@@ -82,6 +82,7 @@ class Launcher:
                             f"The image worker ended while starting (exit status {child.returncode}). "
                             "The person finds the reason in logs/image-worker.log of ALYA_HOME"
                         )
+                    _let_go(child)
                     child = None
                 if holding and child is None:
                     child = self._spawn()
@@ -95,8 +96,7 @@ class Launcher:
         finally:
             starting.release()
             if child is not None:
-                if child.stdin is not None:
-                    child.stdin.close()
+                _let_go(child)
                 if link is None:
                     child.terminate()
 
@@ -150,6 +150,12 @@ class Launcher:
             f"The image worker (process {address.pid}) doesn't answer within {_GREETING_LIMIT:.0f} s. "
             "The person can end that process; the next call starts a fresh one"
         )
+
+
+def _let_go(child: subprocess.Popen[bytes]) -> None:
+    """Tell a worker that its starter no longer holds it."""
+    if child.stdin is not None:
+        child.stdin.close()
 
 
 def _is_newer(version: str, other: str) -> bool:

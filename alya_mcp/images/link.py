@@ -37,10 +37,14 @@ class Call:
 
 
 class Link:
-    """One authenticated connection, alive until the worker or `close` ends it."""
+    """One authenticated connection, alive until the worker or `close` ends it.
+
+    `dismissed` tells that the worker said farewell: what it hadn't begun was not lost with it by accident.
+    """
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, hello: Hello) -> None:
         self.hello = hello
+        self.dismissed = False
         self._reader = reader
         self._writer = writer
         self._calls: dict[int, Call] = {}
@@ -113,6 +117,9 @@ class Link:
         try:
             while True:
                 frame = await read(self._reader)
+                if frame.head.get("type") == "farewell":
+                    self.dismissed = True
+                    break
                 call = self._calls.get(frame.head.get("id", 0))
                 if call is not None:
                     call.frames.put_nowait(frame)

@@ -14,14 +14,13 @@ from alya_mcp.images.engine import EngineStatus, Job, Phase, Picture, Progress, 
 from alya_mcp.images.launch import Launcher
 from alya_mcp.images.link import Call, Link, WorkerGoneError
 from alya_mcp.images.meter import Meter
-from alya_mcp.images.wire import Frame, RefusedError
+from alya_mcp.images.wire import DEVICE_LOST, LEAVING, Frame, RefusedError
 from alya_mcp.settings import Settings
 
 _KINDS: Final = {cls.__name__: cls for cls in (Failure, InvalidInput, NotConfigured, Unavailable)}
 _SILENCE: Final = 60.0
 """Seconds without a word after which a worker with work in hand counts as stuck; it speaks every 5 s."""
 _STATUS_LIMIT: Final = 5.0
-_STOPPED: Final = EngineStatus(state="stopped", detail="Nothing is loaded; the first image starts the worker")
 _MAX_LOST_BEFORE_START: Final = 3
 _PACKAGES: Final = ("torch", "diffusers", "transformers", "accelerate", "safetensors", "numpy", "PIL")
 
@@ -82,9 +81,9 @@ class LocalEngine:
         except Unavailable as silent:
             return EngineStatus(state="stuck", detail=str(silent))
         try:
-            return _STOPPED if link is None else await _status_of(link)
+            return self._stopped() if link is None else await _status_of(link)
         except WorkerGoneError:
-            return _STOPPED
+            return self._stopped()
         finally:
             if link is not None and link is not own:
                 await link.close()
@@ -99,7 +98,29 @@ class LocalEngine:
             await link.close()
 
     def _request(self) -> dict[str, Any]:
-        return {"model": self._settings.image_model, "precision": self._settings.image_precision}
+        settings = self._settings
+        return {
+            "model": settings.image_model,
+            "precision": settings.image_precision,
+            "idle": settings.image_idle,
+            "deadline": settings.image_deadline,
+        }
+
+    def _stopped(self) -> EngineStatus:
+        ending = self._launcher.place.read_ending()
+        detail = (
+            "Nothing is loaded; the first image starts the worker"
+            if ending.idle is None
+            else f"The image worker stopped because it was idle for {ending.idle:g} s, and gave all its "
+            "memory back; the next image starts it again"
+        )
+        return EngineStatus(
+            state="stopped",
+            detail=detail,
+            since=ending.at,
+            last_error=ending.error,
+            last_error_at=ending.error_at,
+        )
 
     async def _connected(self) -> Link:
         if self._link is not None and not self._link.lost:
@@ -121,6 +142,7 @@ class LocalEngine:
 
     async def _ask(self, head: dict[str, Any], meter: Meter) -> Frame:
         lost_at_work = lost_before = 0
+        spent = 0.0
         while True:
             if self._closed:
                 raise Unavailable("The image engine was closed while the image was drawn; call again")
@@ -131,28 +153,32 @@ class LocalEngine:
                 "Starting the image worker" if self._link is None else "Asking the image worker",
             )
             link = await meter.beating(self._connected())
-            attempt = _Attempt()
+            attempt = _Attempt(spent)
             try:
-                call = link.call(head)
+                call = link.call({**head, "spent": spent})
                 try:
                     return await attempt.follow(call, meter)
                 finally:
                     call.end(cancel=True)
             except WorkerGoneError:
-                self._leave(link)
+                how = attempt.ending()
                 if attempt.working:
                     lost_at_work += 1
-                else:
+                elif not link.dismissed:
                     lost_before += 1
+            except _DeviceLostError as lost:
+                lost_at_work += 1
+                how = str(lost)
             except _LeavingError:
-                # The next link waits for the old worker's end.
-                self._leave(link)
+                how = ""
+            # The next link waits for this worker's end.
+            self._leave(link)
             if lost_at_work > 1 or lost_before > _MAX_LOST_BEFORE_START:
+                tried = "twice" if lost_at_work > 1 else f"{lost_before} times"
                 raise Unavailable(
-                    "The image worker ended unexpectedly, and again when the image was tried once more "
-                    f"({attempt.message.lower() or 'before it began'}). Another prompt, size or model may "
-                    "work; the person finds the reason in logs/image-worker.log of ALYA_HOME"
+                    f"The image was tried {tried}, each time in another image worker, and lost with it. {how}"
                 )
+            spent = attempt.spent
             meter.restart()
 
 
@@ -160,16 +186,29 @@ class _LeavingError(Exception):
     """The worker takes no more work."""
 
 
-class _Attempt:
-    """One try at a job with one worker: how far it came."""
+class _DeviceLostError(Exception):
+    """The worker ends because the job broke its device. Its text is the renderer's, for the caller."""
 
-    def __init__(self) -> None:
+
+class _Attempt:
+    """One try at a job with one worker: how far it came, and what it had spent of its deadline."""
+
+    def __init__(self, spent: float) -> None:
         self.working = False
         self.message = ""
+        self.spent = spent
+
+    def ending(self) -> str:
+        """What to tell of a worker that ended in this try."""
+        return (
+            f"The worker ended unexpectedly ({self.message.lower() or 'before it began'}). Another prompt, "
+            "size or model may work; the person finds the reason in logs/image-worker.log of ALYA_HOME"
+        )
 
     async def follow(self, call: Call, meter: Meter) -> Frame:
         while True:
             frame = await meter.beating(_within_silence(call))
+            self.spent = frame.head.get("spent", self.spent)
             match frame.head.get("type"):
                 case "begun":
                     self.working = True
@@ -183,8 +222,10 @@ class _Attempt:
                     )
                 case "failure":
                     call.end(cancel=False)
-                    if frame.head["kind"] == "leaving":
+                    if frame.head["kind"] == LEAVING:
                         raise _LeavingError
+                    if frame.head["kind"] == DEVICE_LOST:
+                        raise _DeviceLostError(frame.head["message"])
                     raise _KINDS[frame.head["kind"]](frame.head["message"])
                 case "done":
                     call.end(cancel=False)

@@ -1,5 +1,6 @@
 """The files by which servers and the image worker of one ALYA_HOME find, trust and exclude each other."""
 
+import contextlib
 import json
 import os
 import secrets
@@ -8,7 +9,7 @@ import stat
 import sys
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -30,6 +31,20 @@ class Address:
     port: int | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """What the worker before left to say: when it ended, and after how many seconds without work.
+
+    `idle` is None when it ended for another reason. `error` is the last failure that it told anyone, at the
+    time `error_at`. Times in seconds since 1970, None where they aren't known.
+    """
+
+    at: float | None = None
+    idle: float | None = None
+    error: str | None = None
+    error_at: float | None = None
+
+
 class Place:
     """Names and keeps the files under `home`; only the user can read or enter them."""
 
@@ -39,6 +54,7 @@ class Place:
         self.start_lock = self.folder / "image-worker.start.lock"
         self.key = self.folder / "image-worker.key"
         self.address = self.folder / "image-worker.address"
+        self.ending = self.folder / "image-worker.ending"
         self.log = home / "logs" / "image-worker.log"
 
     def prepare(self) -> None:
@@ -88,13 +104,7 @@ class Place:
 
     def read_address(self) -> Address | None:
         """Where the worker said it listens; it may be gone since. None when nothing readable is there."""
-        try:
-            raw: object = json.loads(self.address.read_bytes())
-        except (OSError, ValueError):
-            return None
-        if not isinstance(raw, dict):
-            return None
-        fields = cast("dict[str, Any]", raw)
+        fields = _read(self.address)
         pid, unix, port = fields.get("pid"), fields.get("unix"), fields.get("port")
         if not isinstance(pid, int):
             return None
@@ -104,10 +114,31 @@ class Place:
 
     def write_address(self, address: Address) -> None:
         """Publish where this process listens."""
-        fields = {"pid": address.pid, "unix": address.unix, "port": address.port}
-        temporary = self.address.with_suffix(f".{os.getpid()}.new")
-        temporary.write_text(json.dumps(fields))
-        temporary.replace(self.address)
+        _write(self.address, asdict(address))
+
+    def read_ending(self) -> Ending:
+        """What the worker before left to say; one that was killed left its address instead."""
+        address = self.read_address()
+        if address is not None and not _runs(address.pid):
+            return Ending(error=f"The image worker (process {address.pid}) ended unexpectedly")
+        raw = _read(self.ending)
+        fields = {name: raw.get(name) for name in ("at", "idle", "error", "error_at")}
+        wrong = [
+            name
+            for name, value in fields.items()
+            if value is not None and not isinstance(value, str if name == "error" else int | float)
+        ]
+        return Ending() if wrong else Ending(**fields)
+
+    def write_ending(self, ending: Ending) -> None:
+        """Leave `ending` for whoever asks, and for the next worker."""
+        # The folder may be gone, and this process with it.
+        with contextlib.suppress(OSError):
+            _write(self.ending, asdict(ending))
+
+    def clear_ending(self) -> None:
+        """Remove what the worker before left; the caller holds the worker's lock."""
+        self.ending.unlink(missing_ok=True)
 
     def new_socket_path(self) -> Path:
         """A free path for the worker's socket, short enough to bind; the caller holds the worker's lock."""
@@ -170,6 +201,30 @@ class FileLock:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The JSON object in a file; empty when there is none."""
+    try:
+        raw: object = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return cast("dict[str, Any]", raw) if isinstance(raw, dict) else {}
+
+
+def _write(path: Path, fields: dict[str, Any]) -> None:
+    temporary = path.with_suffix(f".{os.getpid()}.new")
+    temporary.write_text(json.dumps(fields))
+    temporary.replace(path)
+
+
+def _runs(pid: int) -> bool:
+    import psutil
+
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except (psutil.Error, ValueError):
+        return False
 
 
 def _identity(path: Path) -> tuple[int, int, int] | None:

@@ -40,11 +40,17 @@ class Report(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RendererStatus:
-    """The model in memory, its device, and the memory in bytes by name; None and empty without a model."""
+    """The model in memory, its device, and the memory in bytes by name; None and empty without a model.
+
+    `plan` says in a line of words how the model is run, such as "bf16, resident, compiled". `temperature` is
+    the device's, in degrees Celsius, where it tells.
+    """
 
     model: str | None = None
     device: str | None = None
     memory: Mapping[str, int] = field(default_factory=dict[str, int])
+    plan: str | None = None
+    temperature: int | None = None
 
 
 class Renderer(Protocol):
@@ -64,5 +70,5 @@ class Renderer(Protocol):
         ...
 
     def status(self) -> RendererStatus:
-        """What is in memory; called in the renderer's thread."""
+        """What is in memory; called in the renderer's thread, after every picture, so it takes no time."""
         ...

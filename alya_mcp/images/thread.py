@@ -20,17 +20,17 @@ from alya_mcp.images.rendering import (
     RenderPhase,
     Request,
 )
+from alya_mcp.images.wire import DEVICE_LOST
 
 _KINDS: Final = (InvalidInput, NotConfigured, Unavailable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """A job that came to nothing: the kind of Failure, its words, and whether the process must end."""
+    """A job that came to nothing: the kind of Failure or DEVICE_LOST, and words for the caller."""
 
     kind: str
     message: str
-    fatal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,32 +52,47 @@ class Order:
     cancelled: threading.Event = field(default_factory=threading.Event)
 
 
+Look = Callable[[RendererStatus], None]
+
+
 class RenderThread:
     """Fills one order after the other, with a renderer that `create` makes in the thread."""
 
     def __init__(self, create: Callable[[], Renderer], loop: asyncio.AbstractEventLoop) -> None:
         self._create = create
         self._loop = loop
-        self._orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
+        self._renderer: Renderer | None = None
+        self._asked: queue.SimpleQueue[Order | Look] = queue.SimpleQueue()
         threading.Thread(target=self._run, name="render", daemon=True).start()
 
     def submit(self, order: Order) -> None:
         """Add an order."""
-        self._orders.put(order)
+        self._asked.put(order)
+
+    def look(self, on_status: Look) -> None:
+        """Call `on_status` in the event loop with the renderer's status, after the orders before this."""
+        self._asked.put(on_status)
 
     def _run(self) -> None:
-        renderer: Renderer | None = None
         while True:
-            order = self._orders.get()
-            if renderer is None:
-                renderer = self._create()
-            outcome = self._fill(renderer, order)
-            # Only here, outside every except block, are the tensors of a failed job free to go.
-            status = renderer.status()
-            self._loop.call_soon_threadsafe(order.on_end, outcome, status)
-            del order, outcome
+            asked = self._asked.get()
+            if isinstance(asked, Order):
+                outcome = self._fill(asked)
+                # Only here, outside every except block, are the tensors of a failed job free to go.
+                self._loop.call_soon_threadsafe(asked.on_end, outcome, self._status())
+                del outcome
+            else:
+                self._loop.call_soon_threadsafe(asked, self._status())
+            del asked
 
-    def _fill(self, renderer: Renderer, order: Order) -> Outcome:
+    def _status(self) -> RendererStatus:
+        try:
+            return RendererStatus() if self._renderer is None else self._renderer.status()
+        except Exception:  # noqa: BLE001 - a device that can't be asked must not cost a picture
+            traceback.print_exc(file=sys.stderr)
+            return RendererStatus()
+
+    def _fill(self, order: Order) -> Outcome:
         began: dict[RenderPhase, float] = {}
 
         def report(phase: RenderPhase, at: float, until: float, message: str) -> None:
@@ -88,6 +103,9 @@ class RenderThread:
 
         request = order.request
         try:
+            if self._renderer is None:
+                self._renderer = self._create()
+            renderer = self._renderer
             if request.job is None:
                 renderer.prepare(request, report)
                 return None
@@ -96,7 +114,7 @@ class RenderThread:
         except CancelledJob:
             return Cancelled()
         except DeviceLost as lost:
-            return Failed(kind=Unavailable.__name__, message=str(lost), fatal=True)
+            return Failed(kind=DEVICE_LOST, message=str(lost))
         except Failure as failure:
             return Failed(kind=_kind(failure), message=str(failure))
         except MemoryError:

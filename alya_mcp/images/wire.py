@@ -9,8 +9,13 @@ import struct
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-PROTOCOL: Final = 1
+PROTOCOL: Final = 2
 """Raised when a server and a worker of different numbers can't understand each other."""
+
+LEAVING: Final = "leaving"
+"""The kind of a failure that the next worker can do better: this one takes no more work."""
+DEVICE_LOST: Final = "device lost"
+"""The kind of a failure that ends the worker, because only a new process clears its device."""
 
 _LENGTHS: Final = struct.Struct("!II")
 _MAX_HEAD: Final = 1 << 20

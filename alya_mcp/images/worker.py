@@ -1,4 +1,4 @@
-"""The process that owns the GPU: takes jobs from every server of the user and ends with the last one.
+"""The process that owns the GPU: takes jobs from every server of the user, ends with the last one or unused.
 
 An event loop in front answers at once, whatever the render thread behind it is busy with.
 """
@@ -13,16 +13,19 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Coroutine
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 from alya_mcp import __version__
 from alya_mcp.images.client import Client
 from alya_mcp.images.desk import Desk
+from alya_mcp.images.engine import EngineStatus
 from alya_mcp.images.place import Address, FileLock, Place, Sentinel
 from alya_mcp.images.rendering import Renderer
 from alya_mcp.images.wire import PROTOCOL, Hello, WireError, pack, read, welcome
 
+_FAREWELL: Final = pack({"type": "farewell"})
 _GREETING_LIMIT: Final = 5.0
 _FIRST_CLIENT_LIMIT: Final = 30.0
 _LOCK_LIMIT: Final = 120.0
@@ -41,13 +44,16 @@ class Front:
         self._version = version
         self._loop = asyncio.get_running_loop()
         self._clients: set[Client] = set()
+        self._held = True
+        self._alone = asyncio.Event()
         self._ended = asyncio.Event()
-        self._desk = Desk(create, self._loop, self._ended.set)
+        self._desk = Desk(create, self._loop, self._ended.set, place.read_ending())
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Serve until nobody needs this process any more."""
         self._place.clear_address()
+        self._place.clear_ending()
         server, address = await self._listen()
         self._place.write_address(address)
         watched = [self._place.key, self._place.lock, self._place.address]
@@ -55,20 +61,27 @@ class Front:
             watched.append(Path(address.unix))
         self._spawn(self._watch(Sentinel(watched)))
         self._spawn(self._say_alive())
-        self._loop.call_later(_FIRST_CLIENT_LIMIT, self._leave_if_alone)
+        self._loop.call_later(_FIRST_CLIENT_LIMIT, self._let_go)
         threading.Thread(target=self._watch_starter, name="starter", daemon=True).start()
         if sys.platform != "win32":
-            self._loop.add_signal_handler(signal.SIGTERM, self._ended.set)
+            self._loop.add_signal_handler(signal.SIGTERM, self._desk.finish)
         try:
             await self._ended.wait()
-            # Whoever is connected learns the end by the closed connection; what was said before arrives.
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_FAREWELL_LIMIT):
-                    for client in list(self._clients):
-                        await client.flushed()
+            self._place.write_ending(self._desk.ending())
         finally:
             self._place.clear_address()
             server.close()
+        await self._part()
+
+    async def _part(self) -> None:
+        """Let everyone who is connected take what was said, and go, knowing that nothing else is lost."""
+        for client in self._clients:
+            client.say(_FAREWELL)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_FAREWELL_LIMIT):
+                while self._clients:
+                    self._alone.clear()
+                    await self._alone.wait()
 
     async def _listen(self) -> tuple[asyncio.Server, Address]:
         if sys.platform == "win32":
@@ -100,6 +113,9 @@ class Front:
 
     async def _attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         client = Client(writer)
+        if self._ended.is_set():
+            client.say(_FAREWELL)
+            return
         self._clients.add(client)
         try:
             while True:
@@ -113,19 +129,25 @@ class Front:
 
     def _gone(self, client: Client) -> None:
         self._clients.discard(client)
+        if not self._clients:
+            self._alone.set()
         self._desk.drop(client)
         self._leave_if_alone()
 
     def _leave_if_alone(self) -> None:
-        if not self._clients:
-            self._ended.set()
+        if not self._clients and not self._held:
+            self._desk.finish()
+
+    def _let_go(self) -> None:
+        self._held = False
+        self._leave_if_alone()
 
     def _watch_starter(self) -> None:
-        """End with the server that started this process when it dies before anyone has connected."""
+        """Stay, whoever comes and goes, until the server that started this process has connected or died."""
         with contextlib.suppress(OSError):
             while os.read(0, 1024):
                 pass
-        self._loop.call_soon_threadsafe(self._leave_if_alone)
+        self._loop.call_soon_threadsafe(self._let_go)
 
     # -- what they say
 
@@ -137,17 +159,19 @@ class Front:
                 case "cancel":
                     self._desk.cancel(client, int(head["id"]))
                 case "status":
-                    client.say(
-                        pack(
-                            {"type": "status", "id": int(head["id"]), **self._desk.status(len(self._clients))}
-                        )
-                    )
+                    self._tell_status(client, int(head["id"]))
                 case "leave":
                     self._desk.leave()
                 case other:
                     raise WireError(f"an unknown message {other!r:.40}")
         except (KeyError, TypeError, ValueError) as error:
             raise WireError(f"a message with a missing or wrong field ({type(error).__name__})") from None
+
+    def _tell_status(self, client: Client, number: int) -> None:
+        def tell(status: EngineStatus) -> None:
+            client.say(pack({"type": "status", "id": number, **asdict(status)}))
+
+        self._desk.report(len(self._clients), tell)
 
     # -- what happens beside it
 

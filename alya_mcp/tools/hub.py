@@ -1,13 +1,16 @@
 """The hub's own tools: how it is, and what was used of it."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from alya_mcp.catalogue import Context, Input, NoArguments, Output, tool
 from alya_mcp.failures import Failure, Unavailable
 from alya_mcp.gate import StateError
+
+if TYPE_CHECKING:
+    from alya_mcp.images.engine import EngineStatus
 
 State = Literal["ok", "busy", "off", "failing"]
 
@@ -64,7 +67,7 @@ async def _engine(context: Context) -> list[Part]:
         "stuck": "failing",
     }
     since = None if status.since is None else datetime.fromtimestamp(status.since, UTC)
-    engine = Part(part="engine", state=states.get(status.state, "ok"), detail=status.detail, since=since)
+    engine = Part(part="engine", state=states.get(status.state, "ok"), detail=_words(status), since=since)
     if status.model is None:
         asked = context.hub.settings.image_model
         model = Part(
@@ -74,8 +77,33 @@ async def _engine(context: Context) -> list[Part]:
             since=None,
         )
     else:
-        model = Part(part="model", state="ok", detail=f"{status.model} on {status.device}", since=since)
+        detail = f"{status.model} on {status.device}" + (f": {status.plan}" if status.plan else "")
+        model = Part(part="model", state="ok", detail=detail, since=since)
     return [engine, model]
+
+
+def _words(status: "EngineStatus") -> str:
+    said = [status.detail]
+    if status.pid is not None and status.state != "stuck":
+        said.append(f"Waiting: {status.waiting}. Servers that share the worker: {status.clients}")
+    memory = [
+        f"{name.replace('_', ' ')} {size / 1e9:.2f} GB"
+        for name, size in sorted((status.memory or {}).items())
+    ]
+    if memory:
+        said.append(f"Memory: {', '.join(memory)}")
+    if status.temperature is not None:
+        said.append(f"Temperature of the device: {status.temperature} \N{DEGREE SIGN}C")
+    if status.measured is not None and status.state == "busy" and status.model is not None:
+        said.append(f"The device was measured before this image, at {_moment(status.measured)}")
+    if status.last_error is not None:
+        when = "" if status.last_error_at is None else f" ({_moment(status.last_error_at)})"
+        said.append(f"Last error{when}: {status.last_error}")
+    return ". ".join(said)
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 async def _storage(context: Context) -> Part:

@@ -19,13 +19,13 @@ def say(words: dict[str, object]) -> None:
 
 
 async def main() -> None:
-    home, model, prompt = sys.argv[1:]
+    home, model, prompt, side = sys.argv[1:]
     engine = LocalEngine(Settings(home=Path(home), image_model=model), command=staged_command())
 
     async def progress(step: Step) -> None:
         say({"phase": step.phase})
 
-    job = Job(prompt=prompt, seed=1, steps=2, width=256, height=256)
+    job = Job(prompt=prompt, seed=1, steps=2, width=int(side), height=int(side))
     picture = await engine.render(job, progress)
     status = await engine.status()
     say({"digest": hashlib.sha256(picture.pixels).hexdigest(), "pid": status.pid})

@@ -1,8 +1,9 @@
 """The real image worker with a renderer that can be held in each phase; one needs no torch and draws at once.
 
 A renderer says where it is by a file `at-PHASE` in STAGE_FOLDER, and stays there while there is `hold-PHASE`,
-deaf to cancellation as a matrix product is. STAGE_RENDERER is `plain` or `flux`; STAGE_VERSION is the version
-that the worker says it has.
+deaf to cancellation as a matrix product is. STAGE_RENDERER is `plain`, `flux` or `broken`, which fails to be
+made; STAGE_VERSION is the version that the worker says it has, STAGE_GRACE the seconds that a picture has to
+stop in after its deadline.
 """
 
 import hashlib
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from alya_mcp import __version__
 from alya_mcp.failures import NotConfigured
+from alya_mcp.images import desk
 from alya_mcp.images.engine import Job, Picture
 from alya_mcp.images.rendering import (
     DeviceLost,
@@ -24,17 +26,29 @@ from alya_mcp.images.rendering import (
 )
 from alya_mcp.images.worker import main
 
+HEAVY = 300_000_000
+
+
+def _first_time(what: str) -> bool:
+    mark = Path(os.environ["STAGE_FOLDER"]) / what
+    if mark.exists():
+        return False
+    mark.touch()
+    return True
+
 
 class Plain:
     """Draws stripes that depend on prompt and seed; some prompts make it fail."""
 
     def __init__(self) -> None:
         self._model: str | None = None
+        self._weights = bytearray()
 
     def prepare(self, request: Request, report: Report) -> None:
         if self._model != request.model:
             report("load", 0.0, 1.0, f"Loading {request.model}")
             self._model = request.model
+            self._weights = bytearray(b"w" * HEAVY if request.model == "heavy" else b"")
 
     def render(self, request: Request, job: Job, report: Report) -> Picture:
         self.prepare(request, report)
@@ -45,6 +59,8 @@ class Plain:
             case "bug":
                 raise RuntimeError("a secret in /home/someone")
             case "lost":
+                raise DeviceLost("the GPU is gone; call again")
+            case "lost once" if _first_time("lost-once"):
                 raise DeviceLost("the GPU is gone; call again")
             case "unconfigured":
                 raise NotConfigured("set something up first")
@@ -66,7 +82,14 @@ class Plain:
         )
 
     def status(self) -> RendererStatus:
-        return RendererStatus(model=self._model, device="cpu")
+        looks = Path(os.environ["STAGE_FOLDER"]) / "temperature"
+        return RendererStatus(
+            model=self._model,
+            device="cpu",
+            memory={"gpu_allocated": len(self._weights)},
+            plan="stripes, resident",
+            temperature=int(looks.read_text()) if looks.exists() else None,
+        )
 
 
 class Staged:
@@ -96,6 +119,8 @@ class Staged:
 
 
 def create() -> Renderer:
+    if os.environ["STAGE_RENDERER"] == "broken":
+        raise ImportError("no renderer at /home/someone")
     if os.environ["STAGE_RENDERER"] == "plain":
         inner: Renderer = Plain()
     else:
@@ -106,4 +131,5 @@ def create() -> Renderer:
 
 
 if __name__ == "__main__":
+    desk.GRACE = float(os.environ.get("STAGE_GRACE", desk.GRACE))
     main(create, os.environ.get("STAGE_VERSION", __version__))

@@ -1,0 +1,64 @@
+"""How the worker is, as far as its jobs and its renderer tell."""
+
+import os
+import time
+from dataclasses import dataclass, field
+
+import psutil
+
+from alya_mcp.images.engine import EngineStatus, State
+from alya_mcp.images.place import Ending
+from alya_mcp.images.rendering import RendererStatus
+
+
+@dataclass(slots=True, kw_only=True)
+class Health:
+    """The renderer as it was `measured`, the last failure, and since when the worker does what it does."""
+
+    error: str | None = None
+    error_at: float | None = None
+    renderer: RendererStatus = field(default_factory=RendererStatus)
+    measured: float | None = None
+    since: float = field(default_factory=time.time)
+
+    @classmethod
+    def after(cls, before: Ending) -> "Health":
+        """That of a worker that starts now, `before` being what the one before it left to say."""
+        found = before.error_at or (time.time() if before.error else None)
+        return cls(error=before.error, error_at=found)
+
+    def measure(self, renderer: RendererStatus) -> None:
+        """Keep what the renderer says of itself now."""
+        self.renderer = renderer
+        self.measured = time.time()
+
+    def fail(self, message: str) -> None:
+        """Keep what somebody was told now."""
+        self.error, self.error_at = message, time.time()
+
+    def turn(self) -> None:
+        """Something else begins now."""
+        self.since = time.time()
+
+    def status(self, state: State, detail: str, *, waiting: int, clients: int) -> EngineStatus:
+        """All of it."""
+        return EngineStatus(
+            state=state,
+            detail=detail,
+            since=self.since,
+            pid=os.getpid(),
+            model=self.renderer.model,
+            device=self.renderer.device,
+            waiting=waiting,
+            clients=clients,
+            memory={**self.renderer.memory, "resident": psutil.Process().memory_info().rss},
+            plan=self.renderer.plan,
+            temperature=self.renderer.temperature,
+            measured=self.measured,
+            last_error=self.error,
+            last_error_at=self.error_at,
+        )
+
+    def ending(self, idle: float | None) -> Ending:
+        """What to leave for the next worker, and for whoever asks when there is none."""
+        return Ending(at=time.time(), idle=idle, error=self.error, error_at=self.error_at)

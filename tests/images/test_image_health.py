@@ -1,0 +1,147 @@
+"""What the worker and alya_status tell of it."""
+
+import os
+import signal
+from pathlib import Path
+
+import anyio
+import pytest
+from stage import Opener, Stage, Steps, a_job, no_worker_at, pid_of, rendering, waiting
+
+from alya_mcp.catalogue import Context
+from alya_mcp.failures import NotConfigured, Unavailable
+from alya_mcp.hub import Hub, open_gate
+from alya_mcp.images import local
+from alya_mcp.images.local import LocalEngine
+from alya_mcp.settings import Settings
+from alya_mcp.tools.hub import Part, Status, alya_status
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_status_says_what_the_worker_does(open_at: Opener, stage: Stage):
+    engine = open_at()
+    stage.hold("denoise")
+    async with anyio.create_task_group() as group:
+        group.start_soon(engine.render, a_job(), Steps())
+        await stage.reached("denoise")
+        busy = await engine.status()
+        stage.release()
+    idle = await engine.status()
+    assert (busy.state, busy.waiting, busy.clients) == ("busy", 0, 1)
+    assert (idle.state, idle.model, idle.device) == ("idle", "plain", "cpu")
+    assert idle.since is not None
+    assert idle.memory is not None
+    assert idle.memory["resident"] > 1_000_000
+
+
+async def test_a_worker_that_does_not_answer_is_told_as_stuck_and_goes_on_when_it_can(
+    open_at: Opener, stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(local, "_STATUS_LIMIT", 0.5)
+    monkeypatch.setattr(local, "_SILENCE", 1.0)
+    engine = open_at()
+    await engine.render(a_job(), Steps())
+    pid = await pid_of(engine)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        status = await engine.status()
+        assert (status.state, status.pid) == ("stuck", pid)
+        with pytest.raises(Unavailable, match="said nothing for 1 s"):
+            await engine.render(a_job(), Steps())
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert (await engine.render(a_job(), Steps())).model == "plain"
+
+
+async def test_asking_for_the_status_neither_starts_nor_keeps_a_worker(alya_home: Path, open_at: Opener):
+    drawing, looking = open_at(), open_at()
+    await drawing.render(a_job(), Steps())
+    assert (await looking.status()).clients == 2
+    await drawing.aclose()
+    await no_worker_at(alya_home)
+    stopped = await looking.status()
+    assert (stopped.state, stopped.pid) == ("stopped", None)
+    assert stopped.detail == "Nothing is loaded; the first image starts the worker"
+
+
+async def test_the_device_is_looked_at_when_the_idle_worker_is_asked(open_at: Opener, stage: Stage):
+    engine = open_at()
+    await engine.render(a_job(), Steps())
+    cold = await engine.status()
+    (stage.folder / "temperature").write_text("54")
+    warm = await engine.status()
+    assert (cold.temperature, warm.temperature) == (None, 54)
+    assert (warm.plan, warm.model) == ("stripes, resident", "plain")
+    assert cold.measured is not None
+    assert warm.measured is not None
+    assert cold.measured < warm.measured
+
+
+async def test_a_busy_worker_answers_with_what_was_measured_before(open_at: Opener, stage: Stage):
+    engine = open_at()
+    await engine.render(a_job(), Steps())
+    idle = await engine.status()
+    stage.hold("denoise")
+    (stage.folder / "temperature").write_text("54")
+    async with rendering(engine, a_job()):
+        await stage.reached("denoise")
+        busy = await engine.status()
+        assert (busy.state, busy.temperature) == ("busy", None)
+        assert busy.measured == idle.measured
+        stage.release()
+
+
+async def test_alya_status_tells_queue_clients_memory_temperature_plan_and_the_last_error_in_words(
+    open_at: Opener, stage: Stage, alya_home: Path
+):
+    (stage.folder / "temperature").write_text("54")
+    engine, other = open_at(), open_at()
+    with pytest.raises(NotConfigured):
+        await other.render(a_job("unconfigured"), Steps())
+    await engine.render(a_job(), Steps())
+    stage.hold("denoise")
+    async with rendering(other, a_job()):
+        await stage.reached("denoise")
+        async with rendering(other, a_job("second")):
+            await waiting(engine, 1)
+            parts = await _parts(engine, alya_home)
+            stage.release()
+    assert parts["engine"].state == "busy"
+    for words in (
+        "An image is being drawn. Waiting: 1. Servers that share the worker: 2. Memory: gpu allocated 0.00 ",
+        "Temperature of the device: 54 °C. The device was measured before this image, at 20",
+        "UTC): set something up first",
+    ):
+        assert words in parts["engine"].detail
+    assert parts["model"].detail == "plain on cpu: stripes, resident"
+
+
+async def test_alya_status_says_that_the_worker_stopped_because_it_was_idle(open_at: Opener, alya_home: Path):
+    engine = open_at(idle=0.2)
+    await engine.render(a_job(), Steps())
+    await no_worker_at(alya_home)
+    part = (await _parts(engine, alya_home))["engine"]
+    assert part.state == "off"
+    assert part.since is not None
+    assert part.detail == (
+        "The image worker stopped because it was idle for 0.2 s, and gave all its memory back; the next "
+        "image starts it again"
+    )
+
+
+async def _parts(engine: LocalEngine, home: Path) -> dict[str, Part]:
+    settings = Settings(home=home)
+    hub = Hub(settings, open_gate(settings))
+    hub.__dict__["engine"] = engine
+
+    async def nothing(done: float, total: float, message: str) -> None:
+        pass
+
+    try:
+        reply = await alya_status.run({}, Context(hub=hub, session="s", grant="local", progress=nothing))
+    finally:
+        del hub.__dict__["engine"]
+        await hub.aclose()
+    assert isinstance(reply.data, Status)
+    return {part.part: part for part in reply.data.parts}
