@@ -3,12 +3,16 @@
 import os
 import time
 from dataclasses import dataclass, field
+from typing import Final
 
 import psutil
 
 from alya_mcp.images.engine import EngineStatus, State
 from alya_mcp.images.place import Ending
 from alya_mcp.images.rendering import RendererStatus
+
+_MEMORY: Final = 86_400.0
+"""Seconds for which a failure is told by later workers."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -24,8 +28,10 @@ class Health:
     @classmethod
     def after(cls, before: Ending) -> "Health":
         """That of a worker that starts now, `before` being what the one before it left to say."""
-        found = before.error_at or (time.time() if before.error else None)
-        return cls(error=before.error, error_at=found)
+        now = time.time()
+        if before.error is None or (before.error_at or now) < now - _MEMORY:
+            return cls()
+        return cls(error=before.error, error_at=before.error_at or now)
 
     def measure(self, renderer: RendererStatus) -> None:
         """Keep what the renderer says of itself now."""

@@ -1,6 +1,7 @@
 """What breaks costs one call at most: killed workers, lost devices, bugs (DESIGN.md section 7)."""
 
 import hashlib
+import time
 from pathlib import Path
 
 import anyio
@@ -23,7 +24,7 @@ from stage import (
 from alya_mcp.failures import Failure, NotConfigured, Unavailable
 from alya_mcp.images.engine import Job, Picture
 from alya_mcp.images.local import LocalEngine
-from alya_mcp.images.place import Place
+from alya_mcp.images.place import Ending, Place
 
 pytestmark = pytest.mark.anyio
 
@@ -133,6 +134,19 @@ async def test_a_killed_worker_is_told_as_the_last_error_of_the_next_one(alya_ho
         status.last_error == stopped_now.last_error == f"The image worker (process {pid}) ended unexpectedly"
     )
     assert status.last_error_at is not None
+
+
+@pytest.mark.parametrize(("age", "told"), [(3600, "it broke"), (90_000, None)])
+async def test_a_failure_of_an_earlier_worker_is_told_for_a_day(
+    alya_home: Path, open_at: Opener, age: float, told: str | None
+):
+    place = Place(alya_home)
+    place.prepare()
+    place.write_ending(Ending(at=time.time(), error="it broke", error_at=time.time() - age))
+    engine = open_at()
+    assert (await engine.status()).last_error == "it broke"
+    await engine.render(a_job(), Steps())
+    assert (await engine.status()).last_error == told
 
 
 async def test_a_prompt_that_crashes_the_worker_takes_no_waiting_picture_of_others_with_it(
