@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 COMMIT = "c" * 40
 LARGE = 24 << 20
@@ -19,9 +20,9 @@ LARGE = 24 << 20
 class Hub(ThreadingHTTPServer):
     """A hub with one repository, `them/model`.
 
-    `refusal` answers every request, `gate` only those for files. `broken` resets the connection after so many
-    bytes of a file, once; `cut` ends it early each time; `stall` stops in the middle and waits; `swapped`
-    serves other bytes. `storage` is the address to which large files are redirected. `sent` counts bytes.
+    `refusal` answers every request, `gate` only those for files. `broken` resets the connection after each of
+    these counts of bytes of a file, once; `cut` ends it early each time; `stall` stops midway and waits;
+    `swapped` serves other bytes. `storage` is the address that has the large files. `sent` counts bytes.
     """
 
     daemon_threads = True
@@ -31,7 +32,7 @@ class Hub(ThreadingHTTPServer):
         self.files = pipeline(os.urandom(200_000))
         self.refusal: tuple[int, dict[str, str]] | None = None
         self.gate: tuple[int, dict[str, str]] | None = None
-        self.broken: dict[str, int] = {}
+        self.broken: dict[str, list[int]] = {}
         self.cut: dict[str, int] = {}
         self.stall: str | None = None
         self.stalled = threading.Event()
@@ -43,6 +44,10 @@ class Hub(ThreadingHTTPServer):
         self.tokens: set[str | None] = set()
         self.served: list[str] = []
         self.sent: Counter[str] = Counter()
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close without a word of goodbye, which would come before a reset."""
+        self.close_request(request)
 
     @property
     def address(self) -> str:
@@ -153,9 +158,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if not body:
             return
+        breaks = hub.broken.get(name, [])
         ends = [
             len(data),
-            hub.broken.get(name),
+            breaks[0] if breaks else None,
             hub.cut.get(name),
             len(data) // 2 if hub.stall == name else None,
         ]
@@ -166,10 +172,10 @@ class _Handler(BaseHTTPRequestHandler):
         if hub.stall == name:
             hub.stalled.set()
             self.rfile.read(1)
-        if hub.broken.pop(name, None) is not None:
+        if breaks:
+            breaks.pop(0)
             # Closing with the time to linger at nothing resets the connection.
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.connection.close()
         self.close_connection = end < len(data)
 
     def _send(self, status: int, data: bytes, headers: dict[str, str], *, body: bool) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -218,11 +219,26 @@ def test_a_killed_pull_goes_on_in_the_middle_of_the_file_and_fetches_nothing_twi
 
 def test_a_connection_that_is_reset_in_the_middle_goes_on_by_itself(hub: Hub):
     hub.files = pipeline(os.urandom(LARGE))
-    hub.broken[WEIGHTS] = LARGE * 3 // 4
+    hub.broken[WEIGHTS] = [LARGE * 3 // 4]
     result = pulled()
     assert (result.folder / WEIGHTS).read_bytes() == hub.files[WEIGHTS]
     assert hub.served.count(WEIGHTS) == 2
-    assert hub.sent[WEIGHTS] < LARGE * 3 // 2
+
+
+def test_a_connection_that_is_reset_before_anything_is_kept_is_tried_again(hub: Hub):
+    hub.broken[WEIGHTS] = [100, 3000]
+    assert pulled().verified
+    assert hub.served.count(WEIGHTS) == 3
+
+
+def test_a_hub_that_takes_the_call_and_never_answers_is_unavailable(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        monkeypatch.setenv("HF_HUB_ETAG_TIMEOUT", "1")
+        with pytest.raises(Unavailable, match="can't be reached"):
+            pulled()
 
 
 def test_a_hub_without_ranges_sends_the_whole_file_again_and_it_is_whole(hub: Hub, repository: Path):

@@ -22,9 +22,9 @@ from alya_mcp.images.fetch.cache import File, Snapshot, cached, files_in, fits
 from alya_mcp.images.fetch.folder import require_flux, require_pipeline
 from alya_mcp.images.fetch.plan import Plan, ask_hub
 from alya_mcp.images.fetch.refusals import ELSEWHERE, Gated, explain, offline
+from alya_mcp.images.fetch.transfer import Transfer
 
 _POLL: Final = 0.5
-_PAUSE: Final = 1.0
 _AT_ONCE: Final = 4
 _SPARE: Final = 1 << 30
 
@@ -77,7 +77,7 @@ def _fetch(repository: str, plan: Plan, snapshot: Snapshot) -> dict[str, Any]:
     what = f"The repository {repository}"
     had = sum(map(snapshot.arrived, plan.files))
     utils: Any = importlib.import_module("huggingface_hub.utils")
-    transfer = _transfer(repository, plan.commit, snapshot)
+    transfer = Transfer(repository, plan.commit, snapshot)
     damaged: list[str] = []
     hashed: dict[str, int] = {}
 
@@ -147,47 +147,6 @@ def _check(folder: Path, notice: str | None = None) -> dict[str, Any]:
         "verified": len(known) == len(files),
         "notice": notice,
     }
-
-
-def _transfer(repository: str, commit: str, snapshot: Snapshot) -> Callable[[File], None]:
-    """What brings a file from the hub, going on from the end of its part."""
-    hub: Any = importlib.import_module("huggingface_hub")
-    utils: Any = importlib.import_module("huggingface_hub.utils")
-    http_get: Any = importlib.import_module("huggingface_hub.file_download").http_get
-    headers = {**utils.build_hf_headers(), "Accept-Encoding": "identity"}
-
-    def attempt(file: File) -> None:
-        part = snapshot.part(file)
-        here = part.stat().st_size if part.exists() else 0
-        if here > file.size:
-            part.unlink()
-            here = 0
-        with part.open("ab") as out:
-            http_get(
-                hub.hf_hub_url(repository, file.name, revision=commit),
-                out,
-                resume_size=here,
-                headers=headers,
-                expected_size=file.size,
-            )
-
-    def transfer(file: File) -> None:
-        while True:
-            before = snapshot.arrived(file)
-            try:
-                attempt(file)
-            except Exception as error:
-                final = getattr(error, "response", None) is not None or (
-                    isinstance(error, OSError) and error.errno is not None
-                )
-                if final or snapshot.arrived(file) <= before:
-                    raise
-                # The connection broke, and brought something before: worth another one.
-                time.sleep(_PAUSE)
-            else:
-                return
-
-    return transfer
 
 
 def _run(phase: str, files: Sequence[File], work: Callable[[File], None], done: Callable[[], int]) -> None:

@@ -10,7 +10,6 @@ from alya_mcp.failures import NotConfigured
 from alya_mcp.images.fetch.cache import CHECKSUM, File
 from alya_mcp.images.fetch.folder import INDEX, is_wanted, no_pipeline
 
-_SECONDS: Final = 30
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 
 
@@ -30,18 +29,20 @@ def ask_hub(repository: str) -> Plan:
         NotConfigured: when that is no pipeline, or the hub doesn't say enough to check what it serves.
     """
     hub: Any = importlib.import_module("huggingface_hub")
-    info = hub.HfApi().model_info(repository, files_metadata=True, timeout=_SECONDS)
+    patience = importlib.import_module("huggingface_hub.constants").HF_HUB_ETAG_TIMEOUT
+    info = hub.HfApi().model_info(repository, files_metadata=True, timeout=patience)
     commit = str(info.sha)
     if not _COMMIT.fullmatch(commit):
         raise _unusable(repository, "which commit it serves")
     wanted = [each for each in info.siblings if is_wanted(each.rfilename)]
     if all(each.rfilename != INDEX for each in wanted):
         raise no_pipeline(f"The repository {repository}")
-    files = tuple(_file(hub, repository, commit, each) for each in wanted)
+    files = tuple(_file(repository, commit, each, patience) for each in wanted)
     return Plan(commit=commit, index=next(file for file in files if file.name == INDEX), files=files)
 
 
-def _file(hub: Any, repository: str, commit: str, sibling: Any) -> File:
+def _file(repository: str, commit: str, sibling: Any, patience: float) -> File:
+    hub: Any = importlib.import_module("huggingface_hub")
     name, size = str(sibling.rfilename), sibling.size
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name:
@@ -51,9 +52,9 @@ def _file(hub: Any, repository: str, commit: str, sibling: Any) -> File:
     checksum = sibling.lfs.sha256 if sibling.lfs else sibling.blob_id
     if size is None or checksum is None:
         # A mirror may list names only; what it says of a single file has the rest.
-        found = hub.get_hf_file_metadata(hub.hf_hub_url(repository, name, revision=commit), timeout=_SECONDS)
+        found = hub.get_hf_file_metadata(hub.hf_hub_url(repository, name, revision=commit), timeout=patience)
         size, checksum = found.size, found.etag
-    if size is None or not CHECKSUM.fullmatch(str(checksum)):
+    if size is None or size < 0 or not CHECKSUM.fullmatch(str(checksum)):
         raise _unusable(repository, f"size and checksum of {name}")
     return File(name=name, size=int(size), checksum=str(checksum))
 
