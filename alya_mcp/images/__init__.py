@@ -9,13 +9,19 @@ def open_engine(settings: Settings) -> Engine:
     """The engine that `settings` ask for; nothing is started or imported yet.
 
     Raises:
-        NotConfigured: when this version can't provide it.
+        NotConfigured: when they lack what it needs.
     """
-    if settings.image_engine != "local":
-        raise NotConfigured(
-            f"ALYA_IMAGE_ENGINE is {settings.image_engine!r}, but this version draws on this machine only; "
-            "set it to 'local' or leave it out"
-        )
+    if settings.image_engine == "ray":
+        if settings.ray_url is None or settings.ray_token is None:
+            missing = "ALYA_RAY_URL" if settings.ray_url is None else "ALYA_RAY_TOKEN"
+            raise NotConfigured(
+                f"ALYA_IMAGE_ENGINE is 'ray', but {missing} is not set. Set ALYA_RAY_URL to the address of "
+                "the Ray application, such as http://head:8000, and ALYA_RAY_TOKEN to its token; or set "
+                "ALYA_IMAGE_ENGINE to 'local'"
+            )
+        from alya_mcp.images.ray.engine import RayEngine
+
+        return RayEngine(settings.ray_url, settings.ray_token, deadline=settings.image_deadline)
     from alya_mcp.images.local import LocalEngine
 
     return LocalEngine(settings)

@@ -1,0 +1,69 @@
+"""The Ray Serve application: `serve run alya_mcp.images.ray.app:build replicas=8` on a Ray cluster."""
+
+import math
+from collections.abc import Callable
+from typing import Annotated, Any, Final, cast
+
+from pydantic import BaseModel, ConfigDict, Field
+from ray import serve
+from ray.serve import Application
+
+from alya_mcp.images.ray.front import Front, room
+from alya_mcp.images.ray.painter import Painter
+from alya_mcp.images.rendering import Renderer
+from alya_mcp.settings import Precision
+
+_REPLICAS_PER_FRONT: Final = 8
+"""What one entrance serves with ease: some 20 images a second, 3 MB each."""
+_PAINTER: Final = "Painter"
+
+
+class Options(BaseModel):
+    """What an operator chooses; callers choose nothing of it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: Annotated[str, Field(description="What ALYA_IMAGE_MODEL takes, on every machine.")] = (
+        "flux-schnell"
+    )
+    precision: Annotated[Precision, Field(description="Of the weights, as ALYA_IMAGE_PRECISION.")] = "auto"
+    replicas: Annotated[int, Field(ge=1, description="Replicas, each a process with its own model.")] = 1
+    gpus: Annotated[float, Field(ge=0, description="GPUs per replica; 0 draws on CPUs.")] = 1
+    cpus: Annotated[float, Field(ge=0, description="CPU cores per replica, as Ray counts them.")] = 1
+    waiting: Annotated[int, Field(ge=0, description="Images that may wait, per replica.")] = 16
+    fronts: Annotated[int | None, Field(ge=1, description="Entrances; as many as needed if absent.")] = None
+
+
+def build(options: Options) -> Application:
+    """The application with FLUX; `serve` calls this with the arguments of its command line or file."""
+    return application(options, _flux)
+
+
+def application(options: Options, create: Callable[[], Renderer]) -> Application:
+    """The application that draws with the renderers that `create` makes."""
+    fronts = options.fronts or math.ceil(options.replicas / _REPLICAS_PER_FRONT)
+    seats = room(options.replicas, options.waiting, fronts)
+    deployed = cast("Any", serve).deployment
+    painter = deployed(Painter).options(
+        name=_PAINTER,
+        num_replicas=options.replicas,
+        user_config={"model": options.model, "precision": options.precision},
+        max_ongoing_requests=2,
+        # The fronts bound the queue: theirs keeps the place of a job whose replica is lost.
+        max_queued_requests=-1,
+        ray_actor_options={"num_gpus": options.gpus, "num_cpus": options.cpus},
+    )
+    front = deployed(Front).options(
+        name="Front",
+        num_replicas=fronts,
+        # Refusals and questions for the status are answered beside the jobs.
+        max_ongoing_requests=2 * seats + 100,
+        ray_actor_options={"num_cpus": 0.1},
+    )
+    return front.bind(painter.bind(create), _PAINTER, seats)
+
+
+def _flux() -> Renderer:
+    from alya_mcp.images.flux import FluxRenderer
+
+    return FluxRenderer()

@@ -1,0 +1,309 @@
+"""The Ray application on a real cluster with two replicas: what it draws, refuses, and survives."""
+
+import asyncio
+import hashlib
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+import pytest
+from ray_cluster import REPLICAS, TOKEN, Cluster, running
+from stage import PATIENCE, SIDE, Steps, a_job, until
+
+from alya_mcp.failures import Failure, InvalidInput, NotConfigured, Unavailable
+from alya_mcp.images.engine import Job, Picture
+from alya_mcp.images.ray.engine import RayEngine
+from alya_mcp.images.rendering import RenderPhase, Request
+
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+
+SECRET_PROMPT = "a red circle on the blue square"
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Iterator[Cluster]:
+    with running(tmp_path_factory.mktemp("cluster"), tiny) as cluster:
+        yield cluster
+
+
+@pytest.fixture(autouse=True)
+def _released(cluster: Cluster) -> Iterator[None]:
+    yield
+    cluster.stage.release()
+    cluster.stage.forget()
+
+
+@asynccontextmanager
+async def engine_of(
+    cluster: Cluster, application: str = "plain", token: str = TOKEN
+) -> AsyncIterator[RayEngine]:
+    engine = RayEngine(cluster.url(application), token, deadline=PATIENCE)
+    try:
+        yield engine
+    finally:
+        await engine.aclose()
+
+
+async def busy_with(engine: RayEngine, drawn: int, waiting: int) -> None:
+    """Wait until the status tells so many images."""
+    words = f"{drawn} images are drawn, {waiting} wait"
+    deadline = time.monotonic() + PATIENCE
+    while words not in (status := await engine.status()).detail:
+        assert time.monotonic() < deadline, f"not {words}: {status.detail}"
+        await anyio.sleep(0.05)
+
+
+def stripes(job: Job) -> bytes:
+    row = hashlib.shake_256(f"{job.prompt}/{job.seed}/{job.steps}".encode()).digest(3 * job.width)
+    return row * job.height
+
+
+def drawn_here(tiny: Path, jobs: list[Job]) -> list[Picture]:
+    """What the renderer draws in this process, with one thread as the replicas have: sums depend on it."""
+    import torch
+
+    from alya_mcp.images.flux import FluxRenderer
+
+    def report(phase: RenderPhase, at: float, until: float, message: str) -> None:
+        del phase, at, until, message
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        renderer = FluxRenderer()
+        return [
+            renderer.render(Request(model=str(tiny), precision="auto", job=job), job, report) for job in jobs
+        ]
+    finally:
+        torch.set_num_threads(threads)
+
+
+# -- good days --------------------------------------------------------------------------------------
+
+
+async def test_pictures_are_those_of_the_local_renderer_and_name_their_model(cluster: Cluster, tiny: Path):
+    jobs = [a_job(SECRET_PROMPT, seed=seed) for seed in range(4)]
+    async with engine_of(cluster, "flux") as one, engine_of(cluster, "flux") as other:
+        steps = Steps()
+        drawn = await asyncio.gather(
+            one.render(jobs[0], steps),
+            *(engine.render(job, Steps()) for engine, job in zip((other, one, other), jobs[1:], strict=True)),
+        )
+    expected = await asyncio.to_thread(drawn_here, tiny, jobs)
+    assert [picture.pixels for picture in drawn] == [picture.pixels for picture in expected]
+    assert {picture.model for picture in drawn} == {tiny.name}
+    assert [picture.notice for picture in drawn] == [picture.notice for picture in expected]
+    assert steps.phases()[0] == "start"
+    assert steps.phases()[-4:] == ["encode", "denoise", "decode", "receive"]
+    assert [step.done for step in steps] == sorted({step.done for step in steps})
+
+
+async def test_the_status_tells_replicas_queue_and_model(cluster: Cluster, tiny: Path):
+    async with engine_of(cluster, "flux") as engine:
+        await engine.warm()
+        status = await engine.status()
+        assert (status.state, status.model, status.device) == ("idle", tiny.name, "cpu")
+        assert f"{REPLICAS} of {REPLICAS} replicas on Ray are ready" in status.detail
+        assert status.waiting == 0
+
+
+async def test_a_size_that_the_model_cannot_draw_is_refused_as_the_local_engine_does(
+    cluster: Cluster, tiny: Path
+):
+    job = Job(prompt="a red circle", seed=1, steps=1, width=SIDE + 8, height=SIDE)
+    with pytest.raises(InvalidInput) as expected:
+        await asyncio.to_thread(drawn_here, tiny, [job])
+    async with engine_of(cluster, "flux") as engine:
+        with pytest.raises(InvalidInput, match="multiples of") as caught:
+            await engine.render(job, Steps())
+    assert str(caught.value) == str(expected.value)
+
+
+async def test_a_wrong_token_draws_nothing_and_learns_nothing(cluster: Cluster):
+    async with engine_of(cluster, token="another-token-of-some-length") as engine:
+        with pytest.raises(NotConfigured, match="ALYA_RAY_TOKEN"):
+            await engine.render(a_job(), Steps())
+        status = await engine.status()
+        assert (status.state, status.model) == ("stuck", None)
+    assert not cluster.stage.was_at("encode")
+
+
+async def test_requests_that_are_no_jobs_are_refused_without_being_quoted(cluster: Cluster):
+    import httpx2
+
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    job = {"prompt": "secret", "seed": 1, "steps": 1}
+    bodies = [
+        "",
+        "[]",
+        "{}",
+        json.dumps({"job": job | {"width": "wide"}}),
+        json.dumps({"job": job | {"prompt": "a" * 70_000}}),
+    ]
+    async with httpx2.AsyncClient(base_url=cluster.url("plain"), headers=headers) as client:
+        answers = [await client.post("/v1/pictures", content=body) for body in bodies]
+        assert [answer.status_code for answer in answers] == [400, 400, 400, 400, 413]
+        assert not any("secret" in answer.text or "wide" in answer.text for answer in answers)
+        too_large = await client.post("/v1/pictures", json={"job": job | {"width": 9000}})
+        assert b"width is 9000" in too_large.content
+        assert (await client.get("/v1/other")).status_code == 404
+        assert (await client.get("/v1/status", headers={"Authorization": ""})).status_code == 401
+
+
+# -- the queue --------------------------------------------------------------------------------------
+
+
+async def test_a_full_queue_says_so_and_a_place_is_free_when_a_picture_is_drawn(cluster: Cluster):
+    cluster.stage.hold("denoise")
+    room = REPLICAS * 2
+    async with engine_of(cluster) as engine:
+        drawing = [asyncio.create_task(engine.render(a_job(seed=seed), Steps())) for seed in range(room)]
+        await busy_with(engine, REPLICAS, room - REPLICAS)
+        assert (await engine.status()).waiting == room - REPLICAS
+        with pytest.raises(Unavailable, match=f"queue is full: {room - REPLICAS} images wait"):
+            await engine.render(a_job(), Steps())
+        cluster.stage.release()
+        pictures = await asyncio.gather(*drawing)
+        assert [picture.pixels for picture in pictures] == [stripes(a_job(seed=seed)) for seed in range(room)]
+        assert (await engine.render(a_job(), Steps())).pixels == stripes(a_job())
+
+
+async def test_a_waiting_caller_hears_how_many_are_first(cluster: Cluster):
+    cluster.stage.hold("denoise")
+    async with engine_of(cluster) as engine:
+        heard = [Steps() for _ in range(4)]
+        drawing = [asyncio.create_task(engine.render(a_job(seed=seed), heard[seed])) for seed in range(4)]
+        await until(
+            lambda: any(step.message == "Waiting: 1 image first" for steps in heard for step in steps),
+            "a place",
+        )
+        cluster.stage.release()
+        await asyncio.gather(*drawing)
+
+
+async def test_cancelling_frees_replicas_and_places_again_and_again(cluster: Cluster):
+    async with engine_of(cluster) as engine:
+        for seed in range(3):
+            cluster.stage.hold("denoise")
+            drawing = [asyncio.create_task(engine.render(a_job(seed=seed), Steps())) for _ in range(4)]
+            await busy_with(engine, REPLICAS, 2)
+            for task in drawing:
+                task.cancel()
+            await asyncio.gather(*drawing, return_exceptions=True)
+            await busy_with(engine, 0, 0)
+            cluster.stage.release()
+            job = a_job("the next one", seed=seed)
+            assert (await engine.render(job, Steps())).pixels == stripes(job)
+
+
+# -- bad days ---------------------------------------------------------------------------------------
+
+
+async def test_a_killed_replica_loses_no_picture(cluster: Cluster, tiny: Path):
+    jobs = [a_job(SECRET_PROMPT, seed=seed, steps=8) for seed in range(12)]
+    async with (
+        engine_of(cluster, "flux") as one,
+        engine_of(cluster, "flux") as two,
+        engine_of(cluster, "flux") as three,
+    ):
+        engines = (one, two, three)
+        heard = [Steps() for _ in jobs]
+        drawing = [
+            asyncio.create_task(engines[number % 3].render(job, heard[number]))
+            for number, job in enumerate(jobs)
+        ]
+        await until(lambda: sum("denoise" in steps.phases() for steps in heard) >= REPLICAS, "work")
+        os.kill(min(cluster.replicas("flux")), signal.SIGKILL)
+        drawn = await asyncio.gather(*drawing)
+    expected = await asyncio.to_thread(drawn_here, tiny, jobs)
+    assert [picture.pixels for picture in drawn] == [picture.pixels for picture in expected]
+
+
+async def test_pictures_in_flight_on_a_killed_replica_are_drawn_by_the_other(cluster: Cluster):
+    cluster.stage.hold("denoise")
+    async with engine_of(cluster) as one, engine_of(cluster) as other:
+        drawing = [
+            asyncio.create_task(engine.render(a_job(seed=seed), Steps()))
+            for seed, engine in enumerate((one, other, one, other))
+        ]
+        await busy_with(one, REPLICAS, 2)
+        os.kill(min(cluster.replicas("plain")), signal.SIGKILL)
+        cluster.stage.release()
+        pictures = await asyncio.gather(*drawing)
+        assert [picture.pixels for picture in pictures] == [stripes(a_job(seed=seed)) for seed in range(4)]
+        assert "replica was lost" in ((await one.status()).last_error or "")
+
+
+async def test_a_killed_entrance_loses_no_picture(cluster: Cluster):
+    cluster.stage.hold("denoise")
+    async with engine_of(cluster) as engine:
+        drawing = [asyncio.create_task(engine.render(a_job(seed=seed), Steps())) for seed in range(4)]
+        await busy_with(engine, REPLICAS, 2)
+        (front,) = cluster.replicas("plain", "Front")
+        os.kill(front, signal.SIGKILL)
+        await until(lambda: cluster.replicas("plain", "Front") - {front}, "another entrance")
+        cluster.stage.release()
+        pictures = await asyncio.gather(*drawing)
+        assert [picture.pixels for picture in pictures] == [stripes(a_job(seed=seed)) for seed in range(4)]
+
+
+async def test_a_prompt_that_ends_replicas_is_given_up_and_the_next_one_drawn(cluster: Cluster):
+    async with engine_of(cluster) as engine:
+        with pytest.raises(Unavailable, match="3 replicas of the Ray application ended"):
+            await engine.render(a_job("crash"), Steps())
+        assert (await engine.render(a_job(), Steps())).pixels == stripes(a_job())
+
+
+async def test_a_lost_gpu_costs_the_replica_and_not_the_picture(cluster: Cluster):
+    before = cluster.replicas("plain")
+    async with engine_of(cluster) as engine:
+        job = a_job("lost once")
+        assert (await engine.render(job, Steps())).pixels == stripes(job)
+    await until(lambda: len(cluster.replicas("plain")) == REPLICAS, "new replicas")
+    assert cluster.replicas("plain") != before
+
+
+async def test_a_bug_costs_its_picture_and_sends_the_person_to_the_cluster(cluster: Cluster):
+    async with engine_of(cluster) as engine:
+        with pytest.raises(Failure, match=r"RuntimeError.*on the cluster") as caught:
+            await engine.render(a_job("bug"), Steps())
+        assert "/home" not in str(caught.value)
+        with pytest.raises(NotConfigured, match="set something up first"):
+            await engine.render(a_job("unconfigured"), Steps())
+
+
+async def test_logs_hold_neither_prompts_nor_the_token(cluster: Cluster):
+    logs = [path for path in cluster.session.rglob("*") if path.is_file() and "logs" in path.parts]
+    assert any("serve" in path.parts for path in logs)
+    for path in logs:
+        text = path.read_bytes()
+        assert SECRET_PROMPT.encode() not in text, path
+        assert TOKEN.encode() not in text, path
+
+
+async def test_a_cluster_that_stops_in_the_middle_is_said_so(cluster: Cluster):
+    cluster.stage.hold("denoise")
+    async with engine_of(cluster) as engine:
+        drawing = asyncio.create_task(engine.render(a_job(), Steps()))
+        await busy_with(engine, 1, 0)
+        stopping = asyncio.create_task(asyncio.to_thread(cluster.stop))
+        with pytest.raises(Unavailable, match="lost the image"):
+            await drawing
+        await stopping
+        with pytest.raises(Unavailable, match="Nothing answers"):
+            await engine.render(a_job(), Steps())
+
+
+async def test_an_entrance_without_a_token_does_not_open():
+    start = "from alya_mcp.images.ray.front import Front; Front(None, 'Painter', 1)"
+    for token in ("", "short"):
+        environment = {**os.environ, "ALYA_RAY_TOKEN": token}
+        ended = await anyio.run_process([sys.executable, "-c", start], check=False, env=environment)
+        assert ended.returncode != 0
+        assert f"ALYA_RAY_TOKEN has {len(token)} characters; it takes at least 16".encode() in ended.stderr

@@ -1,0 +1,133 @@
+"""A replica of the Ray application by itself: the render thread behind it is real, Ray isn't there."""
+
+import asyncio
+import contextlib
+import os
+
+import pytest
+from stage import PATIENCE, Stage, a_job, until
+from staged_worker import Plain, Staged
+
+from alya_mcp.images.engine import Job, Picture
+from alya_mcp.images.ray import painter as module
+from alya_mcp.images.ray.answers import Told
+from alya_mcp.images.ray.painter import Painter
+from alya_mcp.images.thread import Failed
+
+pytestmark = pytest.mark.anyio
+
+WANTED = {"model": "plain", "precision": "auto"}
+
+
+async def a_painter(stage: Stage) -> Painter:
+    painter = Painter(lambda: Staged(Plain(), stage.folder))
+    await painter.reconfigure(WANTED)
+    return painter
+
+
+async def drawn(painter: Painter, job: Job) -> list[Told | Picture | Failed]:
+    return [told async for told in painter.draw(job)]
+
+
+async def dropped(painter: Painter, stage: Stage) -> None:
+    """Have a job held in the middle and then no longer wanted; the renderer doesn't notice."""
+    stage.forget()
+    stage.hold("denoise")
+    drawing = asyncio.create_task(drawn(painter, a_job()))
+    await stage.reached("denoise")
+    await asyncio.sleep(0)
+    drawing.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await drawing
+
+
+async def test_a_replica_tells_steps_and_then_the_picture(stage: Stage):
+    painter = await a_painter(stage)
+    *steps, picture = await drawn(painter, a_job())
+    assert {type(step) for step in steps} == {Told}
+    assert isinstance(picture, Picture)
+    assert picture.model == "plain"
+    assert (await painter.about()).model == "plain"
+
+
+async def test_a_model_that_cannot_be_loaded_fails_the_deployment_with_the_words(stage: Stage):
+    class Poor(Plain):
+        def prepare(self, request, report) -> None:
+            raise MemoryError
+
+    painter = Painter(Poor)
+    with pytest.raises(RuntimeError, match="ran out of memory"):
+        await painter.reconfigure(WANTED)
+
+
+async def test_two_jobs_at_a_time_are_drawn_one_after_the_other(stage: Stage):
+    painter = await a_painter(stage)
+    first, second = await asyncio.gather(*(drawn(painter, a_job(seed=seed)) for seed in (1, 2)))
+    assert [told.seed for told in (first[-1], second[-1]) if isinstance(told, Picture)] == [1, 2]
+
+
+async def test_a_job_that_nobody_wants_stops_at_its_next_step(stage: Stage):
+    painter = await a_painter(stage)
+    await dropped(painter, stage)
+    stage.forget()
+    stage.hold("encode")
+    following = asyncio.create_task(drawn(painter, a_job("next")))
+    stage.release("denoise")
+    await stage.reached("encode")
+    assert not stage.was_at("decode")
+    stage.release()
+    assert isinstance((await following)[-1], Picture)
+    await painter.check_health()
+
+
+async def test_a_replica_is_ill_while_work_that_nobody_wants_goes_on(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(module, "_STUCK", 0.0)
+    painter = await a_painter(stage)
+    await dropped(painter, stage)
+    with pytest.raises(RuntimeError, match="hasn't come back"):
+        await painter.check_health()
+    stage.release()
+    await drawn(painter, a_job())
+    await painter.check_health()
+
+
+async def test_a_replica_that_waits_behind_anothers_long_work_is_well(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(module, "_STUCK", 0.0)
+    painter = await a_painter(stage)
+    stage.hold("denoise")
+    first = asyncio.create_task(drawn(painter, a_job()))
+    await stage.reached("denoise")
+    second = asyncio.create_task(drawn(painter, a_job()))
+    await asyncio.sleep(0)
+    second.cancel()
+    await asyncio.wait({second}, timeout=PATIENCE)
+    await painter.check_health()
+    stage.release()
+    assert isinstance((await first)[-1], Picture)
+
+
+async def test_a_lost_device_ends_the_process_even_when_nobody_waits(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    ends: list[int] = []
+    monkeypatch.setattr(os, "_exit", ends.append)
+    painter = await a_painter(stage)
+    stage.hold("encode")
+    drawing = asyncio.create_task(drawn(painter, a_job("lost")))
+    await stage.reached("encode")
+    drawing.cancel()
+    await asyncio.wait({drawing}, timeout=PATIENCE)
+    stage.release()
+    await until(lambda: ends, "the end")
+
+
+async def test_a_failure_names_the_clusters_log_and_not_that_of_a_worker(stage: Stage):
+    painter = await a_painter(stage)
+    told = (await drawn(painter, a_job("bug")))[-1]
+    assert isinstance(told, Failed)
+    assert "ray logs" in told.message
+    assert "ALYA_HOME" not in told.message
