@@ -100,7 +100,7 @@ class Desk:
     def report(self, clients: int, then: Callable[[EngineStatus], None]) -> None:
         """Call `then` with how the worker is: at once while it draws, else when the renderer was asked."""
 
-        def looked(renderer: RendererStatus) -> None:
+        def looked(renderer: RendererStatus | None) -> None:
             self._health.measure(renderer)
             then(self._status(clients))
 
@@ -129,15 +129,16 @@ class Desk:
     def _next(self) -> None:
         if self._running is not None or self._over:
             return
-        if self._idle_timer is not None:
-            self._idle_timer.cancel()
         work = self._waiting.pop()
         if work is None:
             if self.leaving:
                 self.finish()
-            elif self._idle > 0:
+            elif self._idle > 0 and self._idle_timer is None:
                 self._idle_timer = self._loop.call_later(self._idle, self._end_unused)
             return
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+            self._idle_timer = None
         self._running = work
         self._health.turn()
         work.begun = self._clock.now()
@@ -147,7 +148,7 @@ class Desk:
             self._time(phase)
             self._step(work, phase, at, until, message)
 
-        def on_end(outcome: Outcome, renderer: RendererStatus) -> None:
+        def on_end(outcome: Outcome, renderer: RendererStatus | None) -> None:
             self._clock.go()
             self._running = None
             self._health.turn()

@@ -33,10 +33,11 @@ class Health:
             return cls()
         return cls(error=before.error, error_at=before.error_at or now)
 
-    def measure(self, renderer: RendererStatus) -> None:
-        """Keep what the renderer says of itself now."""
-        self.renderer = renderer
-        self.measured = time.time()
+    def measure(self, renderer: RendererStatus | None) -> None:
+        """Keep what the renderer says of itself now; None when it couldn't."""
+        if renderer is not None:
+            self.renderer = renderer
+            self.measured = time.time()
 
     def fail(self, message: str) -> None:
         """Keep what somebody was told now."""

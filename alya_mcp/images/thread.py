@@ -48,11 +48,11 @@ class Order:
 
     request: Request
     on_step: Callable[[RenderPhase, float, float, str], None]
-    on_end: Callable[[Outcome, RendererStatus], None]
+    on_end: Callable[[Outcome, RendererStatus | None], None]
     cancelled: threading.Event = field(default_factory=threading.Event)
 
 
-Look = Callable[[RendererStatus], None]
+Look = Callable[[RendererStatus | None], None]
 
 
 class RenderThread:
@@ -70,7 +70,7 @@ class RenderThread:
         self._asked.put(order)
 
     def look(self, on_status: Look) -> None:
-        """Call `on_status` in the event loop with the renderer's status, after the orders before this."""
+        """Call `on_status` in the event loop with the renderer's status; None when it couldn't be asked."""
         self._asked.put(on_status)
 
     def _run(self) -> None:
@@ -85,12 +85,12 @@ class RenderThread:
                 self._loop.call_soon_threadsafe(asked, self._status())
             del asked
 
-    def _status(self) -> RendererStatus:
+    def _status(self) -> RendererStatus | None:
         try:
             return RendererStatus() if self._renderer is None else self._renderer.status()
         except Exception:  # noqa: BLE001 - a device that can't be asked must not cost a picture
             traceback.print_exc(file=sys.stderr)
-            return RendererStatus()
+            return None
 
     def _fill(self, order: Order) -> Outcome:
         began: dict[RenderPhase, float] = {}

@@ -78,6 +78,16 @@ async def test_the_device_is_looked_at_when_the_idle_worker_is_asked(open_at: Op
     assert cold.measured < warm.measured
 
 
+async def test_a_device_that_cannot_be_asked_costs_no_picture(open_at: Opener, stage: Stage):
+    engine = open_at()
+    await engine.render(a_job(), Steps())
+    before = await engine.status()
+    (stage.folder / "temperature").write_text("not a number")
+    assert (await engine.render(a_job(), Steps())).model == "plain"
+    after = await engine.status()
+    assert (after.state, after.model, after.measured) == ("idle", "plain", before.measured)
+
+
 async def test_a_busy_worker_answers_with_what_was_measured_before(open_at: Opener, stage: Stage):
     engine = open_at()
     await engine.render(a_job(), Steps())

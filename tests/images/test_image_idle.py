@@ -15,6 +15,7 @@ from stage import (
     clients,
     no_worker_at,
     pid_of,
+    state,
     stopped,
     until,
     workers,
@@ -72,6 +73,12 @@ async def test_work_and_loading_keep_the_worker_from_ending(open_at: Opener, sta
         await anyio.sleep(0.6)
         assert await pid_of(engine) == pid
         stage.release()
+
+
+async def test_asking_for_the_status_again_and_again_does_not_keep_an_idle_worker(open_at: Opener):
+    drawing, looking = open_at(idle=0.5), open_at()
+    await drawing.render(a_job(), Steps())
+    assert "idle for 0.5 s" in (await state(looking, "stopped")).detail
 
 
 async def test_with_0_seconds_the_worker_stays_until_its_last_client_has_gone(open_at: Opener):
