@@ -15,11 +15,12 @@ from alya_mcp.settings import Settings
 if TYPE_CHECKING:
     from alya_mcp.images.engine import Engine
     from alya_mcp.stores import Store
+    from alya_mcp.stores.index import Index
 
 LARGEST_RESULT = 900_000
 """Characters of a result's JSON; Claude Desktop refuses more than 1,048,576, attachments included."""
 
-_SECRETS = ("AWS_SECRET_ACCESS_KEY", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "ALYA_GRANT")
+_SECRETS = ("AWS_SECRET_ACCESS_KEY", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "ALYA_GRANT", "ALYA_RAY_TOKEN")
 
 
 class Hub:
@@ -48,6 +49,13 @@ class Hub:
         from alya_mcp.stores import open_store
 
         return open_store(self.settings)
+
+    @cached_property
+    def index(self) -> "Index":
+        """Knows which stored picture answers what was asked before."""
+        from alya_mcp.stores.index import Index
+
+        return Index(self.settings.home)
 
     def clean(self, result: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
         """`result` without secrets, private paths and unfit characters, and its JSON text.
@@ -78,6 +86,8 @@ class Hub:
         for name in ("engine", "store"):
             if name in self.__dict__:
                 await getattr(self, name).aclose()
+        if "index" in self.__dict__:
+            self.index.close()
         self.gate.close()
 
 

@@ -1,23 +1,33 @@
 """The image tool: a prompt in, a picture in a store out."""
 
+import logging
 import secrets
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import anyio
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from alya_mcp import __version__
 from alya_mcp.catalogue import Context, Image, Input, Link, Output, Progress, Reply, tool
-from alya_mcp.failures import InvalidInput, NotInstalled
+from alya_mcp.failures import Failure, InvalidInput, NotInstalled
+
+if TYPE_CHECKING:
+    from alya_mcp.images.engine import Job, Step
+    from alya_mcp.stores import Stored
+    from alya_mcp.stores.index import Known, Question
 
 _TOTAL = 100.0
+_ASKED = 1.0
 _RENDERED = 90.0
 _ENCODED = 95.0
 _HEARTBEAT = 1.5
+_REPEATED = "Not drawn again: an earlier call with this prompt and seed drew it; the URL is fresh"
+
+logger = logging.getLogger(__name__)
 
 
 class ImageRequest(Input):
@@ -50,6 +60,9 @@ class ImageAnswer(Output):
     seed: int = Field(description="Seed that was used; pass it to draw the same picture again.")
     steps: int = Field(description="Denoising steps that were used.")
     model: str = Field(description="Model that drew the picture.")
+    repeated: bool = Field(
+        description="True when an earlier call with the same prompt, seed, steps and format drew the picture."
+    )
     notice: str | None = Field(
         description="What to know of the picture, such as that it is not by FLUX.1-schnell."
     )
@@ -75,30 +88,76 @@ async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAns
     lettering poorly.
 
     Uploads the image to the configured S3 bucket (or keeps it on this machine) and returns a URL that opens
-    until `expiresAt`, with the seed, size, checksum and the model that drew it. Without a GPU that can hold
+    until `expiresAt`, with the seed, size, checksum and the model that drew it. The same prompt, seed, steps
+    and format get the picture drawn before, with a fresh URL; `repeated` says so. Without a GPU that can hold
     FLUX.1-schnell a small bundled model draws simple shapes and scenes instead; `model` and `notice` say so.
     Costs 0.001 USD a call. Takes from under a second (warm GPU) to about half a minute; `alya_status` tells
     whether the engine is ready.
     """
-    from alya_mcp.images.engine import Job, Step
-    from alya_mcp.stores import Upload, image_key
+    from alya_mcp.images.engine import Job
+    from alya_mcp.images.repeats import question_of
 
     if not arguments.prompt.strip():
         raise InvalidInput("prompt holds only blanks; it takes words that say what the picture shows")
+    began = time.perf_counter()
+    seed = secrets.randbelow(2**32) if arguments.seed is None else arguments.seed
+    job = Job(prompt=arguments.prompt, seed=seed, steps=arguments.steps)
+    question = await anyio.to_thread.run_sync(
+        question_of, context.hub.settings, context.grant, job, arguments.format
+    )
+    repeat = None if arguments.seed is None else await _again(question, job, arguments, context)
+    if repeat is not None:
+        return _reply(*repeat, job, arguments, {"repeat": _milliseconds(began)}, repeated=True)
+    known, stored, timings = await _draw(job, arguments, context)
+    await anyio.to_thread.run_sync(context.hub.index.remember, question, known)
+    return _reply(known, stored, job, arguments, timings, repeated=False)
 
-    async def rendering(step: Step) -> None:
+
+async def _again(
+    question: "Question", job: "Job", arguments: ImageRequest, context: Context
+) -> "tuple[Known, Stored] | None":
+    """The picture that answers `question` already, with a fresh link to it; None when it is to be drawn."""
+    from alya_mcp.images.repeats import draws_now
+
+    hub = context.hub
+    known = await anyio.to_thread.run_sync(hub.index.find, question)
+    if known is None or not await draws_now(known.model, hub.settings, hub.engine):
+        return None
+    suffix = known.key.rpartition(".")[2]
+    try:
+        async with _heartbeat(context.progress, "looking for the picture in the store", 0, _ASKED):
+            stored = await hub.store.link(
+                known.key,
+                size=known.size,
+                filename=_filename(job.seed, suffix),
+                expires_in=arguments.expires_in,
+            )
+    except Failure as failure:
+        logger.warning("the link to a picture drawn before failed, so it is drawn again: %s", failure)
+        return None
+    if stored is None:
+        await anyio.to_thread.run_sync(hub.index.forget, question)
+        return None
+    return known, stored
+
+
+async def _draw(
+    job: "Job", arguments: ImageRequest, context: Context
+) -> "tuple[Known, Stored, dict[str, float]]":
+    """Draw the picture and store it; also the milliseconds spent in each phase."""
+    from alya_mcp.stores import Upload, image_key
+    from alya_mcp.stores.index import Known
+
+    async def rendering(step: "Step") -> None:
         await context.progress(_RENDERED * step.done / step.total, _TOTAL, step.message)
 
-    seed = secrets.randbelow(2**32) if arguments.seed is None else arguments.seed
-    picture = await context.hub.engine.render(
-        Job(prompt=arguments.prompt, seed=seed, steps=arguments.steps), rendering
-    )
+    picture = await context.hub.engine.render(job, rendering)
 
     started = time.perf_counter()
     await context.progress(_RENDERED + 1, _TOTAL, f"writing the {arguments.format} file")
     provenance = {
         "model": picture.model,
-        "seed": str(seed),
+        "seed": str(picture.seed),
         "steps": str(picture.steps),
         "software": f"alya-mcp {__version__}",
     }
@@ -110,57 +169,87 @@ async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAns
         )
     except ModuleNotFoundError as missing:
         raise NotInstalled("image_gen", "image") from missing
-    encoded = time.perf_counter()
+    timings = {**picture.timings, "file": _milliseconds(started)}
 
-    key = image_key(file.data, file.suffix, datetime.now(UTC).date())
-    async with _heartbeat(context.progress, f"storing the picture ({context.hub.store.name})"):
-        stored = await context.hub.store.put(
-            Upload(
-                data=file.data, key=key, content_type=file.content_type, filename=f"alya-{seed}.{file.suffix}"
-            ),
-            expires_in=arguments.expires_in,
-        )
-    done = time.perf_counter()
+    started = time.perf_counter()
+    upload = Upload(
+        data=file.data,
+        key=image_key(file.data, file.suffix, datetime.now(UTC).date()),
+        content_type=file.content_type,
+        filename=_filename(picture.seed, file.suffix),
+    )
+    storing = f"storing the picture ({context.hub.store.name})"
+    async with _heartbeat(context.progress, storing, _ENCODED, _TOTAL):
+        stored = await context.hub.store.put(upload, expires_in=arguments.expires_in)
+    known = Known(
+        key=stored.key,
+        sha256=file.sha256,
+        size=len(file.data),
+        content_type=file.content_type,
+        width=picture.width,
+        height=picture.height,
+        model=picture.model,
+        notice=picture.notice,
+        preview=small,
+    )
+    return known, stored, {**timings, "store": _milliseconds(started)}
 
+
+def _reply(
+    known: "Known",
+    stored: "Stored",
+    job: "Job",
+    arguments: ImageRequest,
+    timings: dict[str, float],
+    *,
+    repeated: bool,
+) -> Reply[ImageAnswer]:
+    notices = [each for each in (known.notice, _REPEATED if repeated else None) if each]
     answer = ImageAnswer(
         url=stored.url,
         expires_at=stored.expires_at,
-        width=picture.width,
-        height=picture.height,
+        width=known.width,
+        height=known.height,
         format=arguments.format,
-        bytes=len(file.data),
-        sha256=file.sha256,
-        seed=seed,
-        steps=picture.steps,
-        model=picture.model,
-        notice=picture.notice,
+        bytes=known.size,
+        sha256=known.sha256,
+        seed=job.seed,
+        steps=job.steps,
+        model=known.model,
+        repeated=repeated,
+        notice=". ".join(notices) or None,
         key=stored.key,
         file=str(stored.file) if stored.file else None,
-        timings={
-            **picture.timings,
-            "file": round((encoded - started) * 1000, 1),
-            "store": round((done - encoded) * 1000, 1),
-        },
+        timings=timings,
     )
     link = Link(
         url=stored.url,
         name=stored.key.rpartition("/")[2],
         title="The picture",
-        content_type=file.content_type,
-        size=len(file.data),
+        content_type=known.content_type,
+        size=known.size,
     )
-    return Reply(data=answer, attachments=(link, Image(data=small, content_type="image/jpeg")))
+    return Reply(data=answer, attachments=(link, Image(data=known.preview, content_type="image/jpeg")))
+
+
+def _filename(seed: int, suffix: str) -> str:
+    """What a browser offers when the picture is saved."""
+    return f"alya-{seed}.{suffix}"
+
+
+def _milliseconds(since: float) -> float:
+    return round((time.perf_counter() - since) * 1000, 1)
 
 
 @asynccontextmanager
-async def _heartbeat(progress: Progress, message: str) -> AsyncGenerator[None]:
-    """Report progress that creeps towards the end while the body runs."""
+async def _heartbeat(progress: Progress, message: str, begin: float, end: float) -> AsyncGenerator[None]:
+    """Report progress that creeps from `begin` towards `end` while the body runs."""
 
     async def beat() -> None:
-        done = _ENCODED
+        done = begin
         while True:
             await progress(done, _TOTAL, message)
-            done += (_TOTAL - done) / 4
+            done += (end - done) / 4
             await anyio.sleep(_HEARTBEAT)
 
     failure: Exception | None = None

@@ -3,7 +3,8 @@
     python scripts/bench/stores.py [--rounds 30] [--megabytes 1.5] [--swift] [--output json]
 
 The least is measured in the same run: for the local store a plain file, written and synced to the disk; for
-S3 boto3's own put_object and generate_presigned_url.
+S3 boto3's own put_object and generate_presigned_url. "again" is what a picture asked for once more takes:
+finding it in the index, and a fresh link.
 """
 
 import argparse
@@ -23,14 +24,16 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.to_thread
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 
 import s3_servers  # pyright: ignore[reportMissingImports]
 
 from alya_mcp.settings import Settings
-from alya_mcp.stores import Store, Upload, image_key, open_store, process
+from alya_mcp.stores import Store, Stored, Upload, image_key, open_store, process
 from alya_mcp.stores.folder import StoreFolder
+from alya_mcp.stores.index import Index, Known, Question
 
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -45,16 +48,17 @@ class Row:
     least_put: float
     get: float
     least_get: float
+    again: float
 
     def text(self) -> str:
         return (
             f"{self.store:8}  {self.first_put:9.1f}  {self.put:7.2f}  {self.least_put:7.2f}  "
             f"{self.put / self.least_put:5.2f}  {self.get:7.2f}  {self.least_get:7.2f}  "
-            f"{self.get / self.least_get:5.2f}"
+            f"{self.get / self.least_get:5.2f}  {self.again:7.2f}"
         )
 
 
-HEADER = "store     first put      put    least  ratio      get    least  ratio"
+HEADER = "store     first put      put    least  ratio      get    least  ratio    again"
 
 
 def upload(number: int, size: int) -> Upload:
@@ -94,6 +98,7 @@ def get(url: str) -> bytes:
 async def measure(
     name: str,
     store: Store,
+    index: Index,
     rounds: int,
     size: int,
     least: Callable[[Upload], tuple[Callable[[], object], Callable[[], object]]],
@@ -104,15 +109,22 @@ async def measure(
     gets: list[float] = []
     least_puts: list[float] = []
     least_gets: list[float] = []
+    agains: list[float] = []
     for number in range(1, rounds + 1):
         ours = upload(number, size)
         took, stored = await timed(lambda ours=ours: store.put(ours, expires_in=600))
         puts.append(took)
         gets.append(timed_now(partial(get, stored.url)))
+        question = {"prompt": "bench", "seed": number}
+        index.remember(question, known(ours, stored))
+        took, linked = await timed(partial(again, store, index, question))
+        assert linked is not None
+        agains.append(took)
         put_least, get_least = least(upload(-number & 0xFFFF, size))
         least_puts.append(timed_now(put_least))
         least_gets.append(timed_now(get_least))
     await store.aclose()
+    index.close()
     return Row(
         store=name,
         first_put=first,
@@ -120,7 +132,29 @@ async def measure(
         least_put=statistics.median(least_puts),
         get=statistics.median(gets),
         least_get=statistics.median(least_gets),
+        again=statistics.median(agains),
     )
+
+
+def known(item: Upload, stored: Stored) -> Known:
+    """What is remembered of a picture, with a preview of the usual size."""
+    return Known(
+        key=stored.key,
+        sha256="",
+        size=len(item.data),
+        content_type=item.content_type,
+        width=1024,
+        height=1024,
+        model="bench",
+        notice=None,
+        preview=os.urandom(60_000),
+    )
+
+
+async def again(store: Store, index: Index, question: Question) -> Stored | None:
+    found = await anyio.to_thread.run_sync(index.find, question)
+    assert found is not None
+    return await store.link(found.key, size=found.size, filename="bench.png", expires_in=600)
 
 
 async def local(rounds: int, size: int) -> Row:
@@ -132,7 +166,7 @@ async def local(rounds: int, size: int) -> Row:
             return lambda: write_synced(path, item.data), path.read_bytes
 
         try:
-            return await measure("local", open_store(Settings(home=home)), rounds, size, least)
+            return await measure("local", open_store(Settings(home=home)), Index(home), rounds, size, least)
         finally:
             folder = StoreFolder(home)
             key, noted = folder.key(), folder.listener()
@@ -162,7 +196,7 @@ async def s3(server: s3_servers.S3Server, rounds: int, size: int) -> Row:
             home=Path(name), s3_bucket=server.bucket, s3_endpoint_url=server.url, s3_region=server.region
         )
         try:
-            return await measure(server.name, open_store(settings), rounds, size, least)
+            return await measure(server.name, open_store(settings), Index(settings.home), rounds, size, least)
         finally:
             client.close()
 

@@ -92,7 +92,7 @@ def test_it_outlives_its_process_and_is_seen_by_a_second_one(home: Path, index: 
 def test_nothing_that_was_asked_or_answered_can_be_read_in_its_files(home: Path, index: Index) -> None:
     index.remember(QUESTION, known())
     written = b"".join(path.read_bytes() for path in (home / "repeats").iterdir())
-    for readable in ("harbour", "zo", "local", "sketch", "2026-11", "0000", "png"):
+    for readable in ("harbour", "local", "sketch", "2026-11", "00000", "image/png", "words"):
         assert readable.encode() not in written.lower()
     assert known().preview[3:200] not in written
 
