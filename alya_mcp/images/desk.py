@@ -100,8 +100,8 @@ class Desk:
     def report(self, clients: int, then: Callable[[EngineStatus], None]) -> None:
         """Call `then` with how the worker is: at once while it draws, else when the renderer was asked."""
 
-        def looked(renderer: RendererStatus | None) -> None:
-            self._health.measure(renderer)
+        def looked(renderer: RendererStatus) -> None:
+            self._health.renderer = renderer
             then(self._status(clients))
 
         if self._running is None:
@@ -148,11 +148,11 @@ class Desk:
             self._time(phase)
             self._step(work, phase, at, until, message)
 
-        def on_end(outcome: Outcome, renderer: RendererStatus | None) -> None:
+        def on_end(outcome: Outcome, renderer: RendererStatus) -> None:
             self._clock.go()
             self._running = None
             self._health.turn()
-            self._health.measure(renderer)
+            self._health.renderer = renderer
             if isinstance(outcome, Failed) and outcome.kind == DEVICE_LOST:
                 self.finish()
             # The device gets its next job before anybody's pixels are packed and sent.

@@ -17,12 +17,11 @@ _MEMORY: Final = 86_400.0
 
 @dataclass(slots=True, kw_only=True)
 class Health:
-    """The renderer as it was `measured`, the last failure, and since when the worker does what it does."""
+    """The renderer as last seen, the last failure, and since when the worker does what it does."""
 
     error: str | None = None
     error_at: float | None = None
     renderer: RendererStatus = field(default_factory=RendererStatus)
-    measured: float | None = None
     since: float = field(default_factory=time.time)
 
     @classmethod
@@ -32,12 +31,6 @@ class Health:
         if before.error is None or (before.error_at or now) < now - _MEMORY:
             return cls()
         return cls(error=before.error, error_at=before.error_at or now)
-
-    def measure(self, renderer: RendererStatus | None) -> None:
-        """Keep what the renderer says of itself now; None when it couldn't."""
-        if renderer is not None:
-            self.renderer = renderer
-            self.measured = time.time()
 
     def fail(self, message: str) -> None:
         """Keep what somebody was told now."""
@@ -61,7 +54,7 @@ class Health:
             memory={**self.renderer.memory, "resident": psutil.Process().memory_info().rss},
             plan=self.renderer.plan,
             temperature=self.renderer.temperature,
-            measured=self.measured,
+            measured=self.renderer.measured,
             last_error=self.error,
             last_error_at=self.error_at,
         )

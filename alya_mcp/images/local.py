@@ -22,7 +22,16 @@ _SILENCE: Final = 60.0
 """Seconds without a word after which a worker with work in hand counts as stuck; it speaks every 5 s."""
 _STATUS_LIMIT: Final = 5.0
 _MAX_LOST_BEFORE_START: Final = 3
-_PACKAGES: Final = ("torch", "diffusers", "transformers", "accelerate", "safetensors", "numpy", "PIL")
+_PACKAGES: Final = (
+    "torch",
+    "diffusers",
+    "transformers",
+    "accelerate",
+    "safetensors",
+    "numpy",
+    "PIL",
+    "psutil",
+)
 
 
 class LocalEngine:

@@ -1,5 +1,6 @@
 """The seam between the worker and whatever draws: what a renderer is given, may raise and must tell."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -43,7 +44,7 @@ class RendererStatus:
     """The model in memory, its device, and the memory in bytes by name; None and empty without a model.
 
     `plan` says in a line of words how the model is run, such as "bf16, resident, compiled". `temperature` is
-    the device's, in degrees Celsius, where it tells.
+    the device's, in degrees Celsius, where it tells. `measured` is when that was so, in seconds since 1970.
     """
 
     model: str | None = None
@@ -51,6 +52,7 @@ class RendererStatus:
     memory: Mapping[str, int] = field(default_factory=dict[str, int])
     plan: str | None = None
     temperature: int | None = None
+    measured: float = field(default_factory=time.time, compare=False)
 
 
 class Renderer(Protocol):

@@ -48,11 +48,11 @@ class Order:
 
     request: Request
     on_step: Callable[[RenderPhase, float, float, str], None]
-    on_end: Callable[[Outcome, RendererStatus | None], None]
+    on_end: Callable[[Outcome, RendererStatus], None]
     cancelled: threading.Event = field(default_factory=threading.Event)
 
 
-Look = Callable[[RendererStatus | None], None]
+Look = Callable[[RendererStatus], None]
 
 
 class RenderThread:
@@ -62,6 +62,7 @@ class RenderThread:
         self._create = create
         self._loop = loop
         self._renderer: Renderer | None = None
+        self._seen = RendererStatus()
         self._asked: queue.SimpleQueue[Order | Look] = queue.SimpleQueue()
         threading.Thread(target=self._run, name="render", daemon=True).start()
 
@@ -70,7 +71,7 @@ class RenderThread:
         self._asked.put(order)
 
     def look(self, on_status: Look) -> None:
-        """Call `on_status` in the event loop with the renderer's status; None when it couldn't be asked."""
+        """Call `on_status` in the event loop with the renderer's status, the last known if it can't tell."""
         self._asked.put(on_status)
 
     def _run(self) -> None:
@@ -85,12 +86,13 @@ class RenderThread:
                 self._loop.call_soon_threadsafe(asked, self._status())
             del asked
 
-    def _status(self) -> RendererStatus | None:
-        try:
-            return RendererStatus() if self._renderer is None else self._renderer.status()
-        except Exception:  # noqa: BLE001 - a device that can't be asked must not cost a picture
-            traceback.print_exc(file=sys.stderr)
-            return None
+    def _status(self) -> RendererStatus:
+        if self._renderer is not None:
+            try:
+                self._seen = self._renderer.status()
+            except Exception:  # noqa: BLE001 - a device that can't be asked must not cost a picture
+                traceback.print_exc(file=sys.stderr)
+        return self._seen
 
     def _fill(self, order: Order) -> Outcome:
         began: dict[RenderPhase, float] = {}
