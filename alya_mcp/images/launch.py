@@ -97,7 +97,9 @@ class Launcher:
             starting.release()
             if child is not None:
                 _let_go(child)
-                if link is None:
+                listening = self.place.read_address()
+                # One that listens already may serve others, and ends by itself when it doesn't.
+                if link is None and (listening is None or listening.pid != child.pid):
                     child.terminate()
 
     async def _find_patiently(self, since: float) -> Link | None:

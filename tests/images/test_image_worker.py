@@ -18,6 +18,7 @@ from stage import (
     engine_at,
     no_worker_at,
     pid_of,
+    rendering,
     staged_command,
     state,
     until,
@@ -26,6 +27,8 @@ from stage import (
 from staged_worker import HEAVY
 
 from alya_mcp.failures import InvalidInput, Unavailable
+from alya_mcp.images import launch
+from alya_mcp.images.launch import Launcher
 from alya_mcp.images.local import LocalEngine
 from alya_mcp.images.place import Place
 from alya_mcp.images.wire import PROTOCOL
@@ -103,6 +106,25 @@ async def test_no_worker_is_left_when_all_its_servers_are_killed_at_once(alya_ho
         for client in servers:
             client.kill()
         await no_worker_at(alya_home)
+
+
+async def test_a_server_that_ends_while_it_starts_the_worker_leaves_it_to_others(
+    alya_home: Path, open_at: Opener, monkeypatch: pytest.MonkeyPatch
+):
+    """The worker that one server has started is in use by another before the first has connected."""
+    monkeypatch.setattr(launch, "_POLL", 0.5)
+    starter, other = open_at(), Launcher(alya_home, staged_command())
+    async with rendering(starter, a_job()) as scope:
+        await until(lambda: other.place.read_address(), "a worker that listens")
+        link = await other.find()
+        assert link is not None
+        scope.cancel()
+    await starter.aclose()
+    call = link.call({"type": "status"})
+    assert (await call.answer()).head["clients"] >= 1
+    await anyio.sleep(0.3)
+    assert not link.lost
+    await link.close()
 
 
 async def test_two_homes_have_two_workers(tmp_path: Path, alya_home: Path, open_at: Opener):
