@@ -1,12 +1,19 @@
 """The computed decoder: an AutoencoderKL whose weights are written down, not trained.
 
-Six levels turn a 32 x 32 grid of layered cells into 1024 x 1024 pixels. Each level doubles by nearest
-neighbour and a [1, 2, 1] / 4 convolution (together bilinear); the resnet of the next level repairs the
-pixels at the border, where the convolution saw zeros. The last level cuts the fields into gates about 1.3
-pixels wide and lays the layers over each other. SiLU with a large gain stands in for max(x, 0), with a
-large bias for x. Colours are first
-averaged over neighbouring cells, which hides the small errors of the transformer. GroupNorm (one group) is
-made a fixed scale by two channels of +LEVEL and -LEVEL and one that cancels the sum of the others.
+Six levels turn a 32 x 32 grid of layered cells into 1024 x 1024 pixels. A level doubles by nearest neighbour
+and a [1, 2, 1] / 4 convolution (together bilinear); its resnet repairs the pixels at the border, where the
+convolution saw zeros. The last level costs by far the most, so it has few channels:
+
+- 32: colours are averaged over neighbouring cells, which hides the small errors of the transformer.
+- 256: the colours of layers become steps from each layer to the next, and a base.
+- 512: the fields of layers become fields of unions: layers 1 to 3, 2 and 3, 3 alone.
+- 1024: the fields are cut into gates about a pixel wide; a pixel is c0 + sum of gate * step, where c0 is the
+  background. Colours are doubled by nearest neighbour here, which needs no repair.
+
+SiLU stands in for max(x, 0) with a large gain, for x with a large bias, and for a square with a small gain:
+silu(z) = z / 2 + z^2 / 4 - z^4 / 48 .... A product is what the square of a sum has beyond the squares of its
+terms; the base holds what is to be taken off. GroupNorm (one group) is made a fixed scale by two channels of
++LEVEL and -LEVEL and by letting the channels' sum be 0.
 """
 
 from __future__ import annotations
@@ -21,16 +28,30 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 LEVEL = 2048.0
-GATE = 48.0
+GATE = 60.0
+KNOTS = (1.0, 0.75, 0.5, 0.25)
+SLOPES = (1.765625, -0.515625, -0.5, -0.515625)
+"""1 - sum of slope * max(knot - x, 0) is x^2 from 0 to 1, to 0.004."""
 SHARP = 160.0
+SHARP_UNDO = 1.0 / SHARP
+KEEN = 4000.0
+"""The gain for fields, which GATE enlarges."""
 LIFT = 40.0
-LOW, RANGE = 0.1, 0.8
+SMALL = 0.08
+BASE = -SMALL / 3.0
+"""The scale of the base: what a norm's mean is wrong by, the same in all channels, then cancels."""
 FIELDS = (3, 7, 8, 12)
 COLOURS = (0, 1, 2, 4, 5, 6, 9, 10, 11, 13, 14, 15)
-CONTENT = CHANNELS
-WIDTHS = (28, 24, 32, 32, 32, 32)
+STEPS = 9
+PARTS = STEPS + 3
+"""Steps (3 * (layer - 1) + tone) and base (STEPS + tone): what becomes of the colours."""
+REACH = 1.5
+"""No part is further from 0."""
+REST_FIELDS = (-0.4, -0.6, -0.85)
+REST_GATES = (0.3, 0.15, 0.05)
+"""Typical means. GroupNorm sums a million pixels in float32 on a CPU: less is lost of what is close to 0."""
+WIDTHS = (16, 21, 32, 48, 32, 32)
 EDGE, CORNER = 0.75, 0.5625
-FAR = 4.0
 
 
 def _fade(size: int) -> float:
@@ -38,14 +59,9 @@ def _fade(size: int) -> float:
     return (size - 2 + 2 * EDGE**2) / size
 
 
-def _normal(
-    norm: nn.GroupNorm, channels: int, scale: float, gain: Tensor, bias: Tensor, more: float = 0.0
-) -> None:
-    """Make a GroupNorm into x * gain + bias, for constants of LEVEL * scale and other channels with squares
-    of `more`.
-    """
-    spread = math.sqrt((2.0 * (LEVEL * scale) ** 2 + more) / channels)
-    norm.weight.copy_(gain * spread)
+def _normal(norm: nn.GroupNorm, level: float, gain: Tensor, bias: Tensor) -> None:
+    """Make a GroupNorm into x * gain + bias, for constants of +level and -level."""
+    norm.weight.copy_(gain * level * math.sqrt(2.0 / len(gain)))
     norm.bias.copy_(bias)
 
 
@@ -64,62 +80,87 @@ class Wires:
         self.weight = torch.zeros(outputs, inputs, dtype=torch.float64)
         self.bias = torch.zeros(outputs, dtype=torch.float64)
 
+    def constants(self, level: float = LEVEL) -> None:
+        """Make the last but two outputs +level and -level."""
+        self.bias[-3], self.bias[-2] = level, -level
+
     def cancel(self, row: int, rows: int) -> None:
         """Make one output minus the sum of the first `rows`."""
         self.weight[row] = -self.weight[:rows].sum(dim=0)
         self.bias[row] = -self.bias[:rows].sum()
 
+    def settle(self, rows: int, typical: Tensor) -> Tensor:
+        """Move the first `rows` outputs to 0 for typical inputs; returns what they were, for a bias after the
+        norm.
+        """
+        moved = torch.zeros_like(self.bias)
+        moved[:rows] = self.weight[:rows] @ typical + self.bias[:rows]
+        self.bias -= moved
+        return moved
 
-def _border(resnet: nn.Module, inputs: int, outputs: int, size: int, corners: bool) -> None:
-    """Write a resnet that makes up at the border for what one doubling lost."""
-    plus, minus, total = inputs - 3, inputs - 2, inputs - 1
-    gain = torch.ones(inputs, dtype=torch.float64)
-    gain[plus], gain[minus], gain[total] = 1.0 / LEVEL, 0.0, 0.0
-    _normal(resnet.norm1, inputs, _fade(size), gain, torch.full((inputs,), LIFT, dtype=torch.float64))
-    hidden = Wires(outputs, inputs)
+    def unlift(self, columns: slice | list[int]) -> None:
+        """Take off what the LIFT of these inputs brought."""
+        self.bias -= self.weight[:, columns].sum(dim=1) * LIFT
+
+
+def _write_border(wires: Wires, first: int, unit: float) -> None:
+    """Write rows from `first` on that, above zero, tell the border: per colour an edge and a corner, then one
+    for edges and one for corners. A constant of `unit`, doubled as the colours are, is in column -3.
+    """
     count = len(COLOURS)
     for index, channel in enumerate(COLOURS):
-        hidden.weight[index, channel] = 1.0
-        hidden.weight[index, plus] = -24.0
-        hidden.bias[index] = 3.0 + 24.0 * EDGE
-        if corners:
-            hidden.weight[count + index, channel] = 1.0
-            hidden.weight[count + index, plus] = -40.0
-            hidden.bias[count + index] = 3.0 + 40.0 * CORNER
-    used = count * (2 if corners else 1)
-    edge_row, corner_row = used, used + 1
-    hidden.weight[edge_row, plus] = -1.0
-    hidden.bias[edge_row] = 1.0
-    hidden.weight[corner_row, plus] = -1.0
-    hidden.bias[corner_row] = EDGE
-    used += 2
-    hidden.bias -= hidden.weight.sum(dim=1) * LIFT
-    h_plus, h_minus, h_total = outputs - 3, outputs - 2, outputs - 1
-    hidden.bias[h_plus], hidden.bias[h_minus] = LEVEL, -LEVEL
-    hidden.cancel(h_total, used)
+        for row, slope, share in (
+            (first + index, 24.0, EDGE),
+            (first + count + index, 40.0, CORNER),
+        ):
+            wires.weight[row, channel] = 1.0
+            wires.weight[row, -3] = -slope / unit
+            wires.bias[row] = 3.0 + slope * share
+    for row, share in ((first + 2 * count, 1.0), (first + 2 * count + 1, EDGE)):
+        wires.weight[row, -3] = -1.0 / unit
+        wires.bias[row] = share
+
+
+def _repair(wires: Wires, row: int, index: int, factor: float, first: int = 0) -> None:
+    """Add to an output what a colour lost at the border, out of the rows of `_write_border`."""
+    count = len(COLOURS)
+    edges, slope = first + 2 * count, 4.0
+    rest = 7.5 / 3.0 - slope * (1 - CORNER) + 3.0 * 4.0 / 9.0
+    wires.weight[row, first + index] += factor / 3.0
+    wires.weight[row, first + count + index] += factor * 4.0 / 9.0
+    wires.weight[row, edges] -= factor * slope
+    wires.weight[row, edges + 1] -= factor * rest / (EDGE - CORNER)
+
+
+def _mend(resnet: nn.Module, inputs: int, outputs: int, size: int) -> None:
+    """At 64 x 64 and 128 x 128: make up at the border for what one doubling lost."""
+    _read(resnet, inputs, _fade(size))
+    hidden = Wires(outputs, inputs)
+    _write_border(hidden, 0, 1.0)
+    used = 2 * len(COLOURS) + 2
+    hidden.unlift(slice(None))
+    typical = torch.full((inputs,), 0.5 + LIFT, dtype=torch.float64)
+    typical[-3:] = torch.tensor([1.0, 0.0, 0.0], dtype=torch.float64) + LIFT
+    moved = hidden.settle(used, typical)
+    hidden.constants()
+    hidden.cancel(outputs - 1, used)
     _centre(resnet.conv1, hidden.weight, hidden.bias)
     gain = torch.full((outputs,), SHARP, dtype=torch.float64)
-    gain[h_plus:] = 0.0
-    typical = torch.full((inputs,), 0.5, dtype=torch.float64)
-    typical[plus:] = torch.tensor([1.0, 0.0, 0.0], dtype=torch.float64)
-    inside = hidden.weight @ (typical + LIFT) + hidden.bias
-    more = float((inside[:h_plus] ** 2).sum() + inside[h_total] ** 2)
-    _normal(resnet.norm2, outputs, 1.0, gain, torch.zeros(outputs, dtype=torch.float64), more)
-
-
-def _repair(wires: Wires, targets: list[tuple[int, int, float]], corners: bool) -> None:
-    """Add the border's missing part of colours to outputs: (colour index, output, factor)."""
-    count = len(COLOURS)
-    edge_row = count * (2 if corners else 1)
-    for index, output, factor in targets:
-        wires.weight[output, index] += factor / 3.0
-        alpha = 4.0
-        wires.weight[output, edge_row] -= factor * alpha
-        rest = 7.5 / 3.0 - alpha * (1 - CORNER)
-        if corners:
-            wires.weight[output, count + index] += factor * 4.0 / 9.0
-            rest += 3.0 * 4.0 / 9.0
-        wires.weight[output, edge_row + 1] -= factor * rest / (EDGE - CORNER)
+    gain[-3:] = 0.0
+    _normal(resnet.norm2, LEVEL, gain, moved * SHARP)
+    wires, through = Wires(outputs, outputs), Wires(outputs, inputs)
+    for index, channel in enumerate(COLOURS):
+        _repair(wires, channel, index, SHARP_UNDO)
+    wires.cancel(outputs - 1, CHANNELS)
+    if inputs == outputs:
+        wires.weight[-3, 2 * len(COLOURS)] = LEVEL * SHARP_UNDO
+        wires.weight[-2, 2 * len(COLOURS)] = -LEVEL * SHARP_UNDO
+    else:
+        through.weight[:CHANNELS, :CHANNELS] = torch.eye(CHANNELS)
+        through.constants()
+        through.cancel(outputs - 1, CHANNELS)
+        _centre(resnet.conv_shortcut, through.weight, through.bias)
+    _centre(resnet.conv2, wires.weight, wires.bias)
 
 
 def _taps() -> Tensor:
@@ -135,30 +176,32 @@ def _around(conv: nn.Conv2d, centre: Wires, near: Tensor) -> None:
     conv.bias.copy_(centre.bias)
 
 
-def _read(resnet: nn.Module, width: int) -> None:
+def _read(resnet: nn.Module, width: int, fade: float = 1.0) -> None:
     """Write a resnet's first stage: content and the constant, as they are, plus LIFT."""
     gain = torch.ones(width, dtype=torch.float64)
-    gain[width - 3 :] = torch.tensor([1.0 / LEVEL, 0.0, 0.0], dtype=torch.float64)
-    _normal(resnet.norm1, width, 1.0, gain, torch.full((width,), LIFT, dtype=torch.float64))
+    gain[-3:] = torch.tensor([1.0 / LEVEL, 0.0, 0.0], dtype=torch.float64)
+    bias = torch.full((width,), LIFT, dtype=torch.float64)
+    _normal(resnet.norm1, LEVEL * fade, gain, bias)
 
 
 def _second(resnet: nn.Module, width: int, hidden: Wires, near: Tensor, used: int, plain: int) -> None:
     """Finish a resnet's first convolution and write its second stage: `plain` rows as they are, others cut
     at 0.
     """
-    hidden.bias[width - 3], hidden.bias[width - 2] = LEVEL, -LEVEL
+    typical = torch.full((width,), 0.5 + LIFT, dtype=torch.float64)
+    typical[width - 3] = 1.0 + LIFT
+    moved = hidden.settle(used, typical) + near @ typical
+    moved[used:] = 0.0
+    hidden.bias[:used] -= (near @ typical)[:used]
+    hidden.constants()
     hidden.cancel(width - 1, used)
     near[width - 1] = -near[:used].sum(dim=0)
     _around(resnet.conv1, hidden, near)
-    typical = torch.full((width,), 0.5 + LIFT, dtype=torch.float64)
-    typical[width - 3] = 1.0 + LIFT
-    inside = (hidden.weight + near) @ typical + hidden.bias
-    more = float((inside[:used] ** 2).sum() + inside[width - 1] ** 2)
     gain = torch.full((width,), SHARP, dtype=torch.float64)
     bias = torch.zeros(width, dtype=torch.float64)
     gain[:plain], bias[:plain] = 1.0, LIFT
     gain[width - 3 :] = 0.0
-    _normal(resnet.norm2, width, 1.0, gain, bias, more)
+    _normal(resnet.norm2, LEVEL, gain, bias + gain * moved)
 
 
 def _soften(resnet: nn.Module, width: int) -> None:
@@ -221,12 +264,17 @@ def _middle(resnet: nn.Module) -> None:
         module.bias.zero_()
 
 
-def _double(conv: nn.Conv2d) -> None:
-    conv.weight.zero_()
-    for channel in range(conv.weight.shape[0]):
-        conv.weight[channel, channel] = _taps()
+def _double(conv: nn.Conv2d, wires: Wires) -> None:
+    """Write the convolution after a nearest-neighbour doubling, for a bilinear one."""
+    conv.weight.copy_(wires.weight[:, :, None, None] * _taps())
     assert conv.bias is not None
-    conv.bias.zero_()
+    conv.bias.copy_(wires.bias)
+
+
+def _same(width: int) -> Wires:
+    wires = Wires(width, width)
+    wires.weight += torch.eye(width)
+    return wires
 
 
 @torch.no_grad()
@@ -255,141 +303,222 @@ def build() -> AutoencoderKL:
     decoder = vae.decoder
     width = WIDTHS[-1]
     wires = Wires(width, CHANNELS)
-    for channel in range(CHANNELS):
-        wires.weight[channel, channel] = float(SPREAD[channel])
-        wires.bias[channel] = float(MEAN[channel])
-    wires.bias[width - 3], wires.bias[width - 2] = LEVEL, -LEVEL
+    wires.weight[:CHANNELS] = torch.diag(torch.from_numpy(SPREAD).double())
+    wires.bias[:CHANNELS] = torch.from_numpy(MEAN)
+    wires.constants()
     wires.cancel(width - 1, CHANNELS)
     _centre(decoder.conv_in, wires.weight, wires.bias)
     _soften(decoder.mid_block.resnets[0], width)
     _soften_corners(decoder.mid_block.resnets[1], width)
-    blocks = decoder.up_blocks
-    _middle(blocks[0].resnets[0])
-    for level in range(5):
-        _double(blocks[level].upsamplers[0].conv)
-    for level in (1, 2, 3):
-        resnet = blocks[level].resnets[0]
-        _border(resnet, width, width, CELLS << level, corners=True)
-        wires = Wires(width, width)
-        _repair(wires, [(i, c, SHARP_UNDO) for i, c in enumerate(COLOURS)], corners=True)
-        _constants(wires, width, 2 * len(COLOURS))
-        wires.cancel(width - 1, CHANNELS)
-        _centre(resnet.conv2, wires.weight, wires.bias)
-    _spread_fields(blocks[4].resnets[0], width, WIDTHS[1])
-    _compose(blocks[5].resnets[0], WIDTHS[1], WIDTHS[0])
-    _show(decoder, WIDTHS[0])
+    resnets = [block.resnets[0] for block in decoder.up_blocks]
+    doublings = [block.upsamplers[0].conv for block in decoder.up_blocks[:5]]
+    _middle(resnets[0])
+    _double(doublings[0], _same(width))
+    _mend(resnets[1], width, WIDTHS[4], CELLS << 1)
+    _double(doublings[1], _same(WIDTHS[4]))
+    _mend(resnets[2], WIDTHS[4], WIDTHS[3], CELLS << 2)
+    _part(doublings[2], resnets[3], CELLS << 3)
+    _unite(doublings[3], resnets[4], CELLS << 4)
+    _compose(doublings[4], resnets[5])
+    _show(decoder)
     return vae.to(torch.float32).eval()
 
 
-SHARP_UNDO = 1.0 / SHARP
+def _part(doubling: nn.Conv2d, resnet: nn.Module, size: int) -> None:
+    """At 256 x 256: steps and base out of colours, and of the fields of layers 1 and 3 the larger.
 
-
-def _constants(wires: Wires, width: int, edge_row: int) -> None:
-    """Bring the two constants back to full height at the border."""
-    wires.weight[width - 3, edge_row] += LEVEL / SHARP
-    wires.weight[width - 2, edge_row] -= LEVEL / SHARP
-
-
-def _spread_fields(resnet: nn.Module, inputs: int, outputs: int) -> None:
-    """At 512 x 512: repair the edges and give every field two channels: fields twice (8), colours (12),
-    constants.
+    Out: parts (12), field 3, larger field, both fields of layer 2, constants.
     """
-    _border(resnet, inputs, outputs, CELLS << 4, corners=False)
-    through = Wires(outputs, inputs)
-    for index, channel in enumerate(FIELDS):
-        through.weight[2 * index, channel] = 1.0
-        through.weight[2 * index + 1, channel] = 1.0
+    inputs, outputs = WIDTHS[3], WIDTHS[2]
+    first, apart = CHANNELS, CHANNELS + 2 * len(COLOURS) + 2
+    wires = Wires(inputs, inputs)
+    wires.weight[:CHANNELS, :CHANNELS] = torch.eye(CHANNELS)
+    _write_border(wires, first, LEVEL)
+    wires.weight[apart, FIELDS[0]], wires.weight[apart, FIELDS[3]] = 1.0, -1.0
+    wires.weight[-3, -3] = wires.weight[-2, -2] = 1.0
+    typical = torch.full((inputs,), 0.5, dtype=torch.float64)
+    typical[list(FIELDS)] = -0.7
+    typical[-3], typical[-2] = LEVEL, -LEVEL
+    moved = wires.settle(apart + 1, typical)
+    wires.cancel(inputs - 1, apart + 1)
+    _double(doubling, wires)
+    gain = torch.full((inputs,), SHARP, dtype=torch.float64)
+    bias = torch.zeros(inputs, dtype=torch.float64)
+    gain[:CHANNELS], bias[:CHANNELS] = 1.0, LIFT
+    gain[apart] = KEEN
+    gain[-3:] = 0.0
+    _normal(resnet.norm1, LEVEL * _fade(size), gain, bias + gain * moved)
+
+    colours = Wires(len(COLOURS), inputs)
     for index, channel in enumerate(COLOURS):
-        through.weight[8 + index, channel] = 1.0
-    through.bias[outputs - 3], through.bias[outputs - 2] = LEVEL, -LEVEL
-    through.cancel(outputs - 1, 20)
-    _centre(resnet.conv_shortcut, through.weight, through.bias)
-    wires = Wires(outputs, outputs)
-    _repair(wires, [(i, 8 + i, SHARP_UNDO) for i in range(len(COLOURS))], corners=False)
-    wires.cancel(outputs - 1, 20)
+        colours.weight[index, channel] = 1.0
+        _repair(colours, index, index, SHARP_UNDO, first)
+    hidden = Wires(outputs, inputs)
+    larger = STEPS + PARTS
+    for step in range(STEPS):
+        hidden.weight[step] = colours.weight[3 + step] - colours.weight[step]
+    hidden.weight[STEPS : 2 * STEPS] = hidden.weight[:STEPS]
+    for tone in range(3):
+        hidden.weight[2 * STEPS + tone] = (colours.weight[tone] + colours.weight[STEPS + tone]) / 2.0
+    hidden.weight[larger, apart] = 1.0 / KEEN
+    hidden.unlift(slice(0, CHANNELS))
+    hidden.constants()
+    hidden.cancel(outputs - 1, larger + 1)
+    _centre(resnet.conv1, hidden.weight, hidden.bias)
+    gain = torch.ones(outputs, dtype=torch.float64)
+    bias = torch.full((outputs,), LIFT, dtype=torch.float64)
+    gain[:STEPS], bias[:STEPS] = SMALL, 0.0
+    gain[-3:], bias[-3:] = 0.0, 0.0
+    _normal(resnet.norm2, LEVEL, gain, bias)
+
+    wires, through = Wires(outputs, outputs), Wires(outputs, inputs)
+    wires.weight[:STEPS, STEPS : 2 * STEPS] = torch.eye(STEPS)
+    for tone in range(3):
+        wires.weight[STEPS + tone, 2 * STEPS + tone] = BASE
+        wires.weight[STEPS + tone, tone:STEPS:3] = BASE * -2.0 / SMALL**2
+    wires.weight[PARTS + 1, larger] = 1.0
+    wires.unlift(slice(STEPS, larger + 1))
+    wires.cancel(outputs - 1, PARTS + 4)
     _centre(resnet.conv2, wires.weight, wires.bias)
+    for row, field in enumerate((FIELDS[3], FIELDS[3], FIELDS[1], FIELDS[2])):
+        through.weight[PARTS + row, field] = 1.0
+        through.bias[PARTS + row] = moved[field]
+    through.constants()
+    through.cancel(outputs - 1, PARTS + 4)
+    _centre(resnet.conv_shortcut, through.weight, through.bias)
 
 
-def _compose(resnet: nn.Module, inputs: int, outputs: int) -> None:
-    """At 1024 x 1024: gates out of fields, then 24 terms: four layers, three colours, plain and inverted."""
-    plus = inputs - 3
+def _unite(doubling: nn.Conv2d, resnet: nn.Module, size: int) -> None:
+    """At 512 x 512: repair the parts' edges, and fields of unions.
+
+    Out: parts (12), fields of layers 1 to 3, 2 and 3, 3.
+    """
+    inputs, outputs = WIDTHS[2], WIDTHS[1]
+    third, larger, one, other = range(PARTS, PARTS + 4)
+    wires = Wires(inputs, inputs)
+    wires.weight[: other + 1, : other + 1] = torch.eye(other + 1)
+    wires.weight[other, one], wires.weight[other, other] = 1.0, -1.0
+    wires.weight[-3, -3] = wires.weight[-2, -2] = 1.0
+    wires.cancel(inputs - 1, other + 1)
+    _double(doubling, wires)
     gain = torch.ones(inputs, dtype=torch.float64)
     bias = torch.full((inputs,), LIFT, dtype=torch.float64)
-    for index in range(4):
-        gain[2 * index : 2 * index + 2] = GATE * SHARP
-        bias[2 * index], bias[2 * index + 1] = 0.5 * SHARP, -0.5 * SHARP
-    gain[plus], gain[plus + 1], gain[plus + 2] = 1.0 / LEVEL, 0.0, 0.0
-    _normal(resnet.norm1, inputs, _fade(CELLS << 5), gain, bias)
+    gain[other], bias[other] = KEEN, 0.0
+    gain[-3:] = torch.tensor([1.0 / LEVEL, 0.0, 0.0], dtype=torch.float64)
+    _normal(resnet.norm1, LEVEL * _fade(size), gain, bias)
+
+    # A part less REACH is never above 0; what makes up for the constant lifts it above 0 at an edge alone.
+    high = 2.0 * REACH
     hidden = Wires(outputs, inputs)
-
-    def gate(row: int, field: int, factor: float) -> None:
-        hidden.weight[row, 2 * field] += factor / SHARP
-        hidden.weight[row, 2 * field + 1] -= factor / SHARP
-
-    count = len(COLOURS)
-    for index in range(count):
-        hidden.weight[index, 8 + index] = 1.0
-        hidden.weight[index, plus] = -24.0
-        hidden.bias[index] = 3.0 + 24.0 * EDGE
-    edge_row, corner_row, both, one, three = count, count + 1, count + 2, count + 3, count + 4
-    hidden.weight[edge_row, plus] = -1.0
-    hidden.bias[edge_row] = 1.0
-    hidden.weight[corner_row, plus] = -1.0
-    hidden.bias[corner_row] = EDGE
-    hidden.bias[: corner_row + 1] -= hidden.weight[: corner_row + 1].sum(dim=1) * LIFT
-    gate(both, 1, 1.0)
-    gate(both, 2, 1.0)
-    hidden.bias[both] = -1.0
-    for row, field in ((one, 0), (three, 3)):
-        gate(row, field, 1.0)
-        hidden.bias[row] = 1.0
-    used = count + 5
-    hidden.bias[outputs - 3], hidden.bias[outputs - 2] = LEVEL, -LEVEL
-    hidden.cancel(outputs - 1, used)
+    for part in range(PARTS):
+        hidden.weight[part, part] = 1.0
+        hidden.weight[part, -3] = -REACH - high / (1 - EDGE)
+        hidden.bias[part] = high / (1 - EDGE)
+    for row, field in ((PARTS, larger), (PARTS + 1, third)):
+        hidden.weight[row, one], hidden.weight[row, other] = 1.0, -1.0 / KEEN
+        hidden.weight[row, field] = -1.0
+    corner = PARTS + 2
+    hidden.weight[corner, -3], hidden.bias[corner] = -1.0, EDGE
+    hidden.unlift([*range(other), inputs - 3])
+    typical = torch.full((inputs,), LIFT, dtype=torch.float64)
+    typical[-3:] = torch.tensor([1.0 + LIFT, 0.0, 0.0], dtype=torch.float64)
+    typical[other] = 0.0
+    moved = hidden.settle(corner + 1, typical)
+    hidden.constants()
+    hidden.cancel(outputs - 1, corner + 1)
     _centre(resnet.conv1, hidden.weight, hidden.bias)
     gain = torch.full((outputs,), SHARP, dtype=torch.float64)
-    gain[outputs - 3 :] = 0.0
-    _normal(resnet.norm2, outputs, 1.0, gain, torch.zeros(outputs, dtype=torch.float64))
+    gain[PARTS : PARTS + 2] = KEEN
+    gain[corner + 1 :] = 0.0
+    _normal(resnet.norm2, LEVEL, gain, gain * moved)
 
-    through = Wires(outputs, inputs)
-    wires = Wires(outputs, outputs)
-    repair: list[tuple[int, int, float]] = []
-    for layer in range(4):
-        for tone in range(3):
-            colour = 3 * layer + tone
-            for side, sign in enumerate((1.0, -1.0)):
-                row = 2 * colour + side
-                through.weight[row, 8 + colour] = sign * RANGE
-                through.bias[row] = LOW if side == 0 else 1.0 - LOW
-                repair.append((colour, row, sign * RANGE * SHARP_UNDO))
-                over = {0: (one, both, three), 1: (both, three), 2: (three,), 3: ()}[layer]
-                own = {0: (), 1: (one,), 2: (both,), 3: (three,)}[layer]
-                for gate_row in over:
-                    wires.weight[row, gate_row] -= SHARP_UNDO
-                    wires.bias[row] += 0.0 if gate_row == both else 1.0
-                for gate_row in own:
-                    wires.weight[row, gate_row] += SHARP_UNDO
-                    wires.bias[row] -= 1.0 if gate_row == both else 2.0
-    _repair(wires, repair, corners=False)
-    through.bias[outputs - 3], through.bias[outputs - 2] = LEVEL, -LEVEL
-    through.cancel(outputs - 1, 24)
-    wires.cancel(outputs - 1, 24)
-    _centre(resnet.conv_shortcut, through.weight, through.bias)
+    wires, through = Wires(outputs, outputs), Wires(outputs, inputs)
+    lost = (REACH * (1 - EDGE) - high / 3.0) / (1 - EDGE)
+    for part in range(PARTS):
+        wires.weight[part, part] = SHARP_UNDO / 3.0
+        wires.weight[part, corner] = -REACH * (1 - EDGE) / (EDGE - CORNER) * SHARP_UNDO
+        through.weight[part, part] = 1.0
+        through.weight[part, -3] = -lost / LEVEL
+        through.bias[part] = lost
+    for row, field in enumerate((larger, third, third)):
+        through.weight[PARTS + row, field] = 1.0
+    for row in (0, 1):
+        wires.weight[PARTS + row, PARTS + row] = 1.0 / KEEN
     _centre(resnet.conv2, wires.weight, wires.bias)
+    _centre(resnet.conv_shortcut, through.weight, through.bias)
 
 
-def _show(decoder: nn.Module, inputs: int) -> None:
-    """The sum of the terms above zero, as red, green and blue from -1 to 1."""
-    gain = torch.full((inputs,), SHARP, dtype=torch.float64)
-    gain[inputs - 3 :] = 0.0
-    _normal(decoder.conv_norm_out, inputs, 1.0, gain, torch.zeros(inputs, dtype=torch.float64))
-    wires = Wires(3, inputs)
-    for layer in range(4):
+def _compose(doubling: nn.Conv2d, resnet: nn.Module) -> None:
+    """At 1024 x 1024: gates out of fields, added to steps, and what the gates' squares bring to the base.
+
+    Out: steps with gates, base, constants.
+    """
+    inputs, outputs = WIDTHS[1], WIDTHS[0]
+    layers = range(3)
+    wires, near = Wires(inputs, inputs), torch.zeros(inputs, inputs, dtype=torch.float64)
+    wires.weight[:PARTS, :PARTS] = torch.eye(PARTS)
+    gain, bias = torch.zeros(inputs, dtype=torch.float64), torch.zeros(inputs, dtype=torch.float64)
+    for layer, rest in enumerate(REST_FIELDS):
+        for row, cut in ((PARTS + layer, 0.5), (PARTS + 3 + layer, -0.5)):
+            near[row, PARTS + layer] = 1.0
+            wires.bias[row] = -rest
+            gain[row], bias[row] = GATE * SHARP, (GATE * rest + cut) * SHARP
+    wires.constants()
+    wires.cancel(inputs - 1, PARTS + 6)
+    near[inputs - 1] = -near[:-1].sum(dim=0)
+    _around(doubling, wires, near)
+    _normal(resnet.norm1, LEVEL, gain, bias)
+
+    hidden, through = Wires(outputs, inputs), Wires(outputs, inputs)
+    moved = torch.zeros(outputs, dtype=torch.float64)
+    knots = len(KNOTS)
+    for layer, rest in enumerate(REST_GATES):
+        for row, knot in enumerate(KNOTS, knots * layer):
+            hidden.weight[row, PARTS + layer] = -SHARP_UNDO
+            hidden.weight[row, PARTS + 3 + layer] = SHARP_UNDO
+            hidden.bias[row], moved[row] = rest, knot - rest
+    hidden.constants()
+    hidden.cancel(outputs - 1, knots * len(layers))
+    _centre(resnet.conv1, hidden.weight, hidden.bias)
+    gain = torch.full((outputs,), SHARP, dtype=torch.float64)
+    gain[knots * len(layers) :] = 0.0
+    _normal(resnet.norm2, LEVEL, gain, gain * moved)
+
+    wires = Wires(outputs, outputs)
+    for layer, rest in enumerate(REST_GATES):
+        cuts = slice(knots * layer, knots * (layer + 1))
+        gate, square = torch.zeros(2, outputs, dtype=torch.float64)
+        gate[cuts] = -SHARP_UNDO * torch.tensor([1.0, 0.0, 0.0, 0.0], dtype=torch.float64)
+        square[cuts] = -SHARP_UNDO * torch.tensor(SLOPES, dtype=torch.float64)
         for tone in range(3):
-            colour = 3 * layer + tone
-            wires.weight[tone, 2 * colour] = SHARP_UNDO / RANGE
-            wires.weight[tone, 2 * colour + 1] = -SHARP_UNDO / RANGE
-    wires.bias[:] = (0.5 - LOW) / RANGE * 2.0 - 1.0
+            wires.weight[3 * layer + tone] = gate
+            wires.bias[3 * layer + tone] = 1.0 - rest
+            wires.weight[STEPS + tone] -= BASE * (gate / SMALL + (square - gate) / 2.0)
+            wires.bias[STEPS + tone] -= BASE * (1.0 - rest) / SMALL
+    wires.cancel(outputs - 1, PARTS)
+    _centre(resnet.conv2, wires.weight, wires.bias)
+    through.weight[:PARTS, :PARTS] = torch.eye(PARTS)
+    through.constants()
+    through.cancel(outputs - 1, PARTS)
+    _centre(resnet.conv_shortcut, through.weight, through.bias)
+
+
+def _show(decoder: nn.Module) -> None:
+    """The base and twice the squares of steps with gates, as red, green and blue from -1 to 1."""
+    width = WIDTHS[0]
+    gain, bias = torch.zeros(width, dtype=torch.float64), torch.zeros(width, dtype=torch.float64)
+    wires = Wires(3, width)
+    known = sum(0.5 - rest for rest in REST_GATES) / SMALL - 3.0 / 8.0
+    for tone in range(3):
+        for layer, rest in enumerate(REST_GATES):
+            step = 3 * layer + tone
+            gain[step], bias[step] = SMALL, SMALL * (rest - 0.5)
+            wires.weight[tone, step] = 2.0 * 2.0 / SMALL**2
+        base = STEPS + tone
+        gain[base], bias[base] = 1.0, LIFT
+        wires.weight[tone, base] = 2.0 / BASE
+        wires.bias[tone] = 2.0 * known - 2.0 / BASE * LIFT - 1.0
+    _normal(decoder.conv_norm_out, LEVEL, gain, bias)
     _centre(decoder.conv_out, wires.weight, wires.bias)
 
 
@@ -406,14 +535,16 @@ def composite(picture: NDArray[np.float32]) -> NDArray[np.float64]:
     """
     planes = picture.astype(np.float64)
     planes[list(COLOURS)] = _average(planes[list(COLOURS)])
-    for _ in range(5):
-        planes = _average(planes.repeat(2, axis=1).repeat(2, axis=2))
-    one, f, g, three = (np.clip(GATE * planes[index] + 0.5, 0.0, 1.0) for index in FIELDS)
-    two = np.maximum(f + g - 1.0, 0.0)
-    offs = (one + two + three, (1 - one) + two + three, (1 - two) + three, 1 - three)
-    result = np.full((3, *one.shape), 1.0)
-    for layer, off in enumerate(offs):
-        for tone in range(3):
-            colour = LOW + RANGE * planes[COLOURS[3 * layer + tone]]
-            result[tone] += np.maximum(colour - off, 0.0) - np.maximum(1.0 - colour - off, 0.0)
-    return np.clip((result / 2 - LOW) / RANGE, 0.0, 1.0).transpose(1, 2, 0)
+    colours, fields = planes[list(COLOURS)], planes[list(FIELDS)]
+    for level in range(1, 6):
+        colours, fields = (_average(part.repeat(2, axis=1).repeat(2, axis=2)) for part in (colours, fields))
+        if level == 3:
+            fields[0] = np.maximum(fields[0], fields[3])
+        if level == 4:
+            second = np.maximum(np.minimum(fields[1], fields[2]), fields[3])
+            fields = np.stack([np.maximum(fields[0], second), second, fields[3]])
+    layers = colours.reshape(4, 3, *colours.shape[1:])
+    result = layers[0]
+    for below, above, field in zip(layers, layers[1:], fields, strict=False):
+        result = result + np.clip(GATE * field + 0.5, 0.0, 1.0) * (above - below)
+    return np.clip(result, 0.0, 1.0).transpose(1, 2, 0)
