@@ -36,6 +36,16 @@ class Encoded:
     sha256: str
 
 
+def load() -> None:
+    """Import what the first file would wait for.
+
+    Raises:
+        ModuleNotFoundError: a package isn't installed.
+    """
+    for name in ("PIL.Image", "alya_mcp.images.png"):
+        importlib.import_module(name)
+
+
 def encode(picture: Picture, format: Format, provenance: Mapping[str, str]) -> Encoded:  # noqa: A002
     """The file of `picture`; equal input gives equal bytes with the same versions of Pillow and zlib.
 

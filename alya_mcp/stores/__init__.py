@@ -84,6 +84,10 @@ class Store(Protocol):
 
     name: str
 
+    async def prepare(self) -> None:
+        """Do ahead what the first picture would wait for, as far as it goes; `put` tells what doesn't."""
+        ...
+
     async def put(self, upload: Upload, *, expires_in: int) -> Stored:
         """Store the picture and sign a link to it that lives for `expires_in` seconds.
 

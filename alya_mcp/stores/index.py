@@ -2,7 +2,7 @@
 
 - `repeats/key`: 32 random bytes
 - `repeats/index.sqlite`: for each question a keyed digest and the sealed answer
-- `repeats/lock`: held by whoever makes the key or replaces a damaged index
+- `repeats/lock`: held by whoever makes or opens these, or replaces a damaged index
 
 A question can't be read back: its answer opens only for someone who has the key and asks the same again.
 Losing the index costs no more than drawing a picture once more, so no trouble with it is ever a call's.
@@ -138,8 +138,7 @@ class Index:
     def _open(self) -> "_Opened":
         if self._opened is None:
             with exclusive(private_folder(self._folder) / "lock", wait=_LOCK_SECONDS):
-                key = self._key()
-            self._opened = _Opened(key, _connect(self._file))
+                self._opened = _Opened(self._key(), _connect(self._file))
         return self._opened
 
     def _close(self) -> None:

@@ -27,6 +27,9 @@ class LocalStore:
     def __init__(self, home: Path) -> None:
         self._folder = StoreFolder(home)
 
+    async def prepare(self) -> None:
+        """Nothing takes long here but starting the store process, which ends when it has nothing to serve."""
+
     async def put(self, upload: Upload, *, expires_in: int) -> Stored:
         """Write the picture and sign a link to it; see `Store.put`."""
         return await anyio.to_thread.run_sync(self._put, upload, expires_in)

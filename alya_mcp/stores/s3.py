@@ -41,6 +41,13 @@ class S3Store:
         self._found_region: str | None = None
         self._last_failure: Failure | None = None
 
+    async def prepare(self) -> None:
+        """Import boto3 and make the client, half a second's work."""
+        try:
+            await run_abandonable(lambda: self._talk(lambda _: None))
+        except Failure:
+            pass  # told by the upload
+
     async def put(self, upload: Upload, *, expires_in: int) -> Stored:
         """Upload the picture and presign a link; see `Store.put`. What can't be uploaded is kept locally."""
         body = _Body(upload.data)

@@ -3,10 +3,11 @@
 import logging
 import secrets
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import anyio
 from pydantic import AwareDatetime, Field, StringConstraints
@@ -17,7 +18,7 @@ from alya_mcp.failures import Failure, InvalidInput, NotInstalled
 
 if TYPE_CHECKING:
     from alya_mcp.images.engine import Job, Step
-    from alya_mcp.stores import Stored
+    from alya_mcp.stores import Store, Stored
     from alya_mcp.stores.index import Known, Question
 
 _TOTAL = 100.0
@@ -151,7 +152,8 @@ async def _draw(
     async def rendering(step: "Step") -> None:
         await context.progress(_RENDERED * step.done / step.total, _TOTAL, step.message)
 
-    picture = await context.hub.engine.render(job, rendering)
+    async with _beside(partial(_prepare, context.hub.store)):
+        picture = await context.hub.engine.render(job, rendering)
 
     started = time.perf_counter()
     await context.progress(_RENDERED + 1, _TOTAL, f"writing the {arguments.format} file")
@@ -252,9 +254,27 @@ async def _heartbeat(progress: Progress, message: str, begin: float, end: float)
             done += (end - done) / 4
             await anyio.sleep(_HEARTBEAT)
 
+    async with _beside(beat):
+        yield
+
+
+async def _prepare(store: "Store") -> None:
+    """Import and connect what the picture's file and its storing will need."""
+    from alya_mcp.images.encode import load
+
+    try:
+        await anyio.to_thread.run_sync(load, abandon_on_cancel=True)
+    except ModuleNotFoundError:
+        pass  # told when the file is written
+    await store.prepare()
+
+
+@asynccontextmanager
+async def _beside(work: Callable[[], Coroutine[Any, Any, None]]) -> AsyncGenerator[None]:
+    """Do `work` beside the body, and no longer than that."""
     failure: Exception | None = None
     async with anyio.create_task_group() as group:
-        group.start_soon(beat)
+        group.start_soon(work)
         try:
             yield
         except Exception as error:  # noqa: BLE001 - re-raised below, outside the group that would wrap it

@@ -101,6 +101,12 @@ async def test_only_the_local_store_names_a_file(store: Store, home: Path) -> No
         assert kept(home, upload) is None
 
 
+async def test_a_store_may_be_prepared_for_its_first_picture(store: Store) -> None:
+    await store.prepare()
+    await store.prepare()
+    assert fetch((await store.put(picture(), expires_in=60)).url).body == picture().data
+
+
 async def link_again(store: Store, key: str, **changes: int) -> Stored | None:
     asked = {"size": len(picture().data), "expires_in": 120} | changes
     return await store.link(key, filename=picture().filename, **asked)

@@ -572,3 +572,11 @@ async def test_a_store_that_can_not_be_asked_for_an_object_is_a_failure(home: Pa
     with pytest.raises(Unavailable, match="can't be reached"):
         await store.link(picture().key, size=9, filename="a.png", expires_in=60)
     await store.aclose()
+
+
+async def test_what_can_not_be_prepared_is_told_by_the_upload(home: Path) -> None:
+    store = open_store(Settings(home=home, s3_bucket="pictures"))
+    await store.prepare()
+    with pytest.raises(NotConfigured, match="No S3 credentials were found"):
+        await store.put(picture(), expires_in=60)
+    await store.aclose()
