@@ -10,6 +10,7 @@ for at once: what is left of replicas / seconds is how well they are kept busy.
 import argparse
 import json
 import os
+import secrets
 import socket
 import statistics
 import tempfile
@@ -94,7 +95,12 @@ async def ask(url: str, images: int, at_a_time: int) -> tuple[float, list[float]
 
 
 def measure(replicas: int, seconds: float, images: int) -> dict[str, float]:
-    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "ALYA_RAY_TOKEN": TOKEN}
+    os.environ |= {
+        "ALYA_RAY_TOKEN": TOKEN,
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+    }
     import ray
     from ray import serve
 

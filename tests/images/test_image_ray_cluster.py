@@ -13,6 +13,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+from raw_client import environment
 from ray_cluster import REPLICAS, TOKEN, Cluster, running
 from stage import PATIENCE, SIDE, Steps, a_job, until
 
@@ -102,6 +103,29 @@ async def test_pictures_are_those_of_the_local_renderer_and_name_their_model(clu
     assert steps.phases()[0] == "start"
     assert steps.phases()[-4:] == ["encode", "denoise", "decode", "receive"]
     assert [step.done for step in steps] == sorted({step.done for step in steps})
+
+
+async def test_image_gen_draws_on_the_cluster_without_ray_or_torch_here(cluster: Cluster, alya_home: Path):
+    hide = alya_home.parent / "hide"
+    hide.mkdir()
+    (hide / "sitecustomize.py").write_text(
+        "import sys\n"
+        "for name in ('ray', 'torch', 'diffusers', 'transformers', 'accelerate', 'safetensors'):\n"
+        "    sys.modules[name] = None\n"
+    )
+    variables = environment(
+        alya_home,
+        PYTHONPATH=str(hide),
+        ALYA_IMAGE_ENGINE="ray",
+        ALYA_RAY_URL=cluster.url("plain"),
+        ALYA_RAY_TOKEN=TOKEN,
+    )
+    call = [sys.executable, "-m", "alya_mcp", "call", "image_gen", "prompt=a red circle", "--output", "json"]
+    ended = await anyio.run_process(call, env=variables, check=False)
+    assert ended.returncode == 0, ended.stderr.decode()
+    answer = json.loads(ended.stdout)["structuredContent"]
+    assert (answer["model"], answer["width"], answer["height"]) == ("plain", 1024, 1024)
+    assert answer["bytes"] > 0
 
 
 async def test_the_status_tells_replicas_queue_and_model(cluster: Cluster, tiny: Path):
@@ -292,10 +316,9 @@ async def test_a_cluster_that_stops_in_the_middle_is_said_so(cluster: Cluster):
     async with engine_of(cluster) as engine:
         drawing = asyncio.create_task(engine.render(a_job(), Steps()))
         await busy_with(engine, 1, 0)
-        stopping = asyncio.create_task(asyncio.to_thread(cluster.stop))
+        cluster.kill()
         with pytest.raises(Unavailable, match="lost the image"):
             await drawing
-        await stopping
         with pytest.raises(Unavailable, match="Nothing answers"):
             await engine.render(a_job(), Steps())
 

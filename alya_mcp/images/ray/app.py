@@ -15,6 +15,8 @@ from alya_mcp.settings import Precision
 
 _REPLICAS_PER_FRONT: Final = 8
 """What one entrance serves with ease: some 20 images a second, 3 MB each."""
+_DRAIN: Final = 60.0
+"""Seconds in which a new deployment lets the old one finish; what is left then is asked for again."""
 _PAINTER: Final = "Painter"
 
 
@@ -51,6 +53,7 @@ def application(options: Options, create: Callable[[], Renderer]) -> Application
         max_ongoing_requests=2,
         # The fronts bound the queue: theirs keeps the place of a job whose replica is lost.
         max_queued_requests=-1,
+        graceful_shutdown_timeout_s=_DRAIN,
         ray_actor_options={"num_gpus": options.gpus, "num_cpus": options.cpus},
     )
     front = deployed(Front).options(
@@ -58,6 +61,7 @@ def application(options: Options, create: Callable[[], Renderer]) -> Application
         num_replicas=fronts,
         # Refusals and questions for the status are answered beside the jobs.
         max_ongoing_requests=2 * seats + 100,
+        graceful_shutdown_timeout_s=_DRAIN,
         ray_actor_options={"num_cpus": 0.1},
     )
     return front.bind(painter.bind(create), _PAINTER, seats)
