@@ -1,7 +1,6 @@
-"""The renderer on diffusers' FluxPipeline: loads a model, encodes the prompt, denoises and decodes.
+"""The renderer on diffusers' FluxPipeline: loads a model by a plan, draws, and steps down when memory ends.
 
-Everything of torch happens here, in the render thread of the worker. The pipeline is driven in three parts:
-a cancelled job stops between them and within a step.
+Everything of torch happens here and below, in the render thread of the worker.
 """
 
 import contextlib
@@ -11,22 +10,23 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from alya_mcp.failures import Failure, InvalidInput, NotConfigured
+from alya_mcp.failures import Failure, InvalidInput
 from alya_mcp.images.engine import Job, Picture
 from alya_mcp.images.fetch import download, require_flux
-from alya_mcp.images.memory import require_room, survey
-from alya_mcp.images.models import Choice, Machine, choose, known_words
+from alya_mcp.images.models import RANDOM, Choice, choose, known_words
+from alya_mcp.images.plan import FLUX_SCHNELL_WEIGHTS, Machine, Plan, choose_plan, survey, weigh
 from alya_mcp.images.rendering import CancelledJob, DeviceLost, RendererStatus, Report, Request
+
+if TYPE_CHECKING:
+    from alya_mcp.images.accelerate import Accelerator
+    from alya_mcp.images.drawing import Artist, Reading
 
 T = TypeVar("T")
 
-_MAX_TEXT_TOKENS: Final = 256
-_GUIDANCE: Final = 3.5
-"""For models that were distilled with a guidance input; FLUX.1-schnell has none."""
 _FLAT: Final = 2
 """A picture whose channels vary by no more than this, of 255, is blank."""
 _MAX_IGNORED: Final = 20
@@ -39,20 +39,28 @@ class _NoMemoryError(Exception):
     """The device had no room, and the tensors of the failed work are gone."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _Loaded:
+    """A model in memory; `plan` changes when memory ends, `said` is what a person may want to know of it."""
+
     wanted: tuple[str, str]
     choice: Choice
-    folder: Path
-    pipeline: Any
+    plan: Plan
+    artist: "Artist"
     device: str
     words: frozenset[str] | None
+    accelerator: "Accelerator | None" = None
+    said: list[str] = field(default_factory=list[str])
 
 
 class FluxRenderer:
-    """One FLUX pipeline in memory at a time, on the best device of the machine."""
+    """One FLUX pipeline in memory at a time, on the best device of the machine.
 
-    def __init__(self) -> None:
+    With `limit`, no more than that many bytes of the device's memory are used.
+    """
+
+    def __init__(self, limit: int | None = None) -> None:
+        self._limit = limit
         self._loaded: _Loaded | None = None
 
     def prepare(self, request: Request, report: Report) -> None:
@@ -65,11 +73,19 @@ class FluxRenderer:
         with _device_errors():
             return self._draw(loaded, job, report)
 
+    def tend(self, *, idle: bool) -> bool:
+        """Compile beside the drawing, and take into use what is compiled."""
+        if self._loaded is None or self._loaded.accelerator is None:
+            return False
+        with _device_errors():
+            return self._loaded.accelerator.advance(idle=idle)
+
     def status(self) -> RendererStatus:
         """The loaded model and the device's memory, as far as the device tells."""
         if self._loaded is None:
             return RendererStatus()
         memory: dict[str, int] = {}
+        temperature: int | None = None
         if self._loaded.device == "cuda":
             torch = _torch()
             with contextlib.suppress(RuntimeError):
@@ -78,8 +94,17 @@ class FluxRenderer:
                     "gpu_free": free,
                     "gpu_total": total,
                     "gpu_allocated": torch.cuda.memory_allocated(),
+                    "gpu_peak": torch.cuda.max_memory_allocated(),
                 }
-        return RendererStatus(model=self._loaded.choice.name, device=self._loaded.device, memory=memory)
+            with contextlib.suppress(Exception):
+                temperature = int(torch.cuda.temperature())
+        return RendererStatus(
+            model=self._loaded.choice.name,
+            device=self._loaded.device,
+            memory=memory,
+            plan=", ".join([self._loaded.plan.words, *self._loaded.said]),
+            temperature=temperature,
+        )
 
     # -- loading
 
@@ -88,11 +113,6 @@ class FluxRenderer:
         # A fallback that `auto` chose is looked at again: the weights may have come, memory may be free now.
         if self._loaded and self._loaded.wanted == wanted and not _is_fallback(self._loaded):
             return self._loaded
-        if request.precision not in {"auto", "bf16"}:
-            raise NotConfigured(
-                f"ALYA_IMAGE_PRECISION is {request.precision!r}, but this version draws in bf16 only; set "
-                "it to 'bf16' or leave it out"
-            )
         if self._loaded is None:
             report("load", 0.0, 0.3, "Starting PyTorch")
             _quiet_libraries()
@@ -100,29 +120,38 @@ class FluxRenderer:
             return self._load_choice(wanted, report)
 
     def _load_choice(self, wanted: tuple[str, str], report: Report) -> _Loaded:
+        model, precision = wanted
         if self._loaded is not None and self._loaded.wanted != wanted:
             self._unload()
-        machine = survey()
-        choice = choose(wanted[0], machine)
+        machine = self._survey()
+        choice = choose(model, machine, precision)
         if self._loaded is not None:
             if self._loaded.choice.name == choice.name:
                 return self._loaded
             self._unload()
-        folder = choice.folder or self._download(choice, report)
+        folder = None if model == RANDOM else choice.folder or self._download(choice, report)
         report("load", 0.5, 1.0, f"Loading {choice.name}")
-        float32 = choice.full_precision or machine.device == "cpu"
-        require_room(folder, 4 if float32 else 2, machine)
-        pipeline = self._open(folder, choice, machine, float32=float32)
+        weights = FLUX_SCHNELL_WEIGHTS if folder is None else weigh(folder)
+        # Measured again: what was unloaded above is free now.
+        machine = self._survey()
+        plan = choose_plan(machine, weights, precision, full_precision=choice.full_precision)
+        artist = self._open(folder, choice, plan, machine)
         # Whoever cancelled while the model was loading still leaves it ready for the next job.
         self._loaded = _Loaded(
             wanted=wanted,
             choice=choice,
-            folder=folder,
-            pipeline=pipeline,
+            plan=plan,
+            artist=artist,
             device=machine.device,
-            words=known_words(folder),
+            words=None if folder is None else known_words(folder),
         )
+        if plan.compiled:
+            accelerate: Any = importlib.import_module("alya_mcp.images.accelerate")
+            self._loaded.accelerator = accelerate.Accelerator(artist, plan, self._loaded.said.append)
         return self._loaded
+
+    def _survey(self) -> Machine:
+        return survey(self._limit)
 
     def _download(self, choice: Choice, report: Report) -> Path:
         repository = choice.repository or ""
@@ -132,27 +161,33 @@ class FluxRenderer:
 
         return download(repository, progress)
 
-    def _open(self, folder: Path, choice: Choice, machine: Machine, *, float32: bool) -> Any:
-        torch, diffusers = _torch(), importlib.import_module("diffusers")
-        require_flux(folder, choice.name)
+    def _open(self, folder: Path | None, choice: Choice, plan: Plan, machine: Machine) -> "Artist":
+        torch = _torch()
+        drawing: Any = importlib.import_module("alya_mcp.images.drawing")
+        if folder is not None:
+            require_flux(folder, choice.name)
+        if machine.device == "cuda":
+            # Half of float32's digits are lost in TF32, which convolutions use unless told otherwise.
+            torch.backends.cudnn.allow_tf32 = plan.precision != "fp32"
+            if self._limit is not None:
+                torch.cuda.set_per_process_memory_fraction(self._limit / torch.cuda.mem_get_info()[1])
 
         def load() -> Any:
-            pipeline: Any = diffusers.FluxPipeline.from_pretrained(
-                folder,
-                dtype=torch.float32 if float32 else torch.bfloat16,
-                use_safetensors=True,
-                local_files_only=True,
-            )
-            pipeline.set_progress_bar_config(disable=True)
-            if machine.device != "mps":
+            if folder is None:
+                shapes: Any = importlib.import_module("alya_mcp.images.random_weights")
+                pipeline = shapes.random_pipeline(plan, machine.device)
+            else:
+                loading: Any = importlib.import_module("alya_mcp.images.loading")
+                pipeline = loading.load_pipeline(folder, plan, machine.device)
+            if machine.device == "cpu":
                 # Convolutions are a third faster this way round.
                 pipeline.vae.to(memory_format=torch.channels_last)
-            return pipeline.to(machine.device)
+            return pipeline
 
         try:
-            return self._with_room(load)
+            return drawing.Artist(self._with_room(load), torch.device(machine.device))
         except _NoMemoryError:
-            free = survey().free
+            free = self._survey().free
         except (Failure, DeviceLost, CancelledJob):
             raise
         except Exception as error:  # noqa: BLE001 - damaged files fail in every library's own way
@@ -175,121 +210,72 @@ class FluxRenderer:
     # -- drawing
 
     def _draw(self, loaded: _Loaded, job: Job, report: Report) -> Picture:
-        pipeline = loaded.pipeline
-        unit = 2 * int(pipeline.vae_scale_factor)
+        artist = loaded.artist
         for name, side in (("width", job.width), ("height", job.height)):
-            if side % unit:
-                raise InvalidInput(f"{name} is {side}; {loaded.choice.name} takes multiples of {unit} pixels")
+            if side % artist.unit:
+                raise InvalidInput(
+                    f"{name} is {side}; {loaded.choice.name} takes multiples of {artist.unit} pixels"
+                )
         report("encode", 0.0, 1.0, "Reading the prompt")
-        limit = min(_MAX_TEXT_TOKENS, int(pipeline.tokenizer_2.model_max_length))
-        truncated = len(pipeline.tokenizer_2(job.prompt).input_ids) > limit
-        embeddings = self._step(loaded, job, "encode", lambda: self._encode(pipeline, job.prompt, limit))
-        latents = self._step(loaded, job, "denoise", lambda: self._denoise(pipeline, job, embeddings, report))
+        down = _Stairs(loaded, job, self._survey)
+        reading = down.take("encode", lambda: self._with_room(lambda: artist.read(job.prompt)))
+        latents = down.take("denoise", lambda: self._denoise(artist, job, reading, report))
         report("decode", 0.0, 1.0, "Turning it into pixels")
-        pixels = self._decode(loaded, job, latents)
+        pixels = down.take("decode", lambda: self._decode(loaded, job, latents, tiled=down.tiled))
         report("decode", 1.0, 1.0, "Drawn")
+        _require_contrast(loaded.choice, job, pixels)
         ignored = () if loaded.words is None else _unknown_words(job.prompt, loaded.words)
         return Picture(
-            pixels=pixels,
+            pixels=pixels.numpy().tobytes(),
             width=job.width,
             height=job.height,
             seed=job.seed,
             steps=job.steps,
             model=loaded.choice.name,
-            notice=_notice(loaded.choice.notice, limit if truncated else None, ignored),
+            notice=_notice(
+                loaded.choice.notice,
+                loaded.plan,
+                artist.text_tokens if reading.truncated else None,
+                ignored,
+                down.taken,
+            ),
             timings={},
-            truncated=truncated,
+            truncated=reading.truncated,
             ignored=ignored,
         )
 
-    def _encode(self, pipeline: Any, prompt: str, limit: int) -> tuple[Any, Any]:
-        with _torch().inference_mode():
-            embeddings, pooled, _ = pipeline.encode_prompt(prompt, None, max_sequence_length=limit)
-        return embeddings, pooled
+    def _denoise(self, artist: "Artist", job: Job, reading: "Reading", report: Report) -> Any:
+        drawing: Any = importlib.import_module("alya_mcp.images.drawing")
 
-    def _denoise(self, pipeline: Any, job: Job, embeddings: tuple[Any, Any], report: Report) -> Any:
-        torch = _torch()
-
-        def after_step(pipeline: Any, step: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
-            del pipeline, timestep, tensors
-            done = step + 1
-            report(
-                "denoise", done / job.steps, min(1.0, (done + 1) / job.steps), f"Step {done} of {job.steps}"
-            )
-            return {}
+        def after(done: int) -> None:
+            until = min(1.0, (done + 1) / job.steps)
+            report("denoise", done / job.steps, until, f"Step {done} of {job.steps}")
 
         report("denoise", 0.0, 1 / job.steps, f"Drawing in {job.steps} steps")
-        latents = pipeline(
-            prompt_embeds=embeddings[0],
-            pooled_prompt_embeds=embeddings[1],
-            width=job.width,
-            height=job.height,
-            num_inference_steps=job.steps,
-            guidance_scale=_GUIDANCE if pipeline.transformer.config.guidance_embeds else 0.0,
-            generator=torch.Generator("cpu").manual_seed(job.seed),
-            output_type="latent",
-            return_dict=False,
-            callback_on_step_end=after_step,
-            callback_on_step_end_tensor_inputs=[],
-        )[0]
-        if not bool(torch.isfinite(latents).all()):
+        try:
+            return self._with_room(lambda: artist.denoise(job, reading, after))
+        except drawing.NotFinite:
             raise Failure(
                 f"The model computed numbers that aren't finite (NaN) with seed {job.seed} and {job.steps} "
                 "steps; no picture came of it. Another seed may work; if none does, the model's files are "
                 "damaged"
-            )
-        return latents
+            ) from None
 
-    def _decode(self, loaded: _Loaded, job: Job, latents: Any) -> bytes:
+    def _decode(self, loaded: _Loaded, job: Job, latents: Any, *, tiled: bool) -> Any:
+        drawing: Any = importlib.import_module("alya_mcp.images.drawing")
+        artist = loaded.artist
+        side = max(job.width, job.height)
+        cut = drawing.tiles(artist.pipeline, side) if tiled else contextlib.nullcontext()
         try:
-            image = self._with_room(lambda: self._pixels(loaded.pipeline, job, latents))
-        except _NoMemoryError:
-            image = None
-        if image is None:
-            with _tiles(loaded.pipeline, max(job.width, job.height)):
-                image = self._step(loaded, job, "decode", lambda: self._pixels(loaded.pipeline, job, latents))
-        if int((image.amax(dim=(0, 1)) - image.amin(dim=(0, 1))).max()) <= _FLAT:
-            colour = ", ".join(str(int(value)) for value in image[0, 0])
+            with cut:
+                return self._with_room(lambda: artist.pixels(job, latents))
+        except drawing.NotFinite:
             raise Failure(
-                f"The model drew nothing but one flat colour (RGB {colour}) with seed {job.seed}. "
-                "Another seed or another prompt may work"
-            )
-        return image.contiguous().numpy().tobytes()
-
-    def _pixels(self, pipeline: Any, job: Job, latents: Any) -> Any:
-        torch, vae = _torch(), pipeline.vae
-        unpacked = pipeline._unpack_latents(latents, job.height, job.width, pipeline.vae_scale_factor)
-        scaled = unpacked / vae.config.scaling_factor + vae.config.shift_factor
-        kept = vae.dtype
-        with torch.inference_mode():
-            decoded = vae.decode(scaled.to(kept), return_dict=False)[0]
-            if not bool(torch.isfinite(decoded).all()) and kept != torch.float32:
-                # Half precision overflows now and then; full precision doesn't.
-                try:
-                    decoded = vae.to(torch.float32).decode(scaled.float(), return_dict=False)[0]
-                finally:
-                    vae.to(kept)
-            if not bool(torch.isfinite(decoded).all()):
-                raise Failure(
-                    f"The decoder computed numbers that aren't finite (NaN) with seed {job.seed}; no "
-                    "picture came of it. Another seed may work; if none does, the model's files are damaged"
-                )
-            levels = (decoded[0].float() / 2 + 0.5).clamp(0, 1).mul(255).round().to(torch.uint8)
-            return levels.permute(1, 2, 0).cpu()
+                f"The decoder computed numbers that aren't finite (NaN) with seed {job.seed}; no "
+                "picture came of it. Another seed may work; if none does, the model's files are damaged"
+            ) from None
 
     # -- memory
-
-    def _step(self, loaded: _Loaded, job: Job, what: str, work: Callable[[], T]) -> T:
-        try:
-            return self._with_room(work)
-        except _NoMemoryError:
-            pass
-        machine = survey()
-        raise Failure(
-            f"{machine.name} ran out of memory while a {job.width}x{job.height} picture was drawn with "
-            f"{loaded.choice.name} ({what}): {machine.free / 1e9:.1f} GB of {machine.total / 1e9:.1f} GB "
-            "are free. Close what else uses it and call again, or set ALYA_IMAGE_MODEL to 'sketch'"
-        )
 
     def _with_room(self, work: Callable[[], T]) -> T:
         try:
@@ -302,23 +288,62 @@ class FluxRenderer:
         raise _NoMemoryError
 
 
-@contextlib.contextmanager
-def _tiles(pipeline: Any, side: int) -> Generator[None]:
-    """Decode in tiles of half a side, which need a fraction of the memory; their seams are blended.
+class _Stairs:
+    """The way down when memory ends: one step more frugal at a time, until the work fits or none is left."""
 
-    A decoder's own tile size is that of its training pictures: nothing would be cut at 1024 pixels.
-    """
-    vae, factor = pipeline.vae, int(pipeline.vae_scale_factor)
-    kept = vae.tile_latent_min_size, vae.tile_sample_min_size
-    # Tiles overlap by a quarter, which has to be a whole number.
-    latents = max(4, side // factor // 2 // 4 * 4)
-    vae.tile_latent_min_size, vae.tile_sample_min_size = latents, latents * factor
-    vae.enable_tiling()
-    try:
-        yield
-    finally:
-        vae.disable_tiling()
-        vae.tile_latent_min_size, vae.tile_sample_min_size = kept
+    def __init__(self, loaded: _Loaded, job: Job, look: Callable[[], Machine]) -> None:
+        self._loaded, self._job, self._look = loaded, job, look
+        self.tiled = loaded.plan.tiled
+        self.taken: list[str] = []
+
+    def take(self, phase: str, work: Callable[[], T]) -> T:
+        """Do `work`, again after each step down that its running out of memory makes necessary.
+
+        Raises:
+            Failure: when there is no step left.
+        """
+        while True:
+            try:
+                return work()
+            except _NoMemoryError:
+                pass
+            taken = self._down(phase)
+            if taken is None:
+                raise self._refusal(phase)
+            self.taken.append(taken)
+            _free_memory()
+
+    def _down(self, phase: str) -> str | None:
+        loaded = self._loaded
+        if phase == "decode" and not self.tiled and not loaded.choice.full_precision:
+            self.tiled = True
+            return "decoded in tiles"
+        if loaded.artist.forget_recordings():
+            return "recorded steps given up"
+        if loaded.device != "cuda":
+            return None
+        plan, pipeline = loaded.plan, loaded.artist.pipeline
+        loading: Any = importlib.import_module("alya_mcp.images.loading")
+        if not plan.encoder_streamed:
+            loading.stream(pipeline.text_encoder_2.encoder, loaded.artist.device)
+            loaded.plan = replace(plan, encoder_streamed=True)
+            return "text encoder moved to main memory"
+        if not plan.transformer_streamed:
+            loaded.accelerator = None
+            loading.stream(pipeline.transformer, loaded.artist.device)
+            loaded.plan = replace(plan, transformer_streamed=True, compiled=False)
+            return "transformer moved to main memory, which is slow"
+        return None
+
+    def _refusal(self, phase: str) -> Failure:
+        machine, job = self._look(), self._job
+        tried = f" Tried in vain: {', '.join(self.taken)}." if self.taken else ""
+        return Failure(
+            f"{machine.name} ran out of memory while a {job.width}x{job.height} picture was drawn with "
+            f"{self._loaded.choice.name} ({phase}): {machine.free / 1e9:.1f} GB of "
+            f"{machine.total / 1e9:.1f} GB are free.{tried} Close what else uses it and call again, or set "
+            "ALYA_IMAGE_MODEL to 'sketch'"
+        )
 
 
 @contextlib.contextmanager
@@ -355,8 +380,25 @@ def _free_memory() -> None:
         torch.mps.empty_cache()
 
 
-def _notice(notice: str | None, limit: int | None, ignored: tuple[str, ...]) -> str | None:
+def _require_contrast(choice: Choice, job: Job, pixels: Any) -> None:
+    if choice.flat:
+        return
+    if int((pixels.amax(dim=(0, 1)) - pixels.amin(dim=(0, 1))).max()) <= _FLAT:
+        colour = ", ".join(str(int(value)) for value in pixels[0, 0])
+        raise Failure(
+            f"The model drew nothing but one flat colour (RGB {colour}) with seed {job.seed}. "
+            "Another seed or another prompt may work"
+        )
+
+
+def _notice(
+    notice: str | None, plan: Plan, limit: int | None, ignored: tuple[str, ...], taken: list[str]
+) -> str | None:
     parts = [notice] if notice else []
+    if plan.precision in {"fp8", "int8", "int4"}:
+        parts.append(f"Weights were rounded to {plan.precision}, so details differ from the full model's")
+    if taken:
+        parts.append(f"Memory was short: {', '.join(taken)}")
     if limit is not None:
         parts.append(f"The model read only the first {limit} tokens of the prompt")
     if ignored:

@@ -4,38 +4,27 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, cast
 
 from alya_mcp.failures import NotConfigured
 from alya_mcp.images.fetch import cached, require_flux
+from alya_mcp.images.plan import FLUX_SCHNELL_WEIGHTS, Machine, choose_plan
 
 FLUX_SCHNELL: Final = "black-forest-labs/FLUX.1-schnell"
-FLUX_BYTES: Final = 38_000_000_000
-"""Memory for FLUX.1-schnell in bf16: 34 GB of weights and what a 1024x1024 picture needs beside them."""
+RANDOM: Final = "random:flux-schnell"
+"""Asks for random numbers in the shapes of FLUX.1-schnell: for measuring, never for a person's call."""
 SKETCH: Final = "alya-sketch"
 SKETCH_FOLDER: Final = Path(__file__).parent / "sketch"
 
 _HUB_ID: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _HOW: Final = (
     f"For FLUX.1-schnell: accept its terms at https://huggingface.co/{FLUX_SCHNELL}, set HF_TOKEN to a "
-    "token of that account and ALYA_IMAGE_MODEL to 'flux-schnell', and restart the client; the first image "
-    "downloads 34 GB"
+    "token of that account, run 'alya-mcp model pull' (34 GB), and restart the client"
 )
 _HARDWARE: Final = (
-    f"FLUX.1-schnell runs on a CUDA GPU or Apple silicon with {FLUX_BYTES / 1e9:.0f} GB of free memory"
+    "FLUX.1-schnell runs on a CUDA GPU of the RTX 30 series or later, the more memory the faster, from 6 GB "
+    "on, and on Apple silicon with 24 GB; 'alya-mcp model status' shows what fits"
 )
-
-Device = Literal["cuda", "mps", "cpu"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
-    """The best device here: its name, and its free and total memory in bytes."""
-
-    device: Device
-    name: str
-    free: int
-    total: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +32,7 @@ class Choice:
     """A model to load: from `folder`, or from the hub where only `repository` is given.
 
     `name` is what results call it, `notice` what the person should know of it, `full_precision` whether it is
-    loaded in float32 on every device.
+    loaded in float32 on every device, `flat` whether a picture of one colour is one it may mean.
     """
 
     name: str
@@ -51,22 +40,31 @@ class Choice:
     folder: Path | None = None
     repository: str | None = None
     full_precision: bool = False
+    flat: bool = False
 
 
-def choose(wanted: str, machine: Machine) -> Choice:
+def choose(wanted: str, machine: Machine, precision: str = "auto") -> Choice:
     """The model for `wanted`: `auto`, `flux-schnell`, `sketch`, a folder's full path or a hub id.
 
     Raises:
-        NotConfigured: when there is no such model, or the machine can't hold it.
+        NotConfigured: when there is no such model, or the machine can't hold it in `precision`.
     """
     if wanted == "auto":
-        return _automatic(machine)
+        return _automatic(machine, precision)
     if wanted == "sketch":
         return _sketch("ALYA_IMAGE_MODEL asks for it", _HOW)
     if wanted in {"flux-schnell", FLUX_SCHNELL}:
-        _require_flux_memory(machine)
+        _require_gpu(machine)
+        choose_plan(machine, FLUX_SCHNELL_WEIGHTS, precision)
         return Choice(
             name="FLUX.1-schnell", notice=None, repository=FLUX_SCHNELL, folder=cached(FLUX_SCHNELL)
+        )
+    if wanted == RANDOM:
+        _require_gpu(machine)
+        return Choice(
+            name="random weights in FLUX.1-schnell's shapes",
+            notice="Drawn with random weights to measure speed; it shows nothing",
+            flat=True,
         )
     path = Path(wanted).expanduser()
     if path.is_absolute():
@@ -91,14 +89,13 @@ def known_words(folder: Path) -> frozenset[str] | None:
     return frozenset(word.lower() for word in cast("list[Any]", words) if isinstance(word, str))
 
 
-def _automatic(machine: Machine) -> Choice:
+def _automatic(machine: Machine, precision: str) -> Choice:
     if machine.device == "cpu":
         return _sketch("FLUX.1-schnell needs a GPU, and this machine has none that can be used", _HARDWARE)
-    if machine.free < FLUX_BYTES:
-        return _sketch(
-            f"{machine.name} has {machine.free / 1e9:.0f} GB of {machine.total / 1e9:.0f} GB memory free",
-            _HARDWARE,
-        )
+    try:
+        choose_plan(machine, FLUX_SCHNELL_WEIGHTS, precision)
+    except NotConfigured as why:
+        return _sketch(f"FLUX.1-schnell doesn't run here ({str(why).partition('. ')[0]})", _HARDWARE)
     folder = cached(FLUX_SCHNELL)
     if folder is None:
         return _sketch("the weights of FLUX.1-schnell are not on this machine", _HOW)
@@ -117,6 +114,7 @@ def _sketch(why: str, remedy: str) -> Choice:
         f"{remedy}",
         folder=SKETCH_FOLDER,
         full_precision=True,
+        flat=True,
     )
 
 
@@ -134,16 +132,10 @@ def _local(path: Path) -> Choice:
     )
 
 
-def _require_flux_memory(machine: Machine) -> None:
+def _require_gpu(machine: Machine) -> None:
     if machine.device == "cpu":
         raise NotConfigured(
             "FLUX.1-schnell needs a GPU and this machine has none that can be used: without one its 34 GB of "
             "weights take 30 to 50 minutes per image. Set ALYA_IMAGE_MODEL to 'sketch' for the small "
             "bundled model, or leave it out"
-        )
-    if machine.free < FLUX_BYTES:
-        raise NotConfigured(
-            f"FLUX.1-schnell needs {FLUX_BYTES / 1e9:.0f} GB of free GPU memory; {machine.name} has "
-            f"{machine.free / 1e9:.1f} GB free of {machine.total / 1e9:.1f} GB. Close what else uses it, or "
-            "set ALYA_IMAGE_MODEL to 'sketch' for the small bundled model"
         )

@@ -71,6 +71,13 @@ class Renderer(Protocol):
         """Draw `job` with the model of `request`; raises as `prepare` does."""
         ...
 
+    def tend(self, *, idle: bool) -> bool:
+        """Do a little of what makes later pictures faster; True when there is more to do in a second or so.
+
+        Called between pictures; `idle` when none waits. Raises DeviceLost.
+        """
+        ...
+
     def status(self) -> RendererStatus:
         """What is in memory; called in the renderer's thread, after every picture, so it takes no time."""
         ...

@@ -22,6 +22,8 @@ from alya_mcp.images.rendering import (
 )
 from alya_mcp.images.wire import DEVICE_LOST
 
+_TENDING: Final = 0.5
+"""Seconds without an order after which the renderer is asked to go on with what it does ahead."""
 _KINDS: Final = (InvalidInput, NotConfigured, Unavailable)
 
 
@@ -75,16 +77,29 @@ class RenderThread:
         self._asked.put(on_status)
 
     def _run(self) -> None:
+        more = False
         while True:
-            asked = self._asked.get()
+            try:
+                asked = self._asked.get(timeout=_TENDING if more else None)
+            except queue.Empty:
+                more = self._tend(idle=True)
+                continue
             if isinstance(asked, Order):
                 outcome = self._fill(asked)
                 # Only here, outside every except block, are the tensors of a failed job free to go.
                 self._loop.call_soon_threadsafe(asked.on_end, outcome, self._status())
                 del outcome
+                more = self._tend(idle=False)
             else:
                 self._loop.call_soon_threadsafe(asked, self._status())
             del asked
+
+    def _tend(self, *, idle: bool) -> bool:
+        try:
+            return self._renderer is not None and self._renderer.tend(idle=idle)
+        except Exception:  # noqa: BLE001 - what it left undone, or a lost device, shows with the next picture
+            traceback.print_exc(file=sys.stderr)
+            return False
 
     def _status(self) -> RendererStatus:
         if self._renderer is not None:

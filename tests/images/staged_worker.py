@@ -81,6 +81,9 @@ class Plain:
             timings={},
         )
 
+    def tend(self, *, idle: bool) -> bool:
+        return False
+
     def status(self) -> RendererStatus:
         looks = Path(os.environ["STAGE_FOLDER"]) / "temperature"
         return RendererStatus(
@@ -104,6 +107,9 @@ class Staged:
 
     def render(self, request: Request, job: Job, report: Report) -> Picture:
         return self._inner.render(request, job, self._held(report))
+
+    def tend(self, *, idle: bool) -> bool:
+        return False
 
     def status(self) -> RendererStatus:
         return self._inner.status()

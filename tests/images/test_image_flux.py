@@ -12,7 +12,7 @@ from alya_mcp.failures import Failure, NotConfigured
 from alya_mcp.images import flux
 from alya_mcp.images.engine import Job, Picture
 from alya_mcp.images.flux import FluxRenderer
-from alya_mcp.images.models import Machine
+from alya_mcp.images.plan import Machine
 from alya_mcp.images.rendering import CancelledJob, DeviceLost, Request
 
 
@@ -42,7 +42,7 @@ def renderer(request_for: Request) -> FluxRenderer:
 
 def pipeline_of(renderer: FluxRenderer) -> Any:
     assert renderer._loaded is not None
-    return renderer._loaded.pipeline
+    return renderer._loaded.artist.pipeline
 
 
 def draw(renderer: FluxRenderer, request: Request, reports: Reports | None = None) -> Picture:
@@ -86,6 +86,8 @@ def test_without_memory_for_decoding_it_decodes_in_tiles_once_and_goes_back(
 
     monkeypatch.setattr(vae.decoder, "forward", forward)
     picture = draw(renderer, request_for)
+    assert picture.notice is not None
+    assert "Memory was short: decoded in tiles" in picture.notice
     assert max(tiles) == (8, 8)
     # Each tile is normalised by itself, so the pictures are alike and not equal.
     one, other = (numpy.frombuffer(drawn.pixels, numpy.uint8) for drawn in (whole, picture))
@@ -109,7 +111,8 @@ def test_without_memory_even_for_tiles_it_says_so_with_the_figures_and_draws_the
 ):
     vae = pipeline_of(renderer).vae
     monkeypatch.setattr(vae, "decode", Fails(vae.decode, no_memory(), no_memory()))
-    with pytest.raises(Failure, match=r"ran out of memory .* \(decode\): [\d.]+ GB of [\d.]+ GB are free"):
+    words = r"ran out of memory .* \(decode\): [\d.]+ GB of [\d.]+ GB are free\. Tried .*: decoded in tiles"
+    with pytest.raises(Failure, match=words):
         draw(renderer, request_for)
     assert draw(renderer, request_for).model == "tiny"
 
@@ -185,7 +188,6 @@ def test_a_decoder_that_overflows_in_half_precision_is_asked_again_in_full(
 ):
     import torch
 
-    gpu = Machine(device="cpu", name="a test", free=10**12, total=10**12)
     renderer = FluxRenderer()
     renderer.prepare(request_for, Reports())
     pipeline = pipeline_of(renderer)
@@ -199,7 +201,6 @@ def test_a_decoder_that_overflows_in_half_precision_is_asked_again_in_full(
         return (image * float("nan") if vae.dtype == torch.bfloat16 else image,)
 
     monkeypatch.setattr(vae, "decode", decode)
-    monkeypatch.setattr(flux, "survey", lambda: gpu)
     assert len(draw(renderer, request_for).pixels) == SIDE * SIDE * 3
     assert dtypes == [torch.bfloat16, torch.float32]
     assert vae.dtype == torch.bfloat16
@@ -226,11 +227,10 @@ def test_a_model_that_is_cancelled_while_loading_is_ready_for_the_next_picture(r
 def test_a_model_larger_than_the_memory_is_refused_with_the_figures(
     request_for: Request, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(
-        flux, "survey", lambda: Machine(device="cpu", name="this machine", free=10**8, total=2 * 10**8)
-    )
+    small = Machine(device="cpu", name="this machine", free=10**8, total=2 * 10**8, main=10**8)
+    monkeypatch.setattr(flux, "survey", lambda limit: small)
     with pytest.raises(
-        NotConfigured, match=r"needs 0\.3 GB of memory; this machine has 0\.1 GB free of 0\.2 GB"
+        NotConfigured, match=r"needs 0\.3 GB of memory at least; this machine has 0\.1 GB free of 0\.2 GB"
     ):
         FluxRenderer().prepare(request_for, Reports())
 

@@ -8,8 +8,8 @@ from importlib.metadata import version
 def main() -> None:
     """Print what was found for the model named by the one argument, as one JSON object on stdout."""
     from alya_mcp.failures import Failure
-    from alya_mcp.images.memory import survey
     from alya_mcp.images.models import choose
+    from alya_mcp.images.plan import survey
 
     machine = survey()
     found: dict[str, object] = {

@@ -1,0 +1,189 @@
+"""Compiles a pipeline beside the drawing and takes the compiled parts into use after a check.
+
+Only the first two blocks of each kind are compiled, since the second gets its inputs laid out in another
+way; all others run the same code with their own weights. On CUDA the text encoders, a whole step and the
+decoder are then recorded and replayed, one launch each.
+"""
+
+import copy
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from typing import Any, Final, Literal, cast
+
+import torch
+from torch import nn
+
+from alya_mcp.images.drawing import Artist, Shortcuts
+from alya_mcp.images.engine import Job
+from alya_mcp.images.plan import Plan
+from alya_mcp.images.replay import Replay
+
+State = Literal["eager", "compiling", "compiled", "done", "failed"]
+
+_torch: Any = torch
+_TOLERANCE: Final = 0.1
+"""How far a compiled part's answer may be from the eager one's, relative to it; rounding alone makes 0.02."""
+_SETTLING: Final = Job(prompt="a warm-up picture", seed=0, steps=1)
+
+
+class _Wrong(Exception):
+    """A compiled part answers something else; the text names it."""
+
+
+class _Seen:
+    """What a module was first called with."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self._arguments: tuple[Any, ...] = ()
+        self._named: dict[str, Any] = {}
+        self._handle = module.register_forward_pre_hook(self._see, with_kwargs=True)
+
+    def _see(self, _module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+        self._arguments, self._named = _kept(arguments), _kept(named)
+        self._handle.remove()
+
+    def ask(self, work: Callable[..., Any]) -> Any:
+        """Call `work` with the same."""
+        return work(*self._arguments, **self._named)
+
+
+class Accelerator:
+    """Makes `artist`, who draws by `plan`, faster at 1024x1024; `note` hears what a person may want to know.
+
+    `backend` is a compiler by the name that torch.compile knows it by.
+    """
+
+    def __init__(
+        self, artist: Artist, plan: Plan, note: Callable[[str], None], backend: str = "inductor"
+    ) -> None:
+        self.state: State = "eager"
+        self._artist, self._plan, self._note, self._backend = artist, plan, note, backend
+        transformer = artist.pipeline.transformer
+        self._kinds: list[list[Any]] = [
+            list(transformer.transformer_blocks),
+            list(transformer.single_transformer_blocks),
+        ]
+        self._first: list[tuple[Any, _Seen]] = []
+        self._decoder: tuple[Any, _Seen] | None = None
+
+    def advance(self, *, idle: bool) -> bool:
+        """Take the next step that takes little time; False when nothing more will come.
+
+        To be called in the thread that draws, between pictures; `idle` when none waits.
+        """
+        if self.state == "eager" and idle:
+            self._begin()
+        elif self.state == "compiled":
+            self._take_into_use()
+        return self.state not in {"done", "failed"}
+
+    # -- beside the drawing
+
+    def _begin(self) -> None:
+        decoder = self._artist.pipeline.vae.decoder
+        self._first = [(block, _Seen(block)) for kind in self._kinds for block in kind[:2]]
+        seen = _Seen(decoder)
+        reading = self._artist.read(_SETTLING.prompt)
+        latents = self._artist.denoise(_SETTLING, reading, _unheard)
+        if not self._plan.tiled:
+            self._artist.pixels(_SETTLING, latents)
+            self._decoder = copy.deepcopy(decoder), seen
+        self.state = "compiling"
+        threading.Thread(target=self._compile, name="compile", daemon=True).start()
+
+    def _compile(self) -> None:
+        try:
+            with torch.no_grad():
+                for block, seen in self._first:
+                    seen.ask(self._compiled(block.forward))
+                if self._decoder is not None:
+                    decoder, seen = self._decoder
+                    decoder.to(memory_format=torch.channels_last)
+                    decoder.forward = self._compiled(decoder.forward)
+                    seen.ask(decoder)
+            self.state = "compiled"
+        except Exception:  # noqa: BLE001 - a compiler fails in many ways; drawing goes on without it
+            traceback.print_exc(file=sys.stderr)
+            self._fail("compiling failed")
+
+    def _compiled(self, work: Callable[..., Any]) -> Callable[..., Any]:
+        return _torch.compile(work, fullgraph=True, dynamic=False, backend=self._backend)
+
+    # -- in the drawing thread
+
+    @torch.no_grad()
+    def _take_into_use(self) -> None:
+        pipeline = self._artist.pipeline
+        kept = pipeline.vae.decoder
+        try:
+            eager = [seen.ask(block) for block, seen in self._first]
+            for block in (block for kind in self._kinds for block in kind):
+                block.forward = self._compiled(block.forward)
+            for (block, seen), answer in zip(self._first, eager, strict=True):
+                _compare(seen.ask(block), answer, type(block).__name__)
+            if self._decoder is not None:
+                decoder, seen = self._decoder
+                _compare(seen.ask(decoder), seen.ask(kept), "the decoder")
+                pipeline.vae.decoder = decoder
+            self._artist.shortcuts = self._record()
+            self.state = "done"
+            self._note("compiled parts are in use")
+        except Exception as error:  # noqa: BLE001 - whatever it is, the eager parts still draw
+            traceback.print_exc(file=sys.stderr)
+            self._go_back(kept)
+            why = str(error) if isinstance(error, _Wrong) else "the compiled parts can't be used"
+            self._fail(why)
+        finally:
+            self._first, self._decoder = [], None
+
+    def _go_back(self, decoder: Any) -> None:
+        for kind in self._kinds:
+            for block in kind:
+                block.__dict__.pop("forward", None)
+        self._artist.pipeline.vae.decoder = decoder
+        self._artist.shortcuts = None
+
+    def _fail(self, why: str) -> None:
+        self.state = "failed"
+        self._note(f"{why}; drawing goes on without compiled parts")
+
+    def _record(self) -> Shortcuts:
+        artist, job = self._artist, _SETTLING
+        if artist.device.type != "cuda":
+            return Shortcuts(height=job.height, width=job.width)
+        step = Replay(artist.step, artist.first_step(job, artist.read(job.prompt)))
+        encode = decode = None
+        if not self._plan.encoder_streamed:
+            encode = Replay(artist.encode, artist.tokens(job.prompt)[:2], step.pool)
+        if not self._plan.tiled:
+            decode = Replay(artist.decode, (artist.scaled(job, step.answer[0]),), step.pool)
+        return Shortcuts(height=job.height, width=job.width, encode=encode, step=step, decode=decode)
+
+
+def _compare(fast: Any, eager: Any, name: str) -> None:
+    for ours, theirs in zip(_tensors(fast), _tensors(eager), strict=True):
+        error = float((ours.float() - theirs.float()).norm() / theirs.float().norm().clamp(min=1e-6))
+        # Not a number compares as false.
+        if not error <= _TOLERANCE:
+            raise _Wrong(f"compiled, {name} differs from itself by {error:.2f}")
+
+
+def _tensors(answer: Any) -> tuple[Any, ...]:
+    return cast("tuple[Any, ...]", answer) if isinstance(answer, tuple) else (answer,)
+
+
+def _kept(value: Any) -> Any:
+    """`value` with its tensors as they lie in memory, which is part of what is compiled."""
+    if isinstance(value, torch.Tensor):
+        return value.detach()
+    if isinstance(value, tuple):
+        return tuple(_kept(each) for each in cast("tuple[Any, ...]", value))
+    if isinstance(value, dict):
+        return {name: _kept(each) for name, each in cast("dict[Any, Any]", value).items()}
+    return value
+
+
+def _unheard(done: int) -> None:
+    del done

@@ -1,0 +1,112 @@
+"""Puts a FLUX pipeline on the device as a plan asks: precision, place of the weights, attention."""
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import nn
+
+from alya_mcp.images.plan import Plan, Precision
+from alya_mcp.images.quantised import linears, quantised
+
+Fill = Callable[[nn.Module, torch.device], None]
+"""Brings the weights of a module to a device, those that are there already left as they are."""
+
+_SPLIT: Final = ("to_q", "to_k", "to_v", "add_q_proj", "add_k_proj", "add_v_proj")
+
+
+def load_pipeline(folder: Path, plan: Plan, device: str) -> Any:
+    """The pipeline in `folder`, run by `plan`. Nothing but safetensors files of that folder is read."""
+    diffusers: Any = importlib.import_module("diffusers")
+    whole = not (_is_quantised(plan) or plan.encoder_streamed)
+    options: dict[str, Any] = {"device_map": device} if whole and device == "cuda" else {}
+    pipeline: Any = diffusers.FluxPipeline.from_pretrained(
+        folder,
+        dtype=torch.float32 if plan.precision == "fp32" else torch.bfloat16,
+        use_safetensors=True,
+        local_files_only=True,
+        **options,
+    )
+
+    return settle(pipeline, plan, torch.device(device), _move)
+
+
+def settle(pipeline: Any, plan: Plan, device: torch.device, fill: Fill) -> Any:
+    """Bring the parts of `pipeline` to where and what `plan` wants; `fill` brings each module's values."""
+    pipeline.set_progress_bar_config(disable=True)
+    blocks = [pipeline.transformer.transformer_blocks, pipeline.transformer.single_transformer_blocks]
+    if plan.compiled:
+        _fuse(blocks)
+    activations = device.type == "cuda"
+    for group in blocks:
+        _narrow(group, plan.precision, device, fill, away=plan.transformer_streamed, activations=activations)
+    encoder = pipeline.text_encoder_2
+    _narrow(encoder, plan.encoder, device, fill, away=plan.encoder_streamed, activations=False)
+    for part, away in (
+        (pipeline.transformer, plan.transformer_streamed),
+        (encoder, plan.encoder_streamed),
+        (pipeline.text_encoder, False),
+        (pipeline.vae, False),
+    ):
+        fill(part, torch.device("cpu") if away else device)
+        part.requires_grad_(requires_grad=False)
+        part.eval()
+    if plan.encoder_streamed:
+        stream(encoder.encoder, device)
+    if plan.transformer_streamed:
+        stream(pipeline.transformer, device)
+    if plan.attention != "native":
+        pipeline.transformer.set_attention_backend(plan.attention)
+    return pipeline
+
+
+def stream(module: nn.Module, device: torch.device) -> None:
+    """Keep `module` in main memory from now on; its blocks visit the device one after the other."""
+    module.to("cpu")
+    hooks: Any = importlib.import_module("diffusers.hooks")
+    hooks.apply_group_offloading(
+        module,
+        onload_device=device,
+        offload_device=torch.device("cpu"),
+        offload_type="block_level",
+        num_blocks_per_group=1,
+        use_stream=device.type == "cuda",
+    )
+
+
+def _is_quantised(plan: Plan) -> bool:
+    return plan.precision in {"fp8", "int8", "int4"}
+
+
+def _fuse(groups: list[Any]) -> None:
+    """Join each attention's three projections into one product, which fills the device better."""
+    for group in groups:
+        for block in group:
+            block.attn.fuse_projections()
+            for name in _SPLIT:
+                if hasattr(block.attn, name):
+                    delattr(block.attn, name)
+
+
+def _narrow(
+    module: nn.Module,
+    precision: Precision,
+    device: torch.device,
+    fill: Fill,
+    *,
+    away: bool,
+    activations: bool,
+) -> None:
+    """Replace the linear layers of `module` by ones in `precision`, one at a time on the device."""
+    if precision in {"fp32", "bf16"}:
+        return
+    for holder, name, linear in linears(module):
+        fill(linear, device)
+        narrow = quantised(linear, precision, activations=activations)
+        setattr(holder, name, narrow.to("cpu") if away else narrow)
+
+
+def _move(module: nn.Module, device: torch.device) -> None:
+    module.to(device)

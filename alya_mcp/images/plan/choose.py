@@ -1,0 +1,231 @@
+"""From a machine and a model's weights to a plan: precision, where weights stay, attention, compiling."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from alya_mcp.failures import NotConfigured
+from alya_mcp.images.plan.machine import Machine
+from alya_mcp.images.plan.weights import Weights
+
+Precision = Literal["fp32", "bf16", "fp8", "int8", "int4"]
+Attention = Literal["native", "_native_cudnn", "_flash_3"]
+
+_SIZES: Final[dict[Precision, float]] = {"fp32": 4, "bf16": 2, "fp8": 1.01, "int8": 1.01, "int4": 0.57}
+"""Bytes per number, the scales of quantised weights included."""
+_STEP: Final = 600_000_000
+"""What a step at 1024x1024 takes beside the weights of FLUX.1 (0.5 GB measured on an H100)."""
+_DECODE: Final = 2_600_000_000
+"""What decoding 1024x1024 at once takes (2.4 GB measured on an H100)."""
+_DECODE_TILED: Final = 900_000_000
+_RUNTIME: Final = 700_000_000
+"""The CUDA context and the allocator's slack."""
+_COMPILED: Final = 600_000_000
+"""What recorded steps keep for themselves."""
+_SMALL: Final = 2_000_000_000
+"""Numbers up to which a model's working memory is taken as a share of its weights."""
+_BLOCKS_AT_ONCE: Final = 0.12
+"""The share of a streamed part that is on the device at a time: two of its blocks and what isn't a block."""
+_MAIN_SPARE: Final = 2_000_000_000
+_ATTENTION_NAMES: Final[dict[Attention, str]] = {
+    "native": "PyTorch's attention",
+    "_native_cudnn": "cuDNN attention",
+    "_flash_3": "FlashAttention 3",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How a model is run.
+
+    `precision` is the transformer's, `encoder` the T5's (which loses less in int8 than in fp8). What is
+    `*_streamed` stays in main memory and crosses to the device block by block while it works. `tiled`
+    decodes in tiles. `needs` are bytes of the device's memory, `needs_main` of main memory; `reasons` say
+    why, for a person.
+    """
+
+    precision: Precision
+    encoder: Precision
+    encoder_streamed: bool = False
+    transformer_streamed: bool = False
+    tiled: bool = False
+    attention: Attention = "native"
+    compiled: bool = False
+    needs: int
+    needs_main: int = 0
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """The plan in a line."""
+        if self.transformer_streamed:
+            where = "streamed from main memory block by block"
+        elif self.encoder_streamed:
+            where = "text encoder streamed from main memory"
+        else:
+            where = "all weights on the device"
+        parts = [self.precision, where, _ATTENTION_NAMES[self.attention]]
+        parts += ["decoded in tiles"] if self.tiled else []
+        parts += ["compiled"] if self.compiled else []
+        return ", ".join(parts)
+
+
+def choose_plan(machine: Machine, weights: Weights, precision: str, *, full_precision: bool = False) -> Plan:
+    """The fastest plan that fits the machine's free memory.
+
+    `precision` is `auto`, `bf16`, `fp8`, `int8` or `int4`; the last three make the transformer smaller and
+    lose a little of its accuracy. `full_precision` is for models that are run in float32 everywhere.
+
+    Raises:
+        NotConfigured: when the machine can't run such a plan, or none fits; with the figures.
+    """
+    _require_able(machine, precision)
+    plans = list(_plans(machine, weights, precision, full_precision=full_precision))
+    for plan in plans:
+        if plan.needs <= machine.free and plan.needs_main <= machine.main:
+            return plan
+    smallest = min(plans, key=lambda plan: plan.needs)
+    asked = "" if precision == "auto" else f" in {precision}, as ALYA_IMAGE_PRECISION asks,"
+    main = (
+        f" and {smallest.needs_main / 1e9:.1f} GB of main memory ({machine.main / 1e9:.1f} GB are free)"
+        if smallest.needs_main > machine.main
+        else ""
+    )
+    raise NotConfigured(
+        f"The model{asked} needs {smallest.needs / 1e9:.1f} GB of memory at least{main}; {machine.name} has "
+        f"{machine.free / 1e9:.1f} GB free of {machine.total / 1e9:.1f} GB. Close what else uses it, or set "
+        "ALYA_IMAGE_MODEL to 'sketch' for the small bundled model"
+    )
+
+
+def _require_able(machine: Machine, precision: str) -> None:
+    capability = machine.capability
+    if machine.device == "cuda" and capability is not None and capability < (8, 0):
+        raise NotConfigured(
+            f"{machine.name} has compute capability {capability[0]}.{capability[1]}; FLUX models need "
+            "bfloat16 arithmetic, which begins with 8.0 (RTX 30 series, A100). Set ALYA_IMAGE_MODEL to "
+            "'sketch' for the small bundled model"
+        )
+    if precision == "fp8" and (capability is None or capability < (8, 9)):
+        has = "it has none" if capability is None else f"it has {capability[0]}.{capability[1]}"
+        raise NotConfigured(
+            f"ALYA_IMAGE_PRECISION is 'fp8', which needs a CUDA GPU of compute capability 8.9 or more (RTX "
+            f"40 series, H100); {machine.name} is not one ({has}). Set it to 'int8', or leave it out"
+        )
+
+
+def _plans(machine: Machine, weights: Weights, precision: str, *, full_precision: bool) -> Iterator[Plan]:
+    """Plans from the fastest to the most frugal."""
+    if machine.device == "cpu" or full_precision:
+        chosen: Precision = "fp32" if full_precision or precision == "auto" else _as_precision(precision)
+        reason = "this model is made for float32" if full_precision else "no GPU was found, so the CPU draws"
+        yield _plan(machine, weights, chosen, "fp32" if chosen == "fp32" else "bf16", reasons=(reason,))
+        return
+    if precision in {"auto", "bf16"}:
+        yield _plan(machine, weights, "bf16", "bf16", reasons=("everything fits in bfloat16",))
+        if machine.device == "cuda":
+            why = "the transformer fits in bfloat16, the text encoder not beside it"
+            yield _plan(machine, weights, "bf16", "bf16", encoder_streamed=True, reasons=(why,))
+    eight: Precision = "fp8" if machine.capability is not None and machine.capability >= (8, 9) else "int8"
+    if precision in {"auto", eight, "int8"}:
+        chosen = "int8" if precision == "int8" else eight
+        why = (
+            f"ALYA_IMAGE_PRECISION asks for {chosen}"
+            if precision != "auto"
+            else f"bfloat16 doesn't fit; {chosen} halves the weights"
+        )
+        yield _plan(machine, weights, chosen, "int8", reasons=(why,))
+        if machine.device == "cuda":
+            more = "the text encoder doesn't fit beside the transformer"
+            yield _plan(machine, weights, chosen, "int8", encoder_streamed=True, reasons=(why, more))
+            yield _plan(
+                machine, weights, chosen, "int8", encoder_streamed=True, tiled=True, reasons=(why, more)
+            )
+    if machine.device != "cuda":
+        return
+    if precision in {"auto", "int4"}:
+        why = (
+            "ALYA_IMAGE_PRECISION asks for int4"
+            if precision == "int4"
+            else f"{eight} doesn't fit; int4 takes a quarter of bfloat16"
+        )
+        for tiled in (False, True):
+            yield _plan(machine, weights, "int4", "int8", encoder_streamed=True, tiled=tiled, reasons=(why,))
+    why = "the transformer doesn't fit, so each step brings it from main memory"
+    for chosen in ("bf16",) if precision == "bf16" else (eight, "int4"):
+        if precision in {"auto", chosen}:
+            encoder: Precision = "bf16" if chosen == "bf16" else "int8"
+            yield _plan(
+                machine,
+                weights,
+                chosen,
+                encoder,
+                encoder_streamed=True,
+                transformer_streamed=True,
+                tiled=True,
+                reasons=(why,),
+            )
+
+
+def _plan(
+    machine: Machine,
+    weights: Weights,
+    precision: Precision,
+    encoder: Precision,
+    *,
+    encoder_streamed: bool = False,
+    transformer_streamed: bool = False,
+    tiled: bool = False,
+    reasons: tuple[str, ...],
+) -> Plan:
+    transformer = weights.transformer * _SIZES[precision]
+    text = weights.encoder * _SIZES[encoder]
+    others = weights.others * _SIZES["fp32" if precision == "fp32" else "bf16"]
+    # Only one of two streamed parts is at work at a time.
+    here = others + max(
+        transformer * (_BLOCKS_AT_ONCE if transformer_streamed else 1)
+        + text * (0 if encoder_streamed else 1),
+        (0 if transformer_streamed else transformer) + text * (_BLOCKS_AT_ONCE if encoder_streamed else 1),
+    )
+    away = transformer * transformer_streamed + text * encoder_streamed
+    plan = Plan(
+        precision=precision,
+        encoder=encoder,
+        encoder_streamed=encoder_streamed,
+        transformer_streamed=transformer_streamed,
+        tiled=tiled,
+        needs=0,
+        needs_main=int(away) + (_MAIN_SPARE if away else 0),
+        reasons=reasons,
+    )
+    plan = _hurry(plan, machine)
+    if weights.all < _SMALL:
+        working = 0.1 * here + 300_000_000
+    else:
+        working = max(_STEP, _DECODE_TILED if tiled else _DECODE) + _RUNTIME + _COMPILED * plan.compiled
+    return replace(plan, needs=int(here + working))
+
+
+def _hurry(plan: Plan, machine: Machine) -> Plan:
+    """Add what makes a plan faster on its device, with the reasons."""
+    if machine.device != "cuda" or plan.precision == "fp32":
+        return plan
+    capability = machine.capability or (0, 0)
+    reasons = list(plan.reasons)
+    attention: Attention = "native"
+    if capability[0] == 9 and machine.flash_3:
+        attention = "_flash_3"
+        reasons.append("FlashAttention 3 is installed")
+    elif capability in {(9, 0), (10, 0)}:
+        attention = "_native_cudnn"
+        reasons.append("cuDNN's attention is the fastest on this architecture")
+    compiled = machine.compiles and not plan.transformer_streamed
+    if compiled:
+        reasons.append("compiled in the background after the first picture")
+    elif not machine.compiles:
+        reasons.append("Triton isn't installed, so nothing is compiled")
+    return replace(plan, attention=attention, compiled=compiled, reasons=tuple(reasons))
+
+
+def _as_precision(precision: str) -> Precision:
+    return {"bf16": "bf16", "int8": "int8", "int4": "int4"}[precision]  # pyright: ignore[reportReturnType]

@@ -1,0 +1,136 @@
+"""Linear layers with weights in 8 or 4 bits, and what puts them in the place of a model's own.
+
+Weights are rounded to nearest, with a scale for each output channel (8 bits) or each group of 64 inputs
+(4 bits). With `activations`, inputs are rounded to 8 bits too, a scale for each row, and multiplied in 8
+bits, which is faster where the device can; without, weights are widened as they are used, which only saves
+memory.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from alya_mcp.images.plan import Precision
+
+FP8: Final = torch.float8_e4m3fn
+_FP8_MAX: Final = 448.0
+_GROUP: Final = 64
+_FEW_ROWS: Final = 17
+"""Under this many rows an 8-bit product gains nothing, and CUDA's integer one isn't defined."""
+_products: Any = torch
+"""Products of 8-bit matrices, which PyTorch has no public names for in all versions that are supported."""
+
+
+class Fp8Linear(nn.Module):
+    """A linear layer with weights in float8 (e4m3)."""
+
+    def __init__(self, linear: nn.Linear, *, activations: bool) -> None:
+        super().__init__()
+        self.in_features, self.out_features = linear.in_features, linear.out_features
+        self.activations = activations
+        wide = linear.weight.detach().float()
+        scale = wide.abs().amax(dim=1, keepdim=True).clamp(min=1e-12) / _FP8_MAX
+        self.weight = nn.Parameter((wide / scale).to(FP8), requires_grad=False)
+        self.scale = nn.Parameter(scale, requires_grad=False)
+        self.bias: nn.Parameter | None = linear.bias
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """The layer's product, in the inputs' type."""
+        rows = inputs.reshape(-1, self.in_features)
+        if not self.activations or rows.shape[0] < _FEW_ROWS:
+            return _widened(inputs, self.weight, self.scale, self.bias)
+        scale = rows.abs().amax(dim=1, keepdim=True).float().clamp(min=1e-12) / _FP8_MAX
+        rounded = (rows / scale).clamp(-_FP8_MAX, _FP8_MAX).to(FP8)
+        product = _products._scaled_mm(
+            rounded,
+            self.weight.t(),
+            scale_a=scale,
+            scale_b=self.scale.t(),
+            bias=self.bias,
+            out_dtype=inputs.dtype,
+            use_fast_accum=True,
+        )
+        return product.reshape(*inputs.shape[:-1], self.out_features)
+
+
+class Int8Linear(nn.Module):
+    """A linear layer with weights in 8-bit integers."""
+
+    def __init__(self, linear: nn.Linear, *, activations: bool) -> None:
+        super().__init__()
+        self.in_features, self.out_features = linear.in_features, linear.out_features
+        self.activations = activations
+        wide = linear.weight.detach().float()
+        scale = wide.abs().amax(dim=1, keepdim=True).clamp(min=1e-12) / 127.0
+        self.weight = nn.Parameter((wide / scale).round().to(torch.int8), requires_grad=False)
+        self.scale = nn.Parameter(scale, requires_grad=False)
+        self.bias: nn.Parameter | None = linear.bias
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """The layer's product, in the inputs' type."""
+        rows = inputs.reshape(-1, self.in_features)
+        if not self.activations or rows.shape[0] < _FEW_ROWS:
+            return _widened(inputs, self.weight, self.scale, self.bias)
+        scale = rows.abs().amax(dim=1, keepdim=True).float().clamp(min=1e-12) / 127.0
+        rounded = (rows / scale).round().to(torch.int8)
+        product = _products._int_mm(rounded, self.weight.t()).float() * scale * self.scale.t()
+        product = product if self.bias is None else product + self.bias
+        return product.to(inputs.dtype).reshape(*inputs.shape[:-1], self.out_features)
+
+
+class Int4Linear(nn.Module):
+    """A linear layer with weights in 4 bits, two to a byte, with a scale and a zero point for each group."""
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        self.in_features, self.out_features = linear.in_features, linear.out_features
+        groups = linear.weight.detach().float().reshape(self.out_features, -1, _GROUP)
+        low, high = groups.amin(dim=2, keepdim=True), groups.amax(dim=2, keepdim=True)
+        scale = (high - low).clamp(min=1e-9) / 15.0
+        levels = ((groups - low) / scale).round().clamp(0, 15).to(torch.uint8)
+        levels = levels.reshape(self.out_features, self.in_features)
+        self.weight = nn.Parameter(levels[:, 0::2] | (levels[:, 1::2] << 4), requires_grad=False)
+        kept = linear.weight.dtype
+        self.scale = nn.Parameter(scale.to(kept), requires_grad=False)
+        self.low = nn.Parameter(low.to(kept), requires_grad=False)
+        self.bias: nn.Parameter | None = linear.bias
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """The layer's product, in the inputs' type."""
+        levels = torch.stack((self.weight & 15, self.weight >> 4), dim=-1)
+        groups = levels.reshape(self.out_features, -1, _GROUP).to(inputs.dtype)
+        wide = groups * self.scale.to(inputs.dtype) + self.low.to(inputs.dtype)
+        return functional.linear(inputs, wide.reshape(self.out_features, self.in_features), self.bias)
+
+
+def quantised(linear: nn.Linear, precision: Precision, *, activations: bool) -> nn.Module:
+    """`linear` in `precision`; itself where its shape or the precision asks for no change."""
+    fits = linear.in_features % _GROUP == 0 and linear.out_features % 16 == 0
+    if not fits or precision in {"fp32", "bf16"}:
+        return linear
+    if precision == "fp8":
+        return Fp8Linear(linear, activations=activations)
+    if precision == "int8":
+        return Int8Linear(linear, activations=activations)
+    return Int4Linear(linear)
+
+
+def linears(module: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Linear]]:
+    """Every linear layer below `module`: the module that holds it, its name there, and the layer."""
+    for holder in list(module.modules()):
+        for name, child in list(holder.named_children()):
+            if type(child) is nn.Linear:
+                yield holder, name, child
+
+
+def _widened(inputs: Tensor, weight: Tensor, scale: Tensor, bias: Tensor | None) -> Tensor:
+    if inputs.numel() == inputs.shape[-1]:
+        # A sum over products compiles to one pass over the narrow weights.
+        product = (weight.float() * inputs.reshape(1, -1).float()).sum(dim=1) * scale[:, 0]
+        product = product if bias is None else product + bias
+        return product.to(inputs.dtype).reshape(*inputs.shape[:-1], weight.shape[0])
+    wide = weight.to(inputs.dtype) * scale.to(inputs.dtype)
+    return functional.linear(inputs, wide, bias)
