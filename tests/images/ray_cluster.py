@@ -1,4 +1,4 @@
-"""A Ray cluster on this machine with two applications, `plain` and `flux`, that tests can hold and hurt.
+"""A Ray cluster on this machine with the applications `plain` and `flux`, that tests can hold and hurt.
 
 As a program: starts the cluster, says where it answers, and ends it with its standard input.
 """
@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 from stage import PATIENCE, Stage
 
+from alya_mcp.failures import NotConfigured
 from alya_mcp.images.rendering import Renderer
 
 TOKEN = "a-token-of-at-least-16-characters"
@@ -42,6 +43,12 @@ class Cluster:
 
     def proxies(self) -> set[int]:
         return {process.pid for process in self._processes() if "ray::ProxyActor" in _command(process)}
+
+    def deploy_failing(self) -> None:
+        """Begin to deploy the application `failing`, whose model can't be loaded."""
+        assert self._process.stdin
+        self._process.stdin.write(b"failing\n")
+        self._process.stdin.flush()
 
     def kill(self) -> None:
         """End every process at once, as a power cut would."""
@@ -132,6 +139,16 @@ def plain() -> Renderer:
     return Staged(Plain(), Path(os.environ["STAGE_FOLDER"]))
 
 
+def poor() -> Renderer:
+    from staged_worker import Plain
+
+    class Poor(Plain):
+        def prepare(self, request, report) -> None:
+            raise NotConfigured("there is no such model")
+
+    return Poor()
+
+
 def main() -> None:
     session, model = sys.argv[1:]
     words = os.dup(1)
@@ -153,7 +170,15 @@ def main() -> None:
     )
     serve.run(build(Options(model=model, **shared)), name="flux", route_prefix="/flux")
     os.write(words, json.dumps({"url": f"http://127.0.0.1:{port}"}).encode() + b"\n")
-    sys.stdin.read()
+    for application_name in sys.stdin:
+        try:
+            serve.run(
+                application(Options(model="plain", gpus=0, cpus=0), poor),
+                name=application_name.strip(),
+                route_prefix=f"/{application_name.strip()}",
+            )
+        except RuntimeError as error:
+            sys.stderr.write(f"{error}\n")
     serve.shutdown()
     ray.shutdown()
 

@@ -302,6 +302,24 @@ async def test_a_bug_costs_its_picture_and_sends_the_person_to_the_cluster(clust
             await engine.render(a_job("unconfigured"), Steps())
 
 
+async def test_where_no_replica_can_start_callers_learn_it_whenever_they_came(cluster: Cluster):
+    cluster.deploy_failing()
+    async with engine_of(cluster, "failing") as engine:
+        deadline = time.monotonic() + PATIENCE
+        while "replicas on Ray" not in (status := await engine.status()).detail:
+            assert time.monotonic() < deadline, status.detail
+            await anyio.sleep(0.05)
+        assert (status.state, status.model) == ("stuck", None)
+        with pytest.raises(Unavailable, match="isn't ready: 0 of"):
+            await engine.warm()
+        early = [asyncio.create_task(engine.render(a_job(), Steps())) for _ in range(3)]
+        for drawing in early:
+            with pytest.raises(Unavailable, match="No replica of the Ray application can start"):
+                await drawing
+        with pytest.raises(Unavailable, match="No replica of the Ray application can start"):
+            await engine.render(a_job(), Steps())
+
+
 async def test_logs_hold_neither_prompts_nor_the_token(cluster: Cluster):
     logs = [path for path in cluster.session.rglob("*") if path.is_file() and "logs" in path.parts]
     assert any("serve" in path.parts for path in logs)

@@ -15,8 +15,8 @@ _OK: Final = 200
 _UNAUTHORIZED: Final = 401
 _SERVER_ERROR: Final = 500
 _STRANGER: Final = (
-    "What answers at ALYA_RAY_URL isn't the Ray application of alya-mcp ({what}). The person can check the "
-    "address, and on the cluster with `serve status` that the application runs"
+    "What answers at ALYA_RAY_URL isn't the Ray application of alya-mcp, or that is still starting ({what}). "
+    "The person can check the address, and on the cluster with `serve status` whether the application runs"
 )
 
 

@@ -30,6 +30,10 @@ _MAX_ASK: Final = 64 << 10
 _ABOUT_LIMIT: Final = 2.0
 _MOST_TRIES: Final = 3
 """A prompt that ends its replica does so two more times; a job beside it is lost with two of them at most."""
+_NO_REPLICA: Final = (
+    "No replica of the Ray application can start. The person finds the reason on the cluster with "
+    "`serve status`"
+)
 
 _log = logging.getLogger("ray.serve")
 
@@ -63,7 +67,9 @@ class Front:
         self._tickets: dict[Ticket, None] = {}
         self._renderer: RendererStatus | None = None
         self._since = time.time()
-        self._last_error: str | None = None
+        self._last_error: tuple[str, float] | None = None
+        self._looked = -math.inf
+        self._failed = False
 
     async def __call__(self, request: Request) -> Response:
         """Answer one request."""
@@ -114,6 +120,9 @@ class Front:
                     async with asyncio.timeout(answers.ALIVE):
                         frame = await ticket.frames.get()
                 except TimeoutError:
+                    if not ticket.begun and await self._hopeless():
+                        yield _failure(Unavailable, _NO_REPLICA)
+                        return
                     yield pack({"type": "alive"})
                     continue
                 if frame is None:
@@ -147,16 +156,12 @@ class Front:
         try:
             return await self._try(ticket, job)
         except DeploymentUnavailableError:
-            return _failure(
-                Unavailable,
-                "No replica of the Ray application can start. The person finds the reason on the cluster "
-                "with `serve status`",
-            )
+            return _failure(Unavailable, _NO_REPLICA)
         except RayTaskError:
             _log.exception("a replica failed to draw")
             return _failure(Failure, "Drawing failed on the Ray cluster; its log tells the person why")
         except (RayError, RayServeException) as error:
-            self._last_error = f"A replica was lost ({type(error).__name__})"
+            self._last_error = (f"A replica was lost ({type(error).__name__})", time.time())
             return None
 
     async def _try(self, ticket: Ticket, job: Job) -> bytes | None:
@@ -173,7 +178,7 @@ class Front:
                     case Picture():
                         return answers.pack_picture(said)
                     case Failed():
-                        self._last_error = said.message
+                        self._last_error = (said.message, time.time())
                         return pack({"type": "failure", "kind": said.kind, "message": said.message})
                     case _:
                         raise TypeError(f"a replica said a {type(said).__name__}")
@@ -201,24 +206,44 @@ class Front:
 
     # -- status
 
-    async def _status(self) -> EngineStatus:
-        context = serve.get_replica_context()
+    async def _deployment(self) -> tuple[bool, int, int]:
+        """Whether the replicas' deployment has failed, how many are ready, and how many there are."""
+        name = serve.get_replica_context().app_name
         cluster = await asyncio.to_thread(serve.status)
-        replicas = cluster.applications[context.app_name].deployments[self._name].replica_states
+        deployment = cluster.applications[name].deployments[self._name]
+        replicas = deployment.replica_states
         ready = sum(count for state, count in replicas.items() if state == "RUNNING")
-        total = sum(replicas.values())
+        return deployment.status == "DEPLOY_FAILED", ready, sum(replicas.values())
+
+    async def _hopeless(self) -> bool:
+        """Whether nothing will ever draw: a handle lets a request that came before the failure wait on."""
+        now = time.monotonic()
+        if now - self._looked >= answers.ALIVE:
+            self._looked = now
+            try:
+                failed, ready, _ = await self._deployment()
+                self._failed = failed and not ready
+            except (RayError, RayServeException, KeyError):
+                _log.warning("the state of the replicas can't be asked for")
+        return self._failed
+
+    async def _status(self) -> EngineStatus:
+        _, ready, total = await self._deployment()
         renderer = await self._about() if ready else None
+        error, error_at = self._last_error or (None, None)
         waiting = self._waiting()
         drawing = len(self._tickets) - waiting
         detail = f"{ready} of {total} replicas on Ray are ready; {drawing} images are drawn, {waiting} wait"
         return EngineStatus(
-            state="busy" if self._tickets else "idle",
+            state="stuck" if not ready else "busy" if self._tickets else "idle",
             detail=detail,
             since=self._since,
             model=renderer and renderer.model,
             device=renderer and renderer.device,
+            plan=renderer and renderer.plan,
             waiting=waiting,
-            last_error=self._last_error,
+            last_error=error,
+            last_error_at=error_at,
         )
 
     async def _about(self) -> RendererStatus | None:
