@@ -44,22 +44,25 @@ class _Seen:
         self._arguments, self._named = _kept(arguments), _kept(named)
         self._handle.remove()
 
+    def forget(self) -> None:
+        """See nothing any more."""
+        self._handle.remove()
+
     def ask(self, work: Callable[..., Any]) -> Any:
         """Call `work` with the same."""
         return work(*self._arguments, **self._named)
 
 
 class Accelerator:
-    """Makes `artist`, who draws by `plan`, faster at 1024x1024; `note` hears what a person may want to know.
+    """Makes `artist`, who draws by `plan`, faster at 1024x1024; `words` say how far it is.
 
     `backend` is a compiler by the name that torch.compile knows it by.
     """
 
-    def __init__(
-        self, artist: Artist, plan: Plan, note: Callable[[str], None], backend: str = "inductor"
-    ) -> None:
+    def __init__(self, artist: Artist, plan: Plan, backend: str = "inductor") -> None:
         self.state: State = "eager"
-        self._artist, self._plan, self._note, self._backend = artist, plan, note, backend
+        self.words = "compiled when idle"
+        self._artist, self._plan, self._backend = artist, plan, backend
         transformer = artist.pipeline.transformer
         self._kinds: list[list[Any]] = [
             list(transformer.transformer_blocks),
@@ -79,18 +82,35 @@ class Accelerator:
             self._take_into_use()
         return self.state not in {"done", "failed"}
 
+    def stop(self) -> None:
+        """Give up for good what is compiled or recorded; the eager parts draw. Called between pictures."""
+        decoder = self._artist.pipeline.vae.decoder
+        for module in (*(block for kind in self._kinds for block in kind), decoder):
+            module.__dict__.pop("forward", None)
+        self._artist.shortcuts = None
+        self._fail("given up")
+
     # -- beside the drawing
 
     def _begin(self) -> None:
-        decoder = self._artist.pipeline.vae.decoder
         self._first = [(block, _Seen(block)) for kind in self._kinds for block in kind[:2]]
-        seen = _Seen(decoder)
-        reading = self._artist.read(_SETTLING.prompt)
-        latents = self._artist.denoise(_SETTLING, reading, _unheard)
-        if not self._plan.tiled:
-            self._artist.pixels(_SETTLING, latents)
-            self._decoder = copy.deepcopy(decoder), seen
-        self.state = "compiling"
+        decoder = self._artist.pipeline.vae.decoder
+        seen = None if self._plan.tiled else _Seen(decoder)
+        try:
+            reading = self._artist.read(_SETTLING.prompt)
+            latents = self._artist.denoise(_SETTLING, reading, _unheard)
+            if seen is not None:
+                self._artist.pixels(_SETTLING, latents)
+                self._decoder = copy.deepcopy(decoder), seen
+        except Exception:  # noqa: BLE001 - no memory for it, or a device whose loss shows with the next picture
+            traceback.print_exc(file=sys.stderr)
+            for look in (*(look for _, look in self._first), seen):
+                if look is not None:
+                    look.forget()
+            self._first = []
+            self._fail("the warm-up picture failed")
+            return
+        self.state, self.words = "compiling", "compiling"
         threading.Thread(target=self._compile, name="compile", daemon=True).start()
 
     def _compile(self) -> None:
@@ -103,7 +123,8 @@ class Accelerator:
                     decoder.to(memory_format=torch.channels_last)
                     decoder.forward = self._compiled(decoder.forward)
                     seen.ask(decoder)
-            self.state = "compiled"
+            if self.state == "compiling":
+                self.state = "compiled"
         except Exception:  # noqa: BLE001 - a compiler fails in many ways; drawing goes on without it
             traceback.print_exc(file=sys.stderr)
             self._fail("compiling failed")
@@ -128,8 +149,7 @@ class Accelerator:
                 _compare(seen.ask(decoder), seen.ask(kept), "the decoder")
                 pipeline.vae.decoder = decoder
             self._artist.shortcuts = self._record()
-            self.state = "done"
-            self._note("compiled parts are in use")
+            self.state, self.words = "done", "compiled"
         except Exception as error:  # noqa: BLE001 - whatever it is, the eager parts still draw
             traceback.print_exc(file=sys.stderr)
             self._go_back(kept)
@@ -146,8 +166,7 @@ class Accelerator:
         self._artist.shortcuts = None
 
     def _fail(self, why: str) -> None:
-        self.state = "failed"
-        self._note(f"{why}; drawing goes on without compiled parts")
+        self.state, self.words = "failed", f"not compiled ({why})"
 
     def _record(self) -> Shortcuts:
         artist, job = self._artist, _SETTLING

@@ -10,7 +10,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -18,7 +18,16 @@ from alya_mcp.failures import Failure, InvalidInput
 from alya_mcp.images.engine import Job, Picture
 from alya_mcp.images.fetch import download, require_flux
 from alya_mcp.images.models import RANDOM, Choice, choose, known_words
-from alya_mcp.images.plan import FLUX_SCHNELL_WEIGHTS, Machine, Plan, choose_plan, survey, weigh
+from alya_mcp.images.plan import (
+    FLUX_SCHNELL_WEIGHTS,
+    MAIN_SPARE,
+    PINNED,
+    Machine,
+    Plan,
+    choose_plan,
+    survey,
+    weigh,
+)
 from alya_mcp.images.rendering import CancelledJob, DeviceLost, RendererStatus, Report, Request
 
 if TYPE_CHECKING:
@@ -41,7 +50,7 @@ class _NoMemoryError(Exception):
 
 @dataclass(slots=True, kw_only=True)
 class _Loaded:
-    """A model in memory; `plan` changes when memory ends, `said` is what a person may want to know of it."""
+    """A model in memory; `plan` changes when memory ends."""
 
     wanted: tuple[str, str]
     choice: Choice
@@ -50,7 +59,12 @@ class _Loaded:
     device: str
     words: frozenset[str] | None
     accelerator: "Accelerator | None" = None
-    said: list[str] = field(default_factory=list[str])
+
+    @property
+    def manner(self) -> str:
+        """How it is run, in a line."""
+        compiled = [self.accelerator.words] if self.accelerator else []
+        return ", ".join([self.plan.words, *compiled])
 
 
 class FluxRenderer:
@@ -102,7 +116,7 @@ class FluxRenderer:
             model=self._loaded.choice.name,
             device=self._loaded.device,
             memory=memory,
-            plan=", ".join([self._loaded.plan.words, *self._loaded.said]),
+            plan=self._loaded.manner,
             temperature=temperature,
         )
 
@@ -147,7 +161,7 @@ class FluxRenderer:
         )
         if plan.compiled:
             accelerate: Any = importlib.import_module("alya_mcp.images.accelerate")
-            self._loaded.accelerator = accelerate.Accelerator(artist, plan, self._loaded.said.append)
+            self._loaded.accelerator = accelerate.Accelerator(artist, plan)
         return self._loaded
 
     def _survey(self) -> Machine:
@@ -170,7 +184,8 @@ class FluxRenderer:
             # Half of float32's digits are lost in TF32, which convolutions use unless told otherwise.
             torch.backends.cudnn.allow_tf32 = plan.precision != "fp32"
             if self._limit is not None:
-                torch.cuda.set_per_process_memory_fraction(self._limit / torch.cuda.mem_get_info()[1])
+                total = torch.cuda.mem_get_info()[1]
+                torch.cuda.set_per_process_memory_fraction(min(1.0, self._limit / total))
 
         def load() -> Any:
             if folder is None:
@@ -320,20 +335,34 @@ class _Stairs:
             return "decoded in tiles"
         if loaded.artist.forget_recordings():
             return "recorded steps given up"
+        if loaded.accelerator is not None and loaded.accelerator.state in {"eager", "compiling", "compiled"}:
+            self._stop_compiling()
+            return "compiling given up"
         if loaded.device != "cuda":
             return None
-        plan, pipeline = loaded.plan, loaded.artist.pipeline
+        plan, pipeline, device = loaded.plan, loaded.artist.pipeline, loaded.artist.device
         loading: Any = importlib.import_module("alya_mcp.images.loading")
-        if not plan.encoder_streamed:
-            loading.stream(pipeline.text_encoder_2.encoder, loaded.artist.device)
+        encoder = pipeline.text_encoder_2.encoder
+        if not plan.encoder_streamed and self._has_main_memory_for(encoder):
+            loading.stream(encoder, device)
             loaded.plan = replace(plan, encoder_streamed=True)
             return "text encoder moved to main memory"
-        if not plan.transformer_streamed:
-            loaded.accelerator = None
-            loading.stream(pipeline.transformer, loaded.artist.device)
+        if not plan.transformer_streamed and self._has_main_memory_for(pipeline.transformer):
+            # What is compiled expects its weights where they are.
+            self._stop_compiling()
+            loading.stream(pipeline.transformer, device)
             loaded.plan = replace(plan, transformer_streamed=True, compiled=False)
             return "transformer moved to main memory, which is slow"
         return None
+
+    def _stop_compiling(self) -> None:
+        if self._loaded.accelerator is not None:
+            self._loaded.accelerator.stop()
+        self._loaded.accelerator = None
+
+    def _has_main_memory_for(self, part: Any) -> bool:
+        size = sum(tensor.nbytes for tensor in (*part.parameters(), *part.buffers()))
+        return size * PINNED + MAIN_SPARE <= self._look().main
 
     def _refusal(self, phase: str) -> Failure:
         machine, job = self._look(), self._job

@@ -64,7 +64,10 @@ def settle(pipeline: Any, plan: Plan, device: torch.device, fill: Fill) -> Any:
 
 def stream(module: nn.Module, device: torch.device) -> None:
     """Keep `module` in main memory from now on; its blocks visit the device one after the other."""
-    module.to("cpu")
+    for tensor in (*module.parameters(), *module.buffers()):
+        away = tensor.data.cpu()
+        # Pinned one by one; the hooks would keep every tensor until the last one is pinned.
+        tensor.data = away.pin_memory() if device.type == "cuda" else away
     hooks: Any = importlib.import_module("diffusers.hooks")
     hooks.apply_group_offloading(
         module,

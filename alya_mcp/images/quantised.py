@@ -7,7 +7,7 @@ memory.
 """
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import torch
 from torch import Tensor, nn
@@ -120,10 +120,15 @@ def quantised(linear: nn.Linear, precision: Precision, *, activations: bool) -> 
 
 def linears(module: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Linear]]:
     """Every linear layer below `module`: the module that holds it, its name there, and the layer."""
-    for holder in list(module.modules()):
-        for name, child in list(holder.named_children()):
-            if type(child) is nn.Linear:
-                yield holder, name, child
+    places = [
+        (holder, name)
+        for holder in module.modules()
+        for name, child in holder.named_children()
+        if type(child) is nn.Linear
+    ]
+    for holder, name in places:
+        # Asked for one by one: a list of the layers would keep all of those alive that were replaced.
+        yield holder, name, cast("nn.Linear", getattr(holder, name))
 
 
 def _widened(inputs: Tensor, weight: Tensor, scale: Tensor, bias: Tensor | None) -> Tensor:

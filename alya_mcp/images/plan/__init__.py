@@ -1,17 +1,20 @@
 """How a model is run on this machine: what the machine has, what the model weighs, what follows from both."""
 
-from alya_mcp.images.plan.choose import Plan, Precision, choose_plan
+from alya_mcp.images.plan.choose import MAIN_SPARE, PINNED, Plan, Precision, choose_plan, plans
 from alya_mcp.images.plan.machine import Device, Machine, survey
 from alya_mcp.images.plan.weights import FLUX_SCHNELL_WEIGHTS, Weights, weigh
 
 __all__ = [
     "FLUX_SCHNELL_WEIGHTS",
+    "MAIN_SPARE",
+    "PINNED",
     "Device",
     "Machine",
     "Plan",
     "Precision",
     "Weights",
     "choose_plan",
+    "plans",
     "survey",
     "weigh",
 ]

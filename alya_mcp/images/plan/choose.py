@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 from alya_mcp.failures import NotConfigured
 from alya_mcp.images.plan.machine import Machine
@@ -26,7 +26,12 @@ _SMALL: Final = 2_000_000_000
 """Numbers up to which a model's working memory is taken as a share of its weights."""
 _BLOCKS_AT_ONCE: Final = 0.12
 """The share of a streamed part that is on the device at a time: two of its blocks and what isn't a block."""
-_MAIN_SPARE: Final = 2_000_000_000
+MAIN_SPARE: Final = 2_000_000_000
+"""What is left to everything else in main memory."""
+PINNED: Final = 1.6
+"""Main memory that a device reads by itself is taken in powers of two: 1.56 times FLUX.1's transformer."""
+_IN_TILES: Final = "there is no room to decode at once"
+_ASKED: Final = ("auto", "bf16", "fp8", "int8", "int4")
 _ATTENTION_NAMES: Final[dict[Attention, str]] = {
     "native": "PyTorch's attention",
     "_native_cudnn": "cuDNN attention",
@@ -40,8 +45,8 @@ class Plan:
 
     `precision` is the transformer's, `encoder` the T5's (which loses less in int8 than in fp8). What is
     `*_streamed` stays in main memory and crosses to the device block by block while it works. `tiled`
-    decodes in tiles. `needs` are bytes of the device's memory, `needs_main` of main memory; `reasons` say
-    why, for a person.
+    decodes in tiles. `compiled` asks for compiling beside the drawing. `needs` are bytes of the device's
+    memory, `needs_main` of main memory; `reasons` say why, for a person.
     """
 
     precision: Precision
@@ -55,6 +60,10 @@ class Plan:
     needs_main: int = 0
     reasons: tuple[str, ...] = ()
 
+    def fits(self, machine: Machine) -> bool:
+        """Whether the machine has as much memory free as the plan needs."""
+        return self.needs <= machine.free and self.needs_main <= machine.main
+
     @property
     def words(self) -> str:
         """The plan in a line."""
@@ -66,25 +75,20 @@ class Plan:
             where = "all weights on the device"
         parts = [self.precision, where, _ATTENTION_NAMES[self.attention]]
         parts += ["decoded in tiles"] if self.tiled else []
-        parts += ["compiled"] if self.compiled else []
         return ", ".join(parts)
 
 
 def choose_plan(machine: Machine, weights: Weights, precision: str, *, full_precision: bool = False) -> Plan:
-    """The fastest plan that fits the machine's free memory.
-
-    `precision` is `auto`, `bf16`, `fp8`, `int8` or `int4`; the last three make the transformer smaller and
-    lose a little of its accuracy. `full_precision` is for models that are run in float32 everywhere.
+    """The first of `plans` that fits the machine's free memory.
 
     Raises:
         NotConfigured: when the machine can't run such a plan, or none fits; with the figures.
     """
-    _require_able(machine, precision)
-    plans = list(_plans(machine, weights, precision, full_precision=full_precision))
-    for plan in plans:
-        if plan.needs <= machine.free and plan.needs_main <= machine.main:
+    known = plans(machine, weights, precision, full_precision=full_precision)
+    for plan in known:
+        if plan.fits(machine):
             return plan
-    smallest = min(plans, key=lambda plan: plan.needs)
+    smallest = min(known, key=lambda plan: plan.needs)
     asked = "" if precision == "auto" else f" in {precision}, as ALYA_IMAGE_PRECISION asks,"
     main = (
         f" and {smallest.needs_main / 1e9:.1f} GB of main memory ({machine.main / 1e9:.1f} GB are free)"
@@ -98,8 +102,26 @@ def choose_plan(machine: Machine, weights: Weights, precision: str, *, full_prec
     )
 
 
+def plans(machine: Machine, weights: Weights, precision: str, *, full_precision: bool = False) -> list[Plan]:
+    """Every way to run the model on the machine, whatever is free there, from the best to the most frugal.
+
+    `precision` is `auto`, `bf16`, `fp8`, `int8` or `int4`; the last three make the transformer smaller and
+    lose a little of its accuracy. `full_precision` is for models that are run in float32 everywhere.
+
+    Raises:
+        NotConfigured: when the device can't compute in such a precision.
+    """
+    if not full_precision:
+        _require_able(machine, precision)
+    return list(_plans(machine, weights, precision, full_precision=full_precision))
+
+
 def _require_able(machine: Machine, precision: str) -> None:
     capability = machine.capability
+    if precision not in _ASKED:
+        raise NotConfigured(
+            f"ALYA_IMAGE_PRECISION is {precision!r:.80}; this version of alya-mcp takes {', '.join(_ASKED)}"
+        )
     if machine.device == "cuda" and capability is not None and capability < (8, 0):
         raise NotConfigured(
             f"{machine.name} has compute capability {capability[0]}.{capability[1]}; FLUX models need "
@@ -115,46 +137,38 @@ def _require_able(machine: Machine, precision: str) -> None:
 
 
 def _plans(machine: Machine, weights: Weights, precision: str, *, full_precision: bool) -> Iterator[Plan]:
-    """Plans from the fastest to the most frugal."""
     if machine.device == "cpu" or full_precision:
-        chosen: Precision = "fp32" if full_precision or precision == "auto" else _as_precision(precision)
+        chosen: Precision = "fp32" if full_precision or precision == "auto" else cast("Precision", precision)
         reason = "this model is made for float32" if full_precision else "no GPU was found, so the CPU draws"
         yield _plan(machine, weights, chosen, "fp32" if chosen == "fp32" else "bf16", reasons=(reason,))
         return
-    if precision in {"auto", "bf16"}:
-        yield _plan(machine, weights, "bf16", "bf16", reasons=("everything fits in bfloat16",))
-        if machine.device == "cuda":
-            why = "the transformer fits in bfloat16, the text encoder not beside it"
-            yield _plan(machine, weights, "bf16", "bf16", encoder_streamed=True, reasons=(why,))
     eight: Precision = "fp8" if machine.capability is not None and machine.capability >= (8, 9) else "int8"
-    if precision in {"auto", eight, "int8"}:
-        chosen = "int8" if precision == "int8" else eight
-        why = (
-            f"ALYA_IMAGE_PRECISION asks for {chosen}"
-            if precision != "auto"
-            else f"bfloat16 doesn't fit; {chosen} halves the weights"
-        )
-        yield _plan(machine, weights, chosen, "int8", reasons=(why,))
-        if machine.device == "cuda":
-            more = "the text encoder doesn't fit beside the transformer"
-            yield _plan(machine, weights, chosen, "int8", encoder_streamed=True, reasons=(why, more))
-            yield _plan(
-                machine, weights, chosen, "int8", encoder_streamed=True, tiled=True, reasons=(why, more)
-            )
-    if machine.device != "cuda":
+    rungs: list[tuple[Precision, Precision, str]] = [
+        ("bf16", "bf16", "everything fits in bfloat16"),
+        (eight, "int8", f"bfloat16 doesn't fit; {eight} halves the weights"),
+        ("int4", "int8", f"{eight} doesn't fit; int4 takes a quarter of bfloat16"),
+    ]
+    if precision != "auto":
+        chosen = cast("Precision", precision)
+        encoder: Precision = "bf16" if chosen == "bf16" else "int8"
+        rungs = [(chosen, encoder, f"ALYA_IMAGE_PRECISION asks for {chosen}")]
+    streams = machine.device == "cuda"
+    beside = "the text encoder doesn't fit beside the transformer"
+    for chosen, encoder, why in rungs:
+        yield _plan(machine, weights, chosen, encoder, reasons=(why,))
+        if streams:
+            whole = chosen == "bf16" and precision == "auto"
+            reasons = ("the transformer fits in bfloat16" if whole else why, beside)
+            yield _plan(machine, weights, chosen, encoder, encoder_streamed=True, reasons=reasons)
+        # Of its own accord a model gives up some of its digits before its decoder gives up seeing the whole.
+        if chosen != "bf16" or precision == "bf16":
+            more = (why, beside, _IN_TILES) if streams else (why, _IN_TILES)
+            yield _plan(machine, weights, chosen, encoder, encoder_streamed=streams, tiled=True, reasons=more)
+    if not streams:
         return
-    if precision in {"auto", "int4"}:
-        why = (
-            "ALYA_IMAGE_PRECISION asks for int4"
-            if precision == "int4"
-            else f"{eight} doesn't fit; int4 takes a quarter of bfloat16"
-        )
-        for tiled in (False, True):
-            yield _plan(machine, weights, "int4", "int8", encoder_streamed=True, tiled=tiled, reasons=(why,))
-    why = "the transformer doesn't fit, so each step brings it from main memory"
-    for chosen in ("bf16",) if precision == "bf16" else (eight, "int4"):
-        if precision in {"auto", chosen}:
-            encoder: Precision = "bf16" if chosen == "bf16" else "int8"
+    for chosen, encoder, _ in rungs:
+        if chosen != "bf16" or precision == "bf16":
+            why = "the transformer doesn't fit, so each step brings it from main memory"
             yield _plan(
                 machine,
                 weights,
@@ -195,7 +209,7 @@ def _plan(
         transformer_streamed=transformer_streamed,
         tiled=tiled,
         needs=0,
-        needs_main=int(away) + (_MAIN_SPARE if away else 0),
+        needs_main=int(away * PINNED) + (MAIN_SPARE if away else 0),
         reasons=reasons,
     )
     plan = _hurry(plan, machine)
@@ -225,7 +239,3 @@ def _hurry(plan: Plan, machine: Machine) -> Plan:
     elif not machine.compiles:
         reasons.append("Triton isn't installed, so nothing is compiled")
     return replace(plan, attention=attention, compiled=compiled, reasons=tuple(reasons))
-
-
-def _as_precision(precision: str) -> Precision:
-    return {"bf16": "bf16", "int8": "int8", "int4": "int4"}[precision]  # pyright: ignore[reportReturnType]

@@ -50,7 +50,8 @@ def survey(limit: int | None = None) -> Machine:
         )
     if torch.backends.mps.is_available():
         total = torch.mps.recommended_max_memory()
-        free = total - torch.mps.driver_allocated_memory()
+        # It shares the machine's memory with all other programs.
+        free = min(total - torch.mps.driver_allocated_memory(), main.available)
         if limit is not None:
             total, free = min(total, limit), min(free, limit)
         return Machine(device="mps", name="the Apple GPU", free=free, total=total, main=main.available)
