@@ -53,6 +53,10 @@ class Paced:
             timings={},
         )
 
+    def tend(self, *, idle: bool) -> bool:
+        del idle
+        return False
+
     def status(self) -> RendererStatus:
         return RendererStatus(model="paced", device="none")
 

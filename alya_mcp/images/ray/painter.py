@@ -17,8 +17,8 @@ from alya_mcp.images.wire import DEVICE_LOST
 _LOCAL_LOG: Final = "logs/image-worker.log of ALYA_HOME"
 _LOG: Final = "the replica's log on the cluster (`ray logs`)"
 _EXIT_LOST: Final = 70
-_STUCK: Final = 60.0
-"""Seconds after which cancelled work that hasn't stopped counts as stuck; a step takes a fraction of one."""
+_STUCK: Final = 300.0
+"""Seconds after which cancelled work that hasn't stopped counts as stuck; a first step may compile for 60."""
 
 
 class Painter:
