@@ -20,6 +20,7 @@ _VARIABLES = {
     "image_engine": "ALYA_IMAGE_ENGINE",
     "image_precision": "ALYA_IMAGE_PRECISION",
     "image_warm": "ALYA_IMAGE_WARM",
+    "image_memory": "ALYA_IMAGE_MEMORY",
     "image_idle": "ALYA_IMAGE_IDLE",
     "image_deadline": "ALYA_IMAGE_DEADLINE",
     "ray_url": "ALYA_RAY_URL",
@@ -44,7 +45,8 @@ class Settings:
 
     `home` is the folder of all state. `policy` is a policy file or None for the search order of the gate.
     `grant` is a grant's token, a secret. `image_model` is `auto`, `flux-schnell`, `sketch`, a local folder
-    or a hub id. `image_idle` is the seconds without work after which the image worker ends, 0 for never;
+    or a hub id. `image_memory` is the most GPU memory that the image worker may take, in bytes, None for all
+    that is free. `image_idle` is the seconds without work after which the image worker ends, 0 for never;
     `image_deadline` those that a picture may take, waiting and drawing but not loading. The `s3_*` values
     are None when the variable is unset or empty.
     `ray_url` is where the Ray application answers, `ray_token` its token, a secret; None likewise.
@@ -57,6 +59,7 @@ class Settings:
     image_engine: Engine = "local"
     image_precision: Precision = "auto"
     image_warm: bool = False
+    image_memory: int | None = None
     image_idle: float = 900
     image_deadline: float = 600
     ray_url: str | None = None
@@ -93,6 +96,9 @@ class Settings:
         warm = given.get("image_warm", "0").lower()
         if warm not in _FLAGS:
             problems.append(f"ALYA_IMAGE_WARM is {warm!r}; it takes 1 or 0")
+        if "random:" in given.get("image_model", ""):
+            problems.append("ALYA_IMAGE_MODEL asks for random weights, which only 'model bench' draws with")
+        memory = _gigabytes("image_memory", given, problems)
         idle = _seconds("image_idle", 900, 0, given, problems)
         deadline = _seconds("image_deadline", 600, 1, given, problems)
         endpoint = given.get("s3_endpoint_url")
@@ -115,6 +121,7 @@ class Settings:
             image_engine=cast("Engine", engine),
             image_precision=cast("Precision", precision),
             image_warm=_FLAGS[warm],
+            image_memory=memory,
             image_idle=idle,
             image_deadline=deadline,
             ray_url=ray_url,
@@ -174,6 +181,16 @@ def _seconds(field: str, default: int, least: int, given: Mapping[str, str], pro
     takes = f"a whole number of seconds from {least} to {_MAX_SECONDS}" + ("" if least else ", 0 for never")
     problems.append(f"{_VARIABLES[field]} is {text!r}; it takes {takes}")
     return default
+
+
+def _gigabytes(field: str, given: Mapping[str, str], problems: list[str]) -> int | None:
+    text = given.get(field)
+    if text is None:
+        return None
+    if re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,3})?", text) and float(text) >= 1:
+        return int(float(text) * 1e9)
+    problems.append(f"{_VARIABLES[field]} is {text!r}; it takes gigabytes from 1 on, such as 12 or 7.5")
+    return None
 
 
 def _is_web_address(text: str) -> bool:

@@ -56,6 +56,7 @@ class Place:
         self.address = self.folder / "image-worker.address"
         self.ending = self.folder / "image-worker.ending"
         self.log = home / "logs" / "image-worker.log"
+        self.kernels = home / "cache" / "kernels"
 
     def prepare(self) -> None:
         """Create the folders.
@@ -64,7 +65,7 @@ class Place:
             NotConfigured: when they can't be, or belong to someone else.
         """
         try:
-            for folder in (self.folder, self.log.parent):
+            for folder in (self.folder, self.log.parent, self.kernels):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 if sys.platform != "win32":
                     if folder.stat().st_uid != os.geteuid():

@@ -24,6 +24,7 @@ from alya_mcp.images.engine import EngineStatus
 from alya_mcp.images.place import Address, FileLock, Place, Sentinel
 from alya_mcp.images.rendering import Renderer
 from alya_mcp.images.wire import PROTOCOL, Hello, WireError, pack, read, welcome
+from alya_mcp.settings import Settings
 
 _FAREWELL: Final = pack({"type": "farewell"})
 _GREETING_LIMIT: Final = 5.0
@@ -224,7 +225,7 @@ def _take_lock(lock: FileLock) -> bool:
 def _flux() -> Renderer:
     from alya_mcp.images.flux import FluxRenderer
 
-    return FluxRenderer()
+    return FluxRenderer(Settings.from_environment().image_memory)
 
 
 def main(create: Callable[[], Renderer] = _flux, version: str = __version__) -> None:
@@ -241,6 +242,7 @@ def main(create: Callable[[], Renderer] = _flux, version: str = __version__) -> 
         ("HF_HUB_DISABLE_TELEMETRY", "1"),
         ("TOKENIZERS_PARALLELISM", "false"),
         ("PYTORCH_ALLOC_CONF", "expandable_segments:True"),
+        ("TORCHINDUCTOR_CACHE_DIR", str(place.kernels)),
     ):
         os.environ.setdefault(name, value)
 

@@ -2,6 +2,7 @@
 
 import click
 
+from alya_mcp.cli.model.bench import bench
 from alya_mcp.cli.model.pull import pull
 
 
@@ -11,3 +12,4 @@ def model() -> None:
 
 
 model.add_command(pull)
+model.add_command(bench)
