@@ -174,11 +174,20 @@ class Accelerator:
             return Shortcuts(height=job.height, width=job.width)
         step = Replay(artist.step, artist.first_step(job, artist.read(job.prompt)))
         encode = decode = None
-        if not self._plan.encoder_streamed:
-            encode = Replay(artist.encode, artist.tokens(job.prompt)[:2], step.pool)
         if not self._plan.tiled:
             decode = Replay(artist.decode, (artist.scaled(job, step.answer[0]),), step.pool)
+        if not self._plan.encoder_streamed:
+            encode = self._record_encoders(step.pool)
         return Shortcuts(height=job.height, width=job.width, encode=encode, step=step, decode=decode)
+
+    def _record_encoders(self, pool: Any) -> Replay | None:
+        """Text encoders of some versions wait for the device while they work, which can't be recorded."""
+        artist = self._artist
+        try:
+            return Replay(artist.encode, artist.tokens(_SETTLING.prompt)[:2], pool)
+        except RuntimeError:
+            traceback.print_exc(file=sys.stderr)
+            return None
 
 
 def _compare(fast: Any, eager: Any, name: str) -> None:

@@ -150,8 +150,10 @@ def _plans(machine: Machine, weights: Weights, precision: str, *, full_precision
     ]
     if precision != "auto":
         chosen = cast("Precision", precision)
-        encoder: Precision = "bf16" if chosen == "bf16" else "int8"
-        rungs = [(chosen, encoder, f"ALYA_IMAGE_PRECISION asks for {chosen}")]
+        why = f"ALYA_IMAGE_PRECISION asks for {chosen}"
+        if chosen != "bf16":
+            yield _plan(machine, weights, chosen, "bf16", reasons=(why, "the text encoder fits in bfloat16"))
+        rungs = [(chosen, "bf16" if chosen == "bf16" else "int8", why)]
     streams = machine.device == "cuda"
     beside = "the text encoder doesn't fit beside the transformer"
     for chosen, encoder, why in rungs:
