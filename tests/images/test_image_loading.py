@@ -1,0 +1,140 @@
+"""A real, tiny pipeline as each plan asks for it: what it draws, what it takes, where it stays."""
+
+import weakref
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from alya_mcp.images import random_weights
+from alya_mcp.images.drawing import Artist
+from alya_mcp.images.engine import Job
+from alya_mcp.images.loading import load_pipeline, settle
+from alya_mcp.images.plan import FLUX_SCHNELL_WEIGHTS, Machine, Plan, plans
+from alya_mcp.images.quantised import linears
+
+JOB = Job(prompt="a red circle on the square", seed=3, steps=3, width=128, height=192)
+FULL = Plan(precision="fp32", encoder="fp32", needs=0)
+
+
+def artist_with(folder: Path, plan: Plan) -> Artist:
+    return Artist(load_pipeline(folder, plan, "cpu"), torch.device("cpu"))
+
+
+def drawn_by(artist: Artist) -> np.ndarray:
+    latents = artist.denoise(JOB, artist.read(JOB.prompt), lambda done: None)
+    return artist.pixels(JOB, latents).numpy().astype(int)
+
+
+@pytest.fixture(scope="module")
+def full(tiny: Path) -> np.ndarray:
+    return drawn_by(artist_with(tiny, FULL))
+
+
+def bytes_of(*modules: nn.Module) -> int:
+    return sum(tensor.nbytes for module in modules for tensor in (*module.parameters(), *module.buffers()))
+
+
+@pytest.mark.parametrize("encoder", [False, True])
+@pytest.mark.parametrize("transformer", [False, True])
+def test_streaming_changes_no_bit(tiny: Path, full: np.ndarray, encoder: bool, transformer: bool):
+    plan = Plan(
+        precision="fp32", encoder="fp32", encoder_streamed=encoder, transformer_streamed=transformer, needs=0
+    )
+    artist = artist_with(tiny, plan)
+    for _ in range(2):
+        assert (drawn_by(artist) == full).all()
+
+
+def test_joined_projections_change_next_to_nothing(tiny: Path, full: np.ndarray):
+    artist = artist_with(tiny, Plan(precision="fp32", encoder="fp32", compiled=True, needs=0))
+    names = {name.rpartition(".")[2] for name, _ in artist.pipeline.transformer.named_modules()}
+    assert {"to_qkv", "to_added_qkv"} <= names
+    assert not names & {"to_q", "to_k", "to_v", "add_q_proj", "add_k_proj", "add_v_proj"}
+    assert abs(drawn_by(artist) - full).max() <= 2
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        Plan(precision="bf16", encoder="bf16", needs=0),
+        Plan(precision="bf16", encoder="bf16", encoder_streamed=True, needs=0),
+        Plan(precision="fp8", encoder="int8", needs=0),
+        Plan(precision="int8", encoder="int8", compiled=True, needs=0),
+        Plan(precision="int8", encoder="int8", encoder_streamed=True, needs=0),
+        Plan(precision="int4", encoder="int8", needs=0),
+        Plan(precision="int4", encoder="int8", encoder_streamed=True, compiled=True, needs=0),
+        Plan(precision="int4", encoder="int8", encoder_streamed=True, transformer_streamed=True, needs=0),
+    ],
+    ids=lambda plan: plan.words,
+)
+def test_every_plan_draws_nearly_the_same_picture(tiny: Path, full: np.ndarray, plan: Plan):
+    picture = drawn_by(artist_with(tiny, plan))
+    assert picture.shape == (192, 128, 3)
+    assert abs(picture - full).mean() < 2
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("precision", ["fp8", "int8", "int4"])
+def test_nothing_that_a_plan_counts_as_quantised_stays_wide(tiny: Path, precision: Any, streamed: bool):
+    plan = Plan(
+        precision=precision,
+        encoder="int8",
+        encoder_streamed=streamed,
+        transformer_streamed=streamed,
+        compiled=not streamed,
+        needs=0,
+    )
+    pipeline = load_pipeline(tiny, plan, "cpu")
+    transformer = pipeline.transformer
+    for part in (
+        transformer.transformer_blocks, transformer.single_transformer_blocks, pipeline.text_encoder_2
+    ):  # fmt: skip
+        assert list(linears(part)) == []
+    assert not any(
+        parameter.requires_grad
+        for part in (transformer, pipeline.text_encoder, pipeline.text_encoder_2, pipeline.vae)
+        for parameter in part.parameters()
+    )
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_no_more_than_one_layer_is_wide_on_the_device_while_a_model_is_quantised(tiny: Path, away: bool):
+    import diffusers
+
+    pipeline = diffusers.FluxPipeline.from_pretrained(tiny, dtype=torch.bfloat16, local_files_only=True)
+    wide: list[weakref.ref[nn.Module]] = []
+
+    def fill(module: nn.Module, device: torch.device) -> None:
+        if isinstance(module, nn.Linear):
+            assert sum(layer() is not None for layer in wide) <= 1
+            wide.append(weakref.ref(module))
+        module.to(device)
+
+    plan = Plan(precision="int8", encoder="int8", encoder_streamed=away, transformer_streamed=away, needs=0)
+    settle(pipeline, plan, torch.device("cpu"), fill)
+    assert len(wide) > 20
+    assert not any(layer() is not None for layer in wide)
+
+
+@pytest.mark.parametrize(
+    ("precision", "encoder", "compiles"),
+    [("bf16", "bf16", True), ("fp8", "bf16", True), ("int8", "int8", False), ("int4", "int8", True)],
+)
+def test_flux_takes_the_memory_that_its_plan_counts_with(
+    monkeypatch: pytest.MonkeyPatch, precision: str, encoder: str, compiles: bool
+):
+    machine = Machine(
+        device="cuda", name="a card", free=0, total=0, main=0, capability=(8, 9), compiles=compiles
+    )
+    known = plans(machine, FLUX_SCHNELL_WEIGHTS, precision)
+    plan = next(plan for plan in known if plan.encoder == encoder and not plan.encoder_streamed)
+    # Shapes without numbers: all of FLUX.1-schnell, and no memory.
+    monkeypatch.setattr(random_weights, "_fill", lambda module, device: None)
+    pipeline = random_weights.random_pipeline(plan, "meta")
+    weights = bytes_of(pipeline.transformer, pipeline.text_encoder_2, pipeline.text_encoder, pipeline.vae)
+    # Beside them it counts with 3.3 GB to decode and for the runtime, and 0.6 GB for what is compiled.
+    assert plan.needs == pytest.approx(weights + 3.3e9 + 0.6e9 * compiles, rel=0.01)
