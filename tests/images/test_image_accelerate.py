@@ -1,0 +1,319 @@
+"""Compiling beside the drawing, by compilers that work, fail, answer nonsense or take their time."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pytest
+import torch
+from stage import PATIENCE, SIDE, a_job
+
+from alya_mcp.images import accelerate, flux
+from alya_mcp.images.accelerate import Accelerator
+from alya_mcp.images.drawing import Artist
+from alya_mcp.images.engine import Job, Picture
+from alya_mcp.images.flux import FluxRenderer
+from alya_mcp.images.loading import load_pipeline
+from alya_mcp.images.plan import Plan
+from alya_mcp.images.rendering import RendererStatus, Request
+from alya_mcp.images.thread import Order, Outcome, RenderThread
+
+PLAN = Plan(precision="fp32", encoder="fp32", compiled=True, needs=0)
+JOB = a_job("a red circle")
+
+
+@pytest.fixture(autouse=True)
+def small_and_fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The settled size is small here, and no test finds what another one compiled."""
+    settling = Job(prompt="a warm-up picture", seed=0, steps=1, width=SIDE, height=SIDE)
+    monkeypatch.setattr(accelerate, "_SETTLING", settling)
+    torch._dynamo.reset()
+    yield
+    torch._dynamo.reset()
+
+
+class Compiler:
+    """A compiler that torch.compile knows by `name` while the body runs; it returns what `change` makes."""
+
+    def __init__(self, name: str, change: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+        self.name = name
+        self._change = change
+        self.threads: list[str] = []
+
+    def __call__(self, module: torch.fx.GraphModule, inputs: list[Any], **_: Any) -> Callable[..., Any]:
+        self.threads.append(threading.current_thread().name)
+        return self._change(module.forward)
+
+    def __enter__(self) -> Self:
+        torch._dynamo.register_backend(self, self.name)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        from torch._dynamo.backends import registry
+
+        registry._COMPILER_FNS.pop(self.name)
+
+
+def scaled_by(factor: float) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A compiler whose code answers `factor` times what it should."""
+
+    def change(work: Callable[..., Any]) -> Callable[..., Any]:
+        def wrong(*inputs: Any) -> Any:
+            return tuple(value * factor if value.is_floating_point() else value for value in work(*inputs))
+
+        return wrong
+
+    return change
+
+
+def artist_for(folder: Path, plan: Plan = PLAN) -> Artist:
+    return Artist(load_pipeline(folder, plan, "cpu"), torch.device("cpu"))
+
+
+def draw(artist: Artist, job: Job = JOB) -> np.ndarray:
+    latents = artist.denoise(job, artist.read(job.prompt), lambda done: None)
+    return artist.pixels(job, latents).numpy().astype(int)
+
+
+def finish(accelerator: Accelerator, meanwhile: Callable[[], None] = lambda: None) -> None:
+    """Tend it until nothing more comes."""
+    deadline = time.monotonic() + PATIENCE
+    while accelerator.advance(idle=True):
+        meanwhile()
+        assert time.monotonic() < deadline, accelerator.state
+        time.sleep(0.01)
+
+
+def graphs() -> int:
+    return torch._dynamo.utils.counters["stats"]["unique_graphs"]
+
+
+# -- the swap
+
+
+def test_pictures_before_while_and_after_compiling_are_alike_and_later_ones_compile_nothing(tiny: Path):
+    artist = artist_for(tiny)
+    before = draw(artist)
+    accelerator = Accelerator(artist, PLAN, "aot_eager")
+    assert accelerator.advance(idle=False)
+    assert accelerator.state == "eager"
+    assert accelerator.advance(idle=True)
+    assert accelerator.state in {"compiling", "compiled"}
+    assert (draw(artist) == before).all()
+    finish(accelerator)
+    assert (accelerator.state, accelerator.words) == ("done", "compiled")
+    compiled = graphs()
+    assert compiled > 0
+    for job in (JOB, a_job("a blue square", seed=9, steps=3)):
+        draw(artist, job)
+    assert abs(draw(artist) - before).max() <= 2
+    assert graphs() == compiled
+
+
+def test_other_sizes_are_drawn_as_before_and_compile_nothing(tiny: Path):
+    artist = artist_for(tiny)
+    jobs = [replace(JOB, width=96, height=160), replace(JOB, width=512, height=256)]
+    before = [draw(artist, job) for job in jobs]
+    accelerator = Accelerator(artist, PLAN, "aot_eager")
+    finish(accelerator)
+    compiled = graphs()
+    for job, picture in zip(jobs, before, strict=True):
+        assert abs(draw(artist, job) - picture).max() <= 2
+    assert (accelerator.state, graphs()) == ("done", compiled)
+
+
+def test_compiling_happens_beside_the_drawing_and_taking_into_use_in_the_drawing_thread(tiny: Path):
+    artist = artist_for(tiny)
+    held = threading.Event()
+
+    def wait(work: Callable[..., Any]) -> Callable[..., Any]:
+        assert held.wait(PATIENCE)
+        return work
+
+    with Compiler("held", wait) as compiler:
+        accelerator = Accelerator(artist, PLAN, "held")
+        accelerator.advance(idle=True)
+        before = draw(artist)
+        assert accelerator.advance(idle=True)
+        assert (accelerator.state, accelerator.words) == ("compiling", "compiling")
+        assert artist.shortcuts is None
+        held.set()
+        finish(accelerator)
+        assert accelerator.state == "done"
+        assert set(compiler.threads) == {"compile"}
+        assert abs(draw(artist) - before).max() <= 2
+
+
+def test_a_decoder_that_works_in_tiles_is_left_as_it_is(tiny: Path):
+    artist = artist_for(tiny)
+    decoder = artist.pipeline.vae.decoder
+    accelerator = Accelerator(artist, replace(PLAN, tiled=True), "aot_eager")
+    finish(accelerator)
+    assert accelerator.state == "done"
+    assert artist.pipeline.vae.decoder is decoder
+    assert "forward" not in decoder.__dict__
+    assert not decoder._forward_pre_hooks
+
+
+def test_stopping_it_leaves_the_eager_parts(tiny: Path):
+    artist = artist_for(tiny)
+    before = draw(artist)
+    accelerator = Accelerator(artist, PLAN, "aot_eager")
+    finish(accelerator)
+    accelerator.stop()
+    compiled = graphs()
+    torch._dynamo.reset()
+    assert abs(draw(artist) - before).max() <= 2
+    assert graphs() == compiled
+    assert not accelerator.advance(idle=True)
+
+
+# -- what goes wrong
+
+
+def refuse(work: Callable[..., Any]) -> Callable[..., Any]:
+    raise RuntimeError("no compiler here")
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (refuse, "not compiled (compiling failed)"),
+        (scaled_by(1.5), "not compiled (compiled, FluxTransformerBlock differs from itself by 0."),
+        (scaled_by(float("nan")), "not compiled (compiled, FluxTransformerBlock differs from itself by nan)"),
+    ],
+    ids=["raises", "wrong", "not a number"],
+)
+def test_a_compiler_that_fails_or_answers_nonsense_changes_nothing(
+    tiny: Path,
+    change: Callable[[Callable[..., Any]], Callable[..., Any]],
+    why: str,
+    capfd: pytest.CaptureFixture[str],
+):
+    artist = artist_for(tiny)
+    before = draw(artist)
+    decoder = artist.pipeline.vae.decoder
+    with Compiler("broken", change):
+        accelerator = Accelerator(artist, PLAN, "broken")
+        finish(accelerator, lambda: draw(artist))
+        assert accelerator.state == "failed"
+        assert accelerator.words.startswith(why)
+        assert artist.shortcuts is None
+        assert artist.pipeline.vae.decoder is decoder
+        assert (draw(artist) == before).all()
+    assert "Traceback" in capfd.readouterr().err
+
+
+def test_a_decoder_that_is_compiled_wrong_is_found_too(tiny: Path, capfd: pytest.CaptureFixture[str]):
+    def wrong_decoder(work: Callable[..., Any]) -> Callable[..., Any]:
+        def change(*inputs: Any) -> Any:
+            return tuple(value * 2 if value.shape[1:2] == (3,) else value for value in work(*inputs))
+
+        return change
+
+    artist = artist_for(tiny)
+    before = draw(artist)
+    with Compiler("half-broken", wrong_decoder):
+        accelerator = Accelerator(artist, PLAN, "half-broken")
+        finish(accelerator)
+        assert accelerator.words.startswith("not compiled (compiled, the decoder differs from itself by 1.00")
+        assert (draw(artist) == before).all()
+
+
+def test_a_warm_up_picture_that_fails_is_tried_once_and_leaves_nothing_behind(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
+    artist = artist_for(tiny)
+    before = draw(artist)
+
+    def no_room(*_: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(artist, "denoise", no_room)
+    accelerator = Accelerator(artist, PLAN, "aot_eager")
+    assert not accelerator.advance(idle=True)
+    assert accelerator.words == "not compiled (the warm-up picture failed)"
+    monkeypatch.undo()
+    modules = [*artist.pipeline.transformer.modules(), *artist.pipeline.vae.modules()]
+    assert not any(module._forward_pre_hooks for module in modules)
+    assert not accelerator.advance(idle=True)
+    assert (draw(artist) == before).all()
+
+
+# -- through the renderer, in its thread
+
+
+class Studio:
+    """A render thread whose renderer compiles with `backend`; asked from the event loop."""
+
+    def __init__(self, model: Path, backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        real = flux.choose_plan
+        monkeypatch.setattr(flux, "choose_plan", lambda *a, **o: replace(real(*a, **o), compiled=True))
+        monkeypatch.setattr(accelerate, "Accelerator", partial(Accelerator, backend=backend))
+        self._model = str(model)
+        self._loop = asyncio.get_running_loop()
+        self._thread = RenderThread(FluxRenderer, self._loop)
+
+    async def draw(self, job: Job = JOB) -> np.ndarray:
+        ended: asyncio.Future[Outcome] = self._loop.create_future()
+        self._thread.submit(
+            Order(
+                request=Request(model=self._model, precision="auto", job=job),
+                on_step=lambda *_: None,
+                on_end=lambda outcome, status: ended.set_result(outcome),
+            )
+        )
+        picture = await asyncio.wait_for(ended, PATIENCE)
+        assert isinstance(picture, Picture), picture
+        return np.frombuffer(picture.pixels, np.uint8).astype(int)
+
+    async def plan(self) -> str:
+        seen: asyncio.Future[RendererStatus] = self._loop.create_future()
+        self._thread.look(seen.set_result)
+        return str((await asyncio.wait_for(seen, PATIENCE)).plan)
+
+    async def plan_says(self, words: str) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not (plan := await self.plan()).endswith(words):
+            assert time.monotonic() < deadline, plan
+            # The thread goes on with compiling only when it was left alone for half a second.
+            await asyncio.sleep(1)
+
+
+@pytest.mark.anyio
+async def test_pictures_that_are_asked_for_while_it_compiles_are_drawn(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+):
+    held = threading.Event()
+
+    def wait(work: Callable[..., Any]) -> Callable[..., Any]:
+        assert held.wait(PATIENCE)
+        return work
+
+    with Compiler("patient", wait):
+        studio = Studio(tiny, "patient", monkeypatch)
+        before = await studio.draw()
+        assert (await studio.plan()).endswith("compiled when idle")
+        await studio.plan_says("compiling")
+        while_compiling = await asyncio.gather(*(studio.draw() for _ in range(3)))
+        assert all((picture == before).all() for picture in while_compiling)
+        held.set()
+        await studio.plan_says("compiled")
+        assert abs(await studio.draw() - before).max() <= 2
+
+
+@pytest.mark.anyio
+async def test_a_compiler_that_fails_shows_in_the_status_and_pictures_go_on(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
+    with Compiler("refusing", refuse):
+        studio = Studio(tiny, "refusing", monkeypatch)
+        before = await studio.draw()
+        await studio.plan_says("not compiled (compiling failed)")
+        assert (await studio.draw() == before).all()
