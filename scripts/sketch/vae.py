@@ -395,23 +395,34 @@ def _unite(doubling: nn.Conv2d, resnet: nn.Module, size: int) -> None:
     """
     inputs, outputs = WIDTHS[2], WIDTHS[1]
     third, larger, one, other = range(PARTS, PARTS + 4)
+    corners = range(other + 1, other + 1 + PARTS)
     wires = Wires(inputs, inputs)
     wires.weight[: other + 1, : other + 1] = torch.eye(other + 1)
     wires.weight[other, one], wires.weight[other, other] = 1.0, -1.0
+    # A part less what these two make of the constant is above 0 in a corner alone.
+    steep = 1.4 * REACH / (EDGE - CORNER)
+    share = EDGE - 0.8 * REACH / steep
+    for part, row in enumerate(corners):
+        wires.weight[row, part] = 1.0
+        wires.weight[row, -3], wires.bias[row] = -steep / LEVEL, steep
     wires.weight[-3, -3] = wires.weight[-2, -2] = 1.0
-    wires.cancel(inputs - 1, other + 1)
+    wires.cancel(inputs - 1, corners.stop)
     _double(doubling, wires)
     gain = torch.ones(inputs, dtype=torch.float64)
     bias = torch.full((inputs,), LIFT, dtype=torch.float64)
     gain[other], bias[other] = KEEN, 0.0
+    gain[corners.start : corners.stop] = SHARP
+    bias[corners.start : corners.stop] = -SHARP * steep * (1.0 - share)
     gain[-3:] = torch.tensor([1.0 / LEVEL, 0.0, 0.0], dtype=torch.float64)
     _normal(resnet.norm1, LEVEL * _fade(size), gain, bias)
 
     # A part less REACH is never above 0; what makes up for the constant lifts it above 0 at an edge alone.
     high = 2.0 * REACH
+    lacking = (1.0 - EDGE) / CORNER
     hidden = Wires(outputs, inputs)
-    for part in range(PARTS):
+    for part, row in enumerate(corners):
         hidden.weight[part, part] = 1.0
+        hidden.weight[part, row] = 3.0 * lacking * SHARP_UNDO
         hidden.weight[part, -3] = -REACH - high / (1 - EDGE)
         hidden.bias[part] = high / (1 - EDGE)
     for row, field in ((PARTS, larger), (PARTS + 1, third)):
@@ -422,7 +433,7 @@ def _unite(doubling: nn.Conv2d, resnet: nn.Module, size: int) -> None:
     hidden.unlift([*range(other), inputs - 3])
     typical = torch.full((inputs,), LIFT, dtype=torch.float64)
     typical[-3:] = torch.tensor([1.0 + LIFT, 0.0, 0.0], dtype=torch.float64)
-    typical[other] = 0.0
+    typical[other : corners.stop] = 0.0
     moved = hidden.settle(corner + 1, typical)
     hidden.constants()
     hidden.cancel(outputs - 1, corner + 1)
@@ -434,9 +445,10 @@ def _unite(doubling: nn.Conv2d, resnet: nn.Module, size: int) -> None:
 
     wires, through = Wires(outputs, outputs), Wires(outputs, inputs)
     lost = (REACH * (1 - EDGE) - high / 3.0) / (1 - EDGE)
+    brought = REACH * (1 - EDGE) + lacking * steep * (share - CORNER)
     for part in range(PARTS):
         wires.weight[part, part] = SHARP_UNDO / 3.0
-        wires.weight[part, corner] = -REACH * (1 - EDGE) / (EDGE - CORNER) * SHARP_UNDO
+        wires.weight[part, corner] = -brought / (EDGE - CORNER) * SHARP_UNDO
         through.weight[part, part] = 1.0
         through.weight[part, -3] = -lost / LEVEL
         through.bias[part] = lost
@@ -529,14 +541,14 @@ def _average(planes: NDArray[np.float64]) -> NDArray[np.float64]:
     return (rows[:, :, :-2] + 2 * rows[:, :, 1:-1] + rows[:, :, 2:]) / 4
 
 
-def composite(picture: NDArray[np.float32]) -> NDArray[np.float64]:
+def composite(picture: NDArray[np.float32], doublings: int = 5) -> NDArray[np.float64]:
     """What the decoder is to show for a layered (16, 32, 32) picture: (1024, 1024, 3) from 0 to 1, in plain
-    numpy.
+    numpy. With 4 `doublings` it is half as large.
     """
     planes = picture.astype(np.float64)
     planes[list(COLOURS)] = _average(planes[list(COLOURS)])
     colours, fields = planes[list(COLOURS)], planes[list(FIELDS)]
-    for level in range(1, 6):
+    for level in range(1, doublings + 1):
         colours, fields = (_average(part.repeat(2, axis=1).repeat(2, axis=2)) for part in (colours, fields))
         if level == 3:
             fields[0] = np.maximum(fields[0], fields[3])
