@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from pathlib import Path
 from random import Random
+from urllib.request import urlopen
 
 import numpy as np
 import pytest
+from PIL import Image, ImageFilter
+from raw_client import Servers
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("diffusers")
@@ -61,7 +65,13 @@ def test_computed_decoder_shows_what_the_plain_compositor_shows(scene: meaning.S
     assert np.quantile(inside, 0.99) < 1 / 255
     assert np.quantile(inside, 0.999) < 6 / 255  # edges: a gate's square is computed to 0.004
     assert inside.max() < 32 / 255  # a few pixels where edges of two layers cross
+    assert difference[[0, 0, -1, -1], [0, -1, 0, -1]].max() < 2 / 255
     assert difference.mean() < 0.25 / 255
+
+
+def test_weights_fit_in_a_package_of_20_megabytes() -> None:
+    sizes = [path.stat().st_size for path in PACKAGE.rglob("*") if path.is_file()]
+    assert sum(sizes) <= 20_000_000
 
 
 def test_shipped_decoder_is_the_computed_one(pipe) -> None:
@@ -136,15 +146,86 @@ def test_any_prompt_makes_a_finite_picture(pipe, prompt: str) -> None:
     assert bool(torch.isfinite(latents).all())
 
 
+@pytest.fixture(scope="module")
+def shapes() -> evaluate.Shapes:
+    return evaluate.Shapes()
+
+
+@pytest.fixture(scope="module")
+def held_out_cases(shapes: evaluate.Shapes) -> dict[str, list[evaluate.Case]]:
+    """Prompts that training never saw, by the attributes that they test."""
+    found: dict[str, list[evaluate.Case]] = {}
+    for case in evaluate.cases(shapes, evaluate.Scenes(each=3), 6, 1):
+        found.setdefault("+".join(case.checks), []).append(case)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("attributes", "index"),
+    [
+        ("colour+shape+background", 0),
+        ("colour+shape+background", 2),
+        ("colour (unknown words)+shape (unknown words)+background (unknown words)", 0),
+        ("position", 0),
+        ("position", 3),
+        ("two objects, each in place", 0),
+        ("count", 2),
+        ("size", 0),
+        ("background pattern", 2),
+        ("scene", 0),
+    ],
+)
+def test_held_out_prompts_are_followed(pipe, held_out_cases, attributes: str, index: int) -> None:
+    case = held_out_cases[attributes][index]
+    pixels = evaluate.reduce(evaluate.show(pipe, case.prompt, 40 + index))
+    assert {name: check(pixels) for name, check in case.checks.items()} == dict.fromkeys(case.checks, True)
+
+
+def _families(pixels: np.ndarray, mask: np.ndarray) -> set[str]:
+    """The colours in a mask, its outline left out, where colours mix."""
+    inside = Image.fromarray(mask.astype(np.uint8)).filter(ImageFilter.MinFilter(5))
+    return {evaluate.family(colour) for colour in pixels[np.asarray(inside) > 0]}
+
+
 @pytest.mark.parametrize(("colour", "ground"), [("red", "blue"), ("yellow", "black"), ("green", "white")])
-def test_a_disc_has_the_colour_the_prompt_names_on_the_background_it_names(
-    pipe, colour: str, ground: str
+def test_a_circle_on_a_background_is_drawn_and_nothing_else(
+    pipe, shapes: evaluate.Shapes, colour: str, ground: str
 ) -> None:
     pixels = evaluate.reduce(evaluate.show(pipe, f"a {colour} circle on a {ground} background", 7))
-    parts = evaluate.objects(pixels)
-    assert len(parts) == 1
-    assert evaluate.colour_of(pixels, parts[0]) == colour
-    assert evaluate.family(np.median(pixels[3], axis=0)) == ground
+    (part,) = evaluate.objects(pixels)
+    assert shapes.name(part) == "circle"
+    assert _families(pixels, part) == {colour}
+    assert _families(pixels, ~part) == {ground}
+
+
+def test_a_plain_background_comes_through_the_tool_without_a_network(start_server: Servers) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as outside:
+        way_out = f"http://127.0.0.1:{outside.getsockname()[1]}"
+        names = (
+            "HF_ENDPOINT",
+            "HTTP_PROXY",
+            "HTTPS_PROXY",
+            "ALL_PROXY",
+            "http_proxy",
+            "https_proxy",
+            "all_proxy",
+        )
+        server = start_server(
+            extra={"ALYA_IMAGE_MODEL": "sketch", "HF_HUB_OFFLINE": "0"} | dict.fromkeys(names, way_out)
+        )
+        server.initialize()
+
+        result = server.call("image_gen", {"prompt": "a plain red background", "seed": 3})["result"]
+
+        assert not result.get("isError"), result
+        answer = result["structuredContent"]
+        assert answer["model"] == "alya-sketch"
+        outside.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            outside.accept()
+    with urlopen(answer["url"], timeout=30) as opened:
+        pixels = evaluate.reduce(Image.open(opened))
+    assert {evaluate.family(colour) for colour in pixels.reshape(-1, 3)} == {"red"}
 
 
 def test_two_objects_are_drawn_on_their_sides(pipe) -> None:

@@ -117,7 +117,7 @@ class Shapes:
         for shape in SHAPES:
             for size in ("small", None, "large"):
                 scene = Scene("plain", "white", things=(Thing(shape, "black", size),))
-                shown = composite(draw(scene, noise))[2::4, 2::4]
+                shown = composite(draw(scene, noise), 4)[1::2, 1::2]
                 self.templates.append((shape, outline(shown.mean(axis=2) < 0.5)))
 
     def name(self, mask: Mask) -> str:
@@ -184,7 +184,7 @@ def _other(rng: Random, *avoid: str) -> str:
     return rng.choice([c for c in COLOURS if c not in avoid and near.get(c) not in avoid])
 
 
-def cases(shapes: Shapes, number: int, seed: int) -> list[Case]:
+def cases(shapes: Shapes, scenes: Scenes, number: int, seed: int) -> list[Case]:
     """Prompts for every attribute."""
     rng = Random(seed)
     result: list[Case] = []
@@ -300,7 +300,7 @@ def cases(shapes: Shapes, number: int, seed: int) -> list[Case]:
                     family(np.median(pixels[4], axis=0)) == one
                     and family(np.median(pixels[-5], axis=0)) == other
                 )
-            names = [family(colour) for colour in pixels[8::16, 8::16].reshape(-1, 3)]
+            names = [family(colour) for colour in pixels[2::5, 2::5].reshape(-1, 3)]
             return min(names.count(one), names.count(other)) >= 0.08 * len(names)
 
         words = {
@@ -310,11 +310,10 @@ def cases(shapes: Shapes, number: int, seed: int) -> list[Case]:
             "gradient": f"a vertical gradient from {one} down to {other}",
         }[kind]
         result.append(Case(words, {"background pattern": both}))
-    references = Scenes()
     for index in range(number):
         kind = list(SCENES)[index % len(SCENES)]
         prompt = SCENES[kind][1][(index // len(SCENES)) % len(SCENES[kind][1])]
-        result.append(Case(prompt, {"scene": lambda p, k=kind: references.name(p) == k}))
+        result.append(Case(prompt, {"scene": lambda p, k=kind: scenes.name(p) == k}))
     return result
 
 
@@ -357,15 +356,15 @@ SCENES: dict[str, tuple[Scene, tuple[str, ...]]] = {
 
 
 class Scenes:
-    """Names a scene by the nearest of reference drawings, at 32 x 32."""
+    """Names a scene by the nearest of reference drawings, `each` of every kind, at 32 x 32."""
 
-    def __init__(self) -> None:
+    def __init__(self, each: int = 12) -> None:
         self.references: list[tuple[str, Pixels]] = []
         for kind, (scene, _) in SCENES.items():
-            for seed in range(12):
+            for seed in range(each):
                 noise = np.random.default_rng(1000 + seed).standard_normal((16, 32, 32)).astype(np.float32)
-                shown = composite(draw(scene, noise))
-                self.references.append((kind, shown.reshape(32, 32, 32, 32, 3).mean(axis=(1, 3))))
+                shown = composite(draw(scene, noise), 4)
+                self.references.append((kind, shown.reshape(32, 16, 32, 16, 3).mean(axis=(1, 3))))
 
     def name(self, pixels: Pixels) -> str:
         """The kind whose drawing has the smallest mean absolute difference."""
@@ -420,13 +419,11 @@ def show(pipe: FluxPipeline, prompt: str, seed: int, steps: int = 4) -> Image.Im
 
 def sheet(pipe: FluxPipeline, path: Path) -> None:
     """A contact sheet of 16 pictures."""
-    tiles = [
-        show(pipe, prompt, 11 + index).resize((224, 224), Image.Resampling.LANCZOS)
-        for index, prompt in enumerate(SHEET)
-    ]
-    board = Image.new("RGB", (4 * 232 + 8, 4 * 232 + 8), "white")
-    for index, tile in enumerate(tiles):
-        board.paste(tile, (8 + 232 * (index % 4), 8 + 232 * (index // 4)))
+    side, gap = 216, 8
+    board = Image.new("RGB", (4 * (side + gap) + gap,) * 2, "white")
+    for index, prompt in enumerate(SHEET):
+        tile = show(pipe, prompt, 11 + index).resize((side, side), Image.Resampling.LANCZOS)
+        board.paste(tile, (gap + (side + gap) * (index % 4), gap + (side + gap) * (index // 4)))
     path.parent.mkdir(parents=True, exist_ok=True)
     board.save(path, optimize=True)
 
@@ -447,7 +444,8 @@ def main() -> None:
     if options.sheet is not None:
         sheet(pipe, options.sheet)
     scores: dict[str, list[bool]] = {}
-    for index, case in enumerate(cases(Shapes(), options.number, options.seed) if options.number else []):
+    tested = cases(Shapes(), Scenes(), options.number, options.seed) if options.number else []
+    for index, case in enumerate(tested):
         image = show(pipe, case.prompt, options.seed + index)
         pixels = reduce(image)
         verdicts = {name: check(pixels) for name, check in case.checks.items()}
