@@ -124,18 +124,22 @@ class Artist:
         latents, places = self._noise(job, reading.text.dtype)
         times, changes = self._schedule(job.steps, latents.shape[1], reading.text.dtype)
         with self._pace(job) as shortcuts:
-            take = (shortcuts.step if shortcuts else None) or self.step
+            recorded = shortcuts.step if shortcuts else None
+            take = recorded or self.step
+            # A recorded step takes no time to launch; of others, the next is launched while one is at work.
+            ahead = 0 if recorded else 1
             done: list[Any] = []
             for number in range(job.steps):
                 (latents,) = take(
                     latents, times[number], changes[number], reading.text, reading.pooled, places
                 )
                 done.append(self._mark())
-                if number:
-                    _wait(done[number - 1])
-                    after(number)
-            _wait(done[-1])
-            after(job.steps)
+                if number >= ahead:
+                    _wait(done[number - ahead])
+                    after(number - ahead + 1)
+            if ahead:
+                _wait(done[-1])
+                after(job.steps)
         latents = latents.clone()
         if not bool(torch.isfinite(latents).all()):
             raise NotFinite("model")
