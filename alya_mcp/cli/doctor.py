@@ -51,9 +51,8 @@ def _checks() -> Iterator[Check]:
     yield from gate.policy(settings)
     yield from gate.audit(settings)
     yield from machine.extras(settings)
-    yield from images.device_and_model(settings)
+    yield from images.drawing(settings)
     yield from images.weights()
-    yield from images.worker(settings)
     yield from storage.store(settings)
     yield from clients.claude_desktop()
 

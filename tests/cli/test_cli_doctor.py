@@ -12,6 +12,7 @@ from command_line import Run
 
 from alya_mcp.cli.health import clients, gate, images, machine
 from alya_mcp.cli.health.check import Check
+from alya_mcp.images.engine import EngineStatus
 from alya_mcp.settings import Settings
 
 SECRET = "wJalrXUtnFEMI-this-is-no-real-key"
@@ -139,9 +140,80 @@ def test_a_torch_that_cannot_be_imported_is_one_failure_with_its_reason(
 ) -> None:
     (tmp_path / "torch.py").write_text("raise ImportError('libcudart.so.13: cannot open shared object file')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    (check,) = images.device_and_model(Settings(home=alya_home))
+    check = next(images.drawing(Settings(home=alya_home)))
     assert check.state == "fail"
     assert "libcudart.so.13: cannot open shared object file" in check.detail
+
+
+@pytest.fixture
+def snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where FLUX.1-schnell lies in a cache that names its commit, as soon as the folder is made."""
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    repository = tmp_path / "models--black-forest-labs--FLUX.1-schnell"
+    for name, text in (("refs/main", "a" * 40), ("blobs/one", "x")):
+        (repository / name).parent.mkdir(parents=True)
+        (repository / name).write_text(text)
+    return repository / "snapshots" / ("a" * 40)
+
+
+def _flux_weights() -> Check:
+    return next(check for check in images.weights() if check.part == "weights")
+
+
+def test_weights_count_as_there_only_when_they_are_complete(snapshot: Path) -> None:
+    absent = _flux_weights()
+    assert (absent.state, "alya-mcp model pull" in absent.detail) == ("ok", True)
+    (snapshot / "vae").mkdir(parents=True)
+    (snapshot / "model_index.json").write_text('{"_class_name": "FluxPipeline", "vae": ["diffusers", "A"]}')
+    (snapshot / "vae" / "config.json").write_text("{}")
+    partly = _flux_weights()
+    assert (partly.state, "a part of FLUX.1-schnell" in partly.detail) == ("warn", True)
+    assert "alya-mcp model pull" in str(partly.remedy)
+    (snapshot / "vae" / "model.safetensors").write_bytes(b"")
+    whole = _flux_weights()
+    assert (whole.state, whole.detail.startswith("FLUX.1-schnell is in ")) == ("ok", True)
+
+
+class _Engine:
+    """An engine that only tells how it is."""
+
+    def __init__(self, status: EngineStatus) -> None:
+        self._status = status
+
+    async def status(self) -> EngineStatus:
+        return self._status
+
+    async def aclose(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("changes", "state", "detail", "remedy"),
+    [
+        ({}, "ok", "process 12, tiny on cuda; 1 servers, 0 jobs waiting; bf16, in short; 41 degrees", None),
+        (
+            {"last_error": "No room", "last_error_at": 1_700_000_000.0},
+            "warn",
+            "last error, 2023-11-1",
+            "image-worker.log",
+        ),
+        ({"state": "stuck", "detail": "Says nothing"}, "fail", "stuck; Says nothing", "End its process"),
+    ],
+)
+def test_the_worker_is_shown_with_its_plan_and_its_last_failure(
+    monkeypatch: pytest.MonkeyPatch,
+    alya_home: Path,
+    changes: dict[str, Any],
+    state: str,
+    detail: str,
+    remedy: str | None,
+) -> None:
+    known: dict[str, Any] = {"state": "idle", "detail": "Ready", "pid": 12, "model": "tiny", "device": "cuda"}
+    status = EngineStatus(**{**known, "clients": 1, "plan": "bf16, in short", "temperature": 41, **changes})
+    monkeypatch.setattr("alya_mcp.images.open_engine", lambda settings: _Engine(status))
+    worker = next(check for check in images.drawing(Settings(home=alya_home)) if check.part == "worker")
+    assert (worker.state, detail in worker.detail) == (state, True), worker
+    assert remedy is None if worker.remedy is None else str(remedy) in worker.remedy
 
 
 def test_a_home_that_is_no_folder_or_that_others_can_change_fails(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ COMMANDS = (
     "audit verify",
     "model",
     "model pull",
+    "model status",
     "doctor",
     "serve",
 )
