@@ -24,6 +24,7 @@ COMMANDS = (
     "model",
     "model pull",
     "model status",
+    "model bench",
     "doctor",
     "serve",
 )

@@ -92,9 +92,9 @@ def _source(settings: Settings) -> str:
     from alya_mcp.images.models import RANDOM, choose
     from alya_mcp.images.plan import survey
 
+    choice = choose(settings.image_model, survey(settings.image_memory), settings.image_precision)
     if settings.image_model == RANDOM:
         return RANDOM
-    choice = choose(settings.image_model, survey(settings.image_memory), settings.image_precision)
     if choice.folder is None:
         raise NotConfigured(
             f"The weights of {choice.name} are not on this machine; 'alya-mcp model pull' first"
