@@ -134,6 +134,7 @@ class Accelerator:
                 self.state = "compiled"
         except Exception:  # noqa: BLE001 - a compiler fails in many ways; drawing goes on without it
             traceback.print_exc(file=sys.stderr)
+            self._first, self._decoder = [], None
             self._fail("compiling failed")
         finally:
             sys.setswitchinterval(kept)

@@ -135,9 +135,12 @@ class FluxRenderer:
 
     def _load_choice(self, wanted: tuple[str, str], report: Report) -> _Loaded:
         model, precision = wanted
-        if self._loaded is not None and self._loaded.wanted != wanted:
-            self._unload()
         machine = self._survey()
+        if self._loaded is not None and self._loaded.wanted != wanted:
+            # What isn't there, or wouldn't fit on an empty machine, leaves the loaded model where it is.
+            choose(model, replace(machine, free=machine.total, main=sys.maxsize), precision)
+            self._unload()
+            machine = self._survey()
         choice = choose(model, machine, precision)
         if self._loaded is not None:
             if self._loaded.choice.name == choice.name:

@@ -265,3 +265,33 @@ def test_code_of_a_model_is_never_trusted(request_for: Request, monkeypatch: pyt
     assert given[0]["use_safetensors"] is True
     assert given[0]["local_files_only"] is True
     assert not given[0].get("trust_remote_code")
+
+
+@pytest.mark.parametrize("model", ["/no/such/folder", "no model at all"])
+def test_a_model_that_cannot_be_drawn_with_does_not_cost_the_one_that_is_loaded(
+    renderer: FluxRenderer, request_for: Request, model: str
+):
+    with pytest.raises(NotConfigured):
+        renderer.prepare(Request(model=model, precision="auto", job=None), Reports())
+    assert renderer.status().model == "tiny"
+    reports = Reports()
+    draw(renderer, request_for, reports)
+    assert "load" not in {phase for phase, _ in reports}
+
+
+def test_another_model_or_precision_takes_the_place_of_the_one_that_is_loaded(
+    renderer: FluxRenderer, request_for: Request
+):
+    import weakref
+
+    transformer = weakref.ref(pipeline_of(renderer).transformer)
+    other = Request(model=request_for.model, precision="int8", job=None)
+    renderer.prepare(other, Reports())
+    assert str(renderer.status().plan).startswith("int8")
+    assert transformer() is None
+    assert "rounded to int8" in str(draw(renderer, other).notice)
+
+
+def test_a_limit_is_the_memory_that_plans_are_made_for(request_for: Request):
+    with pytest.raises(NotConfigured, match=r"this machine has 0\.2 GB free of 0\.2 GB"):
+        FluxRenderer(2 * 10**8).prepare(request_for, Reports())
