@@ -57,8 +57,8 @@ def settle(pipeline: Any, plan: Plan, device: torch.device, fill: Fill) -> Any:
         stream(encoder.encoder, device)
     if plan.transformer_streamed:
         stream(pipeline.transformer, device)
-    if plan.attention != "native":
-        pipeline.transformer.set_attention_backend(plan.attention)
+    # PyTorch's too: a model without a choice of its own gets the last one that was made in the process.
+    pipeline.transformer.set_attention_backend(plan.attention)
     return pipeline
 
 

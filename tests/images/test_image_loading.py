@@ -1,6 +1,7 @@
 """A real, tiny pipeline as each plan asks for it: what it draws, what it takes, where it stays."""
 
 import weakref
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,12 @@ def test_streaming_changes_no_bit(tiny: Path, full: np.ndarray, encoder: bool, t
     artist = artist_with(tiny, plan)
     for _ in range(2):
         assert (drawn_by(artist) == full).all()
+
+
+def test_the_attention_of_an_earlier_model_is_not_the_next_ones(tiny: Path, full: np.ndarray):
+    # diffusers keeps the last one that was chosen for the whole process.
+    load_pipeline(tiny, replace(FULL, attention="_native_cudnn"), "cpu")
+    assert (drawn_by(artist_with(tiny, FULL)) == full).all()
 
 
 def test_joined_projections_change_next_to_nothing(tiny: Path, full: np.ndarray):
