@@ -1,8 +1,10 @@
 """Compiling beside the drawing, by compilers that work, fail, answer nonsense or take their time."""
 
 import asyncio
+import gc
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -172,6 +174,17 @@ def test_stopping_it_leaves_the_eager_parts(tiny: Path):
     assert abs(draw(artist) - before).max() <= 2
     assert graphs() == compiled
     assert not accelerator.advance(idle=True)
+
+
+def test_a_model_that_was_compiled_is_gone_once_it_is_let_go(tiny: Path):
+    artist = artist_for(tiny)
+    accelerator = Accelerator(artist, PLAN, "aot_eager")
+    finish(accelerator)
+    parameters = [*artist.pipeline.transformer.parameters(), *artist.pipeline.vae.parameters()]
+    left = [weakref.ref(parameter) for parameter in parameters]
+    del artist, accelerator, parameters
+    gc.collect()
+    assert not any(parameter() is not None for parameter in left)
 
 
 # -- what goes wrong

@@ -3,6 +3,7 @@
 import gc
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -101,25 +102,21 @@ def test_every_precision_draws_nearly_the_same(tiny: Path, exact: Picture, preci
     ("encoder", "transformer"), [(True, False), (True, True)], ids=["text encoder", "both"]
 )
 def test_what_is_streamed_draws_the_same_as_what_stays(tiny: Path, encoder: bool, transformer: bool):
-    def drawn(plan: Plan) -> tuple[torch.Tensor, Any]:
-        artist = Artist(load_pipeline(tiny, plan, "cuda"), torch.device("cuda"))
+    def drawn(pipeline: Any) -> torch.Tensor:
+        artist = Artist(pipeline, torch.device("cuda"))
         job = a_job()
         for _ in range(2):
             latents = artist.denoise(job, artist.read(job.prompt), lambda done: None)
-        return latents.cpu(), artist.pipeline
+        return latents.cpu()
 
-    stays, _ = drawn(Plan(precision="bf16", encoder="bf16", needs=0))
-    streamed, pipeline = drawn(
-        Plan(
-            precision="bf16", encoder="bf16", encoder_streamed=encoder, transformer_streamed=transformer,
-            needs=0,
-        )
-    )  # fmt: skip
-    assert torch.equal(stays, streamed)
-    away = [pipeline.text_encoder_2.encoder.block] + [pipeline.transformer.transformer_blocks] * transformer
+    whole = Plan(precision="bf16", encoder="bf16", needs=0)
+    plan = replace(whole, encoder_streamed=encoder, transformer_streamed=transformer)
+    pipeline = load_pipeline(tiny, plan, "cuda")
+    away = [pipeline.text_encoder_2.encoder] + [pipeline.transformer] * transformer
     for parameter in (parameter for part in away for parameter in part.parameters()):
         assert parameter.device.type == "cpu"
         assert parameter.is_pinned()
+    assert torch.equal(drawn(pipeline), drawn(load_pipeline(tiny, whole, "cuda")))
 
 
 # -- compiled and recorded
