@@ -243,6 +243,8 @@ def main(create: Callable[[], Renderer] = _flux, version: str = __version__) -> 
         ("TOKENIZERS_PARALLELISM", "false"),
         ("PYTORCH_ALLOC_CONF", "expandable_segments:True"),
         ("TORCHINDUCTOR_CACHE_DIR", str(place.kernels)),
+        # Threads that spin while they wait make a picture several times slower where cores are busy.
+        ("OMP_WAIT_POLICY", "PASSIVE"),
     ):
         os.environ.setdefault(name, value)
 
