@@ -11,10 +11,10 @@ from alya_mcp import __version__
 from alya_mcp.child import command as command_of
 from alya_mcp.failures import Failure, InvalidInput, NotConfigured, NotInstalled, Unavailable
 from alya_mcp.images.engine import EngineStatus, Job, Phase, Picture, Progress, Step
-from alya_mcp.images.launch import Launcher
-from alya_mcp.images.link import Call, Link, WorkerGoneError
 from alya_mcp.images.meter import Meter
-from alya_mcp.images.wire import DEVICE_LOST, LEAVING, Frame, RefusedError
+from alya_mcp.images.worker.launch import Launcher
+from alya_mcp.images.worker.link import Call, Link, WorkerGoneError
+from alya_mcp.images.worker.wire import DEVICE_LOST, LEAVING, Frame, RefusedError
 from alya_mcp.settings import Settings
 
 _KINDS: Final = {cls.__name__: cls for cls in (Failure, InvalidInput, NotConfigured, Unavailable)}
@@ -41,7 +41,9 @@ class LocalEngine:
         self, settings: Settings, *, command: Sequence[str] | None = None, version: str = __version__
     ) -> None:
         self._settings = settings
-        self._launcher = Launcher(settings.home, command or command_of("alya_mcp.images.worker"), version)
+        self._launcher = Launcher(
+            settings.home, command or command_of("alya_mcp.images.worker.process"), version
+        )
         self._link: Link | None = None
         self._links: set[Link] = set()
         self._joining: asyncio.Task[Link] | None = None

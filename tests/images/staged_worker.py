@@ -14,7 +14,6 @@ from pathlib import Path
 
 from alya_mcp import __version__
 from alya_mcp.failures import NotConfigured
-from alya_mcp.images import desk
 from alya_mcp.images.engine import Job, Picture
 from alya_mcp.images.rendering import (
     DeviceLost,
@@ -24,7 +23,8 @@ from alya_mcp.images.rendering import (
     Report,
     Request,
 )
-from alya_mcp.images.worker import main
+from alya_mcp.images.worker import desk
+from alya_mcp.images.worker.process import main
 
 HEAVY = 300_000_000
 
@@ -130,7 +130,7 @@ def create() -> Renderer:
     if os.environ["STAGE_RENDERER"] == "plain":
         inner: Renderer = Plain()
     else:
-        from alya_mcp.images.flux import FluxRenderer
+        from alya_mcp.images.flux.renderer import FluxRenderer
 
         inner = FluxRenderer()
     return Staged(inner, Path(os.environ["STAGE_FOLDER"]))

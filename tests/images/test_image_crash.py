@@ -24,7 +24,7 @@ from stage import (
 from alya_mcp.failures import Failure, NotConfigured, Unavailable
 from alya_mcp.images.engine import Job, Picture
 from alya_mcp.images.local import LocalEngine
-from alya_mcp.images.place import Ending, Place
+from alya_mcp.images.worker.place import Ending, Place
 
 pytestmark = pytest.mark.anyio
 

@@ -16,10 +16,10 @@ import torch
 from stage import SIDE, a_job
 
 from alya_mcp.failures import Failure
-from alya_mcp.images import flux
-from alya_mcp.images.drawing import Shortcuts
 from alya_mcp.images.engine import Picture
-from alya_mcp.images.flux import FluxRenderer
+from alya_mcp.images.flux import renderer as flux
+from alya_mcp.images.flux.drawing import Shortcuts
+from alya_mcp.images.flux.renderer import FluxRenderer
 from alya_mcp.images.plan import Machine
 from alya_mcp.images.rendering import CancelledJob, Request
 

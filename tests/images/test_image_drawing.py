@@ -9,10 +9,10 @@ import torch
 from stage import a_job
 
 from alya_mcp.failures import Failure
-from alya_mcp.images.drawing import Artist
 from alya_mcp.images.engine import Job
-from alya_mcp.images.flux import FluxRenderer
-from alya_mcp.images.loading import load_pipeline
+from alya_mcp.images.flux.drawing import Artist
+from alya_mcp.images.flux.loading import load_pipeline
+from alya_mcp.images.flux.renderer import FluxRenderer
 from alya_mcp.images.plan import Plan
 from alya_mcp.images.rendering import Request
 

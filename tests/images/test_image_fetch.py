@@ -15,7 +15,7 @@ from stage import a_job
 
 from alya_mcp.failures import Failure, NotConfigured, Unavailable
 from alya_mcp.images.fetch import Gated, Pulled, Step, download, pull, require_flux
-from alya_mcp.images.flux import FluxRenderer
+from alya_mcp.images.flux.renderer import FluxRenderer
 from alya_mcp.images.rendering import Request
 
 WEIGHTS = "vae/model.safetensors"

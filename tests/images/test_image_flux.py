@@ -9,9 +9,9 @@ import pytest
 from stage import SIDE, a_job
 
 from alya_mcp.failures import Failure, NotConfigured
-from alya_mcp.images import flux
 from alya_mcp.images.engine import Job, Picture
-from alya_mcp.images.flux import FluxRenderer
+from alya_mcp.images.flux import renderer as flux
+from alya_mcp.images.flux.renderer import FluxRenderer
 from alya_mcp.images.plan import Machine
 from alya_mcp.images.rendering import CancelledJob, DeviceLost, Request
 

@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import nn
 
-from alya_mcp.images import random_weights
-from alya_mcp.images.drawing import Artist
 from alya_mcp.images.engine import Job
-from alya_mcp.images.loading import load_pipeline, settle
+from alya_mcp.images.flux import random_weights
+from alya_mcp.images.flux.drawing import Artist
+from alya_mcp.images.flux.loading import load_pipeline, settle
+from alya_mcp.images.flux.quantised import linears
 from alya_mcp.images.plan import FLUX_SCHNELL_WEIGHTS, Machine, Plan, plans
-from alya_mcp.images.quantised import linears
 
 JOB = Job(prompt="a red circle on the square", seed=3, steps=3, width=128, height=192)
 FULL = Plan(precision="fp32", encoder="fp32", needs=0)

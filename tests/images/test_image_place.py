@@ -13,7 +13,7 @@ import pytest
 from stage import Opener, Steps, a_job, command_of, no_worker_at, pid_of, until, workers
 
 from alya_mcp.failures import NotConfigured
-from alya_mcp.images.place import FileLock, Place
+from alya_mcp.images.worker.place import FileLock, Place
 
 _STRANGER = """
 import os, socket, sys
@@ -49,7 +49,7 @@ async def test_a_lock_file_left_by_a_killed_process_holds_nobody_up(alya_home: P
     place = Place(alya_home)
     place.prepare()
     hold = (
-        "import sys, time; from pathlib import Path; from alya_mcp.images.place import FileLock\n"
+        "import sys, time; from pathlib import Path; from alya_mcp.images.worker.place import FileLock\n"
         "locks = [FileLock(Path(path)) for path in sys.argv[1:]]\n"
         "sys.stdout.write(f'{all([lock.acquire() for lock in locks])}\\n')\n"
         "sys.stdout.flush(); time.sleep(600)"

@@ -25,10 +25,10 @@ from stage import (
 
 from alya_mcp import __version__
 from alya_mcp.failures import Unavailable
-from alya_mcp.images.desk import MAX_WAITING
 from alya_mcp.images.local import LocalEngine
-from alya_mcp.images.place import Place
-from alya_mcp.images.wire import PROTOCOL, Hello, introduce, pack, read
+from alya_mcp.images.worker.desk import MAX_WAITING
+from alya_mcp.images.worker.place import Place
+from alya_mcp.images.worker.wire import PROTOCOL, Hello, introduce, pack, read
 
 pytestmark = pytest.mark.anyio
 

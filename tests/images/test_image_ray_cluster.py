@@ -69,7 +69,7 @@ def drawn_here(tiny: Path, jobs: list[Job]) -> list[Picture]:
     """What the renderer draws in this process, with one thread as the replicas have: sums depend on it."""
     import torch
 
-    from alya_mcp.images.flux import FluxRenderer
+    from alya_mcp.images.flux.renderer import FluxRenderer
 
     def report(phase: RenderPhase, at: float, until: float, message: str) -> None:
         del phase, at, until, message

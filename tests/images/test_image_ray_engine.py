@@ -17,7 +17,7 @@ from alya_mcp.failures import Failure, InvalidInput, NotConfigured, Unavailable
 from alya_mcp.images import open_engine
 from alya_mcp.images.ray import engine as ray_engine
 from alya_mcp.images.ray.engine import RayEngine
-from alya_mcp.images.wire import pack
+from alya_mcp.images.worker.wire import pack
 from alya_mcp.settings import Settings, SettingsError
 
 pytestmark = pytest.mark.anyio

@@ -12,7 +12,7 @@ from alya_mcp.images.engine import Job, Picture
 from alya_mcp.images.ray import painter as module
 from alya_mcp.images.ray.answers import Told
 from alya_mcp.images.ray.painter import Painter
-from alya_mcp.images.thread import Failed
+from alya_mcp.images.worker.thread import Failed
 
 pytestmark = pytest.mark.anyio
 

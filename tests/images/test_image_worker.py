@@ -27,11 +27,11 @@ from stage import (
 from staged_worker import HEAVY
 
 from alya_mcp.failures import InvalidInput, Unavailable
-from alya_mcp.images import launch
-from alya_mcp.images.launch import Launcher
 from alya_mcp.images.local import LocalEngine
-from alya_mcp.images.place import Place
-from alya_mcp.images.wire import PROTOCOL
+from alya_mcp.images.worker import launch
+from alya_mcp.images.worker.launch import Launcher
+from alya_mcp.images.worker.place import Place
+from alya_mcp.images.worker.wire import PROTOCOL
 
 pytestmark = pytest.mark.anyio
 
@@ -242,7 +242,7 @@ async def test_a_worker_of_another_protocol_is_named_with_what_to_do(
 ):
     await open_at().render(a_job(), Steps())
     stranger = open_at()
-    monkeypatch.setattr("alya_mcp.images.launch.PROTOCOL", PROTOCOL + 1)
+    monkeypatch.setattr("alya_mcp.images.worker.launch.PROTOCOL", PROTOCOL + 1)
     with pytest.raises(Unavailable, match="Restart this client"):
         await stranger.render(a_job(), Steps())
 

@@ -14,7 +14,7 @@ from raw_client import RawClient, environment, eventually, expect_nothing_runnin
 from scene import ALLOW_ALL, audit_records, write_policy
 
 LARGEST_RESULT = 1_048_576
-WORKER = "alya_mcp.images.worker"
+WORKER = "alya_mcp.images.worker.process"
 
 
 @pytest.fixture(scope="module")

@@ -14,11 +14,11 @@ from typing import Any, Final
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from alya_mcp.images.drawing import MAX_TEXT_TOKENS
-from alya_mcp.images.loading import load_pipeline
+from alya_mcp.images.flux.drawing import MAX_TEXT_TOKENS
+from alya_mcp.images.flux.loading import load_pipeline
+from alya_mcp.images.flux.random_weights import random_pipeline
 from alya_mcp.images.models import RANDOM
 from alya_mcp.images.plan import Plan, Precision
-from alya_mcp.images.random_weights import random_pipeline
 
 _SIDE: Final = 1024
 _MATRIX: Final = {"cuda": 8192, "cpu": 2048}

@@ -11,7 +11,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter, ValidationError
 
 from alya_mcp.images.engine import EngineStatus, Job, Phase, Picture
-from alya_mcp.images.wire import Frame, WireError, pack
+from alya_mcp.images.worker.wire import Frame, WireError, pack
 
 PICTURES: Final = "/v1/pictures"
 STATUS: Final = "/v1/status"

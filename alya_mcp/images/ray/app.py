@@ -68,6 +68,6 @@ def application(options: Options, create: Callable[[], Renderer]) -> Application
 
 
 def _flux() -> Renderer:
-    from alya_mcp.images.flux import FluxRenderer
+    from alya_mcp.images.flux.renderer import FluxRenderer
 
     return FluxRenderer()

@@ -8,7 +8,7 @@ import httpx2
 
 from alya_mcp.failures import NotConfigured
 from alya_mcp.images.ray.answers import MEDIA_TYPE, PICTURES, Ask, pack_ask
-from alya_mcp.images.wire import Frame, WireError, read
+from alya_mcp.images.worker.wire import Frame, WireError, read
 
 _MAX_ANSWER: Final = 64 << 20
 _OK: Final = 200

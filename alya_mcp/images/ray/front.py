@@ -21,8 +21,8 @@ from alya_mcp.images.engine import EngineStatus, Job, Picture
 from alya_mcp.images.ray import answers
 from alya_mcp.images.ray.answers import MEDIA_TYPE, Told
 from alya_mcp.images.rendering import RendererStatus
-from alya_mcp.images.thread import Failed
-from alya_mcp.images.wire import WireError, pack
+from alya_mcp.images.worker.thread import Failed
+from alya_mcp.images.worker.wire import WireError, pack
 
 _TOKEN: Final = "ALYA_RAY_TOKEN"  # noqa: S105 - the name of a variable
 _LEAST_TOKEN: Final = 16

@@ -11,8 +11,8 @@ from typing import Final
 from alya_mcp.images.engine import Job, Picture
 from alya_mcp.images.ray.answers import Told
 from alya_mcp.images.rendering import Renderer, RendererStatus, RenderPhase, Request
-from alya_mcp.images.thread import Failed, Order, Outcome, RenderThread
-from alya_mcp.images.wire import DEVICE_LOST
+from alya_mcp.images.worker.thread import Failed, Order, Outcome, RenderThread
+from alya_mcp.images.worker.wire import DEVICE_LOST
 
 _LOCAL_LOG: Final = "logs/image-worker.log of ALYA_HOME"
 _LOG: Final = "the replica's log on the cluster (`ray logs`)"

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from alya_mcp import __version__
-from alya_mcp.images.client import Client
-from alya_mcp.images.desk import Desk
 from alya_mcp.images.engine import EngineStatus
-from alya_mcp.images.place import Address, FileLock, Place, Sentinel
 from alya_mcp.images.rendering import Renderer
-from alya_mcp.images.wire import PROTOCOL, Hello, WireError, pack, read, welcome
+from alya_mcp.images.worker.client import Client
+from alya_mcp.images.worker.desk import Desk
+from alya_mcp.images.worker.place import Address, FileLock, Place, Sentinel
+from alya_mcp.images.worker.wire import PROTOCOL, Hello, WireError, pack, read, welcome
 from alya_mcp.settings import Settings
 
 _FAREWELL: Final = pack({"type": "farewell"})
@@ -223,7 +223,7 @@ def _take_lock(lock: FileLock) -> bool:
 
 
 def _flux() -> Renderer:
-    from alya_mcp.images.flux import FluxRenderer
+    from alya_mcp.images.flux.renderer import FluxRenderer
 
     return FluxRenderer(Settings.from_environment().image_memory)
 

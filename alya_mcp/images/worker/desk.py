@@ -8,16 +8,16 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from alya_mcp.failures import InvalidInput, Unavailable
-from alya_mcp.images.client import Client
-from alya_mcp.images.clock import WorkClock
 from alya_mcp.images.engine import EngineStatus, Job, Picture, State
-from alya_mcp.images.fair import FairQueue
-from alya_mcp.images.health import Health
-from alya_mcp.images.place import Ending
 from alya_mcp.images.rendering import Renderer, RendererStatus, RenderPhase
-from alya_mcp.images.thread import Failed, Order, Outcome, RenderThread
-from alya_mcp.images.wire import DEVICE_LOST, LEAVING
-from alya_mcp.images.work import Work, picture_head, refusal
+from alya_mcp.images.worker.client import Client
+from alya_mcp.images.worker.clock import WorkClock
+from alya_mcp.images.worker.fair import FairQueue
+from alya_mcp.images.worker.health import Health
+from alya_mcp.images.worker.place import Ending
+from alya_mcp.images.worker.thread import Failed, Order, Outcome, RenderThread
+from alya_mcp.images.worker.wire import DEVICE_LOST, LEAVING
+from alya_mcp.images.worker.work import Work, picture_head, refusal
 
 MAX_WAITING: Final = 16
 GRACE = 60.0

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from alya_mcp.images.engine import Job
-from alya_mcp.images.replay import Replay
+from alya_mcp.images.flux.replay import Replay
 
 MAX_TEXT_TOKENS: Final = 256
 _GUIDANCE: Final = 3.5

@@ -15,10 +15,10 @@ from typing import Any, Final, Literal, cast
 import torch
 from torch import nn
 
-from alya_mcp.images.drawing import Artist, Shortcuts
 from alya_mcp.images.engine import Job
+from alya_mcp.images.flux.drawing import Artist, Shortcuts
+from alya_mcp.images.flux.replay import Replay
 from alya_mcp.images.plan import Plan
-from alya_mcp.images.replay import Replay
 
 State = Literal["eager", "compiling", "compiled", "done", "failed"]
 

@@ -4,8 +4,8 @@ import asyncio
 import sys
 from typing import Any, Self
 
-from alya_mcp.images.place import Address
-from alya_mcp.images.wire import Frame, Hello, introduce, pack, read
+from alya_mcp.images.worker.place import Address
+from alya_mcp.images.worker.wire import Frame, Hello, introduce, pack, read
 
 
 class WorkerGoneError(Exception):

@@ -12,9 +12,9 @@ from typing import Final
 
 from alya_mcp import __version__
 from alya_mcp.failures import Unavailable
-from alya_mcp.images.link import Link
-from alya_mcp.images.place import Address, FileLock, Place
-from alya_mcp.images.wire import PROTOCOL, Hello, RefusedError
+from alya_mcp.images.worker.link import Link
+from alya_mcp.images.worker.place import Address, FileLock, Place
+from alya_mcp.images.worker.wire import PROTOCOL, Hello, RefusedError
 
 _POLL: Final = 0.05
 _GREETING_LIMIT: Final = 20.0

@@ -5,11 +5,11 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from alya_mcp.images.client import Client
 from alya_mcp.images.engine import Job, Picture
 from alya_mcp.images.rendering import Request
-from alya_mcp.images.thread import Order
-from alya_mcp.images.wire import pack
+from alya_mcp.images.worker.client import Client
+from alya_mcp.images.worker.thread import Order
+from alya_mcp.images.worker.wire import pack
 
 
 @dataclass(eq=False, slots=True, kw_only=True)

@@ -31,8 +31,8 @@ from alya_mcp.images.plan import (
 from alya_mcp.images.rendering import CancelledJob, DeviceLost, RendererStatus, Report, Request
 
 if TYPE_CHECKING:
-    from alya_mcp.images.accelerate import Accelerator
-    from alya_mcp.images.drawing import Artist, Reading
+    from alya_mcp.images.flux.accelerate import Accelerator
+    from alya_mcp.images.flux.drawing import Artist, Reading
 
 T = TypeVar("T")
 
@@ -163,7 +163,7 @@ class FluxRenderer:
             words=None if folder is None else known_words(folder),
         )
         if plan.compiled:
-            accelerate: Any = importlib.import_module("alya_mcp.images.accelerate")
+            accelerate: Any = importlib.import_module("alya_mcp.images.flux.accelerate")
             self._loaded.accelerator = accelerate.Accelerator(artist, plan)
         return self._loaded
 
@@ -180,7 +180,7 @@ class FluxRenderer:
 
     def _open(self, folder: Path | None, choice: Choice, plan: Plan, machine: Machine) -> "Artist":
         torch = _torch()
-        drawing: Any = importlib.import_module("alya_mcp.images.drawing")
+        drawing: Any = importlib.import_module("alya_mcp.images.flux.drawing")
         if folder is not None:
             require_flux(folder, choice.name)
         if machine.device == "cuda":
@@ -192,10 +192,10 @@ class FluxRenderer:
 
         def load() -> Any:
             if folder is None:
-                shapes: Any = importlib.import_module("alya_mcp.images.random_weights")
+                shapes: Any = importlib.import_module("alya_mcp.images.flux.random_weights")
                 pipeline = shapes.random_pipeline(plan, machine.device)
             else:
-                loading: Any = importlib.import_module("alya_mcp.images.loading")
+                loading: Any = importlib.import_module("alya_mcp.images.flux.loading")
                 pipeline = loading.load_pipeline(folder, plan, machine.device)
             if machine.device == "cpu":
                 # Convolutions are a third faster this way round.
@@ -263,7 +263,7 @@ class FluxRenderer:
         )
 
     def _denoise(self, artist: "Artist", job: Job, reading: "Reading", report: Report) -> Any:
-        drawing: Any = importlib.import_module("alya_mcp.images.drawing")
+        drawing: Any = importlib.import_module("alya_mcp.images.flux.drawing")
 
         def after(done: int) -> None:
             until = min(1.0, (done + 1) / job.steps)
@@ -280,7 +280,7 @@ class FluxRenderer:
             ) from None
 
     def _decode(self, loaded: _Loaded, job: Job, latents: Any, *, tiled: bool) -> Any:
-        drawing: Any = importlib.import_module("alya_mcp.images.drawing")
+        drawing: Any = importlib.import_module("alya_mcp.images.flux.drawing")
         artist = loaded.artist
         side = max(job.width, job.height)
         cut = drawing.tiles(artist.pipeline, side) if tiled else contextlib.nullcontext()
@@ -344,7 +344,7 @@ class _Stairs:
         if loaded.device != "cuda":
             return None
         plan, pipeline, device = loaded.plan, loaded.artist.pipeline, loaded.artist.device
-        loading: Any = importlib.import_module("alya_mcp.images.loading")
+        loading: Any = importlib.import_module("alya_mcp.images.flux.loading")
         encoder = pipeline.text_encoder_2.encoder
         if not plan.encoder_streamed and self._has_main_memory_for(encoder):
             loading.stream(encoder, device)

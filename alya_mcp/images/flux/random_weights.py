@@ -9,7 +9,7 @@ from typing import Any, Final
 import torch
 from torch import nn
 
-from alya_mcp.images.loading import settle
+from alya_mcp.images.flux.loading import settle
 from alya_mcp.images.plan import Plan
 
 _SPREAD: Final = 0.02

@@ -20,7 +20,7 @@ from alya_mcp.images.rendering import (
     RenderPhase,
     Request,
 )
-from alya_mcp.images.wire import DEVICE_LOST
+from alya_mcp.images.worker.wire import DEVICE_LOST
 
 _TENDING: Final = 0.5
 """Seconds without an order after which the renderer is asked to go on with what it does ahead."""

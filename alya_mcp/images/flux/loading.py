@@ -8,8 +8,8 @@ from typing import Any, Final
 import torch
 from torch import nn
 
+from alya_mcp.images.flux.quantised import linears, quantised
 from alya_mcp.images.plan import Plan, Precision
-from alya_mcp.images.quantised import linears, quantised
 
 Fill = Callable[[nn.Module, torch.device], None]
 """Brings the weights of a module to a device, those that are there already left as they are."""
