@@ -120,6 +120,7 @@ def _rows(weights: str, plain: dict[str, Any], each: "Measured") -> list[list[st
     rows += [_row(plain, name, phase, each.phases[phase], work.get(phase)) for phase in each.phases]
     for what, milliseconds in (
         ("prompt to URL", each.total),
+        ("a fresh link to a picture", each.link),
         ("prompt to URL, before compiling", each.eager),
         ("one of 8 pictures asked for at once", each.queued),
         ("cancelled until the device is free", each.cancel),
