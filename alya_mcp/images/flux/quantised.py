@@ -16,7 +16,6 @@ from torch.nn import functional
 from alya_mcp.images.plan import Precision
 
 FP8: Final = torch.float8_e4m3fn
-_FP8_MAX: Final = 448.0
 _GROUP: Final = 64
 _FEW_ROWS: Final = 17
 """Under this many rows an 8-bit product gains nothing, and CUDA's integer one isn't defined."""
@@ -24,16 +23,18 @@ _products: Any = torch
 """Products of 8-bit matrices, which PyTorch has no public names for in all versions that are supported."""
 
 
-class Fp8Linear(nn.Module):
-    """A linear layer with weights in float8 (e4m3)."""
+class _EightBitLinear(nn.Module):
+    """A linear layer with weights in 8 bits, `limit` being the largest number that they hold."""
+
+    limit: float
 
     def __init__(self, linear: nn.Linear, *, activations: bool) -> None:
         super().__init__()
         self.in_features, self.out_features = linear.in_features, linear.out_features
         self.activations = activations
         wide = linear.weight.detach().float()
-        scale = wide.abs().amax(dim=1, keepdim=True).clamp(min=1e-12) / _FP8_MAX
-        self.weight = nn.Parameter((wide / scale).to(FP8), requires_grad=False)
+        scale = wide.abs().amax(dim=1, keepdim=True).clamp(min=1e-12) / self.limit
+        self.weight = nn.Parameter(self._rounded(wide / scale), requires_grad=False)
         self.scale = nn.Parameter(scale, requires_grad=False)
         self.bias: nn.Parameter | None = linear.bias
 
@@ -42,43 +43,50 @@ class Fp8Linear(nn.Module):
         rows = inputs.reshape(-1, self.in_features)
         if not self.activations or rows.shape[0] < _FEW_ROWS:
             return _widened(inputs, self.weight, self.scale, self.bias)
-        scale = rows.abs().amax(dim=1, keepdim=True).float().clamp(min=1e-12) / _FP8_MAX
-        rounded = (rows / scale).clamp(-_FP8_MAX, _FP8_MAX).to(FP8)
-        product = _products._scaled_mm(
-            rounded,
+        scale = rows.abs().amax(dim=1, keepdim=True).float().clamp(min=1e-12) / self.limit
+        product = self._product(self._rounded(rows / scale), scale, inputs.dtype)
+        return product.reshape(*inputs.shape[:-1], self.out_features)
+
+    def _rounded(self, numbers: Tensor) -> Tensor:
+        """Numbers within the limit, in 8 bits."""
+        raise NotImplementedError
+
+    def _product(self, rows: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
+        """The product of rounded rows, scaled back, with the bias."""
+        raise NotImplementedError
+
+
+class Fp8Linear(_EightBitLinear):
+    """A linear layer with weights in float8 (e4m3)."""
+
+    limit = 448.0
+
+    def _rounded(self, numbers: Tensor) -> Tensor:
+        return numbers.clamp(-self.limit, self.limit).to(FP8)
+
+    def _product(self, rows: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
+        return _products._scaled_mm(
+            rows,
             self.weight.t(),
             scale_a=scale,
             scale_b=self.scale.t(),
             bias=self.bias,
-            out_dtype=inputs.dtype,
+            out_dtype=dtype,
             use_fast_accum=True,
         )
-        return product.reshape(*inputs.shape[:-1], self.out_features)
 
 
-class Int8Linear(nn.Module):
+class Int8Linear(_EightBitLinear):
     """A linear layer with weights in 8-bit integers."""
 
-    def __init__(self, linear: nn.Linear, *, activations: bool) -> None:
-        super().__init__()
-        self.in_features, self.out_features = linear.in_features, linear.out_features
-        self.activations = activations
-        wide = linear.weight.detach().float()
-        scale = wide.abs().amax(dim=1, keepdim=True).clamp(min=1e-12) / 127.0
-        self.weight = nn.Parameter((wide / scale).round().to(torch.int8), requires_grad=False)
-        self.scale = nn.Parameter(scale, requires_grad=False)
-        self.bias: nn.Parameter | None = linear.bias
+    limit = 127.0
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """The layer's product, in the inputs' type."""
-        rows = inputs.reshape(-1, self.in_features)
-        if not self.activations or rows.shape[0] < _FEW_ROWS:
-            return _widened(inputs, self.weight, self.scale, self.bias)
-        scale = rows.abs().amax(dim=1, keepdim=True).float().clamp(min=1e-12) / 127.0
-        rounded = (rows / scale).round().to(torch.int8)
-        product = _products._int_mm(rounded, self.weight.t()).float() * scale * self.scale.t()
-        product = product if self.bias is None else product + self.bias
-        return product.to(inputs.dtype).reshape(*inputs.shape[:-1], self.out_features)
+    def _rounded(self, numbers: Tensor) -> Tensor:
+        return numbers.round().to(torch.int8)
+
+    def _product(self, rows: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
+        product = _products._int_mm(rows, self.weight.t()).float() * scale * self.scale.t()
+        return (product if self.bias is None else product + self.bias).to(dtype)
 
 
 class Int4Linear(nn.Module):
