@@ -292,7 +292,10 @@ async def _status_of(link: Link) -> EngineStatus:
         )
     finally:
         call.end(cancel=False)
-    return EngineStatus(**{field.name: head[field.name] for field in fields(EngineStatus)})
+    # A worker of another version may tell less, or more.
+    return EngineStatus(
+        **{field.name: head[field.name] for field in fields(EngineStatus) if field.name in head}
+    )
 
 
 async def _nobody(step: Step) -> None:

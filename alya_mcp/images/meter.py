@@ -38,7 +38,7 @@ class Meter:
         self._from = 0.0
         self._until = 1.0
         self._message = ""
-        self._reported = time.monotonic()
+        self._reported = self._told = time.monotonic()
 
     async def report(self, phase: Phase, at: float, until: float, message: str) -> None:
         """Tell that `phase` is `at` (0 to 1) and will next be heard of at `until`."""
@@ -51,10 +51,10 @@ class Meter:
         self._base = self._last
 
     async def beating(self, work: Awaitable[T]) -> T:
-        """Await `work` with a sign of life every BEAT seconds; `work` is cancelled when this is."""
+        """Await `work` with a sign of life BEAT seconds after the last step; `work` is cancelled when this is."""
         task = asyncio.ensure_future(work)
         try:
-            while not (await asyncio.wait({task}, timeout=BEAT))[0]:
+            while not (await asyncio.wait({task}, timeout=max(0.0, self._told + BEAT - time.monotonic())))[0]:
                 waited = time.monotonic() - self._reported
                 creep = (self._until - self._from) * waited / (waited + _HALF_WAY)
                 await self._emit(self._from + creep, f"{self._message} ({waited:.0f} s)")
@@ -68,3 +68,4 @@ class Meter:
         done = self._base + (TOTAL - self._base) * share
         self._last = min(TOTAL, max(done, math.nextafter(self._last, math.inf)))
         await self._progress(Step(phase=self._phase, done=self._last, total=TOTAL, message=message))
+        self._told = time.monotonic()

@@ -242,6 +242,16 @@ def test_speed_and_time_left_are_those_of_the_last_seconds() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(89, "89 s"), (100, "2 min"), (3_599, "1 h 0 min"), (7_190, "2 h 0 min"), (5_400, "1 h 30 min")],
+)
+def test_the_time_left_is_said_in_full_minutes_and_hours(seconds: int, words: str) -> None:
+    pace = Pace()
+    pace.words(Step(phase="download", done=0, total=seconds + 1), 0.0)
+    assert pace.words(Step(phase="download", done=1, total=seconds + 1), 1.0).endswith(f", {words} left")
+
+
 def test_on_a_terminal_a_bar_shows_bytes_and_is_wiped(env: dict[str, str], hub: Hub, tmp_path: Path) -> None:
     hub.files = pipeline(os.urandom(LARGE))
     ours, theirs = pty.openpty()

@@ -1,7 +1,7 @@
 """The real image worker with a renderer that can be held in each phase; one needs no torch and draws at once.
 
 A renderer says where it is by a file `at-PHASE` in STAGE_FOLDER, and stays there while there is `hold-PHASE`,
-deaf to cancellation as a matrix product is. STAGE_RENDERER is `plain`, `flux` or `broken`, which fails to be
+deaf to cancellation as a matrix product is; `tend` is such a phase too. STAGE_RENDERER is `plain`, `flux` or `broken`, which fails to be
 made; STAGE_VERSION is the version that the worker says it has, STAGE_GRACE the seconds that a picture has to
 stop in after its deadline.
 """
@@ -109,6 +109,7 @@ class Staged:
         return self._inner.render(request, job, self._held(report))
 
     def tend(self, *, idle: bool) -> bool:
+        self._stay("tend")
         return False
 
     def status(self) -> RendererStatus:
@@ -117,11 +118,14 @@ class Staged:
     def _held(self, report: Report) -> Report:
         def held(phase: RenderPhase, at: float, until: float, message: str) -> None:
             report(phase, at, until, message)
-            (self._folder / f"at-{phase}").touch()
-            while (self._folder / f"hold-{phase}").exists():
-                time.sleep(0.005)
+            self._stay(phase)
 
         return held
+
+    def _stay(self, phase: str) -> None:
+        (self._folder / f"at-{phase}").touch()
+        while (self._folder / f"hold-{phase}").exists():
+            time.sleep(0.005)
 
 
 def create() -> Renderer:

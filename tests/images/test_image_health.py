@@ -102,6 +102,16 @@ async def test_a_busy_worker_answers_with_what_was_measured_before(open_at: Open
         stage.release()
 
 
+async def test_a_worker_that_prepares_for_later_pictures_is_not_told_as_stuck(open_at: Opener, stage: Stage):
+    engine = open_at()
+    stage.hold("tend")
+    await engine.render(a_job(), Steps())
+    await stage.reached("tend")
+    status = await engine.status()
+    stage.release("tend")
+    assert (status.state, status.model) == ("idle", "plain")
+
+
 async def test_alya_status_tells_queue_clients_memory_temperature_plan_and_the_last_error_in_words(
     open_at: Opener, stage: Stage, alya_home: Path
 ):

@@ -107,6 +107,19 @@ async def test_the_meter_beats_while_it_waits_and_stays_below_the_next_report(
 
 
 @pytest.mark.anyio
+async def test_the_meter_beats_also_when_it_waits_for_one_short_thing_after_the_other(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(meter_module, "BEAT", 0.2)
+    steps = Steps()
+    meter = Meter(steps)
+    await meter.report("denoise", 0.25, 0.5, "Step 1 of 4")
+    for _ in range(100):
+        await meter.beating(asyncio.sleep(0.01))
+    assert len(steps) > 1
+
+
+@pytest.mark.anyio
 async def test_what_the_meter_waits_for_is_cancelled_with_it():
     ended = asyncio.Event()
 

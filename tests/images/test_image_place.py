@@ -165,6 +165,19 @@ async def test_two_users_with_private_homes_have_a_worker_each(tmp_path: Path, o
     assert keys[0] != keys[1]
 
 
+@pytest.mark.parametrize("name", ["log", "start_lock", "key"])
+async def test_a_file_of_the_worker_that_cannot_be_written_is_told_without_its_path(
+    alya_home: Path, open_at: Opener, name: str
+):
+    place = Place(alya_home)
+    place.prepare()
+    getattr(place, name).mkdir()
+    with pytest.raises(NotConfigured, match="ALYA_HOME") as raised:
+        await open_at().render(a_job(), Steps())
+    assert str(alya_home) not in str(raised.value)
+    assert not list(place.folder.glob("*.new"))
+
+
 async def test_a_home_that_cannot_be_written_is_told_without_its_path(tmp_path: Path, open_at: Opener):
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(NotConfigured, match="ALYA_HOME") as raised:

@@ -1,5 +1,6 @@
 """The worker process from outside: one for all, and gone when nobody needs it (DESIGN.md section 7)."""
 
+import asyncio
 import os
 import sys
 from pathlib import Path
@@ -30,8 +31,8 @@ from alya_mcp.failures import InvalidInput, Unavailable
 from alya_mcp.images.local import LocalEngine
 from alya_mcp.images.worker import launch
 from alya_mcp.images.worker.launch import Launcher
-from alya_mcp.images.worker.place import Place
-from alya_mcp.images.worker.wire import PROTOCOL
+from alya_mcp.images.worker.place import Address, Place
+from alya_mcp.images.worker.wire import PROTOCOL, Hello, pack, read, welcome
 
 pytestmark = pytest.mark.anyio
 
@@ -245,6 +246,28 @@ async def test_a_worker_of_another_protocol_is_named_with_what_to_do(
     monkeypatch.setattr("alya_mcp.images.worker.launch.PROTOCOL", PROTOCOL + 1)
     with pytest.raises(Unavailable, match="Restart this client"):
         await stranger.render(a_job(), Steps())
+
+
+async def test_a_worker_of_an_earlier_version_that_tells_less_of_itself_is_understood(
+    alya_home: Path, open_at: Opener
+):
+    place = Place(alya_home)
+    place.prepare()
+    place.ensure_key()
+    key = place.read_key()
+    assert key is not None
+
+    async def attend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await welcome(reader, writer, key, Hello(version="0.0.1", protocol=1, pid=os.getpid()))
+        number = (await read(reader)).head["id"]
+        writer.write(pack({"type": "status", "id": number, "state": "idle", "detail": "ready"}))
+        writer.close()
+
+    path = place.new_socket_path()
+    async with await asyncio.start_unix_server(attend, path):
+        place.write_address(Address(pid=os.getpid(), unix=str(path)))
+        status = await open_at().status()
+    assert (status.state, status.detail, status.plan, status.temperature) == ("idle", "ready", None, None)
 
 
 async def test_a_worker_that_cannot_start_is_told_with_where_to_look(

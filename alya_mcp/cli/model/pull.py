@@ -94,10 +94,10 @@ class Pace:
 
 
 def _span(seconds: float) -> str:
-    minutes, hours = round(seconds / 60), int(seconds // 3600)
     if seconds < 90:
         return f"{seconds:.0f} s"
-    return f"{minutes} min" if not hours else f"{hours} h {round(seconds % 3600 / 60)} min"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
 def _show(wanted: Wanted, pulled: "Pulled", output: Output) -> None:

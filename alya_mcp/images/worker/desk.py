@@ -22,6 +22,8 @@ from alya_mcp.images.worker.work import Work, picture_head, refusal
 MAX_WAITING: Final = 16
 GRACE = 60.0
 """Seconds that a picture has to stop in after its deadline; then this process ends, to free the device."""
+_LOOK_LIMIT: Final = 2.0
+"""Seconds for which a renderer that is asked for its status is waited for."""
 
 
 class Desk:
@@ -98,16 +100,27 @@ class Desk:
         self._end()
 
     def report(self, clients: int, then: Callable[[EngineStatus], None]) -> None:
-        """Call `then` with how the worker is: at once while it draws, else when the renderer was asked."""
+        """Call `then` with how the worker is: at once while it draws, else when the renderer was asked.
+
+        One that prepares for later pictures isn't waited for: then it is what was seen before.
+        """
+        if self._running is not None:
+            then(self._status(clients))
+            return
+        told = False
+
+        def tell() -> None:
+            nonlocal told
+            if not told:
+                told = True
+                then(self._status(clients))
 
         def looked(renderer: RendererStatus) -> None:
             self._health.renderer = renderer
-            then(self._status(clients))
+            tell()
 
-        if self._running is None:
-            self._thread.look(looked)
-        else:
-            then(self._status(clients))
+        self._loop.call_later(_LOOK_LIMIT, tell)
+        self._thread.look(looked)
 
     def say_alive(self) -> None:
         """Let everyone who waits for something know that this process answers."""

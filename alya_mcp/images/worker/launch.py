@@ -13,7 +13,7 @@ from typing import Final
 from alya_mcp import __version__
 from alya_mcp.failures import Unavailable
 from alya_mcp.images.worker.link import Link
-from alya_mcp.images.worker.place import Address, FileLock, Place
+from alya_mcp.images.worker.place import Address, FileLock, Place, kept_in_home
 from alya_mcp.images.worker.wire import PROTOCOL, Hello, RefusedError
 
 _POLL: Final = 0.05
@@ -67,7 +67,8 @@ class Launcher:
         link: Link | None = None
         try:
             while True:
-                holding = starting.acquire()
+                with kept_in_home():
+                    holding = starting.acquire()
                 if holding:
                     self.place.ensure_key()
                 link = await self._find_patiently(since)
@@ -130,7 +131,9 @@ class Launcher:
         return True
 
     def _spawn(self) -> subprocess.Popen[bytes]:
-        with self.place.log.open("ab") as log:
+        with kept_in_home():
+            log = self.place.log.open("ab")
+        with log:
             try:
                 child = subprocess.Popen(  # noqa: S603 - our own interpreter and code
                     self._command,

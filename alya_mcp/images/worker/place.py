@@ -8,7 +8,7 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, cast
@@ -45,6 +45,22 @@ class Ending:
     error_at: float | None = None
 
 
+@contextlib.contextmanager
+def kept_in_home() -> Iterator[None]:
+    """Tell the person what to do when a file that the body needs can't be kept in ALYA_HOME.
+
+    Raises:
+        NotConfigured: in place of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise NotConfigured(
+            "The image worker can't keep its files in the folder that ALYA_HOME names "
+            f"({error.strerror}); set ALYA_HOME to a folder that can be written"
+        ) from error
+
+
 class Place:
     """Names and keeps the files under `home`; only the user can read or enter them."""
 
@@ -64,7 +80,7 @@ class Place:
         Raises:
             NotConfigured: when they can't be, or belong to someone else.
         """
-        try:
+        with kept_in_home():
             for folder in (self.folder, self.log.parent, self.kernels):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 if sys.platform != "win32":
@@ -74,21 +90,25 @@ class Place:
                             "set ALYA_HOME to a folder of your own"
                         )
                     folder.chmod(0o700)
-        except OSError as error:
-            raise NotConfigured(
-                "The image worker can't keep its files in the folder that ALYA_HOME names "
-                f"({error.strerror}); set ALYA_HOME to a folder that can be written"
-            ) from error
 
     def ensure_key(self) -> None:
-        """Create the shared key unless there is a usable one; the caller holds the lock for starting."""
+        """Create the shared key unless there is a usable one; the caller holds the lock for starting.
+
+        Raises:
+            NotConfigured: when it can't be kept.
+        """
         if self.read_key() is not None:
             return
         temporary = self.key.with_suffix(f".{os.getpid()}.new")
-        temporary.unlink(missing_ok=True)
-        with os.fdopen(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-            file.write(secrets.token_bytes(_KEY_BYTES))
-        temporary.replace(self.key)
+        with kept_in_home():
+            temporary.unlink(missing_ok=True)
+            try:
+                with os.fdopen(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+                    file.write(secrets.token_bytes(_KEY_BYTES))
+                temporary.replace(self.key)
+            except OSError:
+                temporary.unlink(missing_ok=True)
+                raise
 
     def read_key(self) -> bytes | None:
         """The shared key; None when there is none, it is cut short, or others could have read it."""
