@@ -8,7 +8,7 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, cast
@@ -46,7 +46,7 @@ class Ending:
 
 
 @contextlib.contextmanager
-def kept_in_home() -> Iterator[None]:
+def kept_in_home() -> Generator[None]:
     """Tell the person what to do when a file that the body needs can't be kept in ALYA_HOME.
 
     Raises:
