@@ -188,6 +188,33 @@ def test_a_model_that_was_compiled_is_gone_once_it_is_let_go(tiny: Path):
     assert not any(parameter() is not None for parameter in left)
 
 
+def test_a_model_that_is_let_go_while_it_compiles_leaves_memory_before_the_compiler_is_through(tiny: Path):
+    compiling, held = threading.Event(), threading.Event()
+
+    def wait(work: Callable[..., Any]) -> Callable[..., Any]:
+        compiling.set()
+        assert held.wait(PATIENCE)
+        return work
+
+    with Compiler("slow", wait):
+        artist = artist_for(tiny)
+        pipeline = artist.pipeline
+        accelerator = Accelerator(artist, PLAN, "slow")
+        others = threading.enumerate()
+        accelerator.advance(idle=True)
+        assert compiling.wait(PATIENCE)
+        (thread,) = set(threading.enumerate()) - set(others)
+        parts = (pipeline.transformer.proj_out, pipeline.text_encoder, pipeline.text_encoder_2, pipeline.vae)
+        left = [weakref.ref(parameter) for part in parts for parameter in part.parameters()]
+        del artist, accelerator, pipeline, parts
+        gc.collect()
+        still_there = sum(parameter() is not None for parameter in left)
+        held.set()
+        thread.join(PATIENCE)
+        assert still_there == 0
+        assert not thread.is_alive()
+
+
 # -- what goes wrong
 
 

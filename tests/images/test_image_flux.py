@@ -194,6 +194,7 @@ def test_a_decoder_that_overflows_in_half_precision_is_asked_again_in_full(
     pipeline.to(torch.bfloat16)
     vae = pipeline.vae
     real, dtypes = vae.decode, []
+    weights = [parameter.data for parameter in vae.parameters()]
 
     def decode(latents: Any, **kwargs: Any) -> Any:
         dtypes.append(vae.dtype)
@@ -204,6 +205,11 @@ def test_a_decoder_that_overflows_in_half_precision_is_asked_again_in_full(
     assert len(draw(renderer, request_for).pixels) == SIDE * SIDE * 3
     assert dtypes == [torch.bfloat16, torch.float32]
     assert vae.dtype == torch.bfloat16
+    # A recorded decoder reads its weights where they lay.
+    assert all(
+        parameter.data_ptr() == before.data_ptr()
+        for parameter, before in zip(vae.parameters(), weights, strict=True)
+    )
 
 
 def test_cancelling_raises_out_of_the_step_it_happens_in(renderer: FluxRenderer, request_for: Request):

@@ -9,6 +9,7 @@ import copy
 import sys
 import threading
 import traceback
+import weakref
 from collections.abc import Callable
 from typing import Any, Final, Literal, cast
 
@@ -115,32 +116,43 @@ class Accelerator:
             self._fail("the warm-up picture failed")
             return
         self.state, self.words = "compiling", "compiling"
-        threading.Thread(target=self._compile, name="compile", daemon=True).start()
+        work = (weakref.ref(self), self._first, self._decoder, self._backend)
+        threading.Thread(target=self._compile, args=work, name="compile", daemon=True).start()
 
-    def _compile(self) -> None:
+    @staticmethod
+    def _compile(
+        reference: "weakref.ref[Accelerator]",
+        first: list[tuple[Any, _Seen]],
+        decoder: tuple[Any, _Seen] | None,
+        backend: str,
+    ) -> None:
+        """Compile while the model may be let go: nothing of it is held but what is compiled."""
+        state: State = "compiled"
         kept = sys.getswitchinterval()
         # Each operation of a picture that is drawn meanwhile waits this long for the interpreter.
         sys.setswitchinterval(_TURN)
         try:
             with torch.no_grad():
-                for block, seen in self._first:
-                    seen.ask(self._compiled(block.forward))
-                if self._decoder is not None:
-                    decoder, seen = self._decoder
-                    decoder.to(memory_format=torch.channels_last)
-                    decoder.forward = self._compiled(decoder.forward)
-                    seen.ask(decoder)
-            if self.state == "compiling":
-                self.state = "compiled"
+                for block, seen in first:
+                    seen.ask(_compiled(block.forward, backend))
+                if decoder is not None:
+                    module, seen = decoder
+                    module.to(memory_format=torch.channels_last)
+                    module.forward = _compiled(module.forward, backend)
+                    seen.ask(module)
         except Exception:  # noqa: BLE001 - a compiler fails in many ways; drawing goes on without it
             traceback.print_exc(file=sys.stderr)
-            self._first, self._decoder = [], None
-            self._fail("compiling failed")
+            state = "failed"
         finally:
             sys.setswitchinterval(kept)
-
-    def _compiled(self, work: Callable[..., Any]) -> Callable[..., Any]:
-        return _torch.compile(work, fullgraph=True, dynamic=False, backend=self._backend)
+        accelerator = reference()
+        if accelerator is None or accelerator.state != "compiling":
+            return
+        if state == "failed":
+            accelerator._first, accelerator._decoder = [], None
+            accelerator._fail("compiling failed")
+        else:
+            accelerator.state = state
 
     # -- in the drawing thread
 
@@ -151,7 +163,7 @@ class Accelerator:
         try:
             eager = [seen.ask(block) for block, seen in self._first]
             for block in (block for kind in self._kinds for block in kind):
-                block.forward = self._compiled(block.forward)
+                block.forward = _compiled(block.forward, self._backend)
             for (block, seen), answer in zip(self._first, eager, strict=True):
                 _compare(seen.ask(block), answer, type(block).__name__)
             if self._decoder is not None:
@@ -198,6 +210,10 @@ class Accelerator:
         except RuntimeError:
             traceback.print_exc(file=sys.stderr)
             return None
+
+
+def _compiled(work: Callable[..., Any], backend: str) -> Callable[..., Any]:
+    return _torch.compile(work, fullgraph=True, dynamic=False, backend=backend)
 
 
 def _compare(fast: Any, eager: Any, name: str) -> None:

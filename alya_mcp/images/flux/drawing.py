@@ -231,14 +231,19 @@ class Artist:
         return levels.permute(1, 2, 0).contiguous(), torch.isfinite(decoded).all()
 
     def _decode_widely(self, scaled: Tensor) -> tuple[Tensor, Tensor]:
-        """Half precision overflows now and then; full precision doesn't."""
-        vae, kept = self.pipeline.vae, self.pipeline.vae.dtype
+        """Half precision overflows now and then; full precision doesn't.
+
+        The weights come back to where they lay, which is where a recording reads them.
+        """
+        kept = [(tensor, tensor.data) for tensor in self.pipeline.vae.parameters()]
         try:
-            vae.to(torch.float32)
+            for tensor, narrow in kept:
+                tensor.data = narrow.float()
             with torch.compiler.set_stance("force_eager"):
                 return self.decode(scaled.float())
         finally:
-            vae.to(kept)
+            for tensor, narrow in kept:
+                tensor.data = narrow
 
     @contextlib.contextmanager
     def _pace(self, job: Job, *, whole: bool = True) -> Generator[Shortcuts | None]:
