@@ -81,10 +81,10 @@ class Settings:
             field: source[name].strip() for field, name in _VARIABLES.items() if source.get(name, "").strip()
         }
         problems: list[str] = []
-        home = Path(given["home"]).expanduser() if "home" in given else _platform_home()
+        home = _path(given["home"]) if "home" in given else _platform_home()
         if not home.is_absolute():
             problems.append(f"ALYA_HOME is {str(home)!r}; it takes an absolute path")
-        policy = Path(given["policy"]).expanduser() if "policy" in given else None
+        policy = _path(given["policy"]) if "policy" in given else None
         if policy is not None and not policy.is_absolute():
             problems.append(f"ALYA_POLICY is {str(policy)!r}; it takes an absolute path")
         engine = given.get("image_engine", "local")
@@ -96,28 +96,23 @@ class Settings:
         warm = given.get("image_warm", "0").lower()
         if warm not in _FLAGS:
             problems.append(f"ALYA_IMAGE_WARM is {warm!r}; it takes 1 or 0")
-        if "random:" in given.get("image_model", ""):
+        model = given.get("image_model", "auto")
+        if model.startswith("~") and not _path(model).is_absolute():
+            problems.append(f"ALYA_IMAGE_MODEL is {model!r}; there is no user of that name here")
+        if "random:" in model:
             problems.append("ALYA_IMAGE_MODEL asks for random weights, which only 'model bench' draws with")
         memory = _gigabytes("image_memory", given, problems)
         idle = _seconds("image_idle", 900, 0, given, problems)
         deadline = _seconds("image_deadline", 600, 1, given, problems)
-        endpoint = given.get("s3_endpoint_url")
-        if endpoint is not None and not _is_web_address(endpoint):
-            problems.append(
-                f"ALYA_S3_ENDPOINT_URL is {endpoint!r}; it takes a web address such as https://s3.example.org"
-            )
-        ray_url = given.get("ray_url")
-        if ray_url is not None and "@" in ray_url:
-            problems.append("ALYA_RAY_URL holds a name or a password; it takes an address without them")
-        elif ray_url is not None and not _is_web_address(ray_url):
-            problems.append(f"ALYA_RAY_URL is {ray_url!r}; it takes a web address such as http://head:8000")
+        endpoint = _web_address("s3_endpoint_url", "https://s3.example.org", given, problems)
+        ray_url = _web_address("ray_url", "http://head:8000", given, problems)
         if problems:
             raise SettingsError("; ".join(problems))
         return cls(
             home=home,
             policy=policy,
             grant=given.get("grant"),
-            image_model=given.get("image_model", "auto"),
+            image_model=model,
             image_engine=cast("Engine", engine),
             image_precision=cast("Precision", precision),
             image_warm=_FLAGS[warm],
@@ -191,6 +186,23 @@ def _gigabytes(field: str, given: Mapping[str, str], problems: list[str]) -> int
         return int(float(text) * 1e9)
     problems.append(f"{_VARIABLES[field]} is {text!r}; it takes gigabytes from 1 on, such as 12 or 7.5")
     return None
+
+
+def _path(text: str) -> Path:
+    """`text` as a path, a user's folder for a leading ~; relative as it stands when there is no such user."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)
+
+
+def _web_address(field: str, example: str, given: Mapping[str, str], problems: list[str]) -> str | None:
+    text = given.get(field)
+    if text is not None and "@" in text:
+        problems.append(f"{_VARIABLES[field]} holds a name or a password; it takes an address without them")
+    elif text is not None and not _is_web_address(text):
+        problems.append(f"{_VARIABLES[field]} is {text!r}; it takes a web address such as {example}")
+    return text
 
 
 def _is_web_address(text: str) -> bool:
