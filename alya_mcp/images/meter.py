@@ -51,7 +51,7 @@ class Meter:
         self._base = self._last
 
     async def beating(self, work: Awaitable[T]) -> T:
-        """Await `work`, with a sign of life BEAT seconds after each step; `work` is cancelled when this is."""
+        """Await `work`, with a sign of life BEAT seconds after a step; `work` is cancelled when this is."""
         task = asyncio.ensure_future(work)
         try:
             while not (await asyncio.wait({task}, timeout=max(0.0, self._told + BEAT - time.monotonic())))[0]:

@@ -1,8 +1,8 @@
 """The real image worker with a renderer that can be held in each phase; one needs no torch and draws at once.
 
 A renderer says where it is by a file `at-PHASE` in STAGE_FOLDER, and stays there while there is `hold-PHASE`,
-deaf to cancellation as a matrix product is; what it does ahead is the phase `tend`. STAGE_RENDERER is `plain`,
-`flux` or `broken`, which fails to be made; STAGE_VERSION is the version that the worker says it has,
+deaf to cancellation as a matrix product is; what it does ahead is the phase `tend`. STAGE_RENDERER is
+`plain`, `flux` or `broken`, which fails to be made; STAGE_VERSION is the version that the worker says it has,
 STAGE_GRACE the seconds that a picture has to stop in after its deadline.
 """
 

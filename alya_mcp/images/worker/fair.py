@@ -48,7 +48,3 @@ class FairQueue(Generic[Owner, Item]):
         if not items:
             del self._turns[owner]
         return True
-
-    def clear(self, owner: Owner) -> None:
-        """Take out everything of `owner`."""
-        self._turns.pop(owner, None)
