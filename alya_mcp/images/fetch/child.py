@@ -170,7 +170,7 @@ def _require_intact(damaged: Sequence[str], repository: str) -> None:
     if damaged:
         raise Failure(
             f"{', '.join(sorted(damaged))} of {repository} didn't fit the checksum that the hub names, and "
-            "was removed. Pull the model again: alya-mcp model pull"
+            f"was removed. Pull the model again: alya-mcp model pull {repository}"
         )
 
 
