@@ -122,11 +122,13 @@ async def _again(
 
     hub = context.hub
     known = await anyio.to_thread.run_sync(hub.index.find, question)
-    if known is None or not await draws_now(known.model, hub.settings, hub.engine):
+    if known is None:
         return None
     suffix = known.key.rpartition(".")[2]
     try:
         async with _heartbeat(context.progress, "looking for the picture in the store", 0, _ASKED):
+            if not await draws_now(known.model, hub.settings, hub.engine):
+                return None
             stored = await hub.store.link(
                 known.key,
                 size=known.size,
