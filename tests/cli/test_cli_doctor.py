@@ -119,6 +119,9 @@ def test_every_command_works_without_the_extras(run: Run, without_extras: dict[s
     image = run("call", "image_gen", "prompt=x", **without_extras)
     assert image.code == 1
     assert "pip install 'alya-mcp[image]'" in image.err
+    bench = run("model", "bench", **without_extras)
+    assert (bench.code, bench.out) == (1, "")
+    assert "pip install 'alya-mcp[image]'" in bench.err
     ended = run("doctor", "--output", "json", **without_extras)
     parts = by_part(ended.json["checks"])
     assert parts["image extra"]["state"] == "warn"

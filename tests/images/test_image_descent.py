@@ -228,6 +228,21 @@ def test_cancelling_on_the_way_down_ends_it(card: Card):
     assert card.draw() == whole
 
 
+# -- the model in memory
+
+
+def test_a_model_that_stands_in_says_the_reason_of_now(monkeypatch: pytest.MonkeyPatch):
+    machine = Machine(device="cpu", name="this machine", free=16 * GB, total=16 * GB, main=16 * GB)
+    monkeypatch.setattr(flux, "survey", lambda limit: machine)
+    renderer = FluxRenderer()
+    request = Request(model="auto", precision="auto", job=a_job())
+    assert "needs a GPU" in str(renderer.render(request, a_job(), unheard).notice)
+    machine = replace(machine, device="cuda", name="a small card", total=2 * GB, free=GB, capability=(8, 9))
+    drawn = renderer.render(request, a_job(), unheard)
+    assert drawn.model == "alya-sketch"
+    assert "a small card has 1.0 GB free of 2.0 GB" in str(drawn.notice)
+
+
 # -- what is compiled
 
 

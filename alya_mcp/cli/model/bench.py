@@ -88,10 +88,13 @@ def _tell_of(tell: Callable[[str], None], precision: str, words: str) -> None:
 
 def _source(settings: Settings) -> str:
     """What plain diffusers is to draw with: a folder, or random weights."""
-    from alya_mcp.failures import NotConfigured
+    from alya_mcp.cli.health.machine import has_image_extra
+    from alya_mcp.failures import NotConfigured, NotInstalled
     from alya_mcp.images.models import RANDOM, choose
     from alya_mcp.images.plan import survey
 
+    if not has_image_extra():
+        raise NotInstalled("model bench", "image")
     choice = choose(settings.image_model, survey(settings.image_memory), settings.image_precision)
     if settings.image_model == RANDOM:
         return RANDOM

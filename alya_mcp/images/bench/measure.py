@@ -180,7 +180,12 @@ async def _cancel(engine: LocalEngine, seed: int) -> float:
             halfway.set()
 
     drawing = asyncio.create_task(engine.render(Job(prompt="to be cancelled", seed=seed, steps=8), heard))
-    await halfway.wait()
+    waiting = asyncio.create_task(halfway.wait())
+    await asyncio.wait({drawing, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if not halfway.is_set():
+        await drawing
+        raise Failure("The picture to be cancelled was drawn without a word of its steps")
     began = time.monotonic()
     drawing.cancel()
     await asyncio.wait({drawing})

@@ -144,6 +144,8 @@ class FluxRenderer:
         choice = choose(model, machine, precision)
         if self._loaded is not None:
             if self._loaded.choice.name == choice.name:
+                # The reason to fall back may be another one now.
+                self._loaded.choice = choice
                 return self._loaded
             self._unload()
         folder = None if model == RANDOM else choice.folder or self._download(choice, report)
