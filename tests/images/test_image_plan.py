@@ -1,5 +1,6 @@
 """From a machine and a model to a plan: which cards run FLUX.1-schnell how, and what is refused with what."""
 
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alya_mcp.failures import NotConfigured
-from alya_mcp.images.plan import FLUX_SCHNELL_WEIGHTS, Machine, Plan, Weights, choose_plan, plans
+from alya_mcp.images.plan import FLUX_SCHNELL_WEIGHTS, Machine, Plan, Weights, choose_plan, plans, survey
 
 GB = 10**9
 PRECISIONS = ("auto", "bf16", "fp8", "int8", "int4")
@@ -220,6 +221,31 @@ def test_the_ladder_goes_down_in_memory_for_flux_on_every_device():
             needs = [plan.needs for plan in plans(machine, FLUX_SCHNELL_WEIGHTS, precision)]
             assert len(needs) > 1
             assert min(needs) == needs[-1]
+
+
+# -- what is looked at
+
+
+@pytest.mark.parametrize(
+    ("modules", "usable"),
+    [((), False), (("flash_attn_interface",), False), (("flash_attn_interface", "flash_attn_3"), True)],
+    ids=["none", "an early build", "a build that diffusers takes"],
+)
+def test_flash_attention_3_counts_where_diffusers_takes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, modules: tuple[str, ...], usable: bool
+):
+    import torch
+
+    for module in modules:
+        (tmp_path / f"{module}.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    for name, answer in (
+        ("is_available", True), ("mem_get_info", (GB, GB)), ("memory_reserved", 0), ("memory_allocated", 0),
+        ("get_device_name", "the card"), ("get_device_capability", (9, 0)),
+    ):  # fmt: skip
+        monkeypatch.setattr(torch.cuda, name, lambda answer=answer: answer)
+    machine = survey()
+    assert (machine.device, machine.flash_3) == ("cuda", usable)
 
 
 # -- what is special

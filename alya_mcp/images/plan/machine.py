@@ -46,7 +46,8 @@ def survey(limit: int | None = None) -> Machine:
             main=main.available,
             capability=torch.cuda.get_device_capability(),
             compiles=importlib.util.find_spec("triton") is not None,
-            flash_3=importlib.util.find_spec("flash_attn_interface") is not None,
+            # Builds before it was named so have the second alone, which diffusers doesn't take.
+            flash_3=all(map(importlib.util.find_spec, ("flash_attn_3", "flash_attn_interface"))),
         )
     if torch.backends.mps.is_available():
         total = torch.mps.recommended_max_memory()
