@@ -34,7 +34,11 @@ async def test_a_waiting_picture_leaves_the_queue_at_its_deadline_and_hears_how_
         await too_late(hasty, "late", told)
         assert (await patient.status()).waiting == 1
         stage.release()
-    assert "waited 0.5 s in the queue, with 2 images still ahead of it, and left it" in told[0]
+    waited = re.search(
+        r"waited (\d+\.\d) s in the queue, with 2 images still ahead of it, and left it", told[0]
+    )
+    assert waited is not None
+    assert float(waited[1]) >= 0.5
     assert "a picture may take 0.5 s (ALYA_IMAGE_DEADLINE)" in told[0]
     assert "set ALYA_IMAGE_DEADLINE higher" in told[0]
     status = await state(patient, "idle")
@@ -44,7 +48,7 @@ async def test_a_waiting_picture_leaves_the_queue_at_its_deadline_and_hears_how_
 async def test_a_running_picture_is_told_at_its_deadline_stops_within_a_step_and_frees_the_device(
     open_at: Opener, stage: Stage
 ):
-    hasty, other = open_at(deadline=0.5), open_at()
+    hasty, other = open_at(deadline=2), open_at()
     await other.render(a_job(), Steps())
     told: list[str] = []
     stage.forget()
@@ -57,15 +61,17 @@ async def test_a_running_picture_is_told_at_its_deadline_stops_within_a_step_and
     await state(other, "idle")
     assert not stage.was_at("denoise")
     assert not stage.was_at("decode")
-    assert (
-        "waited 0.0 s in the queue, with 0 images ahead of it, was drawn for 0.5 s and was stopped" in told[0]
+    drawn = re.search(
+        r"in the queue, with 0 images ahead of it, was drawn for (\d+\.\d) s and was stopped", told[0]
     )
+    assert drawn is not None
+    assert float(drawn[1]) >= 2
     assert "fewer steps" in told[0]
     assert (await other.render(a_job(), Steps())).model == "plain"
 
 
 async def test_a_running_picture_counts_the_time_it_waited(open_at: Opener, stage: Stage):
-    patient, hasty = open_at(), open_at(deadline=1.5)
+    patient, hasty = open_at(), open_at(deadline=5)
     told: list[str] = []
     stage.hold("denoise")
     async with anyio.create_task_group() as group:
@@ -83,7 +89,7 @@ async def test_a_running_picture_counts_the_time_it_waited(open_at: Opener, stag
 
 
 async def test_loading_does_not_count_for_whoever_draws_or_waits(open_at: Opener, stage: Stage):
-    one, other = open_at(deadline=1), open_at(deadline=1)
+    one, other = open_at(deadline=2), open_at(deadline=2)
     pictures: list[Picture] = []
 
     async def draw(engine: LocalEngine) -> None:
@@ -96,7 +102,7 @@ async def test_loading_does_not_count_for_whoever_draws_or_waits(open_at: Opener
         group.start_soon(draw, other)
         await waiting(one, 1)
         assert "is being loaded" in (await one.status()).detail
-        await anyio.sleep(1.5)
+        await anyio.sleep(2.5)
         stage.release()
     assert len(pictures) == 2
 
@@ -139,7 +145,7 @@ async def test_a_picture_that_cannot_be_stopped_costs_the_process_and_frees_the_
     alya_home: Path, open_at: Opener, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("STAGE_GRACE", "0.5")
-    hasty, other = open_at(deadline=0.5), open_at()
+    hasty, other = open_at(deadline=2), open_at()
     told: list[str] = []
     pictures: list[Picture] = []
 

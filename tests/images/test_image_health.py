@@ -6,7 +6,7 @@ from pathlib import Path
 
 import anyio
 import pytest
-from stage import Opener, Stage, Steps, a_job, no_worker_at, pid_of, rendering, waiting
+from stage import PATIENCE, Opener, Stage, Steps, a_job, no_worker_at, pid_of, rendering, waiting
 
 from alya_mcp.catalogue import Context
 from alya_mcp.failures import NotConfigured, Unavailable
@@ -51,6 +51,7 @@ async def test_a_worker_that_does_not_answer_is_told_as_stuck_and_goes_on_when_i
             await engine.render(a_job(), Steps())
     finally:
         os.kill(pid, signal.SIGCONT)
+    monkeypatch.setattr(local, "_SILENCE", PATIENCE)
     assert (await engine.render(a_job(), Steps())).model == "plain"
 
 

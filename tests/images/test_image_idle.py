@@ -100,7 +100,7 @@ async def test_the_last_request_says_how_long_the_worker_may_be_idle(alya_home: 
 async def test_a_picture_that_comes_in_the_moment_of_leaving_is_drawn_by_a_fresh_worker(
     alya_home: Path, open_at: Opener
 ):
-    engine, steps = open_at(idle=1), Steps()
+    engine, steps = open_at(idle=3), Steps()
     before = await engine.render(a_job(), Steps())
     (first,) = workers(alya_home)
     pictures: list[Picture] = []
@@ -111,7 +111,7 @@ async def test_a_picture_that_comes_in_the_moment_of_leaving_is_drawn_by_a_fresh
     # Stopped past its idle time, it wakes with its time over and a request unread: both happen at once.
     with stopped(first):
         async with anyio.create_task_group() as group:
-            await anyio.sleep(1.5)
+            await anyio.sleep(3.5)
             group.start_soon(draw)
             await until(lambda: "Asking the image worker" in [step.message for step in steps], "the request")
             os.kill(first, signal.SIGCONT)

@@ -313,7 +313,7 @@ async def test_a_picture_that_keeps_getting_lost_is_an_error_in_the_end():
 
 
 async def test_a_cluster_that_says_nothing_any_more_has_lost_the_picture(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(ray_engine, "_SILENCE", 0.2)
+    monkeypatch.setattr(ray_engine, "_SILENCE", 1.0)
     async with answering(silence, saying(ACCEPTED, DONE)) as (engine, application):
         assert (await engine.render(a_job(), Steps())).pixels == PIXELS
         assert len(application.requests) == 2

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from alya_mcp.stores import index as index_module
 from alya_mcp.stores.index import Index, Known
 
 QUESTION = {"grant": "local", "prompt": "a harbour at night for Zoë", "seed": 7, "format": "png"}
@@ -236,11 +237,13 @@ def test_threads_of_one_process_share_it(index: Index) -> None:
 
 
 def _remember_many(home: Path, first: int) -> None:
-    index = Index(home)
-    for number in range(first, first + 30):
-        index.remember({**QUESTION, "seed": number}, known(number))
-        index.remember({**QUESTION, "seed": 1000}, known(1000))
-    index.close()
+    with pytest.MonkeyPatch.context() as patch:  # here a slow disk must not make it give up
+        patch.setattr(index_module, "_BUSY_SECONDS", 60.0)
+        index = Index(home)
+        for number in range(first, first + 30):
+            index.remember({**QUESTION, "seed": number}, known(number))
+            index.remember({**QUESTION, "seed": 1000}, known(1000))
+        index.close()
 
 
 def test_processes_that_begin_at_once_share_one_key_and_one_file(home: Path, index: Index) -> None:
