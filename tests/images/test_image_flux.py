@@ -256,6 +256,18 @@ def test_running_out_of_memory_while_loading_leaves_nothing_loaded_and_says_so(
     assert renderer.status().model == "tiny"
 
 
+def test_a_device_that_is_lost_while_loading_is_not_taken_for_a_damaged_file(
+    request_for: Request, monkeypatch: pytest.MonkeyPatch
+):
+    import diffusers
+
+    lost = RuntimeError("CUDA error: uncorrectable ECC error encountered")
+    real = diffusers.FluxPipeline.from_pretrained
+    monkeypatch.setattr(diffusers.FluxPipeline, "from_pretrained", Fails(real, lost))
+    with pytest.raises(DeviceLost, match="restart"):
+        FluxRenderer().prepare(request_for, Reports())
+
+
 def test_code_of_a_model_is_never_trusted(request_for: Request, monkeypatch: pytest.MonkeyPatch):
     import diffusers
 

@@ -1,4 +1,6 @@
-"""The baseline: FluxPipeline as its documentation runs it, eager, in bfloat16, with a PNG of the picture.
+"""The baseline: FluxPipeline as its documentation runs it, eager, with a PNG of the picture.
+
+In bfloat16, on a CPU in float32.
 
 Runs as a process of its own, so that nothing of ours is in its way and its memory is gone afterwards.
 """
@@ -18,17 +20,18 @@ from alya_mcp.images.flux.drawing import MAX_TEXT_TOKENS
 from alya_mcp.images.flux.loading import load_pipeline
 from alya_mcp.images.flux.random_weights import random_pipeline
 from alya_mcp.images.models import RANDOM
-from alya_mcp.images.plan import Plan, Precision
+from alya_mcp.images.plan import Plan, Precision, survey
 
 _SIDE: Final = 1024
-_MATRIX: Final = {"cuda": 8192, "cpu": 2048}
+_MATRIX: Final = {"cuda": 8192, "mps": 4096, "cpu": 2048}
 
 
 def main() -> None:
     """Draw with the model that the first argument names as often as the second says; print JSON."""
     model, count = sys.argv[1], int(sys.argv[2])
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    precision: Precision = "bf16" if device == "cuda" else "fp32"
+    machine = survey()
+    device = machine.device
+    precision: Precision = "fp32" if device == "cpu" else "bf16"
     plan = Plan(precision=precision, encoder=precision, needs=0)
     began = time.perf_counter()
     pipeline = random_pipeline(plan, device) if model == RANDOM else load_pipeline(Path(model), plan, device)
@@ -51,7 +54,7 @@ def main() -> None:
         pipes.append(1000 * (drawn - start))
         files.append(1000 * (time.perf_counter() - drawn))
     answer = {
-        "device": torch.cuda.get_device_name() if device == "cuda" else "CPU",
+        "device": "CPU" if device == "cpu" else machine.name,
         "torch": torch.__version__,
         "load": round(1000 * loaded, 1),
         "first": round(pipes[0], 1),
@@ -71,12 +74,12 @@ def _rate(device: str, precision: Precision) -> float:
     one, other = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
     times: list[float] = []
     for _ in range(10):
-        if device == "cuda":
-            torch.cuda.synchronize()
+        if device != "cpu":
+            torch.accelerator.synchronize()
         start = time.perf_counter()
         torch.matmul(one, other)
-        if device == "cuda":
-            torch.cuda.synchronize()
+        if device != "cpu":
+            torch.accelerator.synchronize()
         times.append(time.perf_counter() - start)
     return 2 * side**3 / min(times)
 

@@ -205,7 +205,8 @@ class FluxRenderer:
             return pipeline
 
         try:
-            return drawing.Artist(self._with_room(load), torch.device(machine.device))
+            with _device_errors():
+                return drawing.Artist(self._with_room(load), torch.device(machine.device))
         except _NoMemoryError:
             free = self._survey().free
         except (Failure, DeviceLost, CancelledJob):
