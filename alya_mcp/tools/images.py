@@ -152,7 +152,8 @@ async def _draw(
     from alya_mcp.stores.index import Known
 
     async def rendering(step: "Step") -> None:
-        await context.progress(_RENDERED * step.done / step.total, _TOTAL, step.message)
+        done = _ASKED + (_RENDERED - _ASKED) * step.done / step.total
+        await context.progress(done, _TOTAL, step.message)
 
     async with _beside(partial(_prepare, context.hub.store)):
         picture = await context.hub.engine.render(job, rendering)
