@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import sys
 import threading
 import time
 import weakref
@@ -213,6 +214,27 @@ def test_a_model_that_is_let_go_while_it_compiles_leaves_memory_before_the_compi
         thread.join(PATIENCE)
         assert still_there == 0
         assert not thread.is_alive()
+
+
+def test_compilers_of_two_models_leave_the_interpreters_turns_as_they_were(tiny: Path):
+    turn, others = sys.getswitchinterval(), threading.enumerate()
+    compiling, held = threading.Event(), threading.Event()
+
+    def wait(work: Callable[..., Any]) -> Callable[..., Any]:
+        compiling.set()
+        assert held.wait(PATIENCE)
+        return work
+
+    with Compiler("slow", wait):
+        accelerators = [Accelerator(artist_for(tiny), PLAN, "slow") for _ in range(2)]
+        accelerators[0].advance(idle=True)
+        assert compiling.wait(PATIENCE)
+        accelerators[1].advance(idle=True)
+        held.set()
+        for thread in set(threading.enumerate()) - set(others):
+            thread.join(PATIENCE)
+        assert [each.state for each in accelerators] == ["compiled", "compiled"]
+    assert sys.getswitchinterval() == turn
 
 
 # -- what goes wrong

@@ -30,6 +30,8 @@ _TURN: Final = 0.00005
 """Seconds after which the compiler lets the drawing thread go on. At Python's usual 0.005 a picture that took
 0.85 s took up to 17 s beside the compiler on an H200.
 """
+_ONE_AT_A_TIME: Final = threading.Lock()
+"""A model that was let go may still be compiled beside the next one; the turn is the whole process's."""
 _SETTLING: Final = Job(prompt="a warm-up picture", seed=0, steps=1)
 
 
@@ -128,23 +130,24 @@ class Accelerator:
     ) -> None:
         """Compile while the model may be let go: nothing of it is held but what is compiled."""
         state: State = "compiled"
-        kept = sys.getswitchinterval()
-        # Each operation of a picture that is drawn meanwhile waits this long for the interpreter.
-        sys.setswitchinterval(_TURN)
-        try:
-            with torch.no_grad():
-                for block, seen in first:
-                    seen.ask(_compiled(block.forward, backend))
-                if decoder is not None:
-                    module, seen = decoder
-                    module.to(memory_format=torch.channels_last)
-                    module.forward = _compiled(module.forward, backend)
-                    seen.ask(module)
-        except Exception:  # noqa: BLE001 - a compiler fails in many ways; drawing goes on without it
-            traceback.print_exc(file=sys.stderr)
-            state = "failed"
-        finally:
-            sys.setswitchinterval(kept)
+        with _ONE_AT_A_TIME:
+            kept = sys.getswitchinterval()
+            # Each operation of a picture that is drawn meanwhile waits this long for the interpreter.
+            sys.setswitchinterval(_TURN)
+            try:
+                with torch.no_grad():
+                    for block, seen in first:
+                        seen.ask(_compiled(block.forward, backend))
+                    if decoder is not None:
+                        module, seen = decoder
+                        module.to(memory_format=torch.channels_last)
+                        module.forward = _compiled(module.forward, backend)
+                        seen.ask(module)
+            except Exception:  # noqa: BLE001 - a compiler fails in many ways; drawing goes on without it
+                traceback.print_exc(file=sys.stderr)
+                state = "failed"
+            finally:
+                sys.setswitchinterval(kept)
         accelerator = reference()
         if accelerator is None or accelerator.state != "compiling":
             return
