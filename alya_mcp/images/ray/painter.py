@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Final
 
 from alya_mcp.images.engine import Job, Picture
+from alya_mcp.images.environment import tell_libraries
 from alya_mcp.images.ray.answers import Told
 from alya_mcp.images.rendering import Renderer, RendererStatus, RenderPhase, Request
 from alya_mcp.images.worker.thread import Failed, Order, Outcome, RenderThread
@@ -29,13 +30,7 @@ class Painter:
     """
 
     def __init__(self, create: Callable[[], Renderer]) -> None:
-        for name, value in (
-            ("HF_HUB_DISABLE_PROGRESS_BARS", "1"),
-            ("HF_HUB_DISABLE_TELEMETRY", "1"),
-            ("TOKENIZERS_PARALLELISM", "false"),
-            ("PYTORCH_ALLOC_CONF", "expandable_segments:True"),
-        ):
-            os.environ.setdefault(name, value)
+        tell_libraries()
         self._thread = RenderThread(create, asyncio.get_running_loop())
         self._wanted: Mapping[str, str] = {}
         self._renderer = RendererStatus()

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from alya_mcp import __version__
 from alya_mcp.images.engine import EngineStatus
+from alya_mcp.images.environment import tell_libraries
 from alya_mcp.images.rendering import Renderer
 from alya_mcp.images.worker.client import Client
 from alya_mcp.images.worker.desk import Desk
@@ -237,16 +238,7 @@ def main(create: Callable[[], Renderer] = _flux, version: str = __version__) -> 
     key = place.read_key()
     if key is None:
         sys.exit("there is no key to share with servers; the worker is started by a server, which makes one")
-    for name, value in (
-        ("HF_HUB_DISABLE_PROGRESS_BARS", "1"),
-        ("HF_HUB_DISABLE_TELEMETRY", "1"),
-        ("TOKENIZERS_PARALLELISM", "false"),
-        ("PYTORCH_ALLOC_CONF", "expandable_segments:True"),
-        ("TORCHINDUCTOR_CACHE_DIR", str(place.kernels)),
-        # Threads that spin while they wait make a picture several times slower where cores are busy.
-        ("OMP_WAIT_POLICY", "PASSIVE"),
-    ):
-        os.environ.setdefault(name, value)
+    tell_libraries(TORCHINDUCTOR_CACHE_DIR=str(place.kernels))
 
     async def serve() -> None:
         await Front(place, key, create, version).run()
