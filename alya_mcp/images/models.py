@@ -22,7 +22,7 @@ _HOW: Final = (
     "token of that account, run 'alya-mcp model pull' (34 GB), and restart the client"
 )
 _HARDWARE: Final = (
-    "FLUX.1-schnell runs on a CUDA GPU of the RTX 30 series or later, the more memory the faster, from 6 GB "
+    "FLUX.1-schnell runs on a CUDA GPU of the RTX 30 series or later, the more memory the faster, from 4 GB "
     "on, and on Apple silicon with 24 GB; 'alya-mcp model status' shows what fits"
 )
 

@@ -91,7 +91,7 @@ def test_auto_falls_back_to_the_bundled_model_and_says_why_and_how_to_get_flux(
     assert choice.notice is not None
     assert "not by FLUX.1-schnell" in choice.notice
     assert reason in choice.notice
-    assert "from 6 GB on" in choice.notice or "alya-mcp model pull" in choice.notice
+    assert "from 4 GB on" in choice.notice or "alya-mcp model pull" in choice.notice
 
 
 def test_the_sketch_model_is_taken_when_asked_for_and_never_passed_off_as_flux(bundled: Path):

@@ -64,10 +64,11 @@ def bench(weights: str, precisions: tuple[str, ...], count: int, output: Output)
         settings = replace(settings, home=Path(home), image_model=model, image_idle=0)
         results: list[Measured] = []
         try:
+            source = _source(settings)
             tell("plain diffusers")
-            plain = {"weights": weights, **baseline(_source(settings), count)}
+            plain = _or_none(tell, partial(baseline, source, count))
             if output == "text":
-                show_table(_plain_rows(plain), _HEADINGS)
+                show_table(_plain_rows(weights, plain), _HEADINGS)
             for precision in precisions or (settings.image_precision,):
                 own = replace(settings, image_precision=precision)
                 say_so = partial(_tell_of, tell, precision)
@@ -78,8 +79,20 @@ def bench(weights: str, precisions: tuple[str, ...], count: int, output: Output)
             say(f"Error: {failure}")
             return FAILED
     if output == "json":
-        show_json({"baseline": plain, "measured": [_json(weights, each) for each in results]})
+        measured = [_json(weights, each) for each in results]
+        show_json({"baseline": plain and {"weights": weights, **plain}, "measured": measured})
     return 0
+
+
+def _or_none(tell: Callable[[str], None], ask: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
+    """What plain diffusers did; None, told why, where it can't: it needs the whole model on the device."""
+    from alya_mcp.failures import Failure
+
+    try:
+        return ask()
+    except Failure as failure:
+        tell(f"nothing to compare with. {failure}")
+        return None
 
 
 def _tell_of(tell: Callable[[str], None], precision: str, words: str) -> None:
@@ -105,22 +118,27 @@ def _source(settings: Settings) -> str:
     return str(choice.folder)
 
 
-def _plain_rows(plain: dict[str, Any]) -> list[list[str]]:
+def _plain_rows(weights: str, plain: dict[str, Any] | None) -> list[list[str]]:
+    if plain is None:
+        return [[weights, "plain", "diffusers can't draw with this model here", "", "", "", ""]]
     what = f"diffusers on {plain['device']}, torch {plain['torch']}"
     return [
-        _row(plain, "plain", what, plain["pipeline"], sum(plain["work"].values())),
-        _row(plain, "plain", "its PNG", plain["file"]),
+        [weights, "plain", *_figures(plain, what, plain["pipeline"], sum(plain["work"].values()))],
+        [weights, "plain", *_figures(plain, "its PNG", plain["file"])],
     ]
 
 
-def _rows(weights: str, plain: dict[str, Any], each: "Measured") -> list[list[str]]:
-    name, work = each.precision, plain["work"]
+def _rows(weights: str, plain: dict[str, Any] | None, each: "Measured") -> list[list[str]]:
+    name = each.precision
+    work: dict[str, float] = plain["work"] if plain else {}
 
     def words(said: str) -> list[str]:
         return [weights, name, said, "", "", "", ""]
 
     rows = [words(each.plan)]
-    rows += [_row(plain, name, phase, each.phases[phase], work.get(phase)) for phase in each.phases]
+    rows += [
+        [weights, name, *_figures(plain, phase, each.phases[phase], work.get(phase))] for phase in each.phases
+    ]
     for what, milliseconds in (
         ("prompt to URL", each.total),
         ("a fresh link to a picture", each.link),
@@ -133,25 +151,31 @@ def _rows(weights: str, plain: dict[str, Any], each: "Measured") -> list[list[st
         ("second start until compiled", each.again_ready),
     ):
         if milliseconds is not None:
-            rows.append(_row(plain, name, what, milliseconds))
+            rows.append([weights, name, *_figures(plain, what, milliseconds)])
     if each.peak:
         rows.append(words(f"most GPU memory: {each.peak / 1e9:.1f} GB"))
-    drawing = sum(each.phases[phase] for phase in ("encode", "denoise", "decode"))
-    whole = (plain["pipeline"] + plain["file"]) / each.total
-    rows.append(words(f"{whole:.2f} times plain diffusers and its PNG, from prompt to URL"))
-    rows.append(words(f"{plain['pipeline'] / drawing:.2f} times plain diffusers, drawing alone"))
+    if plain is not None:
+        drawing = sum(each.phases[phase] for phase in ("encode", "denoise", "decode"))
+        whole = (plain["pipeline"] + plain["file"]) / each.total
+        rows.append(words(f"{whole:.2f} times plain diffusers and its PNG, from prompt to URL"))
+        rows.append(words(f"{plain['pipeline'] / drawing:.2f} times plain diffusers, drawing alone"))
     rows.append(words(f"queued: {each.queue_share:.2f} of the rate of denoising alone"))
     return rows
 
 
-def _row(
-    plain: dict[str, Any], precision: str, what: str, milliseconds: float, work: float | None = None
+def _figures(
+    plain: dict[str, Any] | None, what: str, milliseconds: float, work: float | None = None
 ) -> list[str]:
-    cells = [str(plain["weights"]), precision, what, f"{milliseconds:,.1f}"]
-    if work is None:
-        return [*cells, "", "", ""]
+    if plain is None or work is None:
+        return [what, f"{milliseconds:,.1f}", "", "", ""]
     speed = 1000 * work / milliseconds
-    return [*cells, f"{work / 1e12:,.2f}", f"{speed / 1e12:,.1f}", f"{speed / plain['rate']:.0%}"]
+    return [
+        what,
+        f"{milliseconds:,.1f}",
+        f"{work / 1e12:,.2f}",
+        f"{speed / 1e12:,.1f}",
+        f"{speed / plain['rate']:.0%}",
+    ]
 
 
 def _json(weights: str, each: "Measured") -> dict[str, Any]:

@@ -168,6 +168,18 @@ def test_compiled_and_recorded_parts_draw_alike_until_memory_ends_and_after_it(
     assert "streamed from main memory block by block" in str(renderer.status().plan)
 
 
+def test_a_decoder_asked_again_in_full_precision_leaves_the_recordings_right(tiny: Path):
+    pytest.importorskip("triton")
+    renderer, request, job = FluxRenderer(), request_for(tiny), a_job()
+    draw(renderer, request)
+    compile_all(renderer)
+    recorded = draw(renderer, request)
+    artist = artist_of(renderer)
+    latents = artist.denoise(job, artist.read(job.prompt), lambda done: None)
+    artist._decode_widely(artist.scaled(job, latents))
+    assert draw(renderer, request) == recorded
+
+
 # -- memory
 
 
