@@ -1,7 +1,6 @@
 """Progress of one job on one scale that only grows, with a sign of life while a phase has nothing to tell."""
 
 import asyncio
-import math
 import time
 from collections.abc import Awaitable
 from typing import Final, TypeVar
@@ -23,6 +22,8 @@ _SPANS: Final[dict[Phase, tuple[float, float]]] = {
     "decode": (85, 97),
     "receive": (97, 100),
 }
+_TICK = 1e-6
+"""What a step grows by at least: enough to be growth still when a caller fits it into a scale of its own."""
 _HALF_WAY = 10.0
 """Seconds of waiting after which a sign of life stands half way to the next report."""
 
@@ -66,6 +67,6 @@ class Meter:
         low, high = _SPANS[self._phase]
         share = (low + (high - low) * at) / TOTAL
         done = self._base + (TOTAL - self._base) * share
-        self._last = min(TOTAL, max(done, math.nextafter(self._last, math.inf)))
+        self._last = min(TOTAL, max(done, self._last + _TICK))
         await self._progress(Step(phase=self._phase, done=self._last, total=TOTAL, message=message))
         self._told = time.monotonic()
