@@ -129,10 +129,12 @@ async def test_no_picture_of_many_is_lost_around_idle_ends(alya_home: Path, open
             drawn.append((picture.seed, picture.pixels))
 
     with anyio.fail_after(PATIENCE):
-        async with anyio.create_task_group() as group:
-            for number in range(3):
-                group.start_soon(draw, number)
-    assert len(drawn) == 12
+        for _ in range(2):
+            async with anyio.create_task_group() as group:
+                for number in range(3):
+                    group.start_soon(draw, number)
+            await until(lambda: not workers(alya_home), "the idle end")
+    assert len(drawn) == 24
     assert len(set(drawn)) == 4
     log = Place(alya_home).log.read_text()
     assert log.count(" starts") > 1
