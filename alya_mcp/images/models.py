@@ -16,7 +16,8 @@ RANDOM: Final = "random:flux-schnell"
 SKETCH: Final = "alya-sketch"
 SKETCH_FOLDER: Final = Path(__file__).parent / "sketch"
 
-_HUB_ID: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+HUB_ID: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+"""What a repository on the Hugging Face hub is called: owner/name."""
 _HOW: Final = (
     f"For FLUX.1-schnell: accept its terms at https://huggingface.co/{FLUX_SCHNELL}, set HF_TOKEN to a "
     "token of that account, run 'alya-mcp model pull' (34 GB), and restart the client"
@@ -69,7 +70,7 @@ def choose(wanted: str, machine: Machine, precision: str = "auto") -> Choice:
     path = Path(wanted).expanduser()
     if path.is_absolute():
         return _local(path)
-    if _HUB_ID.fullmatch(wanted):
+    if HUB_ID.fullmatch(wanted):
         notice = f"Drawn with {wanted}, not with FLUX.1-schnell"
         return Choice(name=wanted, notice=notice, repository=wanted, folder=cached(wanted))
     raise NotConfigured(

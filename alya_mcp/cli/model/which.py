@@ -1,14 +1,11 @@
 """Which model a word means: on the command line, or in ALYA_IMAGE_MODEL."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from alya_mcp.settings import Settings
-
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +23,7 @@ def which(word: str | None, settings: Settings) -> Wanted:
     Raises:
         click.UsageError: when it is none, or no folder on this machine.
     """
-    from alya_mcp.images.models import FLUX_SCHNELL, SKETCH, SKETCH_FOLDER
+    from alya_mcp.images.models import FLUX_SCHNELL, HUB_ID, SKETCH, SKETCH_FOLDER
 
     wanted = word or settings.image_model
     if wanted in {"auto", "flux-schnell", FLUX_SCHNELL}:
@@ -39,7 +36,7 @@ def which(word: str | None, settings: Settings) -> Wanted:
         if not path.is_dir():
             raise click.UsageError(f"{said} is {wanted!r}, and there is no such folder on this machine.")
         return Wanted(path.name, str(path), str(path))
-    if _HUB_ID.fullmatch(wanted):
+    if HUB_ID.fullmatch(wanted):
         return Wanted(wanted, wanted, wanted)
     hint = f" Its full path is {path.resolve()}" if path.is_dir() else ""
     raise click.UsageError(

@@ -46,7 +46,7 @@ def main() -> None:
             height=_SIDE,
             num_inference_steps=4,
             guidance_scale=0.0,
-            max_sequence_length=min(MAX_TEXT_TOKENS, pipeline.tokenizer_2.model_max_length),
+            max_sequence_length=_text_tokens(pipeline),
             generator=torch.Generator("cpu").manual_seed(seed),
         ).images[0]
         drawn = time.perf_counter()
@@ -65,6 +65,10 @@ def main() -> None:
         "work": _work(pipeline),
     }
     sys.stdout.write(json.dumps(answer) + "\n")
+
+
+def _text_tokens(pipeline: Any) -> int:
+    return min(MAX_TEXT_TOKENS, int(pipeline.tokenizer_2.model_max_length))
 
 
 def _rate(device: str, precision: Precision) -> float:
@@ -87,7 +91,7 @@ def _rate(device: str, precision: Precision) -> float:
 def _work(pipeline: Any) -> dict[str, int]:
     """Operations of each phase of a picture with 4 steps, counted while the parts work."""
     transformer, five, vae = pipeline.transformer, pipeline.text_encoder_2, pipeline.vae
-    limit = min(MAX_TEXT_TOKENS, pipeline.tokenizer_2.model_max_length)
+    limit = _text_tokens(pipeline)
     cells = _SIDE // (2 * pipeline.vae_scale_factor)
     dtype, device = transformer.dtype, transformer.device
     config = transformer.config

@@ -92,9 +92,8 @@ class Accelerator:
     def stop(self) -> None:
         """Give up for good what is compiled or recorded; the eager parts draw. Called between pictures."""
         decoder = self._artist.pipeline.vae.decoder
-        for module in (*(block for kind in self._kinds for block in kind), decoder):
-            module.__dict__.pop("forward", None)
-        self._artist.shortcuts = None
+        decoder.__dict__.pop("forward", None)
+        self._go_back(decoder)
         self._fail("given up")
 
     # -- beside the drawing

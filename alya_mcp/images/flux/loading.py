@@ -20,7 +20,7 @@ _SPLIT: Final = ("to_q", "to_k", "to_v", "add_q_proj", "add_k_proj", "add_v_proj
 def load_pipeline(folder: Path, plan: Plan, device: str) -> Any:
     """The pipeline in `folder`, run by `plan`. Nothing but safetensors files of that folder is read."""
     diffusers: Any = importlib.import_module("diffusers")
-    whole = not (_is_quantised(plan) or plan.encoder_streamed)
+    whole = not (plan.rounded or plan.encoder_streamed)
     options: dict[str, Any] = {"device_map": device} if whole and device == "cuda" else {}
     pipeline: Any = diffusers.FluxPipeline.from_pretrained(
         folder,
@@ -77,10 +77,6 @@ def stream(module: nn.Module, device: torch.device) -> None:
         num_blocks_per_group=1,
         use_stream=device.type == "cuda",
     )
-
-
-def _is_quantised(plan: Plan) -> bool:
-    return plan.precision in {"fp8", "int8", "int4"}
 
 
 def _fuse(groups: list[Any]) -> None:

@@ -430,7 +430,7 @@ def _notice(
     notice: str | None, plan: Plan, limit: int | None, ignored: tuple[str, ...], taken: list[str]
 ) -> str | None:
     parts = [notice] if notice else []
-    if plan.precision in {"fp8", "int8", "int4"}:
+    if plan.rounded:
         parts.append(f"Weights were rounded to {plan.precision}, so details differ from the full model's")
     if taken:
         parts.append(f"Memory was short: {', '.join(taken)}")

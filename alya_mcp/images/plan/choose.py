@@ -60,6 +60,11 @@ class Plan:
     needs_main: int = 0
     reasons: tuple[str, ...] = ()
 
+    @property
+    def rounded(self) -> bool:
+        """Whether weights lose some of their digits."""
+        return self.precision in {"fp8", "int8", "int4"}
+
     def fits(self, machine: Machine) -> bool:
         """Whether the machine has as much memory free as the plan needs."""
         return self.needs <= machine.free and self.needs_main <= machine.main
