@@ -414,8 +414,10 @@ def _connect(path: Path, wait: float) -> "sqlite3.Connection":
 
 def _prepare(db: "sqlite3.Connection", path: Path) -> None:
     db.execute("PRAGMA synchronous = NORMAL")
-    if _made(db, path):
-        return
+    with db:
+        db.execute("BEGIN")  # one look at one moment: another process may be making the file
+        if _made(db, path):
+            return
     if db.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
         raise StateError(f"the state file {path} lies on a file system that can't share it (no WAL)")
     with db:

@@ -264,3 +264,36 @@ def test_after_a_fork_the_parents_state_is_refused(tmp_path: Path) -> None:
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     state.close()
+
+
+def test_whoever_opens_a_state_that_another_is_making_takes_it_for_one(tmp_path: Path) -> None:
+    """The file's marks were once read one by one, and between two of them the other had made the file."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for number in range(20):
+            errors = _opened_by_four_at_once(tmp_path / str(number) / "state.db")
+            assert errors == []
+    finally:
+        sys.setswitchinterval(interval)
+
+
+def _opened_by_four_at_once(path: Path) -> list[StateError]:
+    together = threading.Barrier(4)
+    errors: list[StateError] = []
+
+    def open_one() -> None:
+        state = SqliteState(path)
+        together.wait()
+        try:
+            state.open()
+        except StateError as error:
+            errors.append(error)
+        state.close()
+
+    threads = [threading.Thread(target=open_one) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return errors
