@@ -46,7 +46,8 @@ class Decision:
 
     `rule` is the JSON Pointer of the rule that refused, or a reserved id in parentheses; empty when allowed.
     `message` is for the model. `retry_after` is in seconds, None when waiting doesn't help. `policy` is the
-    digest of the policy that was asked.
+    digest of the policy that was asked. `shadow` holds what rules in shadow mode would have said, each with
+    mode `shadow`; it changes nothing for the call.
     """
 
     decision: Verdict
@@ -55,6 +56,7 @@ class Decision:
     retry_after: float | None
     policy: str
     mode: Mode = "enforce"
+    shadow: "tuple[Decision, ...]" = ()
 
     def as_meta(self) -> dict[str, Any]:
         """The decision as a client finds it in `_meta["alya/decision"]`; `retryAfter` in seconds."""

@@ -1,0 +1,128 @@
+"""What a policy compiles to: all that the gate asks of one tool's call, ready to be asked.
+
+Amounts are whole billionths (`UNIT`) of a call, of a US dollar or of the argument that a limit counts, so
+that sums are exact. Spans are nanoseconds. Every rule is named by its JSON Pointer; that names its counter.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from .call import Decision
+
+Scope = Literal["session", "grant", "host"]
+LimitKind = Literal["rate_limit", "limits", "budget"]
+
+UNIT: Final = 1_000_000_000
+SECOND: Final = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One comparison over the arguments: `path` as the document writes it, for example `args.size`."""
+
+    path: str
+    op: str
+    value: Any
+    holds: Callable[[Mapping[str, Any]], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """Conditions that a call is judged by.
+
+    With `must_hold` the call is refused unless all hold (`require`, Intercept's `evaluate`). Otherwise it is
+    refused when all hold (`deny_if`, Intercept's `deny`); no condition at all always does.
+    """
+
+    rule: str
+    conditions: tuple[Condition, ...]
+    must_hold: bool
+    message: str
+    shadow: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most `max` in any span of `window_ns`: of calls, of money, or of an argument's sum.
+
+    `amount` is what a call takes of it: one, its metered price, or the number at a path below the arguments.
+    `tool` is None where all tools count together. `max` is in billionths; `message` is the policy's own text.
+    """
+
+    rule: str
+    kind: LimitKind
+    tool: str | None
+    max: int
+    window_ns: int
+    scope: Scope
+    amount: Literal["call", "price"] | tuple[str, ...]
+    message: str
+    shadow: bool
+
+    @property
+    def window(self) -> float:
+        """The span in seconds, an int where it is whole."""
+        return self.window_ns // SECOND if self.window_ns % SECOND == 0 else self.window_ns / SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """At most `max` attempts of one tool with the same arguments in any span of `window_ns`."""
+
+    rule: str
+    tool: str | None
+    max: int
+    window_ns: int
+    scope: Scope
+    shadow: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Concurrency:
+    """At most `max` calls in flight; of all tools together where `tool` is None."""
+
+    rule: str
+    tool: str | None
+    max: int
+    scope: Scope
+    shadow: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A person's yes is needed. It holds `expires` seconds, for these arguments or for the tool's session."""
+
+    rule: str
+    expires: float
+    who: Literal["call", "session"]
+    reason: str
+    shadow: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Redact:
+    """Names of argument and result fields that never reach a log."""
+
+    arguments: frozenset[str] = frozenset()
+    results: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Everything on the way of one tool's call, in the order in which it is asked.
+
+    `denial` is what the policy answers whatever the arguments, if it denies; `shadow_denials` are those that
+    only the audit log hears of. `timeout` is in seconds. Limits stand in the order in which a spent one is
+    named: the tool's or its category's (`rate_limit`, `limits`, `budget`), then those of all tools.
+    """
+
+    denial: Decision | None = None
+    shadow_denials: tuple[Decision, ...] = ()
+    tests: tuple[Test, ...] = ()
+    repeats: tuple[Repeats, ...] = ()
+    concurrency: tuple[Concurrency, ...] = ()
+    limits: tuple[Limit, ...] = ()
+    approval: Approval | None = None
+    timeout: float | None = None
+    redact: Redact = Redact()
