@@ -1,11 +1,11 @@
 """What a policy compiles to: all that the gate asks of one tool's call, ready to be asked.
 
 Amounts are whole billionths (`UNIT`) of a call, of a US dollar or of the argument that a limit counts, so
-that sums are exact. Spans are nanoseconds. Every rule is named by its JSON Pointer; that names its counter.
+that sums are exact. Spans are nanoseconds. Every rule is named by its JSON Pointer, and so is its `counter`.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from .call import Decision
@@ -59,6 +59,10 @@ class Limit:
     amount: Literal["call", "price"] | tuple[str, ...]
     message: str
     shadow: bool
+    counter: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "counter", _counter(self.rule, self.tool))
 
     @property
     def window(self) -> float:
@@ -76,6 +80,10 @@ class Repeats:
     window_ns: int
     scope: Scope
     shadow: bool
+    counter: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "counter", _counter(self.rule, self.tool))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +95,10 @@ class Concurrency:
     max: int
     scope: Scope
     shadow: bool
+    counter: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "counter", _counter(self.rule, self.tool))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,3 +138,8 @@ class Rules:
     approval: Approval | None = None
     timeout: float | None = None
     redact: Redact = Redact()
+
+
+def _counter(rule: str, tool: str | None) -> str:
+    """A counter's name: the rule's pointer, and the tool where one rule counts every tool apart."""
+    return f"{rule} {tool}" if tool is not None and rule.startswith("/categories/") else rule
