@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from .approvals import Answer, Question
 
 Verdict = Literal["allow", "deny", "ask"]
 Mode = Literal["enforce", "shadow"]
@@ -25,7 +28,8 @@ class Call:
     `grant` is the caller's label, None for a caller whose token is wrong or revoked. `schema` is a digest of
     the tool's definition, kept in the audit log. `known` is False for a name that the catalogue doesn't hold.
     `price` is what a success costs, in USD. `validate` turns the arguments into those the handler gets, or
-    raises `InvalidArguments`; without it they are passed on as they are.
+    raises `InvalidArguments`; without it they are passed on as they are. `answer` is what a call brings back
+    that was told to come again with a person's answer.
     """
 
     tool: str
@@ -38,6 +42,7 @@ class Call:
     price: float = 0.0
     category: str | None = None
     validate: Validate | None = None
+    answer: "Answer | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,27 @@ class Refused(Exception):
     def __init__(self, decision: Decision) -> None:
         super().__init__(decision.message)
         self.decision = decision
+
+
+class ApprovalNeeded(Refused):
+    """A person has to say yes first, and can: nothing was run, nothing is held.
+
+    `question` is what they are asked. `state` is what the call brings back with their answer, when it was
+    resumable; else `id` names the pending approval.
+    """
+
+    def __init__(
+        self,
+        decision: Decision,
+        question: "Question",
+        *,
+        state: str | None = None,
+        id: str | None = None,  # noqa: A002
+    ) -> None:
+        super().__init__(decision)
+        self.question = question
+        self.state = state
+        self.id = id
 
 
 def shown(name: str, limit: int = 128) -> str:
