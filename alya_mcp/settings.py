@@ -4,10 +4,13 @@ import difflib
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal, Self, cast, get_args
 from urllib.parse import urlsplit
+
+from alya_mcp.outside import SOURCES
 
 Engine = Literal["local", "ray"]
 Precision = Literal["auto", "bf16", "fp8", "int8", "int4"]
@@ -29,9 +32,13 @@ _VARIABLES = {
     "s3_endpoint_url": "ALYA_S3_ENDPOINT_URL",
     "s3_region": "ALYA_S3_REGION",
     "s3_prefix": "ALYA_S3_PREFIX",
+    "contact": "ALYA_CONTACT",
 }
+_SOURCE_URLS = {source.variable: source.key for source in SOURCES.values()}
+_SOURCE_SECRETS = tuple(variable for source in SOURCES.values() for variable in source.keys)
 _MAX_SECONDS = 604_800
 _SECRET = frozenset({"grant", "ray_token"})
+_HIDDEN = "(set, hidden)"
 _FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False, "": False}
 
 
@@ -50,6 +57,8 @@ class Settings:
     `image_deadline` those that a picture may take, waiting and drawing but not loading. The `s3_*` values
     are None when the variable is unset or empty.
     `ray_url` is where the Ray application answers, `ray_token` its token, a secret; None likewise.
+    `contact` is an address that outside services are told. `source_urls` has the addresses that the person
+    set for outside services, by the service's key; `source_secrets` their secrets, by the variable's name.
     """
 
     home: Path
@@ -68,6 +77,9 @@ class Settings:
     s3_endpoint_url: str | None = None
     s3_region: str | None = None
     s3_prefix: str = ""
+    contact: str | None = None
+    source_urls: Mapping[str, str] = MappingProxyType({})
+    source_secrets: Mapping[str, str] = field(default=MappingProxyType({}), repr=False)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
@@ -106,6 +118,8 @@ class Settings:
         deadline = _seconds("image_deadline", 600, 1, given, problems)
         endpoint = _web_address("s3_endpoint_url", "https://s3.example.org", given, problems)
         ray_url = _web_address("ray_url", "http://head:8000", given, problems)
+        contact = _contact(given, problems)
+        source_urls = _source_urls(source, problems)
         if problems:
             raise SettingsError("; ".join(problems))
         return cls(
@@ -125,6 +139,9 @@ class Settings:
             s3_endpoint_url=endpoint,
             s3_region=given.get("s3_region"),
             s3_prefix=given.get("s3_prefix", "").strip("/"),
+            contact=contact,
+            source_urls=source_urls,
+            source_secrets={v: text for v in _SOURCE_SECRETS if (text := source.get(v, "").strip())},
         )
 
     @property
@@ -140,18 +157,19 @@ class Settings:
     def describe(self) -> dict[str, str | None]:
         """Each variable with its value as text, secrets masked, None when unset."""
         described: dict[str, str | None] = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            secret = field.name in _SECRET and value is not None
-            described[_VARIABLES[field.name]] = (
-                "(set, hidden)" if secret else None if value is None else str(value)
-            )
-        return described
+        for each in fields(self):
+            if each.name not in _VARIABLES:
+                continue
+            value = getattr(self, each.name)
+            secret = each.name in _SECRET and value is not None
+            described[_VARIABLES[each.name]] = _HIDDEN if secret else None if value is None else str(value)
+        described |= {variable: self.source_urls.get(key) for variable, key in _SOURCE_URLS.items()}
+        return described | {v: _HIDDEN if v in self.source_secrets else None for v in _SOURCE_SECRETS}
 
 
 def unknown_variables(environment: Mapping[str, str]) -> dict[str, str | None]:
     """The `ALYA_*` variables that nothing reads, each with the nearest known name or None."""
-    known = set(_VARIABLES.values())
+    known = {*_VARIABLES.values(), *_SOURCE_URLS, *_SOURCE_SECRETS}
     return {
         name: next(iter(difflib.get_close_matches(name, known, n=1)), None)
         for name in sorted(environment)
@@ -198,10 +216,33 @@ def _path(text: str) -> Path:
 
 def _web_address(field: str, example: str, given: Mapping[str, str], problems: list[str]) -> str | None:
     text = given.get(field)
-    if text is not None and "@" in text:
-        problems.append(f"{_VARIABLES[field]} holds a name or a password; it takes an address without them")
-    elif text is not None and not _is_web_address(text):
-        problems.append(f"{_VARIABLES[field]} is {text!r}; it takes a web address such as {example}")
+    if text is not None:
+        problems += _address_problems(_VARIABLES[field], text, example)
+    return text
+
+
+def _address_problems(variable: str, text: str, example: str) -> list[str]:
+    if "@" in text:
+        return [f"{variable} holds a name or a password; it takes an address without them"]
+    if not _is_web_address(text):
+        return [f"{variable} is {text!r}; it takes a web address such as {example}"]
+    return []
+
+
+def _source_urls(environment: Mapping[str, str], problems: list[str]) -> Mapping[str, str]:
+    found: dict[str, str] = {}
+    for variable, key in _SOURCE_URLS.items():
+        text = environment.get(variable, "").strip()
+        if text:
+            problems += _address_problems(variable, text, SOURCES[key].url or "http://127.0.0.1:8888")
+            found[key] = text
+    return found
+
+
+def _contact(given: Mapping[str, str], problems: list[str]) -> str | None:
+    text = given.get("contact")
+    if text is not None and not re.fullmatch(r"[!-~]{3,200}", text):
+        problems.append(f"ALYA_CONTACT is {text!r}; it takes an e-mail or a web address of yours")
     return text
 
 

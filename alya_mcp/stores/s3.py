@@ -18,7 +18,7 @@ from alya_mcp.stores.folder import StoreFolder
 from alya_mcp.stores.local import kept_at, write_picture
 from alya_mcp.stores.s3_client import Connection, connect
 from alya_mcp.stores.s3_errors import Target, code_of, credentials_in_doubt, explain, wrong_region
-from alya_mcp.stores.threads import run_abandonable
+from alya_mcp.threads import run_abandonable
 
 T = TypeVar("T")
 

@@ -31,7 +31,7 @@ async def run_abandonable(work: Callable[[], T]) -> T:
         except RuntimeError:
             pass  # the event loop ended first; nobody waits
 
-    threading.Thread(target=run, name="store", daemon=True).start()
+    threading.Thread(target=run, name="abandonable", daemon=True).start()
     await done.wait()
     for error in errors:
         raise error

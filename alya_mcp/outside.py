@@ -1,0 +1,82 @@
+"""Every outside service that tools ask: where it answers, what it may be asked, and whose data it is.
+
+A table and nothing else, so that the settings can name a variable per service without importing a tool. A
+service is asked through `alya_mcp.sources`.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """An outside service.
+
+    `key` is its name in variables and files, `title` the one that people read. `url` is the documented base
+    address, to which documented paths are appended; empty when there is none but a person's own. `keys` are
+    the environment variables of its secrets. `attribution` is what its licence asks to be said. `rate` is the
+    most requests a second that this process sends it, `at_once` the most that are under way together.
+    """
+
+    key: str
+    title: str
+    url: str
+    keys: tuple[str, ...] = ()
+    attribution: str | None = None
+    rate: float = 5.0
+    at_once: int = 4
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that puts another address in the place of `url`."""
+        return f"ALYA_{self.key.upper()}_URL"
+
+
+def site(url: str) -> Source:
+    """The site that a public web address belongs to, as a source whose base address is `url` itself."""
+    host = urlsplit(url).hostname or url[:60]
+    return Source(key=f"site:{host}", title=host, url=url, rate=2.0, at_once=2)
+
+
+_TABLE: Final = (
+    Source(
+        key="usgs",
+        title="USGS",
+        url="https://earthquake.usgs.gov",
+        attribution="U.S. Geological Survey, public domain",
+    ),
+    Source(
+        key="emsc",
+        title="EMSC",
+        url="https://www.seismicportal.eu",
+        attribution="EMSC-CSEM, seismicportal.eu, CC BY 4.0",
+    ),
+    Source(
+        key="gfz",
+        title="GFZ",
+        url="https://geofon.gfz.de",
+        attribution="GEOFON, GFZ Helmholtz Centre for Geosciences, CC BY 4.0",
+    ),
+    Source(
+        key="met_norway",
+        title="MET Norway",
+        url="https://api.met.no",
+        attribution="MET Norway, CC BY 4.0",
+    ),
+    Source(
+        key="open_meteo",
+        title="Open-Meteo",
+        url="https://api.open-meteo.com",
+        attribution="Open-Meteo.com, CC BY 4.0; the free service is for non-commercial use",
+    ),
+    Source(
+        key="open_meteo_geocoding",
+        title="Open-Meteo geocoding",
+        url="https://geocoding-api.open-meteo.com",
+        attribution="Open-Meteo.com and GeoNames, CC BY 4.0",
+    ),
+)
+
+SOURCES: Final = {source.key: source for source in _TABLE}
+"""The services by their key."""
