@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .policy import Policy
 
 Who = Literal["call", "session"]
+Said = Literal["accept", "decline", "cancel"]
 YesOrNo = Literal["yes", "no"]
 Status = Literal["pending", "approved", "denied", "used", "expired"]
 
@@ -38,6 +39,8 @@ _DIGEST: Final = 32
 _SEALED: Final = _NONCE + _STAMP + _DIGEST + _DIGEST
 _PURPOSE: Final = b"alya-mcp approval\x00"
 _LONGEST_SHOWN: Final = 300
+_LONGEST_KEPT: Final = 2000
+_CUT: Final = "characters, cut here)"
 _MOST_SHOWN: Final = 30
 _SWEEP: Final = 256
 
@@ -66,15 +69,15 @@ class Answer(NamedTuple):
     """What a client's retry carries: the state as it came back, and what the person said."""
 
     state: str
-    verdict: Literal["accept", "decline", "cancel"]
+    verdict: Said
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A question kept for a person who isn't at the client; times in nanoseconds since 1970.
 
-    `arguments` is JSON text for reading, long values cut. `expires_ns` is when it can no longer be answered
-    or, once there is a yes, used. `used_ns` is when a call took the yes.
+    `arguments` is JSON text of an object for reading, long values cut. `expires_ns` is when the question can
+    no longer be answered or, once it is, when the answer ends. `used_ns` is when a call took the yes.
     """
 
     id: str
@@ -132,7 +135,7 @@ class ApprovalStore(Protocol):
         """Use up the yes with that binding, once among all processes; None when there is none (left)."""
         ...
 
-    def answer(self, approval: str, answer: YesOrNo) -> Asked:
+    def answer(self, approval: str, answer: YesOrNo) -> tuple[Asked, Status]:
         """Answer the question `approval`, also anew as long as a yes isn't used.
 
         Raises:
@@ -140,8 +143,8 @@ class ApprovalStore(Protocol):
         """
         ...
 
-    def find(self, approval: str) -> Asked:
-        """The question `approval`.
+    def find(self, approval: str) -> tuple[Asked, Status]:
+        """The question `approval`, and how it stands now.
 
         Raises:
             Unanswerable: it is unknown.
@@ -286,17 +289,33 @@ def new_id() -> str:
     return base64.b32encode(secrets.token_bytes(5)).decode("ascii").lower()
 
 
-def readable(arguments: Mapping[str, Any], longest: int = 2000) -> str:
-    """Arguments as JSON text for a person, a member a line, each cut at `longest` characters."""
-    return "\n".join(f"{_name(name)}: {_value(value, longest)}" for name, value in arguments.items())
+def kept_arguments(arguments: Mapping[str, Any]) -> str:
+    """What is kept of arguments for a person to read: ASCII JSON of an object, of bounded length."""
+    kept: dict[str, Any] = {}
+    for name, value in list(arguments.items())[:_MOST_SHOWN]:
+        text = _value(value, _LONGEST_KEPT)
+        kept[name[:_LONGEST_SHOWN]] = text if text.endswith(_CUT) else value
+    if len(arguments) > _MOST_SHOWN:
+        kept["…"] = f"{len(arguments) - _MOST_SHOWN} more arguments"
+    return json.dumps(kept)
+
+
+def readable(arguments: Mapping[str, Any], longest: int) -> list[str]:
+    """Arguments for a person, each as one line of JSON, cut after `longest` characters."""
+    return [f"{_name(name)}: {_value(value, longest)}" for name, value in arguments.items()]
+
+
+def legible(text: str) -> str:
+    """`text` as one line in which nothing is invisible or moves the cursor."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def _message(call: Call, approval: Approval, arguments: Mapping[str, Any]) -> str:
     lines = [f"An agent asks to call {shown(call.tool)} ({approval.rule})."]
     if approval.reason:
-        lines.append(f"Why you are asked: {approval.reason}")
+        lines.append(f"Why you are asked: {legible(approval.reason)}")
     some = dict(list(arguments.items())[:_MOST_SHOWN])
-    lines += [f"  {line}" for line in readable(some, _LONGEST_SHOWN).splitlines()]
+    lines += [f"  {line}" for line in readable(some, _LONGEST_SHOWN)]
     if len(some) < len(arguments):
         lines.append(f"  and {len(arguments) - len(some)} more arguments")
     span = f"{approval.expires:g} s"
@@ -312,16 +331,12 @@ def _name(name: str) -> str:
 
 
 def _value(value: Any, longest: int) -> str:
-    """A value as one line of JSON in which nothing is invisible or moves the cursor."""
     cut = value[: longest + 1] if isinstance(value, str) else value
-    text = "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode("ascii")
-        for c in json.dumps(cut, ensure_ascii=False)
-    )
+    text = legible(json.dumps(cut, ensure_ascii=False))
     if len(text) <= longest:
         return text
     whole = max(len(value), len(text)) if isinstance(value, str) else len(text)
-    return f"{text[:longest]}… (cut; {whole:,} characters in all)"
+    return f"{text[:longest]}… ({whole:,} {_CUT}"
 
 
 def _masked(value: Any, names: frozenset[str]) -> Any:

@@ -1,0 +1,8 @@
+"""Moments as commands show them."""
+
+from datetime import UTC, datetime
+
+
+def moment(time_ns: int) -> str:
+    """Nanoseconds since 1970 as UTC to the second: `2026-11-26T21:29:00Z`."""
+    return datetime.fromtimestamp(time_ns // 1_000_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
