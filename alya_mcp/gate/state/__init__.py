@@ -1,0 +1,25 @@
+"""What outlives a call: where each audit chain ends, what was used by whom, and what is counted.
+
+Two states behind one interface (`State`): `MemoryState` for one process that keeps nothing, `SqliteState` for
+all server processes of a user.
+"""
+
+from .counters import MemoryLedger
+from .interface import Charge, Entered, Head, Ledger, Slot, Spent, State, Usage
+from .memory import MemoryState
+from .sqlite import FLUSH_SECONDS, SqliteState
+
+__all__ = [
+    "FLUSH_SECONDS",
+    "Charge",
+    "Entered",
+    "Head",
+    "Ledger",
+    "MemoryLedger",
+    "MemoryState",
+    "Slot",
+    "Spent",
+    "SqliteState",
+    "State",
+    "Usage",
+]

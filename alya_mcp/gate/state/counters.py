@@ -1,0 +1,197 @@
+"""Sliding counters and calls in flight of one process, in memory."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from ..clock import Clock
+from .interface import Charge, Entered, Slot, Spent
+
+KEPT: Final = 1024
+"""How many charges a counter keeps at least, counting or not, so that a longer window finds them."""
+
+DAY_NS: Final = 86_400_000_000_000
+"""How long a counter that was reserved from is kept at least."""
+
+_SWEEP_EVERY: Final = 256
+
+
+class MemoryLedger:
+    """The ledger of one process, which ends with it. Counts on the clock that never goes back."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._counters: dict[tuple[str, str], _Counter] = {}
+        self._sweep_at = _SWEEP_EVERY
+        self._in_flight: dict[tuple[str, str], int] = {}
+
+    def first_spent(self, charges: Sequence[Charge]) -> Spent | None:
+        """The first charge that wouldn't fit now. Takes nothing."""
+        return self._first_spent(charges, self._clock.monotonic_ns()) if charges else None
+
+    def reserve(self, charges: Sequence[Charge]) -> int | Spent:
+        """Take all charges or none; the moment of it, or the first charge that didn't fit."""
+        now = self._clock.monotonic_ns()
+        spent = self._first_spent(charges, now)
+        if spent is not None:
+            return spent
+        for charge in charges:
+            if charge.amount:
+                self._counter(charge, now).add(charge, now, max(charge.window_ns, DAY_NS))
+        return now
+
+    def refund(self, charges: Sequence[Charge], at: int) -> None:
+        """Give back what was reserved at the moment `at`, to the windows it was taken from."""
+        for charge in charges:
+            counter = self._counters.get(charge[:2])
+            if counter is not None and charge.amount:
+                counter.give_back(at, charge.amount)
+
+    def attempt(self, charges: Sequence[Charge]) -> Spent | None:
+        """Count every charge whatever comes; the first counter that is then over its `max`."""
+        now = self._clock.monotonic_ns()
+        first: Spent | None = None
+        for index, charge in enumerate(charges):
+            counter = self._counter(charge, now)
+            counter.add(charge, now, charge.window_ns)
+            counter.slide(now - charge.window_ns)
+            counter.forget_denied(charge.max)
+            if counter.used > charge.max and first is None:
+                first = Spent(index, counter.wait(charge, now))
+        return first
+
+    def standing(self, charge: Charge) -> tuple[int, int | None]:
+        """What counts now, in billionths, and in how many nanoseconds the oldest of it no longer will."""
+        counter = self._counters.get(charge[:2])
+        if counter is None:
+            return 0, None
+        now = self._clock.monotonic_ns()
+        counter.slide(now - charge.window_ns)
+        oldest = counter.oldest
+        return counter.used, None if oldest is None else oldest + charge.window_ns - now
+
+    def first_full(self, slots: Sequence[Slot]) -> int | None:
+        """The index of the first slot with no free place. Takes nothing."""
+        for index, slot in enumerate(slots):
+            if self._in_flight.get(slot[:2], 0) >= slot.max:
+                return index
+        return None
+
+    def enter(self, slots: Sequence[Slot]) -> Entered | int:
+        """Take a place in every slot or in none; the index of the first that was full."""
+        full = self.first_full(slots)
+        if full is not None:
+            return full
+        for slot in slots:
+            self._in_flight[slot[:2]] = self._in_flight.get(slot[:2], 0) + 1
+        return Entered(tuple(slots))
+
+    def leave(self, entered: Entered) -> None:
+        """Free the places."""
+        for slot in entered.slots:
+            left = self._in_flight.pop(slot[:2]) - 1
+            if left:
+                self._in_flight[slot[:2]] = left
+
+    def _first_spent(self, charges: Sequence[Charge], now: int) -> Spent | None:
+        for index, charge in enumerate(charges):
+            if not charge.amount:
+                continue
+            if charge.amount > charge.max:
+                return Spent(index, None)
+            counter = self._counters.get(charge[:2])
+            if counter is None:
+                continue
+            counter.slide(now - charge.window_ns)
+            if counter.used + charge.amount > charge.max:
+                return Spent(index, counter.wait(charge, now))
+        return None
+
+    def _counter(self, charge: Charge, now: int) -> "_Counter":
+        counter = self._counters.get(charge[:2])
+        if counter is None:
+            if len(self._counters) >= self._sweep_at:
+                self._sweep(now)
+            counter = self._counters[charge[:2]] = _Counter()
+        return counter
+
+    def _sweep(self, now: int) -> None:
+        """Forget the counters whose time is over, each time that their number has doubled."""
+        self._counters = {name: kept for name, kept in self._counters.items() if kept.forget > now}
+        self._sweep_at = max(_SWEEP_EVERY, 2 * len(self._counters))
+
+
+class _Counter:
+    """Charges in the order in which they came; those from `start` on count, and `used` is their sum."""
+
+    __slots__ = ("amounts", "forget", "start", "times", "used")
+
+    def __init__(self) -> None:
+        self.times: list[int] = []
+        self.amounts: list[int] = []
+        self.start = 0
+        self.used = 0
+        self.forget = 0
+
+    @property
+    def oldest(self) -> int | None:
+        """When the oldest charge that counts was taken."""
+        return self.times[self.start] if self.start < len(self.times) else None
+
+    def slide(self, since: int) -> None:
+        """Let exactly the charges after `since` count, also where a longer window brings some back."""
+        times, start = self.times, self.start
+        while start < len(times) and times[start] <= since:
+            self.used -= self.amounts[start]
+            start += 1
+        while start and times[start - 1] > since:
+            start -= 1
+            self.used += self.amounts[start]
+        self.start = start
+
+    def wait(self, charge: Charge, now: int) -> int | None:
+        """In how many nanoseconds the charge fits, if nothing else is counted; None for never."""
+        if charge.amount > charge.max:
+            return None
+        need, index = self.used + charge.amount - charge.max, self.start
+        while need > self.amounts[index]:
+            need -= self.amounts[index]
+            index += 1
+        return self.times[index] + charge.window_ns - now
+
+    def add(self, charge: Charge, now: int, keep: int) -> None:
+        """Count a charge now, and keep the counter for `keep` nanoseconds from now on."""
+        if self.times and self.times[-1] == now:
+            self.amounts[-1] += charge.amount
+        else:
+            self.times.append(now)
+            self.amounts.append(charge.amount)
+        self.used += charge.amount
+        self.forget = max(self.forget, now + keep)
+        idle = min(self.start, len(self.times) - KEPT)
+        if idle >= KEPT:
+            self._drop(idle)
+
+    def give_back(self, at: int, amount: int) -> None:
+        """Undo a charge taken at `at`; nothing where it isn't kept any more."""
+        for index in range(len(self.times) - 1, -1, -1):
+            if self.times[index] == at:
+                self.amounts[index] -= amount
+                self.used -= amount if index >= self.start else 0
+            if self.times[index] <= at:
+                return
+
+    def forget_denied(self, most: int) -> None:
+        """Keep of attempts, which are counted without end, the newest that are over `most`."""
+        if len(self.times) % KEPT or len(self.times) <= KEPT:
+            return
+        total, index = 0, len(self.times)
+        while index > self.start and (total <= most or len(self.times) - index < KEPT):
+            index -= 1
+            total += self.amounts[index]
+        self.used -= sum(self.amounts[self.start : index])
+        self._drop(index)
+
+    def _drop(self, count: int) -> None:
+        del self.times[:count]
+        del self.amounts[:count]
+        self.start = max(0, self.start - count)

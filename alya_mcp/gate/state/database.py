@@ -1,0 +1,218 @@
+"""The one SQLite file of a state: making it, telling it from other files, transactions, errors in words."""
+
+import math
+import os
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from ..errors import StateError
+
+if TYPE_CHECKING:
+    import sqlite3
+    from types import TracebackType
+
+SCHEMA: Final = 2
+"""Schema 1 had heads and usage; 2 adds what is counted, in flight and asked. Only tables were ever added."""
+
+RETRY_SECONDS: Final = 0.5
+"""For how long a file that failed isn't tried again."""
+
+_APPLICATION: Final = 0x616C7961
+_BUSY_SECONDS: Final = 2.0
+_BUSY_AGAIN_SECONDS: Final = 0.1
+
+
+class Database:
+    """One connection to the file `path`, shared by the threads of one process.
+
+    The file is made at first use, mode 0600, in a folder of mode 0700, with `tables`: statements that make
+    what is missing. An older schema is brought up to date. A file that is corrupt, of another program or of
+    a newer version is refused and left as it is. A file that failed is opened anew, but not for
+    `RETRY_SECONDS`; until then what needs it fails at once.
+    """
+
+    def __init__(self, path: Path, tables: Sequence[str]) -> None:
+        self.path = path
+        self._tables = tables
+        self._db: sqlite3.Connection | None = None
+        self._lock = threading.RLock()
+        self._process = os.getpid()
+        self._error: StateError | None = None
+        self._failed_at = -math.inf
+
+    def open(self) -> None:
+        """Make the file usable now; `StateError` when it can't be."""
+        with self._lock:
+            self._connection()
+
+    def write(self) -> "Transaction":
+        """A transaction that writes: `with database.write() as db`. All of it is kept or, on an error, none.
+
+        Raises:
+            StateError: on entering or leaving it, also for any error of SQLite inside.
+        """
+        return Transaction(self, self._lock)
+
+    def read(self, sql: str, values: Sequence[object] | Mapping[str, object] = ()) -> list[tuple[Any, ...]]:
+        """The rows of a query; none when there is no file, which isn't made. `StateError`."""
+        import sqlite3
+
+        with self._lock:
+            if self._db is None and not self.path.exists():
+                return []
+            try:
+                return self._connection().execute(sql, values).fetchall()
+            except sqlite3.Error as error:
+                raise self.failed(error) from None
+
+    def close(self) -> None:
+        """Let go of the file; the next use opens it again."""
+        with self._lock:
+            if self._db is not None and os.getpid() == self._process:
+                self._db.close()
+                self._db = None
+
+    def begin(self) -> "sqlite3.Connection":
+        """Begin a transaction that writes; for `Transaction`, which holds the lock."""
+        import sqlite3
+
+        db = self._connection()
+        try:
+            db.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            raise self.failed(error) from None
+        if self._error is not None:
+            self._error = None
+            db.execute(f"PRAGMA busy_timeout = {int(_BUSY_SECONDS * 1000)}")
+        return db
+
+    def failed(self, error: Exception) -> StateError:
+        """What went wrong in words; the file is opened anew for the next use."""
+        self.close()
+        self._error = error if isinstance(error, StateError) else StateError(_words(self.path, error))
+        self._failed_at = time.monotonic()
+        return self._error
+
+    def _connection(self) -> "sqlite3.Connection":
+        if os.getpid() != self._process:
+            raise StateError("the state was opened before this process was forked; open it anew here")
+        if self._db is None:
+            if self._error is not None and time.monotonic() - self._failed_at < RETRY_SECONDS:
+                raise self._error
+            try:
+                wait = _BUSY_SECONDS if self._error is None else _BUSY_AGAIN_SECONDS
+                self._db = _connect(self.path, self._tables, wait)
+            except StateError as error:
+                raise self.failed(error) from None
+        return self._db
+
+
+class Transaction:
+    """See `Database.write`."""
+
+    __slots__ = ("_database", "_db", "_lock")
+
+    _db: "sqlite3.Connection"
+
+    def __init__(self, database: Database, lock: "threading.RLock") -> None:
+        self._database = database
+        self._lock = lock
+
+    def __enter__(self) -> "sqlite3.Connection":
+        self._lock.acquire()
+        try:
+            self._db = self._database.begin()
+        except BaseException:
+            self._lock.release()
+            raise
+        return self._db
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
+    ) -> None:
+        import sqlite3
+
+        try:
+            if error is None:
+                self._db.execute("COMMIT")
+            elif isinstance(error, sqlite3.Error):
+                raise self._database.failed(error) from None
+            else:
+                self._db.execute("ROLLBACK")
+        except sqlite3.Error as failure:
+            raise self._database.failed(failure) from None
+        finally:
+            self._lock.release()
+
+
+def _words(path: Path, error: Exception) -> str:
+    text = str(error)
+    if "locked" in text or "busy" in text:
+        return f"the state file {path} is locked by another process"
+    if "not a database" in text or "malformed" in text or "corrupt" in text:
+        return f"the state file {path} is damaged ({text}); move it away and a new one is made"
+    if "full" in text:
+        return f"the state file {path} can't be written: the disk is full"
+    return f"the state file {path} can't be used: {text}"
+
+
+def _connect(path: Path, tables: Sequence[str], wait: float) -> "sqlite3.Connection":
+    """Open the file, made when missing; waits up to `wait` seconds for other processes that do the same."""
+    import sqlite3
+
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise StateError(f"the state file {path} can't be opened: {error.strerror or error}") from None
+    deadline = time.monotonic() + wait
+    while True:
+        db = sqlite3.connect(path, timeout=wait, isolation_level=None, check_same_thread=False)
+        try:
+            _prepare(db, path, tables)
+        except sqlite3.Error as error:
+            db.close()
+            busy = "locked" in str(error) or "busy" in str(error)
+            if not busy or time.monotonic() > deadline:
+                raise StateError(_words(path, error)) from None
+            time.sleep(0.01)
+        except BaseException:
+            db.close()
+            raise
+        else:
+            return db
+
+
+def _prepare(db: "sqlite3.Connection", path: Path, tables: Sequence[str]) -> None:
+    db.execute("PRAGMA synchronous = NORMAL")
+    with db:
+        db.execute("BEGIN")  # one look at one moment: another process may be making the file
+        if _schema(db, path) == SCHEMA:
+            return
+    if db.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
+        raise StateError(f"the state file {path} lies on a file system that can't share it (no WAL)")
+    with db:
+        db.execute("BEGIN IMMEDIATE")
+        if _schema(db, path) == SCHEMA:
+            return
+        for table in tables:
+            db.execute(table)
+        db.execute(f"PRAGMA application_id = {_APPLICATION}")
+        db.execute(f"PRAGMA user_version = {SCHEMA}")
+
+
+def _schema(db: "sqlite3.Connection", path: Path) -> int:
+    """The schema of the state in the file; 0 for an empty file, `StateError` for anything else."""
+    application, schema = (
+        db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
+    )
+    if application == _APPLICATION:
+        if 0 < schema <= SCHEMA:
+            return schema
+        raise StateError(f"the state file {path} has schema {schema}; this version knows up to {SCHEMA}")
+    if application or schema or db.execute("SELECT COUNT(*) FROM sqlite_schema").fetchone()[0]:
+        raise StateError(f"the file {path} is a database of another program")
+    return 0

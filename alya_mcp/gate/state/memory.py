@@ -1,0 +1,53 @@
+"""A state that ends with the process."""
+
+import secrets
+from collections.abc import Mapping
+
+from ..clock import Clock, SystemClock
+from .counters import MemoryLedger
+from .interface import Head, Usage
+from .notes import Notes
+
+
+class MemoryState:
+    """A state that ends with the process. `clock` is the machine's when left out."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self.ledger = MemoryLedger(SystemClock() if clock is None else clock)
+        self.key = secrets.token_bytes(32)
+        self._notes = Notes()
+
+    def open(self) -> None:
+        """Nothing to open."""
+
+    def ready(self) -> None:
+        """Memory is always ready."""
+
+    def begin_chain(self, chain: str, head: Head) -> None:
+        """Note a new audit chain."""
+        self._notes.heads[chain] = head
+
+    def note_head(self, chain: str, seq: int, digest: str) -> None:
+        """Note where a chain ends now."""
+        self._notes.heads[chain] = Head(seq, digest)
+
+    def note_denied(self, grant: str, session: str, tool: str, time_ns: int) -> None:
+        """Note a call that didn't run."""
+        self._notes.denied(grant, session, tool, time_ns)
+
+    def note_settled(self, grant: str, session: str, tool: str, time_ns: int, ok: bool, usd: float) -> None:
+        """Note a call that ran."""
+        self._notes.settled(grant, session, tool, time_ns, ok, usd)
+
+    def heads(self) -> Mapping[str, Head]:
+        """Where every chain ends."""
+        return dict(self._notes.heads)
+
+    def usage(
+        self, grant: str, since: float = 0.0, session: str | None = None, tool: str | None = None
+    ) -> tuple[Usage, ...]:
+        """What a grant used since a time, a row per tool."""
+        return self._notes.usage(grant, int(since // 60), session, tool)
+
+    def close(self) -> None:
+        """Nothing to close."""
