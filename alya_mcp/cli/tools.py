@@ -11,6 +11,7 @@ from alya_mcp.cli.policies import read_policy, settings_with, verdict
 if TYPE_CHECKING:
     from alya_mcp.catalogue import Tool
     from alya_mcp.gate import Policy
+    from alya_mcp.gate.rules import Limit
 
 _HEADINGS = ("tool", "category", "risk", "price", "policy", "limits")
 
@@ -45,13 +46,21 @@ def _as_json(tool: "Tool", policy: "Policy") -> dict[str, object]:
         "priceUsd": tool.price,
         "policy": verdict(policy, tool.name),
         "limits": [
-            {"rule": limit.rule, "max": limit.max, "window": limit.window}
-            for limit in policy.rules(tool.name).limits
+            {"rule": limit.rule, "max": _most(limit), "window": limit.window}
+            for limit in policy.rules(tool.name, tool.category).limits
         ],
     }
 
 
 def _as_row(tool: "Tool", policy: "Policy") -> tuple[str, ...]:
-    limits = ", ".join(f"{limit.max} per {limit.window:g} s" for limit in policy.rules(tool.name).limits)
+    rules = policy.rules(tool.name, tool.category)
+    limits = ", ".join(f"{_most(limit):g} per {limit.window:g} s" for limit in rules.limits)
     price = f"{tool.price:g} USD" if tool.price else "free"
     return tool.name, tool.category, tool.risk, price, verdict(policy, tool.name), limits
+
+
+def _most(limit: "Limit") -> float:
+    """A limit's `max` in calls, US dollars or what its argument counts; an int where it is whole."""
+    from alya_mcp.gate.rules import UNIT
+
+    return limit.max // UNIT if limit.max % UNIT == 0 else limit.max / UNIT

@@ -27,7 +27,8 @@ from .clock import Clock, SystemClock
 from .document import step
 from .errors import AuditError, GateError, InvalidArguments, TimedOut, ToolError
 from .limits import Counters
-from .policy import Limit, Policy, PolicyError
+from .policy import Policy, PolicyError
+from .rules import UNIT, Limit
 from .source import FixedPolicy, PolicySource
 from .state import MemoryState, State, Usage
 from .trace import LimitRow, Step, Trace
@@ -195,8 +196,9 @@ class Gate:
         steps.append(Step(INVALID_ARGUMENTS, "the arguments fit the input schema", seen, refused is None))
         for limit in rules.limits:
             left, _ = self._counters.standing(call.session, limit, now)
-            seen = f"{limit.max - left} calls in the last {limit.window:g} s"
-            asks = f"fewer than {limit.max} calls per {limit.window:g} s"
+            most = limit.max // UNIT
+            seen = f"{most - left} calls in the last {limit.window:g} s"
+            asks = f"fewer than {most} calls per {limit.window:g} s"
             steps.append(Step(limit.rule, asks, seen, left > 0))
         return Trace(self.decide(call), tuple(steps))
 
@@ -209,7 +211,7 @@ class Gate:
         for limit in self._source.current().limits:
             left, resets = self._counters.standing(session, limit, now)
             resets_in = 0.0 if resets is None else resets / _SECOND
-            rows.append(LimitRow(limit.tool, limit.rule, limit.max, limit.window, left, resets_in))
+            rows.append(LimitRow(limit.tool, limit.rule, limit.max // UNIT, limit.window, left, resets_in))
         return tuple(rows)
 
     def usage(
@@ -308,10 +310,11 @@ def _invalid(call: Call, policy: Policy, message: str) -> Decision:
 
 
 def _spent(call: Call, policy: Policy, limit: Limit, wait_ns: int) -> Decision:
-    noun = "call" if limit.max == 1 else "calls"
+    most = limit.max // UNIT
+    noun = "call" if most == 1 else "calls"
     of = "" if limit.tool else " of all tools"
     text = (
-        f"{shown(call.tool)}: {limit.max} {noun}{of} per {limit.window:g} s reached ({limit.rule}); "
+        f"{shown(call.tool)}: {most} {noun}{of} per {limit.window:g} s reached ({limit.rule}); "
         f"next in {-(-wait_ns // _SECOND)} s"
     )
     return Decision("deny", limit.rule, text, wait_ns / _SECOND, policy.digest)

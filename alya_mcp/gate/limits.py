@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Sequence
 
-from .policy import Limit
+from .rules import UNIT, Limit
 
 _KEPT = 1024
 _DAY_NS = 86_400_000_000_000
@@ -30,8 +30,9 @@ class Counters:
             return None
         for limit in limits:
             calls = counted.get(limit.rule)
-            if calls is not None and len(calls) >= limit.max:
-                wait = calls[-limit.max] + limit.window_ns - now_ns
+            most = limit.max // UNIT
+            if calls is not None and len(calls) >= most:
+                wait = calls[-most] + limit.window_ns - now_ns
                 if wait > 0:
                     return limit, wait
         return None
@@ -51,7 +52,7 @@ class Counters:
                 calls = counted[limit.rule] = deque()
             calls.append(now_ns)
             self._longest_ns = max(self._longest_ns, limit.window_ns)
-            keep = max(limit.max, _KEPT)
+            keep = max(limit.max // UNIT, _KEPT)
             while len(calls) > keep or (len(calls) > _KEPT and calls[0] <= now_ns - limit.window_ns):
                 calls.popleft()
 
@@ -68,7 +69,7 @@ class Counters:
             if at <= now_ns - limit.window_ns:
                 break
             used, oldest = used + 1, at
-        return max(0, limit.max - used), None if oldest is None else oldest + limit.window_ns - now_ns
+        return max(0, limit.max // UNIT - used), None if oldest is None else oldest + limit.window_ns - now_ns
 
     def _sweep(self, now_ns: int) -> None:
         since = now_ns - self._longest_ns

@@ -11,10 +11,14 @@ from hypothesis import strategies as st
 
 from alya_mcp.gate import Gate
 from alya_mcp.gate.limits import Counters
-from alya_mcp.gate.policy import Limit
+from alya_mcp.gate.rules import UNIT, Limit
 
 RULES = st.tuples(st.integers(1, 4), st.sampled_from([0.25, 1, 2, 60]))
 CALLS = st.lists(st.tuples(st.integers(0, 9), st.sampled_from("ab"), st.sampled_from("st")), max_size=30)
+
+
+def a_limit(rule: str, tool: str | None, calls: int, window_ns: int) -> Limit:
+    return Limit(rule, "rate_limit", tool, calls * UNIT, window_ns, "session", "call", "", False)
 
 
 class Model:
@@ -77,7 +81,7 @@ def finished(coroutine: Coroutine[Any, Any, str]) -> str:
 def test_in_no_span_of_a_window_do_more_calls_pass(most: int, steps: list[int]) -> None:
     """policy.md section 3, row 11: not 2 times the limit across a boundary."""
     counters = Counters()
-    limit = Limit("/r", "t", most, 100)
+    limit = a_limit("/r", "t", most, 100)
     now = 0
     passed: list[int] = []
     for step in steps:
@@ -92,7 +96,7 @@ def test_in_no_span_of_a_window_do_more_calls_pass(most: int, steps: list[int]) 
 @given(st.integers(1, 5), st.lists(st.integers(1, 40), min_size=1, max_size=50))
 def test_the_wait_that_a_refusal_names_is_exact(most: int, steps: list[int]) -> None:
     counters = Counters()
-    limit = Limit("/r", "t", most, 100)
+    limit = a_limit("/r", "t", most, 100)
     now = 0
     for step in steps:
         now += step
@@ -106,7 +110,7 @@ def test_the_wait_that_a_refusal_names_is_exact(most: int, steps: list[int]) -> 
 def test_a_call_given_back_leaves_the_window_it_was_taken_from() -> None:
     """policy.md section 3, row 6."""
     counters = Counters()
-    limits = (Limit("/a", "t", 1, 100), Limit("/b", None, 2, 1000))
+    limits = (a_limit("/a", "t", 1, 100), a_limit("/b", None, 2, 1000))
     counters.take("s", limits, 5)
     counters.take("s", limits, 500)
     counters.give_back("s", limits, 5)
@@ -116,7 +120,7 @@ def test_a_call_given_back_leaves_the_window_it_was_taken_from() -> None:
 
 def test_a_busy_counter_keeps_what_it_needs_and_no_more() -> None:
     counters = Counters()
-    limit = Limit("/r", "t", 5000, 100)
+    limit = a_limit("/r", "t", 5000, 100)
     for now in range(20_000):
         counters.take("s", (limit,), now)
     kept = counters._sessions["s"]["/r"]  # pyright: ignore[reportPrivateUsage]
@@ -126,7 +130,7 @@ def test_a_busy_counter_keeps_what_it_needs_and_no_more() -> None:
 
 def test_sessions_that_ended_are_forgotten_and_those_that_count_are_kept() -> None:
     counters = Counters()
-    limit = Limit("/r", "t", 1, 60 * SECOND)
+    limit = a_limit("/r", "t", 1, 60 * SECOND)
     day = 86_400 * SECOND
     counters.take("first", (limit,), 0)
     for number in range(3000):

@@ -1,0 +1,168 @@
+"""The policy document: loaded strictly, compiled once into what a call needs.
+
+`keys` says what a document may hold, `top` and `entries` read it, `intercept` what comes from Intercept's
+dialect. Both dialects and our own keys may stand side by side; every rule applies, so the strictest wins.
+Whatever isn't known is an error; nothing is ever ignored.
+"""
+
+import hashlib
+import os
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, Self
+
+from ..call import DEFAULT_DENY, Decision, shown
+from ..canonical import canonical
+from ..document import Node, Places, Problem, Unreadable, from_python, nearest, quoted, read_json, read_text
+from ..rules import Limit, Rules
+from .entries import Entry
+from .file import PolicyError, is_yaml, read_policy_file
+from .top import Name, read
+
+__all__ = ["Policy", "PolicyError", "read_policy_file"]
+
+_REMEMBERED: Final = 4096
+
+
+class Policy:
+    """A compiled policy. Nothing in it changes; a reload makes another one.
+
+    `digest` is the SHA-256 of the document's canonical text, in hexadecimal. `document` is the document as
+    plain Python values. `compiled` holds the rules of every tool with an entry of its own; `rules` those of
+    any tool. `limits` are those of the tools with entries and of all tools together; a category's have a
+    counter per tool and are in `rules(tool, category)`. Their `max` is in billionths (`rules.UNIT`).
+    """
+
+    __slots__ = (
+        "_hidden",
+        "_hide_all",
+        "_places",
+        "_read",
+        "_remembered",
+        "allowed",
+        "compiled",
+        "default",
+        "description",
+        "digest",
+        "document",
+        "limits",
+    )
+
+    def __init__(self, root: Node, places: Places | None, problems: Iterable[Problem]) -> None:
+        found, wrong = read(root, places)
+        if problems := [*problems, *wrong]:
+            raise Unreadable(sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0)))
+        self.document: Mapping[str, Any] = root.plain()
+        self.digest: str = hashlib.sha256(canonical(self.document)).hexdigest()
+        self.default: str = found.default
+        self.description: str = found.description
+        self.allowed = Decision("allow", "", "", None, self.digest)
+        self._read = found
+        self._places = places
+        self._hidden = frozenset(each.name for each in found.hide)
+        self._hide_all = "*" in self._hidden
+        self.compiled: Mapping[str, Rules] = {
+            name: self._compile(name, entry) for name, entry in found.tools.items()
+        }
+        every = (found.all_tools, found.every_tool)
+        self.limits: tuple[Limit, ...] = tuple(
+            limit for entry in (*found.tools.values(), *every) for limit in entry.limits
+        )
+        self._remembered: dict[tuple[str, str | None], Rules] = {}
+
+    @classmethod
+    def parse(cls, document: Mapping[str, Any]) -> Self:
+        """Compile a policy from Python values.
+
+        Raises:
+            PolicyError: listing everything that is wrong, each with its JSON Pointer.
+        """
+        try:
+            root, problems = from_python(document)
+            return cls(root, None, problems)
+        except Unreadable as error:
+            raise PolicyError(error.problems) from None
+
+    @classmethod
+    def loads(cls, data: bytes | str, name: str = "policy") -> Self:
+        """Compile a policy from strict JSON, or from YAML where `name` ends in `.yaml` or `.yml`.
+
+        `name` stands before every error.
+
+        Raises:
+            PolicyError: listing everything that is wrong, each with line, column and JSON Pointer.
+        """
+        try:
+            text = read_text(data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data)
+            if is_yaml(name):
+                from ..yaml import read_yaml
+
+                root, problems = read_yaml(text)
+            else:
+                root, problems = read_json(text)
+            return cls(root, Places(text), problems)
+        except Unreadable as error:
+            raise PolicyError(error.problems, name) from None
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Compile the policy in a `.json`, `.yaml` or `.yml` file.
+
+        Raises:
+            PolicyError: also when the file is missing, no ordinary file, over 1 MiB or can't be read.
+        """
+        return cls.loads(read_policy_file(Path(path)), str(path))
+
+    def rules(self, tool: str, category: str | None = None) -> Rules:
+        """What a tool obeys: its own entry, else its category's, else the default; then what is for all."""
+        rules = self.compiled.get(tool)
+        if rules is not None:
+            return rules
+        key = (tool, category)
+        rules = self._remembered.get(key)
+        if rules is None:
+            entry = None if category is None else self._read.categories.get(category)
+            rules = self._compile(tool, None if entry is None else entry.of(tool))
+            if len(self._remembered) < _REMEMBERED:
+                self._remembered[key] = rules
+        return rules
+
+    def hides(self, name: str) -> bool:
+        """Whether the tool is neither listed to a client nor callable."""
+        return self._hide_all or name in self._hidden
+
+    def warnings(self, names: Collection[str]) -> tuple[Problem, ...]:
+        """The tools that the policy speaks of and that are not among `names`, each with the nearest name."""
+        hide = [each for each in self._read.hide if each.name != "*"]
+        unknown = [each for each in (*hide, *self._read.listed) if each.name not in names]
+        return tuple(self._unknown(each, names) for each in unknown)
+
+    def _unknown(self, name: Name, names: Collection[str]) -> Problem:
+        near = nearest(name.name, names)
+        hint = f"; did you mean {quoted(near)}?" if near else ""
+        line, column = self._places.of(name.at) if self._places else (None, None)
+        return Problem(name.pointer, f"no tool is named {quoted(name.name)}{hint}", line, column)
+
+    def _compile(self, tool: str, entry: Entry | None) -> Rules:
+        denial = self._denial(tool, entry)
+        rules = (entry or Entry("")).rules(self._read.all_tools, self._read.every_tool)
+        if denial is None:
+            return rules
+        if denial.mode == "shadow":
+            return replace(rules, shadow_denials=(denial,))
+        return replace(rules, denial=denial)
+
+    def _denial(self, tool: str, entry: Entry | None) -> Decision | None:
+        """What the policy answers whatever the arguments, if it denies."""
+        if entry is None:
+            if self.default == "allow":
+                return None
+            rule, shadow = DEFAULT_DENY, self._read.shadow
+            text = f"{shown(tool)}: the policy doesn't list it and denies by default; a person can add it"
+        elif entry.action == "deny":
+            rule, shadow = f"{entry.pointer}/action", entry.shadow
+            text = f"{shown(tool)}: {entry.reason or 'the policy denies it'} ({rule})"
+        else:
+            return None
+        return Decision("deny", rule, text, None, self.digest, "shadow" if shadow else "enforce")
