@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from types import MappingProxyType
 from typing import Literal, Self, cast, get_args
 from urllib.parse import urlsplit
 
@@ -78,8 +77,8 @@ class Settings:
     s3_region: str | None = None
     s3_prefix: str = ""
     contact: str | None = None
-    source_urls: Mapping[str, str] = MappingProxyType({})
-    source_secrets: Mapping[str, str] = field(default=MappingProxyType({}), repr=False)
+    source_urls: Mapping[str, str] = field(default_factory=dict[str, str])
+    source_secrets: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
