@@ -13,7 +13,7 @@ import hmac
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol, cast
 
 from .call import Call, shown
@@ -76,8 +76,9 @@ class Answer(NamedTuple):
 class Asked:
     """A question kept for a person who isn't at the client; times in nanoseconds since 1970.
 
-    `arguments` is JSON text of an object for reading, long values cut. `expires_ns` is when the question can
-    no longer be answered or, once it is, when the answer ends. `used_ns` is when a call took the yes.
+    `arguments` is JSON text of an object for reading, long values cut. `expires_ns` is when the question
+    can no longer be answered or, once it is, when the answer ends, `hold_ns` after it was given. `used_ns`
+    is when a call took the yes.
     """
 
     id: str
@@ -90,8 +91,8 @@ class Asked:
     binding: str
     created_ns: int
     expires_ns: int
+    hold_ns: int
     answer: YesOrNo | None = None
-    answered_ns: int | None = None
     used_ns: int | None = None
 
     def status(self, now_ns: int) -> Status:
@@ -102,9 +103,45 @@ class Asked:
             return "expired"
         return "pending" if self.answer is None else "approved" if self.answer == "yes" else "denied"
 
+    @classmethod
+    def anew(cls, question: "Question", now_ns: int) -> "Asked":
+        """`question`, asked at `now_ns`, under a new id."""
+        hold_ns = round(question.expires * SECOND)
+        return cls(
+            new_id(),
+            question.tool,
+            question.grant,
+            question.rule,
+            question.who,
+            question.message,
+            kept_arguments(question.arguments),
+            question.binding,
+            now_ns,
+            now_ns + hold_ns,
+            hold_ns,
+        )
+
+    def answered(self, answer: YesOrNo, now_ns: int) -> "Asked":
+        """This question with an answer given at `now_ns`.
+
+        Raises:
+            Unanswerable: a call has used the yes, or it is too late.
+        """
+        status = self.status(now_ns)
+        if status == "used":
+            raise Unanswerable(f"the yes to {self.id} was used by a call; nothing is left to answer")
+        if status == "expired":
+            raise Unanswerable(f"{self.id} has expired; the agent has to make the call again to ask anew")
+        return replace(self, answer=answer, expires_ns=now_ns + self.hold_ns)
+
 
 class Unanswerable(Exception):
     """There is no such question, or it can't be answered any more. The text is for the person."""
+
+    @classmethod
+    def unknown(cls, approval: str) -> "Unanswerable":
+        """There is none with that id."""
+        return cls(f"no question has the id {shown(approval, 40)!r}; `alya-mcp approvals list` shows all")
 
 
 class TooManyOpen(Exception):
@@ -131,8 +168,8 @@ class ApprovalStore(Protocol):
         """What a person said to the question with that binding, while it holds and isn't used."""
         ...
 
-    def take(self, binding: str) -> Asked | None:
-        """Use up the yes with that binding, once among all processes; None when there is none (left)."""
+    def take(self, binding: str) -> bool:
+        """Use up the yes with that binding, once among all processes; False when there is none (left)."""
         ...
 
     def answer(self, approval: str, answer: YesOrNo) -> tuple[Asked, Status]:
@@ -210,9 +247,9 @@ class Approvals:
         if self._holds(question):
             return True
         taken = self._store.take(question.binding)
-        if taken is not None:
+        if taken:
             self.accepted(question)
-        return taken is not None
+        return taken
 
     def accepted(self, question: Question) -> None:
         """Remember a yes that was given just now, if it is one for the session."""

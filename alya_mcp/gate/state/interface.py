@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from ..approvals import ApprovalStore
 
 
 class Head(NamedTuple):
@@ -118,6 +121,11 @@ class State(Protocol):
     @property
     def ledger(self) -> Ledger:
         """What is counted for a grant and for the whole host."""
+        ...
+
+    @property
+    def approvals(self) -> "ApprovalStore":
+        """Questions that wait for a person."""
         ...
 
     @property

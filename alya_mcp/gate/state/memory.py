@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Mapping
 
 from ..clock import Clock, SystemClock
+from .approvals import MemoryApprovals
 from .counters import MemoryLedger
 from .interface import Head, Usage
 from .notes import Notes
@@ -13,7 +14,9 @@ class MemoryState:
     """A state that ends with the process. `clock` is the machine's when left out."""
 
     def __init__(self, clock: Clock | None = None) -> None:
-        self.ledger = MemoryLedger(SystemClock() if clock is None else clock)
+        clock = SystemClock() if clock is None else clock
+        self.ledger = MemoryLedger(clock)
+        self.approvals = MemoryApprovals(clock)
         self.key = secrets.token_bytes(32)
         self._notes = Notes()
 

@@ -11,8 +11,10 @@ from typing import Any, Final
 
 from ..clock import Clock, SystemClock
 from ..errors import StateError
-from . import notes
+from . import approvals, grants, notes
+from .approvals import SqliteApprovals
 from .database import RETRY_SECONDS, Database
+from .grants import SqliteGrants
 from .interface import Head, Usage
 from .notes import Notes, usage_asked, usage_of
 
@@ -21,7 +23,7 @@ FLUSH_SECONDS: Final = 0.1
 
 _OVERDUE_SECONDS: Final = 5.0
 _KEY_TABLE: Final = "CREATE TABLE IF NOT EXISTS key (id INTEGER PRIMARY KEY CHECK (id = 1), value BLOB)"
-_TABLES: Final = (*notes.TABLES, _KEY_TABLE)
+_TABLES: Final = (*notes.TABLES, *approvals.TABLES, *grants.TABLES, _KEY_TABLE)
 
 
 class SqliteState:
@@ -37,6 +39,8 @@ class SqliteState:
         self._clock: Clock = SystemClock() if clock is None else clock
         self._database = Database(self.path, _TABLES)
         self._behind = Database(self.path, _TABLES)
+        self.approvals = SqliteApprovals(self._database, self._clock, lambda: self.key)
+        self.grants = SqliteGrants(self._database, self._clock)
         self._key: bytes | None = None
         self._notes = Notes()
         self._notes_lock = threading.Lock()
