@@ -1,7 +1,8 @@
 """The audit log's writing end: every decision and every outcome, chained, keyed, written before it counts.
 
 Each record is one `write` to the operating system, finished before a handler starts or an answer leaves. It
-outlives the process, not a loss of power. The log is read by `verification` and `newest`.
+outlives the process, not a loss of power. Nothing of a result is ever in it; of arguments only names and a
+digest are. It is read by `verification`, `reading`, `export` and `report`; `retention` takes old files away.
 """
 
 import os
@@ -15,10 +16,14 @@ from .call import INVALID_ARGUMENTS, Call, Decision
 from .clock import Clock, SystemClock
 from .errors import AuditError
 from .record import Seal, file_name, identifier, line_of, make_key, names, text
+from .rules import Redact
 from .state import Head, State
 
 LARGEST_FILE: Final = 64 * 1024 * 1024
 _SECOND: Final = 1_000_000_000
+_LOOK_NS: Final = 10_000_000
+"""How long a file that was there is taken to be there still."""
+_NOTHING: Final = Redact()
 
 
 class Audit:
@@ -26,6 +31,8 @@ class Audit:
 
     `state` keeps where the chain ends, so that a cut-off end shows; without it only changes, removals and
     reordering inside do. `key` is the file of the key, `audit.key` beside the folder when left out.
+    `keep_days` is how many whole days a file is kept after its own, None for ever; with it, each file that is
+    begun lets a background thread take away those of all chains that are older (see `retention.retire`).
     """
 
     def __init__(
@@ -36,10 +43,14 @@ class Audit:
         *,
         key: str | os.PathLike[str] | None = None,
         largest_file: int = LARGEST_FILE,
+        keep_days: int | None = None,
     ) -> None:
+        if keep_days is not None and keep_days < 1:
+            raise ValueError(f"keep_days is {keep_days}; it takes 1 or more, or None for ever")
         self.folder = Path(folder)
         self.key = self.folder.parent / "audit.key" if key is None else Path(key)
         self.chain = os.urandom(8).hex()
+        self.keep_days = keep_days
         self._largest_file = largest_file
         self._state = state
         self._clock: Clock = SystemClock() if clock is None else clock
@@ -50,10 +61,14 @@ class Audit:
         self._hash = ""
         self._part = 0
         self._file: int | None = None
-        self._path: Path | None = None
+        self._path = self.folder
+        self._inode = (0, 0)
+        self._looked = 0
         self._size = 0
         self._second: int = -1
         self._stamp = ""
+        self._retiring: threading.Thread | None = None
+        self._closing = threading.Event()
 
     def open(self) -> None:
         """Make the folder, the key and the chain now rather than at the first record.
@@ -65,8 +80,8 @@ class Audit:
         with self._lock:
             self._opened()
 
-    def arguments(self, arguments: Mapping[str, Any]) -> str:
-        """The keyed digest that stands for a call's arguments.
+    def arguments(self, arguments: Mapping[str, Any], redact: Redact = _NOTHING) -> str:
+        """The keyed digest that stands for a call's arguments, taken without those that `redact` names.
 
         Raises:
             NotCanonical: when they are not JSON.
@@ -76,12 +91,15 @@ class Audit:
         if seal is None:
             with self._lock:
                 seal = self._opened()
+        if redact.arguments:
+            arguments = {name: value for name, value in arguments.items() if name not in redact.arguments}
         return seal.of_arguments(arguments)
 
-    def decided(self, call: Call, decision: Decision, digest: str | None) -> int:
+    def decided(self, call: Call, decision: Decision, digest: str | None, redact: Redact = _NOTHING) -> int:
         """Write what was decided on a call, and return the record's number.
 
-        `digest` stands for the arguments; None when they are not JSON.
+        `digest` stands for the arguments; None when they are not JSON. The names in `redact.arguments` are
+        "(redacted)" in the record.
 
         Raises:
             AuditError, StateError: nothing was recorded.
@@ -89,11 +107,13 @@ class Audit:
         message = decision.message
         if decision.rule == INVALID_ARGUMENTS:
             message = "the arguments don't fit the tool's input schema"
+        mode = _shadowed(decision.shadow) if decision.shadow else f'"{decision.mode}"'
         return self._append(
             f'"session":{text(call.session)},"grant":{text(call.grant)},"request":{identifier(call.request)},'
-            f'"tool":{text(call.tool)},"schema":{text(call.schema)},"keys":{names(call.arguments)},'
-            f'"arguments":{text(digest)},"decision":"{decision.decision}","rule":{text(decision.rule, 512)},'
-            f'"message":{text(message, 512)},"mode":"{decision.mode}","policy":"{decision.policy}"'
+            f'"tool":{text(call.tool)},"schema":{text(call.schema)},'
+            f'"keys":{names(call.arguments, redact.arguments)},"arguments":{text(digest)},'
+            f'"decision":"{decision.decision}","rule":{text(decision.rule, 512)},'
+            f'"message":{text(message, 512)},"mode":{mode},"policy":"{decision.policy}"'
         )
 
     def settled(self, call: Call, decided: int, outcome: str, ms: float, usd: float) -> None:
@@ -111,9 +131,11 @@ class Audit:
     def close(self) -> None:
         """Let go of the file. Another record would begin a new one in the same chain."""
         with self._lock:
-            if self._file is not None:
-                os.close(self._file)
-                self._file = None
+            self._drop()
+            retiring, self._retiring = self._retiring, None
+        if retiring is not None and os.getpid() == self._process:
+            self._closing.set()
+            retiring.join()
 
     def _append(self, rest: str) -> int:
         with self._lock:
@@ -146,24 +168,28 @@ class Audit:
         return self._seal
 
     def _file_for(self, now: int) -> int:
-        """The file that the next record goes to; looked at once a second, in case it was moved or deleted."""
+        """The file that the next record goes to: a new one for a new day, a full file or one that is gone."""
         second = now // _SECOND
         if second != self._second:
             stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-            if stamp[:10] != self._stamp[:10] or self._is_gone():
+            if stamp[:10] != self._stamp[:10]:
                 self._drop()
             self._second, self._stamp = second, stamp
         if self._size >= self._largest_file:
             self._drop()
+        elif now - self._looked > _LOOK_NS or now < self._looked:
+            self._looked = now
+            if self._file is not None and self._is_gone():
+                self._drop()
         return self._begin_file(now) if self._file is None else self._file
 
     def _is_gone(self) -> bool:
-        if self._file is None or self._path is None:
-            return False
+        """Whether the file was moved or deleted, so that nobody would find what is written to it."""
         try:
-            return not os.path.samestat(os.fstat(self._file), self._path.stat())
+            found = self._path.stat()
         except OSError:
             return True
+        return (found.st_ino, found.st_dev) != self._inode
 
     def _drop(self) -> None:
         if self._file is not None:
@@ -175,23 +201,51 @@ class Audit:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         try:
             self._file = os.open(path, flags, 0o600)
+            begun = os.fstat(self._file)
         except OSError as error:
+            self._drop()
             raise self._failed(error) from None
         self._part += 1
-        self._path, self._size = path, 0
+        self._path, self._inode, self._size = path, (begun.st_ino, begun.st_dev), 0
+        if self.keep_days is not None:
+            self._retire(self.keep_days, now)
         return self._file
 
+    def _retire(self, keep_days: int, now: int) -> None:
+        """Take old files away while calls go on; one thread at a time."""
+        if self._seal is None or (self._retiring is not None and self._retiring.is_alive()):
+            return
+        from .retention import retire_quietly
+
+        self._closing.clear()
+        words = (self.folder, self._seal, self._state, keep_days, now, self._closing.is_set)
+        self._retiring = threading.Thread(
+            target=retire_quietly, args=words, name="alya-retention", daemon=True
+        )
+        self._retiring.start()
+
     def _write(self, file: int, line: bytes) -> None:
-        """Write the whole line; a part of one is cut off again, so that the chain stays whole."""
+        """Write the whole line; a part of one is cut off again, so that the chain stays whole.
+
+        A file that takes nothing more is left for a new one, an empty one is tried again: a full disk isn't
+        littered with empty files.
+        """
         try:
             written = os.write(file, line)
             if written == len(line):
                 return
             os.ftruncate(file, self._size)
         except OSError as error:
-            self._drop()
+            if self._size:
+                self._drop()
             raise self._failed(error) from None
         raise AuditError(f"the audit log in {self.folder} can't be written: only part of a record fitted")
 
     def _failed(self, error: OSError) -> AuditError:
         return AuditError(f"the audit log in {self.folder} can't be written: {error.strerror or error}")
+
+
+def _shadowed(shadow: tuple[Decision, ...]) -> str:
+    """The mode of a decision with shadowed rules, and what each of them would have made of the call."""
+    rules = ",".join([f'{{"decision":"{each.decision}","rule":{text(each.rule, 512)}}}' for each in shadow])
+    return f'"shadow","shadow":[{rules}]'

@@ -40,7 +40,7 @@ def _text(value: Any, depth: int) -> str:
         return es6_number(value)
     if not depth:
         raise NotCanonical(f"nested deeper than {_DEPTH} levels")
-    if isinstance(value, Mapping):
+    if kind is dict or isinstance(value, Mapping):
         return _object(cast("Mapping[Any, Any]", value), depth - 1)
     if isinstance(value, list | tuple):
         return f"[{','.join([_text(item, depth - 1) for item in cast('list[Any]', value)])}]"
@@ -58,7 +58,12 @@ def _object(value: Mapping[Any, Any], depth: int) -> str:
         ordered = sorted(value) if "".join(value).isascii() else sorted(value, key=_utf16)
     except TypeError:
         raise NotCanonical("an object has a key that is no string") from None
-    return f"{{{','.join([f'{encode_basestring(key)}:{_text(value[key], depth)}' for key in ordered])}}}"
+    members: list[str] = []
+    for key in ordered:
+        item = value[key]
+        text = encode_basestring(item) if type(item) is str else _text(item, depth)
+        members.append(f"{encode_basestring(key)}:{text}")
+    return f"{{{','.join(members)}}}"
 
 
 def _utf16(key: str) -> bytes:

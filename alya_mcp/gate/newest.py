@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from .errors import AuditError
-from .verification import audit_files
+from .folder import audit_files
 
 _BLOCK: Final = 64 * 1024
 _POLL_SECONDS: Final = 0.2
@@ -48,6 +48,8 @@ def _last(path: Path, n: int, read: dict[Path, int]) -> list[dict[str, Any]]:
                 size = min(_BLOCK, at)
                 at = stream.seek(at - size)
                 data = stream.read(size) + data
+    except FileNotFoundError:  # retired a moment ago
+        return []
     except OSError as error:
         raise _failed(path, error) from None
     whole = data[: data.rfind(b"\n") + 1]
@@ -65,6 +67,8 @@ def _from(path: Path, read: dict[Path, int]) -> list[dict[str, Any]]:
         with path.open("rb") as stream:
             stream.seek(at)
             data = stream.read()
+    except FileNotFoundError:  # retired a moment ago
+        return []
     except OSError as error:
         raise _failed(path, error) from None
     whole = data[: data.rfind(b"\n") + 1]

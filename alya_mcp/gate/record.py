@@ -8,7 +8,7 @@ Names that came from outside are cut and escaped: a line is ASCII, and never lon
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from json.encoder import encode_basestring_ascii
 from pathlib import Path
@@ -20,11 +20,12 @@ from .errors import AuditError
 KEY_BYTES: Final = 32
 SUFFIX: Final = ".jsonl"
 _SEALED: Final = b',"hash":"'
-_START: Final = re.compile(rb'\{"seq":([0-9]{1,18}),"time":"[^"]{1,40}","prev":"([0-9a-f]{64})",')
+_START: Final = re.compile(rb'\{"seq":([0-9]{1,18}),"time":"([^"]{1,40})","prev":"([0-9a-f]{64})",')
 _FILE: Final = re.compile(r"[0-9]{8}T[0-9]{12}Z-([0-9a-f]{16})-([0-9]{4,9})\.jsonl\Z")
 _BLOCK: Final = 64
 _NAME: Final = 128
 _KEYS: Final = 64
+_REDACTED: Final = "(redacted)"
 
 
 class Seal:
@@ -62,25 +63,40 @@ class Start(NamedTuple):
     """The first members of a line whose hash was right."""
 
     seq: int
+    time: str
     prev: str
 
 
 def line_of(seal: Seal, seq: int, time: str, prev: str, rest: str) -> tuple[bytes, str]:
     """The record's line and its hash; `rest` is the inside of the object after `prev`."""
     body = f'{{"seq":{seq},"time":"{time}","prev":"{prev}",{rest}'.encode("ascii")
-    digest = seal.of(body)
-    return b'%b%b%b"}\n' % (body, _SEALED, digest.encode("ascii")), digest
+    line = sealed(seal, body)
+    return line, line[-67:-3].decode("ascii")
+
+
+def sealed(seal: Seal, body: bytes) -> bytes:
+    """A line of its own: `body`, a JSON object without its closing brace, and its hash."""
+    return b'%b%b%b"}\n' % (body, _SEALED, seal.of(body).encode("ascii"))
+
+
+def hash_of(seal: Seal, line: bytes) -> str | None:
+    """The hash of a line (without its end of line), or None when it isn't as it was written."""
+    if line[-75:-66] != _SEALED or line[-2:] != b'"}':
+        return None
+    digest = seal.of(line[:-75])
+    return digest if line[-66:-2] == digest.encode("ascii") else None
 
 
 def check_line(seal: Seal, line: bytes) -> tuple[Start, str] | None:
-    """The start and the hash of a line (without its end of line), or None when it isn't as it was written."""
+    """The start and the hash of a record's line, or None when it isn't as it was written."""
     start = _START.match(line)
-    if start is None or line[-75:-66] != _SEALED or line[-2:] != b'"}':
+    if start is None:
         return None
-    digest = line[-66:-2].decode("ascii", "replace")
-    if seal.of(line[:-75]) != digest:
+    digest = hash_of(seal, line)
+    if digest is None:
         return None
-    return Start(int(start.group(1)), start.group(2).decode("ascii")), digest
+    seq, time, prev = start.groups()
+    return Start(int(seq), time.decode("latin-1"), prev.decode("ascii")), digest
 
 
 def file_name(chain: str, part: int, time_ns: int) -> str:
@@ -114,9 +130,12 @@ def identifier(value: str | int | None) -> str:
     return text(value)
 
 
-def names(arguments: object) -> str:
-    """A JSON list of the arguments' names, sorted; at most 64 of them, each bounded."""
-    ordered = sorted(map(str, cast("Mapping[Any, Any]", arguments))) if isinstance(arguments, Mapping) else []
+def names(arguments: object, redacted: Collection[str] = ()) -> str:
+    """A JSON list of the arguments' names, sorted; at most 64 of them, each bounded; redacted ones hidden."""
+    if not isinstance(arguments, Mapping):
+        return "[]"
+    given = cast("Mapping[Any, Any]", arguments)
+    ordered = sorted([_REDACTED if name in redacted else str(name) for name in given])
     listed = [text(name, 64) for name in ordered[:_KEYS]]
     if len(ordered) > _KEYS:
         listed.append(f'"(and {len(ordered) - _KEYS} more)"')

@@ -10,11 +10,12 @@ from typing import Any
 
 import anyio
 import pytest
-from gate_support import HandClock, a_call, echo, log_files, outcome_of, policy, records, refusal_of
+from audit_support import Home
+from gate_support import a_call, echo, log_files, outcome_of, policy, records, refusal_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alya_mcp.gate import Audit, AuditError, Gate, MemoryState, Report, tail, verify
+from alya_mcp.gate import AuditError, Gate, MemoryState, Report, tail, verify
 
 pytestmark = pytest.mark.anyio
 
@@ -22,30 +23,6 @@ FIELDS = [
     *("seq", "time", "prev", "session", "grant", "request", "tool", "schema", "keys"),
     *("arguments", "decision", "rule", "message", "mode", "policy", "hash"),
 ]
-
-
-class Home:
-    """A folder with a log, and the state that knows where it ends."""
-
-    def __init__(self, folder: Path, **settings: Any) -> None:
-        self.clock = HandClock()
-        self.folder = folder / "audit"
-        self.state = MemoryState()
-        self.audit = Audit(self.folder, self.state, self.clock, **settings)
-        self.gate = Gate(policy({"draw": {}, "wipe": {"action": "deny"}}), self.state, self.audit, self.clock)
-
-    async def calls(self, number: int) -> None:
-        for request in range(number):
-            assert await outcome_of(self.gate, a_call(arguments={"n": request}, request=request)) == "ok"
-
-    def verify(self) -> Report:
-        return verify(self.folder, self.state)
-
-    def lines(self, file: int = 0) -> list[bytes]:
-        return log_files(self.folder)[file].read_bytes().splitlines(keepends=True)
-
-    def rewrite(self, lines: list[bytes], file: int = 0) -> None:
-        log_files(self.folder)[file].write_bytes(b"".join(lines))
 
 
 @pytest.fixture
