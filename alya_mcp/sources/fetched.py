@@ -1,0 +1,139 @@
+"""What comes back from a source, what went wrong where nothing does, and asking several in turn."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from alya_mcp.failures import Unavailable
+from alya_mcp.outside import Source
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+_MOST_NAMED = 3
+
+
+class Shape(BaseModel):
+    """Base of what a source answers: fields that nobody reads are let by, wrong and missing ones aren't."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False, populate_by_name=True)
+
+
+class SourceFailed(Unavailable):
+    """A source gave no usable answer. The text names it, what happened and what to do.
+
+    `status` is the HTTP status when it answered with one that means no, `body` the first bytes of what it
+    said then, for its own module to read; they are never shown.
+    """
+
+    def __init__(self, source: Source, problem: str, *, status: int | None = None, body: bytes = b"") -> None:
+        super().__init__(f"{source.title} {problem}")
+        self.source = source
+        self.problem = problem
+        self.status = status
+        self.body = body
+
+
+class SourceRefused(SourceFailed):
+    """The source said no to this very request (such as 404): no kept answer stands in for that."""
+
+
+class ChangedShape(SourceFailed):
+    """The source answered something that this version can't read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched(Generic[T]):
+    """A value that came from a source.
+
+    `fetched_at` is when the source gave it, or last confirmed it; `age` the seconds since then. `cached`:
+    it was kept from an earlier request. `stale`: it is older than it should be, because of `problem`.
+    `passed_over` says what the sources asked before this one answered instead, see `first_answer`.
+    """
+
+    value: T
+    source: Source
+    fetched_at: datetime
+    age: float
+    cached: bool
+    stale: bool = False
+    problem: str | None = None
+    passed_over: tuple[str, ...] = ()
+
+    def map(self, change: Callable[[T], U]) -> "Fetched[U]":
+        """The same with another value made of this one."""
+        return Fetched(
+            value=change(self.value),
+            source=self.source,
+            fetched_at=self.fetched_at,
+            age=self.age,
+            cached=self.cached,
+            stale=self.stale,
+            problem=self.problem,
+            passed_over=self.passed_over,
+        )
+
+
+def made_here(value: T, source: Source) -> Fetched[T]:
+    """A value that needed no request, such as a computed or bundled one."""
+    return Fetched(value=value, source=source, fetched_at=datetime.now(UTC), age=0.0, cached=False)
+
+
+async def first_answer(
+    attempts: Sequence[Callable[[], Awaitable[Fetched[T]]]], *, otherwise: str
+) -> Fetched[T]:
+    """The first fresh answer of the sources asked in turn; else the youngest stale one.
+
+    `otherwise` is what the caller can do when there is none, as a sentence without its full stop.
+
+    Raises:
+        Unavailable: none answered and nothing is kept; the text lists what each said.
+    """
+    stale: list[Fetched[T]] = []
+    said: list[str] = []
+    for attempt in attempts:
+        try:
+            answer = await attempt()
+        except Unavailable as failure:
+            said.append(str(failure).rstrip("."))
+            continue
+        if not answer.stale:
+            return replace(answer, passed_over=(*said,))
+        stale.append(answer)
+        said.append(f"{answer.source.title} {answer.problem}")
+    if stale:
+        youngest = min(stale, key=lambda answer: answer.age)
+        return replace(youngest, passed_over=(*said,))
+    raise Unavailable(f"No source answered: {'; '.join(said)}. {otherwise}.")
+
+
+def read_json(source: Source, adapter: TypeAdapter[T], body: bytes, content_type: str) -> T:
+    """The value that a JSON body holds.
+
+    Raises:
+        ChangedShape: it isn't JSON, or a field isn't as documented; names the first few.
+    """
+    try:
+        return adapter.validate_json(body)
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_context=False, include_input=False)
+    if problems[0]["type"] == "json_invalid":
+        kind = content_type.partition(";")[0].strip() or "something without a content type"
+        said = "JSON that breaks off or is damaged" if "json" in kind else f"{kind[:60]} instead of JSON"
+        what = f"answered {said} ({len(body):,} bytes)"
+        raise ChangedShape(source, f"{what}; try again later, or look whether its address is right")
+    named = "; ".join(_named(problem) for problem in problems[:_MOST_NAMED])
+    more = len(problems) - _MOST_NAMED
+    raise ChangedShape(
+        source,
+        f"changed its shape: {named}{f'; and {more} more' if more > 0 else ''}. "
+        "A newer version of alya-mcp may know the new shape",
+    )
+
+
+def _named(problem: Any) -> str:
+    where = ".".join(str(step) for step in problem["loc"]) or "the whole answer"
+    return f"field {where[:80]}: {problem['msg'][:80]}"

@@ -1,0 +1,50 @@
+"""Identical work that is under way is waited for, not begun again."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar, cast
+
+import anyio
+
+T = TypeVar("T")
+
+
+class _Flight:
+    def __init__(self) -> None:
+        self.ended = anyio.Event()
+        self.results: list[Any] = []
+        self.error: Exception | None = None
+
+
+class Flights:
+    """Runs work by key, once for all who ask while it runs.
+
+    The first caller does the work. When it is cancelled, one of those who wait begins anew, so that nobody
+    loses an answer to another one's haste.
+    """
+
+    def __init__(self) -> None:
+        self._under_way: dict[str, _Flight] = {}
+
+    async def join(self, key: str, work: Callable[[], Awaitable[T]]) -> T:
+        """The result of `work`, or of the same work that is already under way under `key`.
+
+        Raises what the work raises.
+        """
+        while (flight := self._under_way.get(key)) is not None:
+            await flight.ended.wait()
+            if flight.results:
+                return cast("T", flight.results[0])
+            if flight.error is not None:
+                raise flight.error.with_traceback(None)
+        flight = self._under_way[key] = _Flight()
+        try:
+            result = await work()
+        except Exception as error:
+            flight.error = error
+            raise
+        else:
+            flight.results.append(result)
+            return result
+        finally:
+            del self._under_way[key]
+            flight.ended.set()
