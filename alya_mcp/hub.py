@@ -9,18 +9,23 @@ from typing import TYPE_CHECKING, Any
 
 from alya_mcp.gate import Audit, Gate, SqliteState
 from alya_mcp.gate.hygiene import clean_text, fit, hidden
+from alya_mcp.outside import SOURCES
 from alya_mcp.policy import open_policy
 from alya_mcp.settings import Settings
 
 if TYPE_CHECKING:
     from alya_mcp.images.engine import Engine
+    from alya_mcp.sources.http import Http
     from alya_mcp.stores import Store
     from alya_mcp.stores.index import Index
 
 LARGEST_RESULT = 900_000
 """Characters of a result's JSON; Claude Desktop refuses more than 1,048,576, attachments included."""
 
-_SECRETS = ("AWS_SECRET_ACCESS_KEY", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "ALYA_GRANT", "ALYA_RAY_TOKEN")
+_SECRETS = (
+    *("AWS_SECRET_ACCESS_KEY", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "ALYA_GRANT", "ALYA_RAY_TOKEN"),
+    *(variable for source in SOURCES.values() for variable in source.keys),
+)
 
 
 class Hub:
@@ -57,6 +62,13 @@ class Hub:
 
         return Index(self.settings.home)
 
+    @cached_property
+    def http(self) -> "Http":
+        """Asks outside sources."""
+        from alya_mcp.sources.http import Http
+
+        return Http(self.settings)
+
     def clean(self, result: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
         """`result` without secrets, private paths and unfit characters, and its JSON text.
 
@@ -83,7 +95,7 @@ class Hub:
 
     async def aclose(self) -> None:
         """Close what was opened."""
-        for name in ("engine", "store"):
+        for name in ("engine", "store", "http"):
             if name in self.__dict__:
                 await getattr(self, name).aclose()
         if "index" in self.__dict__:
