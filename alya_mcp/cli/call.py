@@ -44,6 +44,9 @@ def call(
       alya-mcp call image_gen prompt="a red circle" seed=7
       alya-mcp call alya_usage window=day --output json
 
+    Where the policy wants a person's yes, you are asked on a terminal; elsewhere the command that gives the
+    yes is shown.
+
     JSON output is the result as it came over the protocol (CallToolResult), also when it is an error.
 
     Exit codes: 0 the tool answered, 1 the tool failed or its arguments don't fit, 2 wrong usage or no such
@@ -68,14 +71,17 @@ def call(
 def _ask(tool: str, given: Given, policy: Path | None, timeout: float | None) -> "CallToolResult":
     import anyio
 
+    from alya_mcp.cli.asking import PersonAtTheTerminal, can_ask
     from alya_mcp.cli.client import NoAnswer, call_tool
     from alya_mcp.cli.progress import ProgressLine
 
     async def ask() -> "CallToolResult":
         with ProgressLine() as progress, progress.words() as words:
+            person = PersonAtTheTerminal(progress) if can_ask() else None
             return await call_tool(
-                tool, given.read, policy=policy, seconds=timeout, progress=progress, words=words
-            )
+                tool, given.read, policy=policy, seconds=timeout, progress=progress, words=words,
+                person=person,
+            )  # fmt: skip
 
     try:
         return anyio.run(ask)

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TextIO
 import anyio
 import mcp_types as types
 from mcp import Client, MCPError, StdioServerParameters
+from mcp.client.session import ElicitationFnT
 from mcp.client.stdio import stdio_client
 
 from alya_mcp import child
@@ -37,12 +38,12 @@ def server_command(policy: Path | None) -> list[str]:
 
 async def call_tool(
     tool: str, read: ReadArguments, *, policy: Path | None, seconds: float | None, progress: ShowProgress,
-    words: TextIO,
+    words: TextIO, person: ElicitationFnT | None = None,
 ) -> types.CallToolResult:  # fmt: skip
     """Start a server, call `tool` with what `read` makes of its input schema, end the server.
 
     The server inherits the whole environment and writes its standard error to `words`. `seconds` is how
-    long the call alone may take.
+    long the call alone may take, the answers of a `person` that the server may ask for included.
 
     Raises:
         UnknownTool: before anything was called.
@@ -53,7 +54,7 @@ async def call_tool(
     server = StdioServerParameters(command=command, args=arguments, env=dict(os.environ))
     outcome: types.CallToolResult | Exception | None = None
     try:
-        async with Client(stdio_client(server, words)) as client:
+        async with Client(stdio_client(server, words), elicitation_callback=person) as client:
             try:
                 outcome = await _call(client, tool, read, seconds, progress)
             except (UnknownTool, NoAnswer, MCPError, RuntimeError) as error:

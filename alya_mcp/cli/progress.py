@@ -40,6 +40,13 @@ class ProgressLine:
             self._last, self._line = time.monotonic(), words
             say(f"{_percent(progress, total)}{words}")
 
+    def show_aside(self, text: str) -> None:
+        """Show `text` in place of the bar, the cursor at its end, until the next progress."""
+        with self._lock:
+            self._line = ""
+            sys.stderr.write((_CLEAR if self._terminal else "") + printable(text))
+            sys.stderr.flush()
+
     @contextmanager
     def words(self) -> Generator[TextIO]:
         """A file for another process's standard error, whose lines appear above the bar."""

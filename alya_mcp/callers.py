@@ -1,0 +1,56 @@
+"""Who calls: the grant whose token the environment holds, or the person of this machine."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from alya_mcp.gate import SqliteState
+from alya_mcp.gate.grants import Grant, Grants
+from alya_mcp.settings import Settings
+
+LOCAL = "local"
+"""The label of calls that come without a grant."""
+
+
+class Caller:
+    """Knows the caller of this process anew at every call, so that a revoked grant is refused at once."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._token = settings.grant
+        self._state = SqliteState(settings.state_file)
+
+    def label(self) -> str | None:
+        """The grant's label, `LOCAL` without a token, None when it is wrong or revoked.
+
+        Raises:
+            StateError: the grants can't be read.
+        """
+        if self._token is None:
+            return LOCAL
+        grant = Grants(self._state.grants).caller(self._token)
+        return None if grant is None else grant.label
+
+    def close(self) -> None:
+        """Let go of the state's file."""
+        self._state.close()
+
+
+@contextmanager
+def open_grants(settings: Settings) -> Generator[Grants]:
+    """The grants that `settings` lead to; reading them makes no file."""
+    state = SqliteState(settings.state_file)
+    try:
+        yield Grants(state.grants)
+    finally:
+        state.close()
+
+
+def calling_grant(settings: Settings) -> Grant | None:
+    """The grant whose token `settings` hold; None without a token, and for a wrong or revoked one.
+
+    Raises:
+        StateError: the grants can't be read.
+    """
+    if settings.grant is None:
+        return None
+    with open_grants(settings) as grants:
+        return grants.caller(settings.grant)

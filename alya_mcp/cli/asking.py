@@ -1,0 +1,61 @@
+"""Asks the person at the terminal for a yes to a call."""
+
+import asyncio
+import os
+import sys
+import threading
+from contextlib import suppress
+
+import mcp_types as types
+from mcp.client import ClientRequestContext
+
+from alya_mcp.cli.output import say
+from alya_mcp.cli.progress import ProgressLine
+
+_PROMPT = "Allow it? [y/N] "
+
+
+def can_ask() -> bool:
+    """Whether somebody is there to read a question and to type an answer."""
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+
+
+class PersonAtTheTerminal:
+    """Answers a server's elicitation with what the person types; anything but a yes is a no."""
+
+    def __init__(self, progress: ProgressLine) -> None:
+        self._progress = progress
+
+    async def __call__(
+        self,
+        context: ClientRequestContext,  # noqa: ARG002 - the SDK's signature
+        params: types.ElicitRequestParams,
+    ) -> types.ElicitResult:
+        """Show the question and wait for a line."""
+        if not isinstance(params, types.ElicitRequestFormParams):
+            return types.ElicitResult(action="decline")
+        self._progress.show_aside(f"{params.message}\n{_PROMPT}")
+        line = await _next_line()
+        if not line:
+            say("")
+            return types.ElicitResult(action="cancel")
+        if line.strip().lower() in {b"y", b"yes"}:
+            return types.ElicitResult(action="accept", content={})
+        return types.ElicitResult(action="decline")
+
+
+async def _next_line() -> bytes:
+    """The next line that is typed, empty at the end of input. Cancelling it leaves a thread that waits."""
+    loop = asyncio.get_running_loop()
+    typed: asyncio.Future[bytes] = loop.create_future()
+
+    def read() -> None:
+        try:
+            line = os.read(0, 1024)
+        except OSError:
+            line = b""
+        with suppress(RuntimeError):  # the loop has ended, nobody waits any more
+            loop.call_soon_threadsafe(lambda: typed.done() or typed.set_result(line))
+
+    threading.Thread(target=read, name="alya-question", daemon=True).start()
+    return await typed
