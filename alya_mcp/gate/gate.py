@@ -1,42 +1,32 @@
 """The gate: the only way from a call to its handler.
 
-The steps of a call bear the numbers of the design: 1 to 7 are asked in `Gate._judge`, without side effects;
-8 to 12 happen in `Gate.call`. Conditions (5), caps (6) and approvals (8) have no rules in this version: a
-policy that names them doesn't load.
+The steps of a call bear the numbers of the design: 1 to 8 are asked by `judge`, 9 to 12 are in `Gate.call`.
 """
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final, Literal, TypeVar
 
+from . import wording
+from .approvals import Approvals, Question, TooManyOpen
 from .audit import Audit
-from .call import (
-    AUDIT,
-    GATE_ERROR,
-    HIDDEN,
-    INVALID_ARGUMENTS,
-    NO_POLICY,
-    UNKNOWN_TOOL,
-    Call,
-    Decision,
-    Refused,
-    shown,
-)
+from .call import AUDIT, GATE_ERROR, ApprovalNeeded, Call, Decision, Refused, shown
 from .canonical import NotCanonical
 from .clock import Clock, SystemClock
-from .document import step
-from .errors import AuditError, GateError, InvalidArguments, TimedOut, ToolError
-from .limits import Counters
+from .counting import Counting, Held
+from .errors import AuditError, GateError, TimedOut, ToolError
+from .explain import explain, limit_rows
+from .judge import Judge, Judged
 from .policy import Policy, PolicyError
-from .rules import UNIT, Limit
 from .source import FixedPolicy, PolicySource
-from .state import MemoryState, State, Usage
-from .trace import LimitRow, Step, Trace
+from .state import MemoryLedger, MemoryState, State, Usage
+from .trace import LimitRow, Trace
 
 T = TypeVar("T")
 Outcome = Literal["ok", "error", "timeout", "cancelled", "crash"]
+Verdict = Literal["accept", "decline", "cancel"]
+Ask = Callable[[Question], Awaitable[Verdict]]
 
-_SECOND: Final = 1_000_000_000
 _NAME: Final = 128
 
 
@@ -56,10 +46,12 @@ class Gate:
         clock: Clock | None = None,
     ) -> None:
         self._source: PolicySource = FixedPolicy(policy) if isinstance(policy, Policy) else policy
-        self._state: State = MemoryState() if state is None else state
-        self._audit = audit
         self._clock: Clock = SystemClock() if clock is None else clock
-        self._counters = Counters()
+        self._state: State = MemoryState(self._clock) if state is None else state
+        self._audit = audit
+        self._approvals = Approvals(self._state.approvals, self._clock)
+        self._counting = Counting(MemoryLedger(self._clock), self._state.ledger)
+        self._judge = Judge(self._counting, self._approvals, self._state)
         self._trouble: GateError | None = None
 
     @property
@@ -100,11 +92,11 @@ class Gate:
     def decide(self, call: Call) -> Decision:
         """What `call` would be told now. Nothing is counted, recorded or run."""
         try:
-            policy = self._source.current()
-            refusal, _ = self._judge(call, policy, self._clock.monotonic_ns())
+            return self._judge.judge(call, self._source.current(), count=False).decision
+        except GateError as error:
+            return self._unrecorded(call, error)
         except Exception as error:  # noqa: BLE001 - whatever goes wrong in here is a denial
             return self._unexpected(call, error)
-        return policy.allowed if refusal is None else refusal
 
     async def call(
         self,
@@ -114,105 +106,81 @@ class Gate:
         failed: Callable[[T], bool] | None = None,
         clean: Callable[[T], T] | None = None,
         deadline: float | None = None,
+        ask: Ask | None = None,
+        resumable: bool = False,
     ) -> T:
         """Take a call the whole way and return what its handler returned.
 
         `handler` gets exactly the arguments that were judged. `failed` tells a result that reports an error
         from a good one. `clean` makes a result fit to leave (see `hygiene.sanitise`). `deadline` is how many
-        seconds the handler may take.
+        seconds the handler may take; the policy's `timeout` may shorten it.
+
+        A person's yes is asked for in one of three ways: `ask` asks the person now, and nothing is held
+        meanwhile; `resumable` hands out a sealed state that the same call brings back in `Call.answer`; else
+        the approval is pending in the state, and the same call passes once a person said yes there.
 
         Raises:
+            ApprovalNeeded: the handler was not started; a person has to say yes first.
             Refused: the handler was not started, or what came of it can't be recorded and is withheld.
-            TimedOut: the deadline passed.
+            TimedOut: the time that it may take has passed.
             Exception: whatever the handler raised; `ToolError` is its own, expected failure.
         """
-        admitted = 0
-        digest: str | None = None
+        held = Held()
         try:
-            # 1 to 7: well formed and known, caller, policy, arguments, limits. The first refusal wins.
-            policy = self._source.current()
-            now = self._clock.monotonic_ns()
-            refusal, arguments = self._judge(call, policy, now)
-            if self._audit is not None:
-                try:
-                    digest = self._audit.arguments(call.arguments)
-                except NotCanonical as error:
-                    refusal = refusal or _invalid(call, policy, f"the arguments are not JSON: {error}")
-            if refusal is None:
-                # 9: limits are reserved, all or none. Nothing awaits between the asking above and this.
-                limits = policy.rules(call.tool).limits
-                self._counters.take(call.session, limits, now)
-                # 10: the decision is on record before the handler starts.
-                try:
-                    admitted = self._record(call, policy.allowed, digest)
-                except BaseException:
-                    self._counters.give_back(call.session, limits, now)
-                    raise
-            else:
-                self._record(call, refusal, digest)
-                self._note_denied(call)
+            judged = self._judge.judge(call, self._source.current(), count=True)
+            digest = self._digest(call, judged)
+            if judged.question is not None and not _denied(judged):
+                await self._approve(call, judged, judged.question, digest, ask, resumable)
+            admitted = self._admit(call, judged, held, digest)
+        except Refused:
+            raise
         except GateError as error:
             raise Refused(self._unrecorded(call, error)) from None
         except Exception as error:  # noqa: BLE001 - whatever goes wrong in here is a denial
             raise Refused(self._unexpected(call, error)) from None
-        if refusal is not None:
-            raise Refused(refusal)
 
         # 11: the handler runs. It is settled once, by code that awaits nothing and so can't be cancelled.
+        limit = judged.rules.timeout
+        if deadline is not None:
+            limit = deadline if limit is None else min(limit, deadline)
         begun = time.perf_counter_ns()
         try:
-            result = await (handler(arguments) if deadline is None else _within(deadline, handler, arguments))
+            arguments = judged.arguments
+            result = await (handler(arguments) if limit is None else _within(limit, handler, arguments))
             # 12: the result leaves clean, and its outcome is on record before it does.
             if clean is not None:
                 result = clean(result)
             outcome: Outcome = "error" if failed is not None and failed(result) else "ok"
         except BaseException as error:
-            self._settle(call, admitted, _outcome(error), begun)
+            self._settle(call, held, admitted, _outcome(error), begun)
             raise
-        unrecorded = self._settle(call, admitted, outcome, begun)
+        unrecorded = self._settle(call, held, admitted, outcome, begun)
         if unrecorded is not None:
             raise Refused(unrecorded)
         return result
 
     def explain(self, call: Call) -> Trace:
         """Every rule on the way of `call`: what it saw and whether it held. Nothing is counted."""
-        policy = self._source.current()
-        now = self._clock.monotonic_ns()
-        rules = policy.rules(call.tool)
-        hidden = call.grant is not None and policy.hides(call.tool)
-        listed = call.tool in policy.compiled
-        steps = [
-            Step(UNKNOWN_TOOL, "the tool is known", "known" if call.known else "unknown", call.known),
-            Step(HIDDEN, "the tool is not hidden", "hidden" if hidden else "not hidden", not hidden),
-            Step(NO_POLICY, "the caller is known", call.grant or "unknown", call.grant is not None),
-        ]
-        seen = "its entry" if listed else f'no entry, and "default" is "{policy.default}"'
-        allows = step("/tools", call.tool) if listed else "/default"
-        rule = allows if rules.denial is None else rules.denial.rule
-        steps.append(Step(rule, "the policy allows the tool", seen, rules.denial is None))
-        refused = self._misfit(call, policy)[0]
-        fit = "not checked" if call.validate is None else "they fit"
-        seen = fit if refused is None else refused.message
-        steps.append(Step(INVALID_ARGUMENTS, "the arguments fit the input schema", seen, refused is None))
-        for limit in rules.limits:
-            left, _ = self._counters.standing(call.session, limit, now)
-            most = limit.max // UNIT
-            seen = f"{most - left} calls in the last {limit.window:g} s"
-            asks = f"fewer than {most} calls per {limit.window:g} s"
-            steps.append(Step(limit.rule, asks, seen, left > 0))
-        return Trace(self.decide(call), tuple(steps))
+        return explain(call, self._source.current(), self._judge, self._counting, self.decide(call))
 
-    def limits(self, session: str, grant: str | None = "local") -> tuple[LimitRow, ...]:
-        """Every limit of the policy and what a session has left of it; none for an unknown caller."""
+    def limits(
+        self,
+        session: str,
+        grant: str | None = "local",
+        tools: Iterable[tuple[str, str | None]] | None = None,
+    ) -> tuple[LimitRow, ...]:
+        """Every limit and budget of the policy and what is left of it; none for an unknown caller.
+
+        `tools` are the names and categories to look at; when left out, those that the policy lists.
+
+        Raises:
+            StateError: when what grants or the host used can't be read.
+        """
         if grant is None:
             return ()
-        now = self._clock.monotonic_ns()
-        rows: list[LimitRow] = []
-        for limit in self._source.current().limits:
-            left, resets = self._counters.standing(session, limit, now)
-            resets_in = 0.0 if resets is None else resets / _SECOND
-            rows.append(LimitRow(limit.tool, limit.rule, limit.max // UNIT, limit.window, left, resets_in))
-        return tuple(rows)
+        policy = self._source.current()
+        names = [(name, None) for name in policy.compiled] if tools is None else tools
+        return limit_rows(policy, self._counting, session, grant, names)
 
     def usage(
         self, grant: str, since: float = 0.0, session: str | None = None, tool: str | None = None
@@ -224,54 +192,121 @@ class Gate:
         """
         return self._state.usage(grant, since, session, tool)
 
-    def _judge(self, call: Call, policy: Policy, now_ns: int) -> tuple[Decision | None, Mapping[str, Any]]:
-        """Steps 1 to 7: the refusal, if any, and the arguments that the handler would get."""
-        # 1: the message is well formed, the tool known and not hidden.
-        if not isinstance(call.arguments, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
-            return _invalid(call, policy, "the arguments are no object"), {}
-        if not call.known:
-            return _deny(policy, UNKNOWN_TOOL, f"Unknown tool: {shown(call.tool)}"), call.arguments
-        if call.grant is not None and policy.hides(call.tool):
-            return _deny(policy, HIDDEN, f"Unknown tool: {shown(call.tool)}"), call.arguments
-        # 2: the caller is known.
-        if call.grant is None:
-            text = f"{shown(call.tool)}: the caller's grant is wrong or revoked; a person can renew it"
-            return _deny(policy, NO_POLICY, text), call.arguments
-        # 3: the policy allows the tool.
-        rules = policy.rules(call.tool)
-        if rules.denial is not None:
-            return rules.denial, call.arguments
-        # 4: the arguments fit the input schema. From here on only those that were judged count.
-        refusal, arguments = self._misfit(call, policy)
-        if refusal is not None:
-            return refusal, arguments
-        # 7: limits would hold, the tool's own before those of all tools.
-        if rules.limits:
-            spent = self._counters.first_spent(call.session, rules.limits, now_ns)
-            if spent is not None:
-                return _spent(call, policy, *spent), arguments
-        return None, arguments
-
-    def _misfit(self, call: Call, policy: Policy) -> tuple[Decision | None, Mapping[str, Any]]:
-        if call.validate is None:
-            return None, call.arguments
+    def _digest(self, call: Call, judged: Judged) -> str | None:
+        """What stands for the arguments in the log; those that are no JSON have nothing, and are refused."""
+        if self._audit is None:
+            return None
         try:
-            return None, call.validate(call.arguments)
-        except InvalidArguments as error:
-            return _invalid(call, policy, str(error)), call.arguments
+            return self._audit.arguments(call.arguments, judged.rules.redact)
+        except NotCanonical as error:
+            if judged.refusal is None or judged.refusal.decision == "ask":
+                text = f"the arguments are not JSON: {error}"
+                judged.refusal = wording.invalid(call, judged.policy.digest, text)
+            return None
 
-    def _record(self, call: Call, decision: Decision, digest: str | None) -> int:
+    async def _approve(
+        self,
+        call: Call,
+        judged: Judged,
+        question: Question,
+        digest: str | None,
+        ask: Ask | None,
+        resumable: bool,
+    ) -> None:
+        """Step 8: return with a yes or with a denial in `judged`; raise when the yes has to come first."""
+        approval = judged.rules.approval
+        assert approval is not None  # noqa: S101 - there is a question
+        if judged.agreed:
+            return
+        policy = judged.policy.digest
+        if call.answer is not None:
+            why = self._approvals.redeem(question, call.answer)
+            if why is not None:
+                self._judge.count_attempt(call, judged)
+        elif ask is not None:
+            judged.refusal = wording.asks(call, policy, approval, "The person is asked.")
+            self._record(call, judged, digest)
+            why = await _asked(ask, question)
+            if why is None:
+                self._approvals.accepted(question)
+        elif not resumable and self._approvals.declined(question):
+            why = "the person said no"
+        else:
+            raise self._needed(call, judged, question, digest, resumable)
+        judged.refusal = None if why is None else wording.unapproved(call, policy, approval, why)
+
+    def _needed(
+        self, call: Call, judged: Judged, question: Question, digest: str | None, resumable: bool
+    ) -> Refused:
+        """The approval that has to come first, on record; a denial when too many are pending."""
+        approval, policy = judged.rules.approval, judged.policy.digest
+        assert approval is not None  # noqa: S101 - there is a question
+        state = self._approvals.seal(question) if resumable else None
+        how = "The person is asked."
+        pending = None
+        if state is None:
+            try:
+                pending = self._approvals.pend(question)
+            except TooManyOpen:
+                why = "too many approvals are pending; a person has to answer some of them first"
+                judged.refusal = wording.unapproved(call, policy, approval, why)
+                self._record(call, judged, digest)
+                return Refused(judged.decision)
+            how = f"They can run: alya-mcp approvals approve {pending}; then make the same call again."
+        judged.refusal = wording.asks(call, policy, approval, how)
+        self._record(call, judged, digest)
+        return ApprovalNeeded(judged.decision, question, state=state, id=pending)
+
+    def _admit(self, call: Call, judged: Judged, held: Held, digest: str | None) -> int:
+        """Steps 9 and 10: take what the call needs and put the decision on record; the record's number.
+
+        Nothing awaits in here. Whatever goes wrong, nothing stays held.
+
+        Raises:
+            Refused: with the denial that is on record.
+            GateError: nothing is on record.
+        """
+        try:
+            if judged.refusal is None and self._judge.take(call, judged, held) and judged.agreed:
+                self._take_yes(call, judged)
+            number = self._record(call, judged, digest)
+        except BaseException:
+            self._counting.release(held)
+            raise
+        if judged.refusal is None:
+            return number
+        self._counting.release(held)
+        raise Refused(judged.decision)
+
+    def _take_yes(self, call: Call, judged: Judged) -> None:
+        approval, question = judged.rules.approval, judged.question
+        assert approval is not None and question is not None  # noqa: S101, PT018 - there was a yes to it
+        if not self._approvals.consume(question):
+            why = "the approval was used by another call"
+            judged.refusal = wording.unapproved(call, judged.policy.digest, approval, why)
+
+    def _record(self, call: Call, judged: Judged, digest: str | None) -> int:
         self._state.ready()
-        number = 0 if self._audit is None else self._audit.decided(call, decision, digest)
+        decision = judged.decision
+        number = 0
+        if self._audit is not None:
+            number = self._audit.decided(call, decision, digest, judged.rules.redact)
+        if decision.decision == "deny":
+            tool = call.tool if call.known else "(unknown)"
+            self._state.note_denied(call.grant or "", call.session[:_NAME], tool, self._clock.time_ns())
         self._trouble = None
         return number
 
-    def _settle(self, call: Call, decided: int, outcome: Outcome, begun_ns: int) -> Decision | None:
+    def _settle(
+        self, call: Call, held: Held, decided: int, outcome: Outcome, begun_ns: int
+    ) -> Decision | None:
         """Put the outcome on record; a denial when that fails, and the result must not leave."""
-        usd = call.price if outcome == "ok" else 0.0
+        ok = outcome == "ok"
+        usd = call.price if ok else 0.0
         try:
+            self._counting.settle(held, ok)
             self._state.note_settled(
-                call.grant or "", call.session[:_NAME], call.tool, self._clock.time_ns(), outcome == "ok", usd
+                call.grant or "", call.session[:_NAME], call.tool, self._clock.time_ns(), ok, usd
             )
             if self._audit is not None:
                 ms = (time.perf_counter_ns() - begun_ns) / 1e6
@@ -281,10 +316,6 @@ class Gate:
         except Exception as error:  # noqa: BLE001 - whatever goes wrong in here is a denial
             return self._unexpected(call, error)
         return None
-
-    def _note_denied(self, call: Call) -> None:
-        tool = call.tool if call.known else "(unknown)"
-        self._state.note_denied(call.grant or "", call.session[:_NAME], tool, self._clock.time_ns())
 
     def _unrecorded(self, call: Call, error: GateError, ran: bool = False) -> Decision:
         if self._trouble is None or str(self._trouble) != str(error):
@@ -301,23 +332,24 @@ class Gate:
         return Decision("deny", GATE_ERROR, text, None, "")
 
 
-def _deny(policy: Policy, rule: str, message: str) -> Decision:
-    return Decision("deny", rule, message, None, policy.digest)
+def _denied(judged: Judged) -> bool:
+    return judged.refusal is not None and judged.refusal.decision == "deny"
 
 
-def _invalid(call: Call, policy: Policy, message: str) -> Decision:
-    return _deny(policy, INVALID_ARGUMENTS, f"{shown(call.tool)}: {message}")
+async def _asked(ask: Ask, question: Question) -> str | None:
+    """Ask the person and wait as long as their yes would hold; None for a yes, else why there is none."""
+    import anyio
 
-
-def _spent(call: Call, policy: Policy, limit: Limit, wait_ns: int) -> Decision:
-    most = limit.max // UNIT
-    noun = "call" if most == 1 else "calls"
-    of = "" if limit.tool else " of all tools"
-    text = (
-        f"{shown(call.tool)}: {most} {noun}{of} per {limit.window:g} s reached ({limit.rule}); "
-        f"next in {-(-wait_ns // _SECOND)} s"
+    verdict: Verdict | None = None
+    with anyio.move_on_after(question.expires):
+        verdict = await ask(question)
+    if verdict is None:
+        return f"nobody answered within {question.expires:g} s"
+    return (
+        None
+        if verdict == "accept"
+        else f"the person {'declined' if verdict == 'decline' else 'gave no answer'}"
     )
-    return Decision("deny", limit.rule, text, wait_ns / _SECOND, policy.digest)
 
 
 async def _within(

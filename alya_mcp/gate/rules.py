@@ -126,8 +126,8 @@ class Rules:
 
     `denial` is what the policy answers whatever the arguments, if it denies; `shadow_denials` are those that
     only the audit log hears of. `timeout` is in seconds. Limits stand in the order in which a spent one is
-    named: the tool's or its category's (`rate_limit`, `limits`, `budget`), then those of all tools; `enforced`
-    and `shadowed` are the two kinds among them.
+    named: the tool's or its category's (`rate_limit`, `limits`, `budget`), then those of all tools.
+    `enforced` and `shadowed` are the two kinds among them.
     """
 
     denial: Decision | None = None

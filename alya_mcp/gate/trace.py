@@ -2,17 +2,22 @@
 
 from dataclasses import dataclass
 
-from .call import Decision
+from .call import Decision, Mode
+from .rules import Scope
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One rule on a call's way: its id, what it asks, what it saw, and whether it held."""
+    """One rule on a call's way: its id, what it asks, what it saw, and whether it held.
+
+    A `shadow` rule that didn't hold changes nothing for the call.
+    """
 
     rule: str
     asks: str
     seen: str
     held: bool
+    shadow: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +28,21 @@ class Trace:
     steps: tuple[Step, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LimitRow:
-    """A limit and what a session has left of it.
+    """A limit or budget, and what is left of it.
 
-    `tool` is None where all tools count together. `window_s` is the span in seconds. `resets_in` is in how
-    many seconds one more call becomes free; 0 when none is counted.
+    `tool` is None where all tools count together. `unit` is what it counts: `calls`, `usd`, or the path of
+    the argument that is added up; `max` and `left` are in it. `scope` says for whom. `window_s` is the span
+    in seconds. `resets_in` is in how many seconds the oldest of what counts no longer will; 0 for nothing.
     """
 
     tool: str | None
     rule: str
-    max: int
+    unit: str
+    scope: Scope
+    mode: Mode
+    max: float
     window_s: float
-    left: int
+    left: float
     resets_in: float

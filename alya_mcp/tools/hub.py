@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
-from alya_mcp.catalogue import Context, Input, NoArguments, Output, tool
+from alya_mcp.catalogue import Context, Input, NoArguments, Output, load_catalogue, tool
 from alya_mcp.failures import Failure, Unavailable
 from alya_mcp.gate import StateError
 
@@ -149,15 +149,19 @@ class UsageRow(Output):
 
 
 class LimitLeft(Output):
-    """What is left of one limit for this session."""
+    """What is left of one limit or budget."""
 
     tool: str | None = Field(description="The tool it limits; null when it limits all tools together.")
     rule: str = Field(description="The rule, as a JSON Pointer into the policy.")
-    max: int = Field(description="Calls in one window.")
+    scope: Literal["session", "grant", "host"] = Field(
+        description="Whose calls count: this session's, this caller's, or everybody's on this machine."
+    )
+    unit: str = Field(description="What counts: calls, usd, or the argument that is added up.")
+    max: float = Field(description="The most in one window, in that unit.")
     window_seconds: float = Field(description="Length of the window in seconds.")
-    left: int = Field(description="Calls left now.")
+    left: float = Field(description="What is left now, in that unit.")
     next_in_seconds: float = Field(
-        description="Seconds until one more is free; 0 when one is free now or none is used."
+        description="Seconds until the oldest of what counts no longer does; 0 when nothing counts."
     )
 
 
@@ -168,7 +172,7 @@ class UsageReport(Output):
     since: AwareDatetime | None = Field(description="Start of the span (UTC); null for the session.")
     rows: list[UsageRow] = Field(description="One row per tool that was used.")
     totals: UsageRow = Field(description="All rows added up; its tool is (all).")
-    limits_left: list[LimitLeft] = Field(description="What is left of each limit, for this session.")
+    limits_left: list[LimitLeft] = Field(description="What is left of each limit and budget.")
 
 
 _SPANS = {"day": timedelta(days=1), "month": timedelta(days=30)}
@@ -205,6 +209,7 @@ async def alya_usage(arguments: UsageRequest, context: Context) -> UsageReport:
     except StateError as error:
         text = "the record of what was used can't be read now; alya-mcp doctor tells the person why"
         raise Unavailable(text) from error
+    tools = [(each.name, each.category) for each in load_catalogue().values()]
     rows = [
         UsageRow(
             tool=each.tool,
@@ -232,12 +237,14 @@ async def alya_usage(arguments: UsageRequest, context: Context) -> UsageReport:
             LimitLeft(
                 tool=each.tool,
                 rule=each.rule,
+                scope=each.scope,
+                unit=each.unit,
                 max=each.max,
                 window_seconds=each.window_s,
                 left=each.left,
                 next_in_seconds=each.resets_in,
             )
-            for each in gate.limits(session, context.grant)
+            for each in gate.limits(session, context.grant, tools)
             if arguments.tool is None or each.tool in {None, arguments.tool}
         ],
     )

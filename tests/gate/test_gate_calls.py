@@ -169,7 +169,7 @@ async def test_a_clock_that_fails_is_a_denial() -> None:
         def monotonic_ns(self) -> int:
             raise OSError("no clock")
 
-    assert (await refusal_of(Gate(policy({"draw": {}}), clock=Broken()), a_call())).rule == "(gate error)"
+    assert (await refusal_of(Gate(policy(TWO_A_MINUTE), clock=Broken()), a_call())).rule == "(gate error)"
 
 
 class BrokenState(MemoryState):
@@ -270,7 +270,7 @@ async def test_an_explanation_says_what_each_rule_saw() -> None:
     gate = Gate(policy(TWO_A_MINUTE), clock=HandClock())
     await outcome_of(gate, a_call())
     last = gate.explain(a_call()).steps[-1]
-    assert (last.rule, last.seen, last.held) == ("/tools/draw/rate_limit", "1 calls in the last 60 s", True)
+    assert (last.rule, last.seen, last.held) == ("/tools/draw/rate_limit", "1 call in the last 60 s", True)
     assert gate.explain(a_call("x")).steps[3].seen == 'no entry, and "default" is "deny"'
 
 

@@ -1,0 +1,150 @@
+"""The trace of one decision, and what is left of every limit: for a person, off the way of calls."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, cast
+
+from . import wording
+from .call import DEFAULT_DENY, HIDDEN, INVALID_ARGUMENTS, NO_POLICY, UNKNOWN_TOOL, Call, Decision
+from .canonical import NotCanonical
+from .counting import Counting, Uncountable
+from .document import step
+from .errors import InvalidArguments
+from .judge import Judge
+from .policy import Policy
+from .rules import SECOND, UNIT, Condition, Limit, Rules, Test
+from .trace import LimitRow, Step, Trace
+
+
+def explain(call: Call, policy: Policy, judge: Judge, counting: Counting, decision: Decision) -> Trace:
+    """Every rule on the way of `call`, in order: what it asks, what it saw, whether it held."""
+    rules = policy.rules(call.tool, call.category)
+    arguments, misfit = _fit(call)
+    steps = [
+        *_caller(call, policy),
+        *_allowed(call, policy, rules),
+        Step(INVALID_ARGUMENTS, "the arguments fit the input schema", misfit or "they fit", misfit is None)
+        if call.validate is not None
+        else Step(INVALID_ARGUMENTS, "the arguments fit the input schema", "not checked", True),
+        *(_tested(test, arguments) for test in rules.tests),
+        *_capped(call, rules, arguments, judge, counting),
+        *(_limited(call, limit, arguments, counting) for limit in rules.limits),
+        *_approved(rules, decision),
+    ]
+    return Trace(decision, tuple(steps))
+
+
+def limit_rows(
+    policy: Policy, counting: Counting, session: str, grant: str, tools: Iterable[tuple[str, str | None]]
+) -> tuple[LimitRow, ...]:
+    """Every limit of `tools` (names and categories), each counter once, those of all tools together last."""
+    limits = [limit for name, category in tools for limit in policy.rules(name, category).limits]
+    limits.extend(policy.limits)
+    own = {limit.counter: limit for limit in limits if limit.tool is not None}
+    every = {limit.counter: limit for limit in limits if limit.tool is None}
+    return tuple(_row(limit, counting, session, grant) for limit in (own | every).values())
+
+
+def _row(limit: Limit, counting: Counting, session: str, grant: str) -> LimitRow:
+    left, resets = counting.standing(limit, session, grant)
+    return LimitRow(
+        tool=limit.tool,
+        rule=limit.rule,
+        unit="calls"
+        if limit.amount == "call"
+        else "usd"
+        if limit.amount == "price"
+        else ".".join(limit.amount),
+        scope=limit.scope,
+        mode="shadow" if limit.shadow else "enforce",
+        max=_number(limit.max),
+        window_s=limit.window,
+        left=_number(left),
+        resets_in=0.0 if resets is None else resets / SECOND,
+    )
+
+
+def _number(amount: int) -> float:
+    return amount // UNIT if amount % UNIT == 0 else amount / UNIT
+
+
+def _fit(call: Call) -> tuple[Mapping[str, Any], str | None]:
+    if call.validate is None:
+        return call.arguments, None
+    try:
+        return call.validate(call.arguments), None
+    except InvalidArguments as error:
+        return call.arguments, str(error)
+
+
+def _caller(call: Call, policy: Policy) -> Iterator[Step]:
+    hidden = call.grant is not None and policy.hides(call.tool)
+    yield Step(UNKNOWN_TOOL, "the tool is known", "known" if call.known else "unknown", call.known)
+    yield Step(HIDDEN, "the tool is not hidden", "hidden" if hidden else "not hidden", not hidden)
+    yield Step(NO_POLICY, "the caller is known", call.grant or "unknown", call.grant is not None)
+
+
+def _allowed(call: Call, policy: Policy, rules: Rules) -> Iterator[Step]:
+    listed = call.tool in policy.compiled
+    seen = "its entry" if listed else f'no entry, and "default" is "{policy.default}"'
+    for denial in rules.shadow_denials:
+        yield Step(denial.rule, "the policy allows the tool", seen, False, shadow=True)
+    allows = step("/tools", call.tool) if listed else "/default"
+    rule = allows if rules.denial is None else rules.denial.rule
+    seen = seen if rules.denial is None or rules.denial.rule == DEFAULT_DENY else "the policy denies it"
+    yield Step(rule, "the policy allows the tool", seen, rules.denial is None)
+
+
+def _tested(test: Test, arguments: Mapping[str, Any]) -> Step:
+    asked = " and ".join(wording.said(c.path, c.op, c.value) for c in test.conditions)
+    holds = all(condition.holds(arguments) for condition in test.conditions)
+    asks = asked if test.must_hold else f"not ({asked})" if asked else "the policy never denies it"
+    seen = "; ".join(f"{c.path} is {_seen(c, arguments)}" for c in test.conditions) or "always denied"
+    return Step(test.rule, asks, seen, holds == test.must_hold, test.shadow)
+
+
+def _seen(condition: Condition, arguments: Mapping[str, Any]) -> str:
+    value: Any = arguments
+    for name in condition.path.removeprefix("args.").split("."):
+        if not isinstance(value, Mapping) or name not in value:
+            return "missing"
+        value = cast("Mapping[str, Any]", value)[name]
+    return wording.shown_value(value)
+
+
+def _capped(
+    call: Call, rules: Rules, arguments: Mapping[str, Any], judge: Judge, counting: Counting
+) -> Iterator[Step]:
+    if rules.repeats:
+        try:
+            over = {rule.rule for rule, _ in counting.repeated(rules.repeats, call, judge.digest(arguments))}
+        except NotCanonical:
+            over = set[str]()
+        for rule in rules.repeats:
+            span = rule.window_ns / SECOND
+            asks = f"at most {rule.max} attempts with the same arguments per {span:g} s"
+            held = rule.rule not in over
+            yield Step(rule.rule, asks, "fewer so far" if held else "as many already", held, rule.shadow)
+    for cap in rules.concurrency:
+        held = counting.full([cap], call) is None
+        seen = "a place is free" if held else "all are taken"
+        yield Step(cap.rule, f"at most {cap.max} calls in flight", seen, held, cap.shadow)
+
+
+def _limited(call: Call, limit: Limit, arguments: Mapping[str, Any], counting: Counting) -> Step:
+    asks = f"at most {wording.measure(limit, limit.max)} per {limit.window:g} s"
+    try:
+        held = counting.over([limit], call, arguments) is None
+    except Uncountable as error:
+        return Step(limit.rule, asks, f"{'.'.join(limit.amount)} {error.found}", False, limit.shadow)
+    left, _ = counting.standing(limit, call.session, call.grant or "")
+    seen = f"{wording.measure(limit, limit.max - left)} in the last {limit.window:g} s"
+    return Step(limit.rule, asks, seen, held, limit.shadow)
+
+
+def _approved(rules: Rules, decision: Decision) -> Iterator[Step]:
+    approval = rules.approval
+    if approval is None:
+        return
+    needed = decision.decision == "ask" or approval.shadow
+    seen = "nobody has said yes yet" if needed else "a yes, or a refusal before it was asked for"
+    yield Step(approval.rule, "a person says yes", seen, not needed, approval.shadow)

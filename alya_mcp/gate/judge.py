@@ -1,0 +1,222 @@
+"""Steps 1 to 8 of a call: what the policy says of it, before anything is taken.
+
+The first refusal by an enforced rule wins; what shadowed rules before it would have said is kept beside it.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import wording
+from .approvals import Approvals, Question
+from .call import HIDDEN, NO_POLICY, UNKNOWN_TOOL, Call, Decision, shown
+from .canonical import NotCanonical, canonical
+from .counting import Counting, Held, Uncountable
+from .errors import InvalidArguments
+from .policy import Policy
+from .rules import Repeats, Rules
+from .state import State
+
+NOTHING = Rules()
+
+
+@dataclass(slots=True)
+class Judged:
+    """What was found out about a call so far.
+
+    `arguments` are those that the handler would get. `question` is what a person has to say yes to, if
+    anything; `agreed` that a yes is there to be taken.
+    """
+
+    policy: Policy
+    rules: Rules
+    arguments: Mapping[str, Any]
+    refusal: Decision | None = None
+    shadow: list[Decision] = field(default_factory=list[Decision])
+    question: Question | None = None
+    agreed: bool = False
+
+    @property
+    def decision(self) -> Decision:
+        """The decision, with what shadowed rules would have said."""
+        decision = self.policy.allowed if self.refusal is None else self.refusal
+        if not self.shadow:
+            return decision
+        return Decision(
+            decision.decision,
+            decision.rule,
+            decision.message,
+            decision.retry_after,
+            decision.policy,
+            "shadow",
+            tuple(self.shadow),
+        )
+
+    def heard(self, decision: Decision) -> bool:
+        """Take note of a rule's decision; whether it refuses the call."""
+        if decision.mode == "shadow":
+            self.shadow.append(decision)
+            return False
+        self.refusal = decision
+        return True
+
+
+class Judge:
+    """Asks the rules. The key of `state` is for the digests that tell equal arguments from others."""
+
+    def __init__(self, counting: Counting, approvals: Approvals, state: State) -> None:
+        self._counting = counting
+        self._approvals = approvals
+        self._state = state
+
+    def judge(self, call: Call, policy: Policy, count: bool) -> Judged:
+        """Everything up to step 8, in order. With `count` the attempt counts for loop caps.
+
+        Raises:
+            StateError: what is counted can't be read or kept.
+        """
+        judged = Judged(policy, NOTHING, call.arguments)
+        if not self._is_known(call, policy, judged):
+            return judged
+        judged.rules = rules = policy.rules(call.tool, call.category)
+        misfit = self._fit(call, judged)
+        over = self._attempt(call, judged, count) if rules.repeats or rules.approval else []
+        # 3: the policy allows the tool.
+        judged.shadow.extend(rules.shadow_denials)
+        if rules.denial is not None:
+            judged.refusal = rules.denial
+            return judged
+        # 4: the arguments fit the input schema. From here on only those that were judged count.
+        if misfit is not None:
+            judged.refusal = misfit
+            return judged
+        # 5: conditions hold.
+        if rules.tests and self._tested(call, judged):
+            return judged
+        # 6: loop cap and concurrency cap.
+        for rule, wait_ns in over:
+            if judged.heard(wording.repeated(call, policy.digest, rule, wait_ns)):
+                return judged
+        for cap in rules.concurrency:
+            full = self._counting.full([cap], call)
+            if full is not None and judged.heard(wording.full(call, policy.digest, full)):
+                return judged
+        # 7: limits and budgets would hold. A call that needs no approval learns it when it takes them.
+        if rules.limits and not (count and rules.approval is None) and self._limited(call, judged):
+            return judged
+        # 8: a required approval is there.
+        if rules.approval is not None:
+            self._asked(call, judged)
+        return judged
+
+    def count_attempt(self, call: Call, judged: Judged) -> None:
+        """Count an attempt that `judge` took for the second half of one, and that turned out to be none."""
+        if judged.rules.repeats:
+            self._counting.attempt(judged.rules.repeats, call, self.digest(judged.arguments))
+
+    def digest(self, arguments: Mapping[str, Any]) -> str:
+        """The same for equal arguments, and of no use without the key.
+
+        Raises:
+            NotCanonical: they are no JSON.
+            StateError: the state's key can't be read.
+        """
+        return hashlib.blake2b(canonical(arguments), digest_size=16, key=self._state.key).hexdigest()
+
+    def _is_known(self, call: Call, policy: Policy, judged: Judged) -> bool:
+        """Steps 1 and 2: well formed, known, not hidden, of a known caller."""
+        if not isinstance(call.arguments, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+            judged.arguments = {}
+            judged.refusal = wording.invalid(call, policy.digest, "the arguments are no object")
+        elif not call.known:
+            judged.refusal = wording.deny(policy.digest, UNKNOWN_TOOL, f"Unknown tool: {shown(call.tool)}")
+        elif call.grant is not None and policy.hides(call.tool):
+            judged.refusal = wording.deny(policy.digest, HIDDEN, f"Unknown tool: {shown(call.tool)}")
+        elif call.grant is None:
+            text = f"{shown(call.tool)}: the caller's grant is wrong or revoked; a person can renew it"
+            judged.refusal = wording.deny(policy.digest, NO_POLICY, text)
+        return judged.refusal is None
+
+    def _fit(self, call: Call, judged: Judged) -> Decision | None:
+        if call.validate is None:
+            return None
+        try:
+            judged.arguments = call.validate(call.arguments)
+        except InvalidArguments as error:
+            return wording.invalid(call, judged.policy.digest, str(error))
+        return None
+
+    def _attempt(self, call: Call, judged: Judged, count: bool) -> list[tuple[Repeats, int | None]]:
+        """Prepare the question to a person, and count the attempt unless a yes makes it a part of another.
+
+        Arguments that are no JSON have no digest; they are refused later.
+        """
+        rules = judged.rules
+        try:
+            if rules.approval is not None and not rules.approval.shadow:
+                judged.question = self._approvals.question(
+                    call, judged.arguments, rules.approval, judged.policy, rules.redact
+                )
+                judged.agreed = self._approvals.standing(judged.question)
+                if judged.agreed or call.answer is not None:
+                    return []
+            if not rules.repeats:
+                return []
+            digest = self.digest(judged.arguments)
+        except NotCanonical:
+            return []
+        ask = self._counting.attempt if count else self._counting.repeated
+        return ask(rules.repeats, call, digest)
+
+    def _tested(self, call: Call, judged: Judged) -> bool:
+        for test in judged.rules.tests:
+            holds = all(condition.holds(judged.arguments) for condition in test.conditions)
+            if holds != test.must_hold and judged.heard(wording.failed(call, judged.policy.digest, test)):
+                return True
+        return False
+
+    def _limited(self, call: Call, judged: Judged) -> bool:
+        rules, digest = judged.rules, judged.policy.digest
+        for limits in (rules.enforced, *((limit,) for limit in rules.shadowed)):
+            try:
+                over = self._counting.over(limits, call, judged.arguments)
+            except Uncountable as error:
+                refused = judged.heard(wording.uncountable(call, digest, error))
+            else:
+                refused = over is not None and judged.heard(wording.spent(call, digest, over))
+            if refused:
+                return True
+        return False
+
+    def take(self, call: Call, judged: Judged, held: Held) -> bool:
+        """Step 9: take all that the call needs into `held`; False, with the refusal, when that isn't there.
+
+        What was taken until then stays in `held`, to be released.
+
+        Raises:
+            StateError: what is counted can't be read or kept.
+        """
+        rules, digest = judged.rules, judged.policy.digest
+        for cap in rules.concurrency:
+            full = self._counting.enter(held, [cap], call)
+            if full is not None and not cap.shadow:
+                return not judged.heard(wording.full(call, digest, full))
+        for limits in (rules.enforced, *((limit,) for limit in rules.shadowed)) if rules.limits else ():
+            try:
+                over = self._counting.reserve(held, limits, call, judged.arguments)
+            except Uncountable as error:
+                refused = judged.heard(wording.uncountable(call, digest, error))
+            else:
+                refused = over is not None and judged.heard(wording.spent(call, digest, over))
+            if refused:
+                return False
+        return True
+
+    def _asked(self, call: Call, judged: Judged) -> None:
+        approval = judged.rules.approval
+        assert approval is not None  # noqa: S101 - asked by `judge`
+        if approval.shadow or judged.question is None:
+            judged.heard(wording.asks(call, judged.policy.digest, approval, ""))
+        elif not judged.agreed:
+            judged.refusal = wording.asks(call, judged.policy.digest, approval, "")
