@@ -152,10 +152,18 @@ class _Counter:
         """In how many nanoseconds the charge fits, if nothing else is counted; None for never."""
         if charge.amount > charge.max:
             return None
-        need, index = self.used + charge.amount - charge.max, self.start
-        while need > self.amounts[index]:
-            need -= self.amounts[index]
-            index += 1
+        room = charge.max - charge.amount
+        need = self.used - room
+        if need < room:
+            index = self.start
+            while need > self.amounts[index]:
+                need -= self.amounts[index]
+                index += 1
+        else:
+            index = len(self.times) - 1
+            while room >= self.amounts[index]:
+                room -= self.amounts[index]
+                index -= 1
         return self.times[index] + charge.window_ns - now
 
     def add(self, charge: Charge, now: int, keep: int) -> None:

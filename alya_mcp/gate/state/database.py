@@ -21,6 +21,7 @@ RETRY_SECONDS: Final = 0.5
 """For how long a file that failed isn't tried again."""
 
 _APPLICATION: Final = 0x616C7961
+_WRITING: Final = "BEGIN IMMEDIATE"
 _BUSY_SECONDS: Final = 2.0
 _BUSY_AGAIN_SECONDS: Final = 0.1
 
@@ -54,7 +55,16 @@ class Database:
         Raises:
             StateError: on entering or leaving it, also for any error of SQLite inside.
         """
-        return Transaction(self, self._lock)
+        return Transaction(self, self._lock, _WRITING)
+
+    def snapshot(self) -> "Transaction":
+        """A transaction that only reads, all of it at one moment; errors as in `write`."""
+        return Transaction(self, self._lock, "BEGIN")
+
+    @property
+    def current(self) -> "sqlite3.Connection | None":
+        """The open connection, if any; another one after an error."""
+        return self._db
 
     def read(self, sql: str, values: Sequence[object] | Mapping[str, object] = ()) -> list[tuple[Any, ...]]:
         """The rows of a query; none when there is no file, which isn't made. `StateError`."""
@@ -75,16 +85,16 @@ class Database:
                 self._db.close()
                 self._db = None
 
-    def begin(self) -> "sqlite3.Connection":
-        """Begin a transaction that writes; for `Transaction`, which holds the lock."""
+    def begin(self, how: str) -> "sqlite3.Connection":
+        """Begin a transaction; for `Transaction`, which holds the lock."""
         import sqlite3
 
         db = self._connection()
         try:
-            db.execute("BEGIN IMMEDIATE")
+            db.execute(how)
         except sqlite3.Error as error:
             raise self.failed(error) from None
-        if self._error is not None:
+        if self._error is not None and how == _WRITING:
             self._error = None
             db.execute(f"PRAGMA busy_timeout = {int(_BUSY_SECONDS * 1000)}")
         return db
@@ -111,20 +121,21 @@ class Database:
 
 
 class Transaction:
-    """See `Database.write`."""
+    """See `Database.write` and `Database.snapshot`."""
 
-    __slots__ = ("_database", "_db", "_lock")
+    __slots__ = ("_database", "_db", "_how", "_lock")
 
     _db: "sqlite3.Connection"
 
-    def __init__(self, database: Database, lock: "threading.RLock") -> None:
+    def __init__(self, database: Database, lock: "threading.RLock", how: str) -> None:
         self._database = database
         self._lock = lock
+        self._how = how
 
     def __enter__(self) -> "sqlite3.Connection":
         self._lock.acquire()
         try:
-            self._db = self._database.begin()
+            self._db = self._database.begin(self._how)
         except BaseException:
             self._lock.release()
             raise

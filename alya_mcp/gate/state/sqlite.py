@@ -11,11 +11,12 @@ from typing import Any, Final
 
 from ..clock import Clock, SystemClock
 from ..errors import StateError
-from . import approvals, grants, notes
+from . import approvals, grants, ledger, notes
 from .approvals import SqliteApprovals
 from .database import RETRY_SECONDS, Database
 from .grants import SqliteGrants
 from .interface import Head, Usage
+from .ledger import SqliteLedger
 from .notes import Notes, usage_asked, usage_of
 
 FLUSH_SECONDS: Final = 0.1
@@ -23,7 +24,7 @@ FLUSH_SECONDS: Final = 0.1
 
 _OVERDUE_SECONDS: Final = 5.0
 _KEY_TABLE: Final = "CREATE TABLE IF NOT EXISTS key (id INTEGER PRIMARY KEY CHECK (id = 1), value BLOB)"
-_TABLES: Final = (*notes.TABLES, *approvals.TABLES, *grants.TABLES, _KEY_TABLE)
+_TABLES: Final = (*notes.TABLES, *ledger.TABLES, *approvals.TABLES, *grants.TABLES, _KEY_TABLE)
 
 
 class SqliteState:
@@ -39,6 +40,7 @@ class SqliteState:
         self._clock: Clock = SystemClock() if clock is None else clock
         self._database = Database(self.path, _TABLES)
         self._behind = Database(self.path, _TABLES)
+        self.ledger = SqliteLedger(self._database, self._clock, self._owe)
         self.approvals = SqliteApprovals(self._database, self._clock, lambda: self.key)
         self.grants = SqliteGrants(self._database, self._clock)
         self._key: bytes | None = None
@@ -134,9 +136,14 @@ class SqliteState:
         try:
             if self._oldest is not None:
                 self._flush()
+            self.ledger.close()
         finally:
             self._behind.close()
             self._database.close()
+
+    def _owe(self) -> None:
+        with self._notes_lock:
+            self._wake()
 
     def _wake(self) -> None:
         if self._oldest is None:
@@ -167,6 +174,12 @@ class SqliteState:
                 with self._notes_lock:
                     noted.merge(self._notes)
                     self._notes, self._oldest = noted, oldest or time.monotonic()
+                self._error = error
+                raise
+            try:
+                self.ledger.pay()
+            except StateError as error:
+                self._owe()
                 self._error = error
                 raise
             self._error = None

@@ -1,0 +1,90 @@
+"""Who holds something in a state file, vouched for by the operating system.
+
+Each holder keeps the lock on a file of its own, which ends with its process however that ends. So neither a
+number used again for another process nor a process that was stopped for long is mistaken for a dead one.
+"""
+
+import os
+import secrets
+import sys
+from pathlib import Path
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+else:
+    import fcntl
+
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+class Holder:
+    """A holder in `folder`, alive from its making until `close` or the end of the process.
+
+    Raises:
+        OSError: the file can't be made.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        _remove_dead(folder)
+        while True:
+            self.name = secrets.token_hex(8)
+            self._path = folder / self.name
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            # Another process that clears up may have come between and taken the file for a dead one's.
+            if _try_lock(self._file) and self._path.exists():
+                return
+            os.close(self._file)
+
+    def close(self) -> None:
+        """End it. What it holds in the state has to be gone before."""
+        _remove(self._path, self._file)
+
+
+def is_alive(folder: Path, name: str) -> bool:
+    """Whether the process of the holder `name` runs and hasn't closed it; `OSError` if that can't be told."""
+    try:
+        file = os.open(folder / name, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        return not _try_lock(file)
+    finally:
+        os.close(file)
+
+
+def _remove_dead(folder: Path) -> None:
+    for path in folder.iterdir():
+        try:
+            file = os.open(path, os.O_RDWR)
+        except OSError:
+            continue
+        if _try_lock(file):
+            _remove(path, file)
+        else:
+            os.close(file)
+
+
+def _remove(path: Path, locked: int) -> None:
+    """Remove the file and give back its lock, in the order in which nobody takes it meanwhile."""
+    if sys.platform == "win32":
+        os.close(locked)
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        pass  # the next process that makes a holder removes it
+    if sys.platform != "win32":
+        os.close(locked)
