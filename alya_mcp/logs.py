@@ -1,19 +1,37 @@
-"""Where alya-mcp says what happened: one plain line on stderr for the person, particulars in a file."""
+"""Where alya-mcp says what happened: one plain line on stderr for the person, particulars in a file.
+
+Neither shows a credential, a control character or what opens a signed link: a log is mailed, pasted into
+issues and read in a terminal. Paths stay, for they are what the person looks for.
+"""
 
 import logging
 import os
 import select
+from collections.abc import Collection
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+
+from alya_mcp.gate.hygiene import Hidden, clean_log, hidden
 
 _LARGEST = 1_000_000
 
 
-class _OneLine(logging.Formatter):
-    """A record as one line, its traceback left out."""
+class _Clean(logging.Formatter):
+    """A record without what no log may show, its traceback included."""
+
+    def __init__(self, hide: Hidden) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
+        self._hide = hide
 
     def format(self, record: logging.LogRecord) -> str:
-        return f"alya-mcp: {record.getMessage()}"
+        return clean_log(super().format(record), self._hide)
+
+
+class _OneLine(_Clean):
+    """A record's message alone, its traceback left out."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return clean_log(f"alya-mcp: {record.getMessage()}", self._hide)
 
 
 class _StandardError(logging.Handler):
@@ -46,15 +64,19 @@ class _PrivateFile(RotatingFileHandler):
         """Stay silent: a full disk must not end a call, and stderr has the line already."""
 
 
-def set_up(home: Path) -> None:
-    """Send warnings to stderr and errors, with tracebacks, to `home/logs/server.log` (two files of 1 MB)."""
+def set_up(home: Path, secrets: Collection[str] = ()) -> None:
+    """Send warnings to stderr and errors, with tracebacks, to `home/logs/server.log` (two files of 1 MB).
+
+    The words in `secrets` appear in neither.
+    """
+    hide = hidden(secrets)
     stderr = _StandardError()
-    stderr.setFormatter(_OneLine())
+    stderr.setFormatter(_OneLine(hide))
     stderr.setLevel(logging.WARNING)
     file = _PrivateFile(
         home / "logs" / "server.log", maxBytes=_LARGEST, backupCount=1, encoding="utf-8", delay=True
     )
-    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    file.setFormatter(_Clean(hide))
     file.setLevel(logging.ERROR)
     root = logging.getLogger()
     root.handlers[:] = [stderr, file]

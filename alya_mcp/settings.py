@@ -18,6 +18,7 @@ _VARIABLES = {
     "home": "ALYA_HOME",
     "policy": "ALYA_POLICY",
     "grant": "ALYA_GRANT",
+    "audit_keep_days": "ALYA_AUDIT_KEEP_DAYS",
     "image_model": "ALYA_IMAGE_MODEL",
     "image_engine": "ALYA_IMAGE_ENGINE",
     "image_precision": "ALYA_IMAGE_PRECISION",
@@ -38,6 +39,14 @@ _SOURCE_SECRETS = tuple(variable for source in SOURCES.values() for variable in 
 _MAX_SECONDS = 604_800
 _SECRET = frozenset({"grant", "ray_token"})
 _HIDDEN = "(set, hidden)"
+_HOLD_SECRETS = (
+    "AWS_SECRET_ACCESS_KEY",
+    "HF_TOKEN",
+    "HUGGING_FACE_HUB_TOKEN",
+    "ALYA_GRANT",
+    "ALYA_RAY_TOKEN",
+)
+_SHORTEST_SECRET = 8
 _FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False, "": False}
 
 
@@ -50,7 +59,8 @@ class Settings:
     """What the environment asks for; see docs/configuration.md for each variable.
 
     `home` is the folder of all state. `policy` is a policy file or None for the search order of the gate.
-    `grant` is a grant's token, a secret. `image_model` is `auto`, `flux-schnell`, `sketch`, a local folder
+    `grant` is a grant's token, a secret. `audit_keep_days` is how many days of audit files are kept, None for
+    all. `image_model` is `auto`, `flux-schnell`, `sketch`, a local folder
     or a hub id. `image_memory` is the most GPU memory that the image worker may take, in bytes, None for all
     that is free. `image_idle` is the seconds without work after which the image worker ends, 0 for never;
     `image_deadline` those that a picture may take, waiting and drawing but not loading. The `s3_*` values
@@ -63,6 +73,7 @@ class Settings:
     home: Path
     policy: Path | None = None
     grant: str | None = None
+    audit_keep_days: int | None = None
     image_model: str = "auto"
     image_engine: Engine = "local"
     image_precision: Precision = "auto"
@@ -98,6 +109,9 @@ class Settings:
         policy = _path(given["policy"]) if "policy" in given else None
         if policy is not None and not policy.is_absolute():
             problems.append(f"ALYA_POLICY is {str(policy)!r}; it takes an absolute path")
+        keep_days = given.get("audit_keep_days")
+        if keep_days is not None and not re.fullmatch(r"[1-9][0-9]{0,4}", keep_days):
+            problems.append(f"ALYA_AUDIT_KEEP_DAYS is {keep_days!r}; it takes a whole number of days from 1 on")
         engine = given.get("image_engine", "local")
         if engine not in get_args(Engine):
             problems.append(f"ALYA_IMAGE_ENGINE is {engine!r}; it takes {_choices(Engine)}")
@@ -125,6 +139,7 @@ class Settings:
             home=home,
             policy=policy,
             grant=given.get("grant"),
+            audit_keep_days=None if keep_days is None else int(keep_days),
             image_model=model,
             image_engine=cast("Engine", engine),
             image_precision=cast("Precision", precision),
@@ -164,6 +179,16 @@ class Settings:
             described[_VARIABLES[each.name]] = _HIDDEN if secret else None if value is None else str(value)
         described |= {variable: self.source_urls.get(key) for variable, key in _SOURCE_URLS.items()}
         return described | {v: _HIDDEN if v in self.source_secrets else None for v in _SOURCE_SECRETS}
+
+
+def secret_words(environment: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """The secrets that `environment` (the process's own when None) holds and nothing may show.
+
+    One of fewer than 8 characters is left out: to hide it would garble ordinary text.
+    """
+    source = os.environ if environment is None else environment
+    held = (source.get(name, "").strip() for name in (*_HOLD_SECRETS, *_SOURCE_SECRETS))
+    return tuple(secret for secret in held if len(secret) >= _SHORTEST_SECRET)
 
 
 def unknown_variables(environment: Mapping[str, str]) -> dict[str, str | None]:

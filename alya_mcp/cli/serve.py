@@ -45,7 +45,7 @@ def _serve(incoming: int, outgoing: int, policy: str | None) -> int:
     from dataclasses import replace
     from pathlib import Path
 
-    from alya_mcp.settings import Settings, SettingsError
+    from alya_mcp.settings import Settings, SettingsError, secret_words
 
     try:
         settings = Settings.from_environment()
@@ -64,7 +64,7 @@ def _serve(incoming: int, outgoing: int, policy: str | None) -> int:
 
     with suppress(OSError):  # an unusable folder denies every call, in words that name it
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    logs.set_up(settings.home)
+    logs.set_up(settings.home, secret_words())
 
     async def run() -> None:
         wire = await open_wire(incoming, outgoing, _report_oversized)
