@@ -1,5 +1,6 @@
 """Sliding counters and calls in flight of one process, in memory."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Final
 
@@ -19,44 +20,44 @@ class MemoryLedger:
     """The ledger of one process, which ends with it. Counts on the clock that never goes back."""
 
     def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+        self._now = clock.monotonic_ns
         self._counters: dict[tuple[str, str], _Counter] = {}
         self._sweep_at = _SWEEP_EVERY
         self._in_flight: dict[tuple[str, str], int] = {}
 
     def first_spent(self, charges: Sequence[Charge]) -> Spent | None:
         """The first charge that wouldn't fit now. Takes nothing."""
-        return self._first_spent(charges, self._clock.monotonic_ns()) if charges else None
+        return self._first_spent(charges, self._now()) if charges else None
 
     def reserve(self, charges: Sequence[Charge]) -> int | Spent:
         """Take all charges or none; the moment of it, or the first charge that didn't fit."""
-        now = self._clock.monotonic_ns()
+        now = self._now()
         spent = self._first_spent(charges, now)
         if spent is not None:
             return spent
-        for charge in charges:
-            if charge.amount:
-                self._counter(charge, now).add(charge, now, max(charge.window_ns, DAY_NS))
+        for name, subject, amount, _, window in charges:
+            if amount:
+                self._counter(name, subject, now).add(amount, now, max(DAY_NS, window))
         return now
 
     def refund(self, charges: Sequence[Charge], at: int) -> None:
         """Give back what was reserved at the moment `at`, to the windows it was taken from."""
-        for charge in charges:
-            counter = self._counters.get(charge[:2])
-            if counter is not None and charge.amount:
-                counter.give_back(at, charge.amount)
+        for name, subject, amount, _, _ in charges:
+            counter = self._counters.get((name, subject))
+            if counter is not None and amount:
+                counter.give_back(at, amount)
 
     def attempt(self, charges: Sequence[Charge]) -> Spent | None:
         """Count every charge whatever comes; the first counter that is then over its `max`."""
-        now = self._clock.monotonic_ns()
+        now = self._now()
         first: Spent | None = None
-        for index, charge in enumerate(charges):
-            counter = self._counter(charge, now)
-            counter.add(charge, now, charge.window_ns)
-            counter.slide(now - charge.window_ns)
-            counter.forget_denied(charge.max)
-            if counter.used > charge.max and first is None:
-                first = Spent(index, counter.wait(charge, now))
+        for index, (name, subject, amount, most, window) in enumerate(charges):
+            counter = self._counter(name, subject, now)
+            counter.add(amount, now, window)
+            over = counter.used_since(now - window) > most
+            counter.forget_denied(most)
+            if over and first is None:
+                first = Spent(index, counter.wait(amount, most, window, now))
         return first
 
     def standing(self, charge: Charge) -> tuple[int, int | None]:
@@ -64,10 +65,9 @@ class MemoryLedger:
         counter = self._counters.get(charge[:2])
         if counter is None:
             return 0, None
-        now = self._clock.monotonic_ns()
-        counter.slide(now - charge.window_ns)
-        oldest = counter.oldest
-        return counter.used, None if oldest is None else oldest + charge.window_ns - now
+        now = self._now()
+        used, oldest = counter.used_since(now - charge.window_ns), counter.oldest
+        return used, None if oldest is None else oldest + charge.window_ns - now
 
     def first_full(self, slots: Sequence[Slot]) -> int | None:
         """The index of the first slot with no free place. Takes nothing."""
@@ -93,25 +93,22 @@ class MemoryLedger:
                 self._in_flight[slot[:2]] = left
 
     def _first_spent(self, charges: Sequence[Charge], now: int) -> Spent | None:
-        for index, charge in enumerate(charges):
-            if not charge.amount:
+        for index, (name, subject, amount, most, window) in enumerate(charges):
+            if not amount:
                 continue
-            if charge.amount > charge.max:
+            if amount > most:
                 return Spent(index, None)
-            counter = self._counters.get(charge[:2])
-            if counter is None:
-                continue
-            counter.slide(now - charge.window_ns)
-            if counter.used + charge.amount > charge.max:
-                return Spent(index, counter.wait(charge, now))
+            counter = self._counters.get((name, subject))
+            if counter is not None and counter.used_since(now - window) + amount > most:
+                return Spent(index, counter.wait(amount, most, window, now))
         return None
 
-    def _counter(self, charge: Charge, now: int) -> "_Counter":
-        counter = self._counters.get(charge[:2])
+    def _counter(self, name: str, subject: str, now: int) -> "_Counter":
+        counter = self._counters.get((name, subject))
         if counter is None:
             if len(self._counters) >= self._sweep_at:
                 self._sweep(now)
-            counter = self._counters[charge[:2]] = _Counter()
+            counter = self._counters[name, subject] = _Counter()
         return counter
 
     def _sweep(self, now: int) -> None:
@@ -137,8 +134,8 @@ class _Counter:
         """When the oldest charge that counts was taken."""
         return self.times[self.start] if self.start < len(self.times) else None
 
-    def slide(self, since: int) -> None:
-        """Let exactly the charges after `since` count, also where a longer window brings some back."""
+    def used_since(self, since: int) -> int:
+        """The sum of exactly the charges after `since`, also of those that a longer window brings back."""
         times, start = self.times, self.start
         while start < len(times) and times[start] <= since:
             self.used -= self.amounts[start]
@@ -147,12 +144,13 @@ class _Counter:
             start -= 1
             self.used += self.amounts[start]
         self.start = start
+        return self.used
 
-    def wait(self, charge: Charge, now: int) -> int | None:
-        """In how many nanoseconds the charge fits, if nothing else is counted; None for never."""
-        if charge.amount > charge.max:
+    def wait(self, amount: int, most: int, window: int, now: int) -> int | None:
+        """In how many nanoseconds `amount` fits under `most`, if nothing else is counted; None for never."""
+        if amount > most:
             return None
-        room = charge.max - charge.amount
+        room = most - amount
         need = self.used - room
         if need < room:
             index = self.start
@@ -164,29 +162,35 @@ class _Counter:
             while room >= self.amounts[index]:
                 room -= self.amounts[index]
                 index -= 1
-        return self.times[index] + charge.window_ns - now
+        return self.times[index] + window - now
 
-    def add(self, charge: Charge, now: int, keep: int) -> None:
+    def add(self, amount: int, now: int, keep: int) -> None:
         """Count a charge now, and keep the counter for `keep` nanoseconds from now on."""
-        if self.times and self.times[-1] == now:
-            self.amounts[-1] += charge.amount
+        times = self.times
+        if times and times[-1] == now:
+            self.amounts[-1] += amount
         else:
-            self.times.append(now)
-            self.amounts.append(charge.amount)
-        self.used += charge.amount
-        self.forget = max(self.forget, now + keep)
-        idle = min(self.start, len(self.times) - KEPT)
-        if idle >= KEPT:
-            self._drop(idle)
+            times.append(now)
+            self.amounts.append(amount)
+        self.used += amount
+        if now + keep > self.forget:
+            self.forget = now + keep
+        if self.start >= KEPT:
+            idle = min(self.start, len(times) - KEPT)
+            if idle >= KEPT:
+                self._drop(idle)
 
     def give_back(self, at: int, amount: int) -> None:
         """Undo a charge taken at `at`; nothing where it isn't kept any more."""
-        for index in range(len(self.times) - 1, -1, -1):
-            if self.times[index] == at:
-                self.amounts[index] -= amount
-                self.used -= amount if index >= self.start else 0
-            if self.times[index] <= at:
-                return
+        index = bisect_left(self.times, at)
+        if self.times[index : index + 1] != [at] or self.amounts[index] < amount:
+            return
+        self.amounts[index] -= amount
+        if index >= self.start:
+            self.used -= amount
+        if not self.amounts[index]:
+            del self.times[index], self.amounts[index]
+            self.start -= index < self.start
 
     def forget_denied(self, most: int) -> None:
         """Keep of attempts, which are counted without end, the newest that are over `most`."""
