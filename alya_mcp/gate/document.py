@@ -5,8 +5,8 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from json import JSONDecodeError, JSONDecoder
-from typing import Any, Final, cast
+from json import JSONDecodeError, JSONDecoder, loads
+from typing import Any, Final, Self, cast
 
 LARGEST: Final = 1024 * 1024
 DEEPEST: Final = 64
@@ -16,7 +16,9 @@ _PLAIN = re.compile(r'"([^"\\\x00-\x1f\ud800-\udfff]*)"')
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _WORD = re.compile(r"[^\s,:\[\]{}\"]{1,24}")
 _WORDS: Final[dict[str, bool | None]] = {"true": True, "false": False, "null": None}
-_LONGEST_NUMBER = 400
+LONGEST_NUMBER: Final = 400
+MOST_VALUES: Final = 50_000
+_TOO_LONG: Final = 10**LONGEST_NUMBER
 _TEXT = JSONDecoder()
 WRONG: Final = object()
 """Stands where a value was that has been reported already."""
@@ -40,14 +42,12 @@ class Problem:
         return f"{place}{self.pointer or '(top)'}: {self.message}"
 
 
+@dataclass(slots=True)
 class Node:
-    """A JSON value and where it begins: `at` counts characters from 0, -1 where there is no text."""
+    """A value as it stands in a text, `at` characters in: objects hold `Member`s, lists hold nodes."""
 
-    __slots__ = ("at", "value")
-
-    def __init__(self, value: Any, at: int) -> None:
-        self.value: Any = value
-        self.at = at
+    value: Any
+    at: int
 
     @property
     def members(self) -> "dict[str, Member] | None":
@@ -69,21 +69,8 @@ class Node:
             return [item.plain() for item in items]
         return self.value
 
-    def kind(self) -> str:
-        """What the value is, in JSON's words, for a message."""
-        value = self.value
-        if value is None:
-            return "null"
-        if isinstance(value, bool):
-            return "true" if value else "false"
-        if isinstance(value, str):
-            return f"the string {quoted(value)}"
-        if isinstance(value, int | float):
-            return f"the number {_short_number(value)}"
-        return "an object" if isinstance(value, dict) else "a list"
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Member:
     """One member of an object: where its key begins, and its value."""
 
@@ -107,10 +94,8 @@ class Places:
     def __init__(self, text: str) -> None:
         self._starts = [0, *(match.end() for match in re.finditer(r"\r\n|\r|\n", text))]
 
-    def of(self, at: int) -> tuple[int, int] | tuple[None, None]:
-        """Line and column, both from 1; None for an offset below 0."""
-        if at < 0:
-            return None, None
+    def of(self, at: int) -> tuple[int, int]:
+        """Line and column, both from 1."""
         line = bisect_right(self._starts, at)
         return line, at - self._starts[line - 1] + 1
 
@@ -134,24 +119,75 @@ def read_text(data: bytes) -> str:
         raise Unreadable([Problem("", message, line, column)]) from None
 
 
-def read_json(text: str) -> tuple[Node, list[Problem]]:
-    """The document, and what is wrong in it without ending the reading (repeated keys, NaN, huge numbers).
+class Document:
+    """A document's `value` as Python has it, what is wrong with its text, and where each part of it stands.
 
-    Raises:
-        Unreadable: where the text stops being JSON, or nests deeper than 64 levels.
+    `problems` are those that didn't end the reading; `WRONG` stands where such a value was. `tree` reads the
+    text once more, and is asked only where a place has to be named.
     """
-    reader = _Reader(text)
-    return reader.document(), reader.problems
 
+    def __init__(
+        self, value: Any, problems: Iterable[Problem], tree: Callable[[], Node] | None, text: str = ""
+    ) -> None:
+        self.value = value
+        self.problems = tuple(problems)
+        self._tree = tree
+        self._text = text
+        self._found: tuple[Node, Places] | None = None
 
-def from_python(value: Any) -> tuple[Node, list[Problem]]:
-    """The same for Python values: no places, but the same limits on types, depth and numbers.
+    @classmethod
+    def json(cls, text: str) -> Self:
+        """Strict JSON.
 
-    Raises:
-        Unreadable: when it nests deeper than 64 levels.
-    """
-    problems: list[Problem] = []
-    return _node(value, "", problems, DEEPEST), problems
+        Raises:
+            Unreadable: where the text stops being JSON, nests deeper than 64 levels or holds over 50,000
+                values.
+        """
+
+        def tree() -> Node:
+            return _Reader(text).document()
+
+        # The built-in reader is fast and names no place; what it or `_copy` finds fault with is read slowly.
+        if text.count(",") + text.count("{") + text.count("[") < MOST_VALUES:
+            try:
+                value = loads(text, object_pairs_hook=_unique, parse_constant=_no_number)
+                return cls(_copy(value, DEEPEST), (), tree, text)
+            except (ValueError, RecursionError):
+                pass
+        reader = _Reader(text)
+        root = reader.document()
+        return cls(root.plain(), reader.problems, lambda: root, text)
+
+    @classmethod
+    def python(cls, value: Any) -> Self:
+        """The same for Python values: no places, but the same limits on types, depth and numbers.
+
+        Raises:
+            Unreadable: when it nests deeper than 64 levels.
+        """
+        try:
+            return cls(_copy(value, DEEPEST), (), None)
+        except ValueError:
+            problems: list[Problem] = []
+            return cls(_checked(value, "", problems, DEEPEST), problems, None)
+
+    def place(self, pointer: str, key: bool = False) -> tuple[int, int] | tuple[None, None]:
+        """Line and column, from 1, of the value at a JSON Pointer, or of its `key`; None without a text."""
+        if self._found is None:
+            if self._tree is None:
+                return None, None
+            self._found = self._tree(), Places(self._text)
+        node, places = self._found
+        at = node.at
+        for name in pointer.split("/")[1:]:
+            if (members := node.members) is not None:
+                member = members[name.replace("~1", "/").replace("~0", "~")]
+                node = member.node
+                at = member.at if key else node.at
+            elif (items := node.items) is not None:
+                node = items[int(name)]
+                at = node.at
+        return places.of(at)
 
 
 def step(pointer: str, key: str | int) -> str:
@@ -176,38 +212,98 @@ def quoted(text: str) -> str:
     return '"' + "".join(c if c.isprintable() else "\ufffd" for c in short) + '"'
 
 
-def _short_number(value: float) -> str:
-    return "with over 30 digits" if isinstance(value, int) and abs(value) >= 10**30 else repr(value)
+def kind(value: object) -> str:
+    """What a value is, in JSON's words, for a message."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return f"the string {quoted(value)}"
+    if isinstance(value, int | float):
+        huge = isinstance(value, int) and abs(value) >= 10**30
+        return "the number with over 30 digits" if huge else f"the number {value!r}"
+    return "an object" if isinstance(value, dict) else "a list"
 
 
-def _node(value: Any, pointer: str, problems: list[Problem], depth: int) -> Node:
-    if not depth:
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a key stands here a second time")
+    return members
+
+
+def _no_number(word: str) -> object:
+    raise ValueError(f"{word} is no JSON number")
+
+
+def _copy(value: Any, depth: int) -> Any:
+    """A copy of a JSON value; `ValueError` where there is anything to say about it."""
+    if isinstance(value, str):
+        if value.isascii() or is_text(value):
+            return value
+    elif isinstance(value, dict):
+        if depth:
+            members = cast("dict[str, Any]", value)
+            return {_copy_key(name): _copy(item, depth - 1) for name, item in members.items()}
+    elif isinstance(value, list):
+        if depth:
+            return [_copy(item, depth - 1) for item in cast("list[Any]", value)]
+    elif value is None or isinstance(value, bool):
+        return value
+    elif isinstance(value, int):
+        if abs(value) < _TOO_LONG:
+            return value
+    elif isinstance(value, float) and math.isfinite(value):
+        return value
+    raise ValueError
+
+
+def _copy_key(name: Any) -> str:
+    if isinstance(name, str) and (name.isascii() or is_text(name)):
+        return name
+    raise ValueError
+
+
+def _checked(value: Any, pointer: str, problems: list[Problem], depth: int) -> Any:
+    """The value as JSON has it, and everything that is wrong with it."""
+    if not depth and isinstance(value, Mapping | list | tuple):
         raise Unreadable([*problems, Problem(pointer, f"nested deeper than {DEEPEST} levels")])
     if isinstance(value, Mapping):
-        members: dict[str, Member] = {}
+        members: dict[str, Any] = {}
         for key, item in cast("Mapping[Any, Any]", value).items():
             if not isinstance(key, str):
                 problems.append(Problem(pointer, f"the key {quoted(str(key))} is no string"))
                 continue
-            if not _is_text(key):
+            if not is_text(key):
                 problems.append(Problem(pointer, f"the key {quoted(key)} holds half a surrogate pair"))
-            members[key] = Member(-1, _node(item, step(pointer, key), problems, depth - 1))
-        return Node(members, -1)
+            members[key] = _checked(item, step(pointer, key), problems, depth - 1)
+        return members
     if isinstance(value, list | tuple):
         listed = cast("list[Any]", value)
-        return Node([_node(x, step(pointer, i), problems, depth - 1) for i, x in enumerate(listed)], -1)
-    if value is None or isinstance(value, bool | str | int | float):
-        if isinstance(value, float) and not math.isfinite(value):
-            problems.append(Problem(pointer, f"{value} is no JSON number"))
-            return Node(WRONG, -1)
-        if isinstance(value, str) and not _is_text(value):
-            problems.append(Problem(pointer, "the string holds half a surrogate pair"))
-        return Node(value, -1)
-    problems.append(Problem(pointer, f"{type(value).__name__} is no JSON type"))
-    return Node(WRONG, -1)
+        return [_checked(x, step(pointer, i), problems, depth - 1) for i, x in enumerate(listed)]
+    message = _misfit(value)
+    if message is None:
+        return value
+    problems.append(Problem(pointer, message))
+    return WRONG
 
 
-def _is_text(value: str) -> bool:
+def _misfit(value: object) -> str | None:
+    """Why a single value is no JSON value."""
+    if isinstance(value, str):
+        return None if is_text(value) else "the string holds half a surrogate pair"
+    if value is None or isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return None if abs(value) < _TOO_LONG else f"a number of over {LONGEST_NUMBER} digits"
+    if isinstance(value, float):
+        return None if math.isfinite(value) else f"{value} is no JSON number"
+    return f"{type(value).__name__} is no JSON type"
+
+
+def is_text(value: str) -> bool:
+    """Whether a string can be written as UTF-8: no half of a surrogate pair is in it."""
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:
@@ -219,6 +315,7 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self._text = text
         self._places: Places | None = None
+        self._values = 0
         self.problems: list[Problem] = []
 
     def document(self) -> Node:
@@ -249,6 +346,9 @@ class _Reader:
         return quoted(self._text[at])
 
     def _value(self, at: int, pointer: str, depth: int) -> tuple[Node, int]:
+        self._values += 1
+        if self._values > MOST_VALUES:
+            raise self._stop(at, pointer, f"the document holds over {MOST_VALUES:,} values")
         first = self._text[at : at + 1]
         if first == '"':
             value, end = self._string(at, pointer)
@@ -263,11 +363,12 @@ class _Reader:
 
     def _number(self, match: "re.Match[str]", pointer: str) -> object:
         text = match.group()
-        if len(text) > _LONGEST_NUMBER:
-            self.problems.append(self._problem(match.start(), pointer, f"a number of {len(text)} digits"))
-            return WRONG
         if match.group(1) is None and match.group(2) is None:
-            return int(text)
+            if len(text.lstrip("-")) <= LONGEST_NUMBER:
+                return int(text)
+            message = f"a number of over {LONGEST_NUMBER} digits"
+            self.problems.append(self._problem(match.start(), pointer, message))
+            return WRONG
         value = float(text)
         if not math.isfinite(value):
             self.problems.append(
@@ -302,7 +403,7 @@ class _Reader:
             }
             message = words.get(error.msg, "a wrong escape in a string")
             raise self._stop(error.pos, pointer, message) from None
-        if not _is_text(value):
+        if not is_text(value):
             self.problems.append(self._problem(at, pointer, "the string holds half a surrogate pair"))
         return value, end
 

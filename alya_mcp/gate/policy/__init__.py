@@ -7,14 +7,14 @@ Whatever isn't known is an error; nothing is ever ignored.
 
 import hashlib
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Self
 
 from ..call import DEFAULT_DENY, Decision, shown
 from ..canonical import canonical
-from ..document import Node, Places, Problem, Unreadable, from_python, nearest, quoted, read_json, read_text
+from ..document import Document, Problem, Unreadable, nearest, quoted, read_text
 from ..rules import Limit, Rules
 from .entries import Entry
 from .file import PolicyError, is_yaml, read_policy_file
@@ -37,9 +37,9 @@ class Policy:
     __slots__ = (
         "_hidden",
         "_hide_all",
-        "_places",
         "_read",
         "_remembered",
+        "_source",
         "allowed",
         "compiled",
         "default",
@@ -49,17 +49,17 @@ class Policy:
         "limits",
     )
 
-    def __init__(self, root: Node, places: Places | None, problems: Iterable[Problem]) -> None:
-        found, wrong = read(root, places)
-        if problems := [*problems, *wrong]:
+    def __init__(self, source: Document) -> None:
+        found, problems = read(source)
+        if problems:
             raise Unreadable(sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0)))
-        self.document: Mapping[str, Any] = root.plain()
+        self.document: Mapping[str, Any] = source.value
         self.digest: str = hashlib.sha256(canonical(self.document)).hexdigest()
         self.default: str = found.default
         self.description: str = found.description
         self.allowed = Decision("allow", "", "", None, self.digest)
         self._read = found
-        self._places = places
+        self._source = source
         self._hidden = frozenset(each.name for each in found.hide)
         self._hide_all = "*" in self._hidden
         self.compiled: Mapping[str, Rules] = {
@@ -79,8 +79,7 @@ class Policy:
             PolicyError: listing everything that is wrong, each with its JSON Pointer.
         """
         try:
-            root, problems = from_python(document)
-            return cls(root, None, problems)
+            return cls(Document.python(document))
         except Unreadable as error:
             raise PolicyError(error.problems) from None
 
@@ -98,10 +97,8 @@ class Policy:
             if is_yaml(name):
                 from ..yaml import read_yaml
 
-                root, problems = read_yaml(text)
-            else:
-                root, problems = read_json(text)
-            return cls(root, Places(text), problems)
+                return cls(read_yaml(text))
+            return cls(Document.json(text))
         except Unreadable as error:
             raise PolicyError(error.problems, name) from None
 
@@ -141,7 +138,7 @@ class Policy:
     def _unknown(self, name: Name, names: Collection[str]) -> Problem:
         near = nearest(name.name, names)
         hint = f"; did you mean {quoted(near)}?" if near else ""
-        line, column = self._places.of(name.at) if self._places else (None, None)
+        line, column = self._source.place(name.pointer, key=not name.pointer.startswith("/hide/"))
         return Problem(name.pointer, f"no tool is named {quoted(name.name)}{hint}", line, column)
 
     def _compile(self, tool: str, entry: Entry | None) -> Rules:

@@ -1,11 +1,12 @@
 """Reads the rule objects of our own keys and of the product dialect: of a tool, a category or all tools."""
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 from ..conditions import OPERATORS, Unfit, condition
-from ..document import Node, quoted, step
+from ..document import kind, nearest, quoted
 from ..rules import UNIT, Approval, Concurrency, Condition, Limit, Redact, Repeats, Rules, Scope, Test
+from .keys import KEYS
 from .reading import Fields, Reading, by_name
 
 Action = Literal["allow", "deny", "require_approval"]
@@ -18,10 +19,9 @@ _EXPIRES = 600.0
 
 @dataclass(slots=True)
 class Asked:
-    """A condition of the document, and where it stands; kept for what is said of it later."""
+    """A condition of the document, and its place; kept for what is said of it later."""
 
     pointer: str
-    at: int
     test: Condition
     must_hold: bool
 
@@ -78,116 +78,121 @@ class EntryReader:
         self._expires = _EXPIRES if expires is None else expires
 
     def entry(
-        self, node: Node, pointer: str, tool: str | None, kind: Literal["tool", "category", "all_tools"]
+        self, value: Any, pointer: str, tool: str | None, what: Literal["tool", "category", "all_tools"]
     ) -> tuple[Entry, Fields]:
-        """A rule object with all of our keys that `kind` takes; its fields too, for another dialect's."""
+        """A rule object with all of our keys that `what` takes; its fields too, for another dialect's."""
         entry = Entry(pointer, tool)
-        fields = self._reading.fields(node, pointer, kind)
-        if fields is None:
+        fields = self._reading.fields(value, pointer, what)
+        if not fields:
+            entry.shadow = self._shadow
             return entry, {}
         entry.shadow = self._reading.mode(fields, pointer, self._shadow)
         self._action(entry, fields)
-        if value := fields.get("require"):
-            entry.tests += self._require(entry, value)
-        if value := fields.get("deny_if"):
-            entry.tests += self._deny_if(entry, value)
-        if value := fields.get("rate_limit"):
-            self._rate_limit(entry, value)
-        if value := fields.get("limits"):
-            self._limits(entry, value)
-        if value := fields.get("budget"):
-            self._budget(entry, value)
-        if value := fields.get("max_repeats"):
+        self._limited(entry, fields)
+        if (value := fields.get("require")) is not None:
+            self._require(entry, value)
+        if (value := fields.get("deny_if")) is not None:
+            self._deny_if(entry, value)
+        if (value := fields.get("max_repeats")) is not None:
             entry.repeats = self._repeats(entry, value)
-        if value := fields.get("max_concurrent"):
+        if (value := fields.get("max_concurrent")) is not None:
             entry.concurrency = self._concurrent(entry, value)
-        if value := fields.get("timeout"):
+        if (value := fields.get("timeout")) is not None:
             entry.timeout = self._reading.seconds(value, f"{pointer}/timeout")
-        if value := fields.get("redact"):
+        if (value := fields.get("redact")) is not None:
             entry.redact = self._redact(value, f"{pointer}/redact")
         return entry, fields
 
-    def conditions(self, entry: Entry, node: Node, pointer: str, must_hold: bool) -> list[Condition]:
+    def conditions(self, entry: Entry, value: Any, pointer: str, must_hold: bool) -> tuple[Condition, ...]:
         """A list of conditions; those that are wrong are reported and left out."""
-        items = self._reading.items(node, pointer, "conditions")
+        items = self._reading.items(value, pointer, "conditions")
         found = [self.condition(entry, item, below, "condition", must_hold) for item, below in items]
-        return [each[0] for each in found if each is not None]
+        return tuple(each[0] for each in found if each is not None)
 
     def condition(
-        self,
-        entry: Entry,
-        node: Node,
-        pointer: str,
-        kind: Literal["condition", "require"],
-        must_hold: bool,
+        self, entry: Entry, value: Any, pointer: str, what: Literal["condition", "require"], must_hold: bool
     ) -> tuple[Condition, bool] | None:
         """One condition and whether it is shadowed."""
-        wants = ('"path": "args.name"', '"op": "eq"', '"value": 1')
-        fields = self._reading.fields(node, pointer, kind, wants)
+        fields = self._reading.fields(value, pointer, what)
         if fields is None:
             return None
-        path = self.path(fields["path"], f"{pointer}/path") if "path" in fields else None
-        op = self._operator(fields["op"], f"{pointer}/op") if "op" in fields else None
+        path, op, against = fields.get("path"), fields.get("op"), fields.get("value")
+        path = None if path is None else self.path(path, f"{pointer}/path")
+        op = None if op is None else self._operator(op, f"{pointer}/op")
         shadow = self._reading.mode(fields, pointer, entry.shadow)
-        if path is None or op is None or "value" not in fields:
+        if path is None or op is None or against is None:
             return None
-        value = fields["value"]
         try:
-            compiled = condition(path, op, value.plain(), must_hold)
+            compiled = condition(path, op, against, must_hold)
         except Unfit as error:
-            self._reading.problem(value, f"{pointer}/value", f"is {value.kind()}; {error}")
+            self._reading.problem(against, f"{pointer}/value", f"is {kind(against)}; {error}")
             return None
-        entry.asked.append(Asked(pointer, node.at, compiled, must_hold))
+        entry.asked.append(Asked(pointer, compiled, must_hold))
         return compiled, shadow
 
-    def path(self, node: Node, pointer: str) -> str | None:
+    def path(self, value: Any, pointer: str) -> str | None:
         """A path into the arguments: `args.` and names joined by dots."""
-        path = self._reading.text(node, pointer)
-        names = path.split(".")
-        if names[0] == "args" and len(names) > 1 and all(names):
-            return path
-        if path or node.value == "":
-            self._reading.problem(
-                node, pointer, f'is {node.kind()}; it takes "args." and a name: "args.size"'
-            )
+        if isinstance(value, str) and value.startswith("args.") and all(value.split(".")):
+            return value
+        self._reading.problem(value, pointer, f'is {kind(value)}; it takes a path such as "args.size"')
         return None
 
     def approval(self, rule: str, reason: str, shadow: bool) -> Approval:
         """A person's yes as it is needed where the document says no more."""
         return Approval(rule, self._expires, "call", reason, shadow)
 
-    def _operator(self, node: Node, pointer: str) -> str | None:
-        op = self._reading.text(node, pointer)
-        if op in OPERATORS:
-            return op
-        if op or node.value == "":
-            message = f"unknown operator {quoted(op)}; it takes {', '.join(OPERATORS)}"
-            self._reading.problem(node, pointer, message)
+    def most(self, value: Any, pointer: str, amount: Amount) -> int | None:
+        """The `max` of a limit, in billionths: a whole number where calls are counted."""
+        if amount == "call":
+            calls = self._reading.whole(value, pointer)
+            return None if calls is None else calls * UNIT
+        return self._reading.amount(value, pointer, "US dollars" if amount == "price" else "a sum")
+
+    def counted(self, entry: Entry, value: Any, pointer: str) -> tuple[str, ...] | None:
+        """The names on the way to the argument that a limit adds up."""
+        path = self.path(value, pointer)
+        if path is None:
+            return None
+        number = condition(path, "gte", 0, must_hold=True)
+        entry.amounts.append(Asked(pointer, number, must_hold=True))
+        return tuple(path.split(".")[1:])
+
+    def on_deny(self, fields: Fields, pointer: str) -> str:
+        """The policy's own text for a refusal, empty when it has none."""
+        text = fields.get("on_deny")
+        return "" if text is None else self._reading.text(text, f"{pointer}/on_deny")
+
+    def _operator(self, value: Any, pointer: str) -> str | None:
+        if isinstance(value, str) and value in OPERATORS:
+            return value
+        name = f"operator {quoted(value)}" if isinstance(value, str) else f"operator: {kind(value)}"
+        near = nearest(value, OPERATORS) if isinstance(value, str) else None
+        hint = f"did you mean {quoted(near)}?" if near else f"it takes {', '.join(OPERATORS)}"
+        self._reading.problem(value, pointer, f"unknown {name}; {hint}")
         return None
 
     def _action(self, entry: Entry, fields: Fields) -> None:
         reading, pointer = self._reading, entry.pointer
-        if node := fields.get("action"):
-            entry.action = reading.choice(node, f"{pointer}/action", _ACTIONS, "deny")
-        if node := fields.get("reason"):
-            entry.reason = reading.text(node, f"{pointer}/reason")
-            if "action" not in fields:
-                reading.problem(node, f"{pointer}/reason", 'is never shown without "action": "deny"; add it')
-        approval = self.approval(f"{pointer}/action", entry.reason, entry.shadow)
-        if node := fields.get("approval"):
-            if entry.action != "require_approval":
+        if (action := fields.get("action")) is not None:
+            entry.action = reading.choice(action, f"{pointer}/action", _ACTIONS, "deny")
+        if (reason := fields.get("reason")) is not None:
+            entry.reason = reading.text(reason, f"{pointer}/reason")
+            if action is None:
+                reading.report(f"{pointer}/reason", 'is never shown without "action": "deny"; add it')
+        asks = entry.action == "require_approval"
+        approval = self.approval(f"{pointer}/action", entry.reason, entry.shadow) if asks else None
+        if (value := fields.get("approval")) is not None:
+            if approval is None:
                 message = 'says how long a yes holds, but none is asked for; add "action": "require_approval"'
-                reading.problem(node, f"{pointer}/approval", message)
-            approval = self._approval(node, f"{pointer}/approval", approval)
-        if entry.action == "require_approval":
+                reading.report(f"{pointer}/approval", message)
+            approval = self._approval(value, f"{pointer}/approval", approval or self.approval("", "", False))
+        if approval is not None:
             entry.approvals.append(approval)
 
-    def _approval(self, node: Node, pointer: str, approval: Approval) -> Approval:
-        fields = self._reading.fields(node, pointer, "approval") or {}
-        expires = (
-            self._reading.seconds(fields["expires"], f"{pointer}/expires") if "expires" in fields else None
-        )
-        who = fields.get("who")
+    def _approval(self, value: Any, pointer: str, approval: Approval) -> Approval:
+        fields = self._reading.fields(value, pointer, "approval") or {}
+        lasts, who = fields.get("expires"), fields.get("who")
+        expires = None if lasts is None else self._reading.seconds(lasts, f"{pointer}/expires")
         return replace(
             approval,
             expires=approval.expires if expires is None else expires,
@@ -195,112 +200,99 @@ class EntryReader:
             shadow=self._reading.mode(fields, pointer, approval.shadow),
         )
 
-    def _require(self, entry: Entry, node: Node) -> list[Test]:
+    def _require(self, entry: Entry, value: Any) -> None:
         pointer = f"{entry.pointer}/require"
-        items = self._reading.items(node, pointer, "conditions")
+        items = self._reading.items(value, pointer, "conditions")
         found = [self.condition(entry, item, below, "require", must_hold=True) for item, below in items]
-        held = [each for each in found if each is not None]
-        ids = by_name(pointer, [f"{test.path}-{test.op}" for test, _ in held])
-        return [Test(rule, (test,), True, "", shadow) for rule, (test, shadow) in zip(ids, held, strict=True)]
+        tests = [each for each in found if each is not None]
+        ids = by_name(pointer, [f"{test.path}-{test.op}" for test, _ in tests])
+        for rule, (test, shadow) in zip(ids, tests, strict=True):
+            entry.tests.append(Test(rule, (test,), True, "", shadow))
 
-    def _deny_if(self, entry: Entry, node: Node) -> list[Test]:
+    def _deny_if(self, entry: Entry, value: Any) -> None:
         pointer = f"{entry.pointer}/deny_if"
-        found: list[tuple[str, Test]] = []
-        for index, (item, below) in enumerate(self._reading.items(node, pointer, "objects")):
-            fields = self._reading.fields(item, below, "deny_if", ('"conditions": []',))
-            if fields is None or "conditions" not in fields:
+        names: list[str] = []
+        found: list[tuple[tuple[Condition, ...], str, bool]] = []
+        for index, (item, below) in enumerate(self._reading.items(value, pointer, "objects")):
+            fields = self._reading.fields(item, below, "deny_if")
+            if fields is None or (listed := fields.get("conditions")) is None:
                 continue
-            where = f"{below}/conditions"
-            conditions = tuple(self.conditions(entry, fields["conditions"], where, must_hold=False))
-            message = self._on_deny(fields, below)
-            shadow = self._reading.mode(fields, below, entry.shadow)
-            name = f"{conditions[0].path}-{conditions[0].op}" if len(conditions) == 1 else str(index)
-            found.append((name, Test("", conditions, False, message, shadow)))
-        ids = by_name(pointer, [name for name, _ in found])
-        return [replace(test, rule=rule) for rule, (_, test) in zip(ids, found, strict=True)]
+            conditions = self.conditions(entry, listed, f"{below}/conditions", must_hold=False)
+            message = self.on_deny(fields, below)
+            found.append((conditions, message, self._reading.mode(fields, below, entry.shadow)))
+            one = conditions[0] if len(conditions) == 1 else None
+            names.append(str(index) if one is None else f"{one.path}-{one.op}")
+        for rule, (conditions, message, shadow) in zip(by_name(pointer, names), found, strict=True):
+            entry.tests.append(Test(rule, conditions, False, message, shadow))
 
-    def _on_deny(self, fields: Fields, pointer: str) -> str:
-        node = fields.get("on_deny")
-        return "" if node is None else self._reading.text(node, f"{pointer}/on_deny")
+    def _limited(self, entry: Entry, fields: Fields) -> None:
+        """Limits in the order in which a spent one is named: `rate_limit`, `limits`, `budget`."""
+        if (value := fields.get("rate_limit")) is not None:
+            self._rate_limit(entry, value)
+        if (value := fields.get("limits")) is not None:
+            self._limits(entry, value)
+        if (value := fields.get("budget")) is not None:
+            self._budget(entry, value)
 
-    def _rate_limit(self, entry: Entry, node: Node) -> None:
+    def _rate_limit(self, entry: Entry, value: Any) -> None:
         pointer = f"{entry.pointer}/rate_limit"
-        fields = self._reading.fields(node, pointer, "rate_limit", ('"max": 10', '"window": 60'))
+        fields = self._reading.fields(value, pointer, "rate_limit")
         if fields is None:
             return
-        most = self._reading.whole(fields["max"], f"{pointer}/max") if "max" in fields else None
-        window = self._window(fields, pointer)
-        scope = self._reading.scope(fields, pointer, "session")
-        shadow = self._reading.mode(fields, pointer, entry.shadow)
+        most, window, scope, shadow = self._capped(entry, fields, pointer)
         if most is not None and window is not None:
-            counted = most * UNIT
+            calls = most * UNIT
             entry.limits.append(
-                Limit(pointer, "rate_limit", entry.tool, counted, window, scope, "call", "", shadow)
+                Limit(pointer, "rate_limit", entry.tool, calls, window, scope, "call", "", shadow)
             )
 
-    def _limits(self, entry: Entry, node: Node) -> None:
+    def _limits(self, entry: Entry, value: Any) -> None:
         pointer = f"{entry.pointer}/limits"
-        items = self._reading.items(node, pointer, "objects")
-        found = [self._limit(entry, item, below) for item, below in items]
-        limits = [limit for limit in found if limit is not None]
-        ids = by_name(pointer, [limit.rule for limit in limits])
-        entry.limits += [replace(limit, rule=rule) for rule, limit in zip(ids, limits, strict=True)]
+        items = self._reading.items(value, pointer, "objects")
+        limits = [limit for item, below in items if (limit := self._limit(entry, item, below)) is not None]
+        for rule, limit in zip(by_name(pointer, [name for name, *_ in limits]), limits, strict=True):
+            _, most, window, scope, amount, message, shadow = limit
+            entry.limits.append(
+                Limit(rule, "limits", entry.tool, most, window, scope, amount, message, shadow)
+            )
 
-    def _limit(self, entry: Entry, node: Node, pointer: str) -> Limit | None:
-        """One of `limits`; its `rule` is the counter's name, until all in the list are known."""
+    def _limit(
+        self, entry: Entry, value: Any, pointer: str
+    ) -> tuple[str, int, int, Scope, Amount, str, bool] | None:
+        """One of `limits`, without the id that it gets among the others: counter, max, window, ..."""
         reading = self._reading
-        wants = ('"counter": "calls"', '"window": "minute"', '"max": 10')
-        fields = reading.fields(node, pointer, "limit", wants)
+        fields = reading.fields(value, pointer, "limit")
         if fields is None:
             return None
-        counter = reading.filled(fields["counter"], f"{pointer}/counter") if "counter" in fields else ""
-        amount: Amount | None = "call"
-        if taken := fields.get("amount"):
-            amount = self._amount(entry, taken, f"{pointer}/amount")
-        most: int | None = None
-        if highest := fields.get("max"):
-            most = self.most(highest, f"{pointer}/max", amount or "price")
+        counter, taken, highest = fields.get("counter"), fields.get("amount"), fields.get("max")
+        counter = "" if counter is None else reading.filled(counter, f"{pointer}/counter")
+        amount = "call" if taken is None else self._amount(entry, taken, f"{pointer}/amount")
+        most = None if highest is None else self.most(highest, f"{pointer}/max", amount or "price")
         window = self._window(fields, pointer)
-        scope: Scope = reading.scope(fields, pointer, "grant")
+        scope = reading.scope(fields, pointer, "grant")
         shadow = reading.mode(fields, pointer, entry.shadow)
-        message = self._on_deny(fields, pointer)
+        message = self.on_deny(fields, pointer)
         if not counter or amount is None or most is None or window is None:
             return None
-        return Limit(counter, "limits", entry.tool, most, window, scope, amount, message, shadow)
+        return counter, most, window, scope, amount, message, shadow
 
-    def most(self, node: Node, pointer: str, amount: Amount) -> int | None:
-        """The `max` of a limit, in billionths: a whole number where calls are counted."""
-        if amount == "call":
-            calls = self._reading.whole(node, pointer)
-            return None if calls is None else calls * UNIT
-        return self._reading.amount(node, pointer, "US dollars" if amount == "price" else "a sum")
-
-    def _amount(self, entry: Entry, node: Node, pointer: str) -> Amount | None:
-        if node.value == "price":
+    def _amount(self, entry: Entry, value: Any, pointer: str) -> Amount | None:
+        if value == "price":
             return "price"
-        if not isinstance(node.value, str) or not node.value.startswith("args."):
-            self._reading.problem(node, pointer, f'is {node.kind()}; it takes "price" or "args." and a name')
+        if not isinstance(value, str) or not value.startswith("args."):
+            self._reading.problem(
+                value, pointer, f'is {kind(value)}; it takes "price" or a path such as "args.n"'
+            )
             return None
-        return self.counted(entry, node, pointer)
+        return self.counted(entry, value, pointer)
 
-    def counted(self, entry: Entry, node: Node, pointer: str) -> tuple[str, ...] | None:
-        """The names on the way to the argument that a limit adds up."""
-        path = self.path(node, pointer)
-        if path is None:
-            return None
-        entry.amounts.append(
-            Asked(pointer, node.at, condition(path, "gte", 0, must_hold=True), must_hold=True)
-        )
-        return tuple(path.split(".")[1:])
-
-    def _budget(self, entry: Entry, node: Node) -> None:
+    def _budget(self, entry: Entry, value: Any) -> None:
         pointer = f"{entry.pointer}/budget"
-        fields = self._reading.fields(node, pointer, "budget", ('"max_usd": 1', '"window": "day"'))
+        fields = self._reading.fields(value, pointer, "budget")
         if fields is None:
             return
-        most: int | None = None
-        if highest := fields.get("max_usd"):
-            most = self._reading.amount(highest, f"{pointer}/max_usd", "US dollars")
+        highest = fields.get("max_usd")
+        most = None if highest is None else self.most(highest, f"{pointer}/max_usd", "price")
         window = self._window(fields, pointer)
         scope = self._reading.scope(fields, pointer, "grant")
         shadow = self._reading.mode(fields, pointer, entry.shadow)
@@ -309,42 +301,48 @@ class EntryReader:
                 Limit(pointer, "budget", entry.tool, most, window, scope, "price", "", shadow)
             )
 
-    def _repeats(self, entry: Entry, node: Node) -> Repeats | None:
+    def _repeats(self, entry: Entry, value: Any) -> Repeats | None:
         pointer = f"{entry.pointer}/max_repeats"
-        fields = self._reading.fields(node, pointer, "max_repeats", ('"max": 3', '"window": 60'))
+        fields = self._reading.fields(value, pointer, "max_repeats")
         if fields is None:
             return None
-        most = self._reading.whole(fields["max"], f"{pointer}/max") if "max" in fields else None
-        window = self._window(fields, pointer)
-        scope = self._reading.scope(fields, pointer, "session")
-        shadow = self._reading.mode(fields, pointer, entry.shadow)
+        most, window, scope, shadow = self._capped(entry, fields, pointer)
         if most is None or window is None:
             return None
         return Repeats(pointer, entry.tool, most, window, scope, shadow)
 
-    def _concurrent(self, entry: Entry, node: Node) -> Concurrency | None:
+    def _concurrent(self, entry: Entry, value: Any) -> Concurrency | None:
         """`max_concurrent` is a number, or an object where it has a scope or a mode."""
         pointer = f"{entry.pointer}/max_concurrent"
-        if node.members is None:
-            most = self._reading.whole(node, pointer)
+        if not isinstance(value, dict):
+            most = self._reading.whole(value, pointer)
             return None if most is None else Concurrency(pointer, entry.tool, most, "session", entry.shadow)
-        fields = self._reading.fields(node, pointer, "max_concurrent", ('"max": 2',)) or {}
-        most = self._reading.whole(fields["max"], f"{pointer}/max") if "max" in fields else None
-        scope = self._reading.scope(fields, pointer, "session")
-        shadow = self._reading.mode(fields, pointer, entry.shadow)
+        fields = self._reading.fields(value, pointer, "max_concurrent") or {}
+        most, _, scope, shadow = self._capped(entry, fields, pointer)
         return None if most is None else Concurrency(pointer, entry.tool, most, scope, shadow)
 
-    def _redact(self, node: Node, pointer: str) -> Redact:
-        fields = self._reading.fields(node, pointer, "redact") or {}
+    def _capped(
+        self, entry: Entry, fields: Fields, pointer: str
+    ) -> tuple[int | None, int | None, Scope, bool]:
+        """`max` calls in a `window`, by default of a session, and whether that is shadowed."""
+        highest = fields.get("max")
+        most = None if highest is None else self._reading.whole(highest, f"{pointer}/max")
+        window = self._window(fields, pointer)
+        scope = self._reading.scope(fields, pointer, "session")
+        return most, window, scope, self._reading.mode(fields, pointer, entry.shadow)
+
+    def _redact(self, value: Any, pointer: str) -> Redact:
+        fields = self._reading.fields(value, pointer, "redact") or {}
         named = {
-            key: frozenset(name for name, _, _ in self._reading.names(each, f"{pointer}/{key}", "names"))
-            for key, each in fields.items()
+            key: frozenset(self._reading.names(fields[key], f"{pointer}/{key}", "names"))
+            for key in KEYS["redact"]
+            if fields.get(key) is not None
         }
         return Redact(named.get("arguments", frozenset()), named.get("results", frozenset()))
 
     def _window(self, fields: Fields, pointer: str) -> int | None:
-        node = fields.get("window")
-        return None if node is None else self._reading.window(node, step(pointer, "window"))
+        window = fields.get("window")
+        return None if window is None else self._reading.window(window, f"{pointer}/window")
 
 
 def _strictest(approvals: list[Approval]) -> Approval | None:

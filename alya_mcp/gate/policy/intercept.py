@@ -9,6 +9,4 @@ def read_rules(reading: Reading, reader: EntryReader, entry: Entry, fields: Fiel
     del reader, tool
     for key in ("rules", "spend"):
         if key in fields:
-            reading.problem(
-                fields[key], f"{entry.pointer}/{key}", "this version doesn't read Intercept's rules yet"
-            )
+            reading.problem(None, f"{entry.pointer}/{key}", "this version doesn't read Intercept's rules yet")

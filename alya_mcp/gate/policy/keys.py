@@ -53,6 +53,22 @@ KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "spend": ("per_call", "daily"),
 }
 
+REQUIRED: Final[Mapping[str, Mapping[str, str]]] = {
+    "policy": {"version": '"1"', "default": '"deny"'},
+    "every_tool": {"rules": "[]"},
+    "condition": {"path": '"args.name"', "op": '"eq"', "value": "1"},
+    "require": {"path": '"args.name"', "op": '"eq"', "value": "1"},
+    "deny_if": {"conditions": "[]"},
+    "rate_limit": {"max": "10", "window": "60"},
+    "limit": {"counter": '"calls"', "window": '"minute"', "max": "10"},
+    "budget": {"max_usd": "1", "window": '"day"'},
+    "max_repeats": {"max": "3", "window": "60"},
+    "max_concurrent": {"max": "2"},
+    "rule": {"name": '"a name"'},
+    "state": {"counter": '"calls"', "window": '"minute"'},
+}
+"""The keys that an object has to have, each with a value that it may take."""
+
 UNSUPPORTED: Final[Mapping[str, str]] = {
     "approvals": "approvals by webhook are not supported; a person answers in the client or by "
     '"alya-mcp approvals"; take the key out',

@@ -2,9 +2,9 @@
 
 import re
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Any, Final, Literal, cast
 
-from ..document import Node, Places, Problem, step
+from ..document import Document, Problem, kind, step
 from .entries import Entry, EntryReader
 from .reading import LARGEST, Fields, Reading
 
@@ -19,7 +19,6 @@ class Name:
 
     name: str
     pointer: str
-    at: int
 
 
 @dataclass(slots=True)
@@ -37,90 +36,89 @@ class Read:
     every_tool: Entry = field(default_factory=lambda: Entry("/tools/*"))
 
 
-def read(root: Node, places: Places | None) -> tuple[Read, list[Problem]]:
-    """What the document says, and everything that is wrong with it."""
-    reader = _Reader(places)
-    reader.top(root)
+def read(document: Document) -> tuple[Read, list[Problem]]:
+    """What the document says, and everything that is wrong with it.
+
+    Raises:
+        Unreadable: when that is over 1,000 problems.
+    """
+    reader = _Reader(document)
+    reader.top(document.value)
     return reader.read, reader.problems
 
 
 class _Reader(Reading):
-    def __init__(self, places: Places | None) -> None:
-        super().__init__(places)
+    def __init__(self, document: Document) -> None:
+        super().__init__(document)
         self.read = Read()
 
-    def top(self, root: Node) -> None:
-        fields = self.fields(root, "", "policy", ('"version": "1"', '"default": "deny"'))
+    def top(self, value: Any) -> None:
+        fields = self.fields(value, "", "policy")
         if fields is None:
             return
         read = self.read
-        if (node := fields.get("version")) and node.value != "1":
-            self.problem(node, "/version", f'is {node.kind()}; it takes "1"')
-        if node := fields.get("default"):
-            read.default = self.choice(node, "/default", _DEFAULTS, "deny")
-        if node := fields.get("description"):
-            read.description = self.text(node, "/description")
+        if (version := fields.get("version")) is not None and version != "1":
+            self.problem(version, "/version", f'is {kind(version)}; it takes "1"')
+        if (default := fields.get("default")) is not None:
+            read.default = self.choice(default, "/default", _DEFAULTS, "deny")
+        if (description := fields.get("description")) is not None:
+            read.description = self.text(description, "/description")
         read.shadow = self.mode(fields, "", shadow=False)
-        if node := fields.get("hide"):
-            named = self.names(node, "/hide", "tool names")
-            read.hide = [Name(name, pointer, item.at) for name, item, pointer in named]
-        node = fields.get("approval_timeout")
-        expires = None if node is None else self._duration(node, "/approval_timeout")
+        if (hide := fields.get("hide")) is not None:
+            named = self.names(hide, "/hide", "tool names")
+            read.hide = [Name(name, pointer) for name, pointer in named.items()]
+        timeout = fields.get("approval_timeout")
+        expires = None if timeout is None else self._duration(timeout, "/approval_timeout")
         self._entries(fields, EntryReader(self, read.shadow, expires))
 
     def _entries(self, fields: Fields, reader: EntryReader) -> None:
-        if node := fields.get("tools"):
-            for name, at, below, pointer in self._named(node, "/tools", "a member per tool"):
-                if name == "*":
-                    self._every_tool(below, pointer, at, reader)
-                    continue
-                self.read.listed.append(Name(name, pointer, at))
-                entry, others = reader.entry(below, pointer, name, "tool")
-                if "rules" in others or "spend" in others:
-                    from .intercept import read_rules
+        for name, value, pointer in self._named(fields, "tools", "a member per tool"):
+            if name == "*":
+                self._every_tool(value, pointer, reader)
+                continue
+            self.read.listed.append(Name(name, pointer))
+            entry, others = reader.entry(value, pointer, name, "tool")
+            self.read.tools[name] = entry
+            if "rules" in others or "spend" in others:
+                from .intercept import read_rules
 
-                    read_rules(self, reader, entry, others, name)
-                self.read.tools[name] = entry
-        if node := fields.get("categories"):
-            for name, _, below, pointer in self._named(node, "/categories", "a member per category"):
-                self.read.categories[name] = reader.entry(below, pointer, None, "category")[0]
-        if node := fields.get("all_tools"):
-            self.read.all_tools = reader.entry(node, "/all_tools", None, "all_tools")[0]
+                read_rules(self, reader, entry, others, name)
+        for name, value, pointer in self._named(fields, "categories", "a member per category"):
+            self.read.categories[name] = reader.entry(value, pointer, None, "category")[0]
+        if (value := fields.get("all_tools")) is not None:
+            self.read.all_tools = reader.entry(value, "/all_tools", None, "all_tools")[0]
 
-    def _every_tool(self, node: Node, pointer: str, at: int, reader: EntryReader) -> None:
-        if node.members is not None and "rules" not in node.members:
+    def _every_tool(self, value: Any, pointer: str, reader: EntryReader) -> None:
+        if isinstance(value, dict) and "rules" not in value:
             message = 'names are exact; "all_tools" is for all, and "*" takes only Intercept\'s "rules"'
-            self.report(at, pointer, message)
+            self.report(pointer, message, key=True)
             return
         from .intercept import read_rules
 
-        fields = self.fields(node, pointer, "every_tool")
+        fields = self.fields(value, pointer, "every_tool")
         if fields is not None:
             self.read.every_tool.shadow = self.mode(fields, pointer, self.read.shadow)
             read_rules(self, reader, self.read.every_tool, fields, None)
 
-    def _named(self, node: Node, pointer: str, takes: str) -> list[tuple[str, int, Node, str]]:
-        """The members of an object of names: name, place, value and pointer of each."""
-        members = node.members
-        if members is None:
-            self.problem(node, pointer, f"is {node.kind()}; it takes an object with {takes}")
+    def _named(self, fields: Fields, key: str, takes: str) -> list[tuple[str, Any, str]]:
+        """The members of an object of names: name, value and pointer of each."""
+        value = fields.get(key)
+        if not isinstance(value, dict):
+            if value is not None:
+                self.problem(value, f"/{key}", f"is {kind(value)}; it takes an object with {takes}")
             return []
-        found: list[tuple[str, int, Node, str]] = []
-        for name, member in members.items():
-            below = step(pointer, name)
-            if name:
-                found.append((name, member.at, member.node, below))
-            else:
-                self.report(member.at, below, "the name is empty")
-        return found
+        members = cast("dict[str, Any]", value)
+        if "" in members:
+            self.report(f"/{key}/", "the name is empty", key=True)
+        return [(name, below, step(f"/{key}", name)) for name, below in members.items() if name]
 
-    def _duration(self, node: Node, pointer: str) -> float | None:
+    def _duration(self, value: Any, pointer: str) -> float | None:
         """Intercept's `"30m"` or `"1h30m"`, in seconds."""
-        match = _DURATION.fullmatch(node.value) if isinstance(node.value, str) else None
+        match = _DURATION.fullmatch(value) if isinstance(value, str) else None
         parts = match.groups("0") if match else ()
         total = sum(int(part) * unit for part, unit in zip(parts, (3600, 60, 1), strict=False))
         if 0 < total <= LARGEST:
             return float(total)
-        message = f'is {node.kind()}; it takes a time from "1s" on, for example "30m" or "1h30m"'
-        self.problem(node, pointer, message)
+        message = f'is {kind(value)}; it takes a time from "1s" on, for example "30m" or "1h30m"'
+        self.problem(value, pointer, message)
         return None
