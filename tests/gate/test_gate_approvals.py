@@ -2,6 +2,8 @@
 
 import base64
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -360,6 +362,28 @@ def test_of_many_takers_at_once_one_alone_gets_the_yes(tmp_path: Path) -> None:
     assert sorted(got) == [False] * 7 + [True]
     for state in states:
         state.close()
+
+
+def test_a_process_that_looks_and_leaves_takes_nothing_from_those_that_stay(tmp_path: Path) -> None:
+    file = tmp_path / "state.sqlite"
+    look = (
+        "import sys; from alya_mcp.gate import SqliteState; state = SqliteState(sys.argv[1])\n"
+        "print(*(asked.id for asked, _ in state.approvals.all())); state.close()"
+    )
+
+    def seen_elsewhere() -> list[str]:
+        command = [sys.executable, "-c", look, str(file)]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+    state, beside = SqliteState(file), SqliteState(file)
+    approvals = Approvals(state.approvals, HandClock())
+    kept = [approvals.pend(question(approvals))]
+    assert [asked.id for asked, _ in beside.approvals.all()] == kept
+    assert seen_elsewhere() == kept
+    kept.append(approvals.pend(question(approvals, arguments={"prompt": "another"})))
+    assert seen_elsewhere() == kept
+    for each in (state, beside):
+        each.close()
 
 
 def test_the_states_file_is_private(tmp_path: Path) -> None:

@@ -167,6 +167,8 @@ def _words(path: Path, error: Exception) -> str:
         return f"the state file {path} is damaged ({text}); move it away and a new one is made"
     if "full" in text:
         return f"the state file {path} can't be written: the disk is full"
+    if "unable to open" in text:
+        return f"the state file {path} can't be opened"
     return f"the state file {path} can't be used: {text}"
 
 
@@ -176,12 +178,18 @@ def _connect(path: Path, tables: Sequence[str], wait: float) -> "sqlite3.Connect
 
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        # Never an old file: closing a descriptor of it ends this process's locks on it, of all connections.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        pass
     except OSError as error:
         raise StateError(f"the state file {path} can't be opened: {error.strerror or error}") from None
     deadline = time.monotonic() + wait
     while True:
-        db = sqlite3.connect(path, timeout=wait, isolation_level=None, check_same_thread=False)
+        try:
+            db = sqlite3.connect(path, timeout=wait, isolation_level=None, check_same_thread=False)
+        except sqlite3.Error as error:
+            raise StateError(_words(path, error)) from None
         try:
             _prepare(db, path, tables)
         except sqlite3.Error as error:
