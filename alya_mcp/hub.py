@@ -7,11 +7,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alya_mcp.gate import Audit, Gate, SqliteState
+from alya_mcp.callers import Caller
+from alya_mcp.gate import Audit, Gate, SqliteState, StateError
 from alya_mcp.gate.hygiene import clean_text, fit, hidden
-from alya_mcp.outside import SOURCES
 from alya_mcp.policy import open_policy
-from alya_mcp.settings import Settings
+from alya_mcp.settings import Settings, secret_words
 
 if TYPE_CHECKING:
     from alya_mcp.images.engine import Engine
@@ -22,11 +22,6 @@ if TYPE_CHECKING:
 LARGEST_RESULT = 900_000
 """Characters of a result's JSON; Claude Desktop refuses more than 1,048,576, attachments included."""
 
-_SECRETS = (
-    *("AWS_SECRET_ACCESS_KEY", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "ALYA_GRANT", "ALYA_RAY_TOKEN"),
-    *(variable for source in SOURCES.values() for variable in source.keys),
-)
-
 
 class Hub:
     """What every handler may reach through its context."""
@@ -35,9 +30,10 @@ class Hub:
         self.settings = settings
         self.gate = gate
         self.since = datetime.now(UTC)
+        self._caller = Caller(settings)
         self._hide = hidden(
-            secrets=[secret for name in _SECRETS if len(secret := os.environ.get(name, "")) >= 8],
-            private=[home for home in (str(Path.home()),) if home != os.sep],
+            secrets=secret_words(),
+            private=[folder for folder in (str(Path.home()), str(settings.home)) if folder != os.sep],
             public=[str(settings.home / "images")],
         )
 
@@ -68,6 +64,16 @@ class Hub:
         from alya_mcp.sources.http import Http
 
         return Http(self.settings)
+
+    def caller(self) -> str | None:
+        """The label under which this process's calls are counted and logged; None for one that nobody knows.
+
+        Nobody knows a caller whose grant can't be looked up: the gate then denies the call and says why.
+        """
+        try:
+            return self._caller.label()
+        except StateError:
+            return None
 
     def clean(self, result: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
         """`result` without secrets, private paths and unfit characters, and its JSON text.
@@ -100,10 +106,12 @@ class Hub:
                 await getattr(self, name).aclose()
         if "index" in self.__dict__:
             self.index.close()
+        self._caller.close()
         self.gate.close()
 
 
 def open_gate(settings: Settings) -> Gate:
     """The gate with the policy, state and audit log that `settings` lead to; nothing is written yet."""
     state = SqliteState(settings.state_file)
-    return Gate(open_policy(settings), state=state, audit=Audit(settings.audit_folder, state))
+    audit = Audit(settings.audit_folder, state, keep_days=settings.audit_keep_days)
+    return Gate(open_policy(settings), state=state, audit=audit)

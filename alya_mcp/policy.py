@@ -5,10 +5,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from alya_mcp.gate import Policy, PolicyError, PolicyFile, PolicySource
+from alya_mcp.callers import calling_grant
+from alya_mcp.gate import Policy, PolicyError, PolicyFile, PolicySource, Problem, StateError
 from alya_mcp.settings import Settings
 
-Origin = Literal["--policy or ALYA_POLICY", "ALYA_HOME", "packaged"]
+Origin = Literal["--policy or ALYA_POLICY", "the grant's own", "ALYA_HOME", "packaged"]
 
 _DENY_ALL = {"version": "1", "default": "deny", "description": "in force while the policy file is wrong"}
 
@@ -22,9 +23,16 @@ class Place:
 
 
 def find_policy(settings: Settings) -> Place:
-    """The policy file that `settings` lead to; it exists unless a person named it."""
+    """The policy file that `settings` lead to; it exists unless a person named it, here or for a grant.
+
+    Raises:
+        StateError: a grant's token is given, and the grants can't be read.
+    """
     if settings.policy is not None:
         return Place(settings.policy, "--policy or ALYA_POLICY")
+    grant = calling_grant(settings)
+    if grant is not None and grant.policy is not None:
+        return Place(Path(grant.policy), "the grant's own")
     own = settings.home / "policy.json"
     return Place(own, "ALYA_HOME") if own.exists() else Place(packaged_policy(), "packaged")
 
@@ -38,9 +46,13 @@ def packaged_policy() -> Path:
 
 def open_policy(settings: Settings) -> PolicySource:
     """The policy for a server: reloaded when its file changes, all denied while no good one was read."""
-    if find_policy(settings).origin == "packaged":
+    try:
+        place = find_policy(settings)
+    except StateError:
+        return _UntilGrantsCanBeRead(settings)
+    if place.origin == "packaged":
         return _UntilOwn(settings)
-    return PolicyFile(find_policy(settings).path, initial=Policy.parse(_DENY_ALL))
+    return PolicyFile(place.path, initial=Policy.parse(_DENY_ALL))
 
 
 class _UntilOwn:
@@ -65,3 +77,26 @@ class _UntilOwn:
 
     def current(self) -> Policy:
         return self._source().current()
+
+
+class _UntilGrantsCanBeRead:
+    """Everything denied while nobody can say whether the grant has a policy of its own."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._denying = Policy.parse(_DENY_ALL)
+        why = "the grants can't be read, and so not which policy this one obeys; `alya-mcp doctor` says more"
+        self._error = PolicyError([Problem("", why)])
+        self._found: PolicySource | None = None
+
+    @property
+    def error(self) -> PolicyError | None:
+        return self._error if self._found is None else self._found.error
+
+    def current(self) -> Policy:
+        if self._found is None:
+            found = open_policy(self._settings)
+            if isinstance(found, _UntilGrantsCanBeRead):
+                return self._denying
+            self._found = found
+        return self._found.current()

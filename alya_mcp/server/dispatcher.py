@@ -3,21 +3,23 @@
 import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import mcp_types as types
 from mcp.server.caching import CacheHint
-from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 
 from alya_mcp import __version__
 from alya_mcp.catalogue import Catalogue, Context
 from alya_mcp.gate import Call, Refused, TimedOut, ToolError
+from alya_mcp.gate.call import ApprovalNeeded
 from alya_mcp.hub import Hub
 
+from . import approvals
 from .answers import describe, failure, refusal, result
+from .approvals import RequestContext
 
 logger = logging.getLogger(__name__)
 
@@ -30,8 +32,6 @@ INSTRUCTIONS = (
 _LIST_TTL_MS = 30_000
 _UNKNOWN_RULES = frozenset({"(unknown tool)", "(hidden)"})
 
-RequestContext = ServerRequestContext[Any, Any]
-
 
 class Dispatcher:
     """Answers `tools/list` and `tools/call` for one session."""
@@ -40,7 +40,6 @@ class Dispatcher:
         self._hub = hub
         self._load = load
         self._session = secrets.token_hex(8)
-        self._grant = "local" if hub.settings.grant is None else None
         self._wrong_policy: str | None = None
 
     @cached_property
@@ -62,25 +61,26 @@ class Dispatcher:
         """
         if params is not None and params.cursor:
             raise MCPError(types.INVALID_PARAMS, "Unknown cursor: the list of tools has one page")
-        gate = self._hub.gate
-        tools = [tool for tool in self._listing if not gate.hidden(tool.name)]
+        gate, caller = self._hub.gate, self._hub.caller()
+        tools = [tool for tool in self._listing if not gate.hidden(tool.name, caller)]
         self._tell_of_policy()
         return types.ListToolsResult(tools=tools)
 
     async def call_tool(
         self, ctx: RequestContext, params: types.CallToolRequestParams
-    ) -> types.CallToolResult:
-        """Take one call through the gate.
+    ) -> types.CallToolResult | types.InputRequiredResult:
+        """Take one call through the gate; where a person has to say yes, ask them as their client can.
 
         Raises:
             MCPError: the tool is unknown or hidden; both in the same words.
         """
         tool = self.catalogue.get(params.name)
+        caller = self._hub.caller()
 
         async def run(arguments: Mapping[str, Any]) -> types.CallToolResult:
             assert tool is not None, "the gate refuses an unknown tool before its handler"  # noqa: S101
             try:
-                reply = await tool.run(arguments, self._context(ctx))
+                reply = await tool.run(arguments, self._context(ctx, caller))
             except SystemExit as leaving:
                 raise RuntimeError(f"{tool.name} tried to end the process") from leaving
             return result(reply, self._hub)
@@ -90,15 +90,20 @@ class Dispatcher:
             arguments=params.arguments or {},
             session=self._session,
             request=ctx.request_id,
-            grant=self._grant,
+            grant=caller,
             known=tool is not None,
             schema=tool.digest if tool else None,
             price=tool.price if tool else 0.0,
             category=tool.category if tool else None,
             validate=tool.validate if tool else None,
+            answer=approvals.answer_in(params),
         )
+        asks, modern = approvals.can_elicit(ctx), approvals.is_modern(ctx)
+        ask = partial(approvals.ask, ctx) if asks and not modern else None
         try:
-            return await self._hub.gate.call(call, run)
+            return await self._hub.gate.call(call, run, ask=ask, resumable=asks and modern)
+        except ApprovalNeeded as needed:
+            return approvals.question_result(needed) if needed.state else refusal(needed.decision, self._hub)
         except Refused as refused:
             if refused.decision.rule in _UNKNOWN_RULES:
                 raise MCPError(types.INVALID_PARAMS, f"Unknown tool: {params.name[:128]}") from None
@@ -127,7 +132,7 @@ class Dispatcher:
         else:
             logger.error("the policy file is wrong and not in force:\n%s", wrong)
 
-    def _context(self, ctx: RequestContext) -> Context:
+    def _context(self, ctx: RequestContext, caller: str | None) -> Context:
         last = -1.0
 
         async def progress(done: float, total: float, message: str) -> None:
@@ -136,7 +141,7 @@ class Dispatcher:
                 last = done
                 await ctx.session.report_progress(done, total, message)
 
-        return Context(hub=self._hub, session=self._session, grant=self._grant or "", progress=progress)
+        return Context(hub=self._hub, session=self._session, grant=caller or "", progress=progress)
 
 
 def build_server(dispatcher: Dispatcher) -> Server[Any]:
