@@ -14,11 +14,11 @@ from typing import Any, Final, Self
 
 from ..call import DEFAULT_DENY, Decision, shown
 from ..canonical import canonical
-from ..document import Document, Problem, Unreadable, nearest, quoted, read_text
+from ..document import Document, Problem, Unreadable, read_text
 from ..rules import Limit, Rules
 from .entries import Entry
 from .file import PolicyError, is_yaml, read_policy_file
-from .top import Name, read
+from .top import read
 
 __all__ = ["Policy", "PolicyError", "read_policy_file"]
 
@@ -129,17 +129,24 @@ class Policy:
         """Whether the tool is neither listed to a client nor callable."""
         return self._hide_all or name in self._hidden
 
-    def warnings(self, names: Collection[str]) -> tuple[Problem, ...]:
-        """The tools that the policy speaks of and that are not among `names`, each with the nearest name."""
-        hide = [each for each in self._read.hide if each.name != "*"]
-        unknown = [each for each in (*hide, *self._read.listed) if each.name not in names]
-        return tuple(self._unknown(each, names) for each in unknown)
+    def warnings(
+        self, names: Collection[str], categories: Collection[str] | None = None
+    ) -> tuple[Problem, ...]:
+        """What loads and is likely a mistake.
 
-    def _unknown(self, name: Name, names: Collection[str]) -> Problem:
-        near = nearest(name.name, names)
-        hint = f"; did you mean {quoted(near)}?" if near else ""
-        line, column = self._source.place(name.pointer, key=not name.pointer.startswith("/hide/"))
-        return Problem(name.pointer, f"no tool is named {quoted(name.name)}{hint}", line, column)
+        Tools (and, where `categories` is given, categories) that the policy speaks of and that are not among
+        `names`, each with the nearest name; and required regular expressions that any part of a text meets.
+        """
+        from .doubts import doubts
+
+        return tuple(doubts(self._read, self._source, names, categories))
+
+    def contradictions(self, schemas: Mapping[str, Mapping[str, Any]]) -> tuple[Problem, ...]:
+        """The conditions of the tools' own entries that can never hold, or amounts that can't be counted,
+        given the tools' input schemas (JSON Schema), by name."""
+        from .contradictions import contradictions
+
+        return tuple(contradictions(self._read.tools.values(), self._source, schemas))
 
     def _compile(self, tool: str, entry: Entry | None) -> Rules:
         denial = self._denial(tool, entry)
