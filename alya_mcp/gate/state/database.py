@@ -24,6 +24,8 @@ _APPLICATION: Final = 0x616C7961
 _WRITING: Final = "BEGIN IMMEDIATE"
 _BUSY_SECONDS: Final = 2.0
 _BUSY_AGAIN_SECONDS: Final = 0.1
+_MAKING: Final = threading.Lock()
+"""Held while the empty file is made, so that no thread has locks on it yet when its descriptor is closed."""
 
 
 class Database:
@@ -179,7 +181,8 @@ def _connect(path: Path, tables: Sequence[str], wait: float) -> "sqlite3.Connect
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Never an old file: closing a descriptor of it ends this process's locks on it, of all connections.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        with _MAKING:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
         pass
     except OSError as error:
