@@ -5,7 +5,7 @@ Amounts are whole billionths, rounded up, so that a fraction is never lost and a
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal as Number
 from fractions import Fraction
 from typing import Any, NamedTuple, cast
@@ -36,10 +36,8 @@ class Over(NamedTuple):
 class Held:
     """What an admitted call holds until it is settled: charges with their moment, and places in flight."""
 
-    charges: list[tuple[Ledger, list[Limit], list[Charge], int]] = field(
-        default_factory=list[tuple[Ledger, list[Limit], list[Charge], int]]
-    )
-    places: list[tuple[Ledger, Entered]] = field(default_factory=list[tuple[Ledger, Entered]])
+    charges: tuple[tuple[Ledger, Sequence[Limit], list[Charge], int], ...] = ()
+    places: tuple[tuple[Ledger, Entered], ...] = ()
 
 
 class Counting:
@@ -85,7 +83,7 @@ class Counting:
                 if isinstance(moment, Spent):
                     self._give_back(held, taken_here)
                     return _over(taken, charges, moment)
-                held.charges.append((ledger, taken, charges, moment))
+                held.charges += ((ledger, taken, charges, moment),)
         except BaseException:
             self._give_back(held, taken_here)
             raise
@@ -117,7 +115,7 @@ class Counting:
             entered = ledger.enter([_slot(rule, call)])
             if isinstance(entered, int):
                 return rule
-            held.places.append((ledger, entered))
+            held.places += ((ledger, entered),)
         return None
 
     def release(self, held: Held) -> None:
@@ -185,13 +183,13 @@ class Counting:
         return self._session if scope == "session" else self._shared
 
     def _leave(self, held: Held) -> None:
-        while held.places:
-            ledger, entered = held.places.pop()
+        places, held.places = held.places, ()
+        for ledger, entered in places:
             ledger.leave(entered)
 
     def _give_back(self, held: Held, keep: int) -> None:
-        while len(held.charges) > keep:
-            ledger, _, charges, moment = held.charges.pop()
+        back, held.charges = held.charges[keep:], held.charges[:keep]
+        for ledger, _, charges, moment in back:
             ledger.refund(charges, moment)
 
 

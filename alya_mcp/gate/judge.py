@@ -5,7 +5,7 @@ The first refusal by an enforced rule wins; what shadowed rules before it would 
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from . import wording
@@ -33,7 +33,7 @@ class Judged:
     rules: Rules
     arguments: Mapping[str, Any]
     refusal: Decision | None = None
-    shadow: list[Decision] = field(default_factory=list[Decision])
+    shadow: tuple[Decision, ...] = ()
     question: Question | None = None
     agreed: bool = False
 
@@ -50,13 +50,13 @@ class Judged:
             decision.retry_after,
             decision.policy,
             "shadow",
-            tuple(self.shadow),
+            self.shadow,
         )
 
     def heard(self, decision: Decision) -> bool:
         """Take note of a rule's decision; whether it refuses the call."""
         if decision.mode == "shadow":
-            self.shadow.append(decision)
+            self.shadow += (decision,)
             return False
         self.refusal = decision
         return True
@@ -83,7 +83,7 @@ class Judge:
         misfit = self._fit(call, judged)
         over = self._attempt(call, judged, count) if rules.repeats or rules.approval else []
         # 3: the policy allows the tool.
-        judged.shadow.extend(rules.shadow_denials)
+        judged.shadow = rules.shadow_denials
         if rules.denial is not None:
             judged.refusal = rules.denial
             return judged
