@@ -38,7 +38,7 @@ def doctor(output: Output) -> int:
 
 
 def _checks() -> Iterator[Check]:
-    from alya_mcp.cli.health import clients, gate, images, machine, storage
+    from alya_mcp.cli.health import clients, gate, images, machine, state, storage
 
     yield from machine.python()
     try:
@@ -49,6 +49,7 @@ def _checks() -> Iterator[Check]:
     yield from machine.environment(settings, os.environ)
     yield from machine.home(settings)
     yield from gate.policy(settings)
+    yield from state.state(settings)
     yield from gate.audit(settings)
     yield from machine.extras(settings)
     yield from images.drawing(settings)

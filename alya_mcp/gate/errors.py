@@ -18,7 +18,14 @@ class GateError(Exception):
 
 
 class StateError(GateError):
-    """The state can't be opened, read or written. The text is for the person; the file is kept as it is."""
+    """The state can't be opened, read or written. The text is for the person; the file is kept as it is.
+
+    `remedy` says what the person can do about it.
+    """
+
+    def __init__(self, what: str, remedy: str = "Try again; the server's log may say more.") -> None:
+        super().__init__(what)
+        self.remedy = remedy
 
 
 class AuditError(GateError):

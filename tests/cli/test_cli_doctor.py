@@ -1,17 +1,22 @@
 """`alya-mcp doctor`: what it finds on a sound machine, on a broken one, and part by part."""
 
 import json
+import resource
 import socket
+import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from command_line import Run
 
-from alya_mcp.cli.health import clients, gate, images, machine
+from alya_mcp.cli.health import clients, gate, images, machine, state
 from alya_mcp.cli.health.check import Check
+from alya_mcp.gate import SqliteState
+from alya_mcp.gate.state import Charge
 from alya_mcp.images.engine import EngineStatus
 from alya_mcp.settings import Settings
 
@@ -64,7 +69,7 @@ def test_a_fresh_installation_has_nothing_that_fails(run: Run, alya_home: Path) 
     parts = by_part(ended.json["checks"])
     assert " ".join(sorted(part.replace(" ", "-") for part in parts)) == (
         "audit claude-desktop device home image-extra local-store model packages policy python s3-extra "
-        "settings sketch weights worker"
+        "settings sketch state weights worker"
     )
     assert all((check["remedy"] is None) == (check["state"] == "ok") for check in ended.json["checks"])
     assert ended.json["settings"]["ALYA_HOME"] == str(alya_home)
@@ -233,6 +238,97 @@ def test_a_home_that_does_not_exist_yet_is_not_made(tmp_path: Path) -> None:
     (check,) = machine.home(Settings(home=tmp_path / "a" / "b"))
     assert (check.state, "made when first needed" in check.detail) == ("ok", True)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def state_file(tmp_path: Path) -> Path:
+    """The state of a home that was used."""
+    file = Settings(home=tmp_path).state_file
+    kept = SqliteState(file)
+    kept.ledger.reserve([Charge("/all_tools/budget", "local", 1, 2, 1)])
+    kept.close()
+    return file
+
+
+def test_a_state_that_can_be_read_and_written_is_well_and_none_is_made(
+    state_file: Path, tmp_path: Path
+) -> None:
+    (check,) = state.state(Settings(home=tmp_path))
+    assert (check.state, "whole" in check.detail) == ("ok", True)
+    (check,) = state.state(Settings(home=tmp_path / "new"))
+    assert (check.state, "nothing is kept yet" in check.detail) == ("ok", True)
+    assert [path.name for path in tmp_path.iterdir()] == [state_file.name]
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+
+
+@contextmanager
+def no_room(_: Path) -> Iterator[None]:
+    """A limit on the size of files stands in for a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@contextmanager
+def damaged_inside(file: Path) -> Iterator[None]:
+    data = bytearray(file.read_bytes())
+    data[2 * 4096 : -4096] = bytes(len(data) - 3 * 4096)
+    file.write_bytes(data)
+    yield
+
+
+@contextmanager
+def no_database(file: Path) -> Iterator[None]:
+    file.write_bytes(b"this was a state once, and something has written over it " * 100)
+    yield
+
+
+@contextmanager
+def newer(file: Path) -> Iterator[None]:
+    with closing(sqlite3.connect(file)) as other:
+        other.execute("PRAGMA user_version = 99")
+    yield
+
+
+@contextmanager
+def a_folder(file: Path) -> Iterator[None]:
+    file.unlink()
+    file.mkdir()
+    yield
+
+
+@pytest.mark.parametrize(
+    ("happens", "detail", "remedy"),
+    [
+        (locked, "locked by another process", "End what holds it"),
+        (no_room, "can't be used: disk I/O error", "has room"),
+        (damaged_inside, "damaged", "move state.sqlite* away"),
+        (no_database, "damaged", "move state.sqlite* away"),
+        (newer, "schema 99", "Update this program"),
+        (a_folder, "can't be", "that it is a file"),
+    ],
+)
+def test_a_state_that_cannot_be_used_fails_with_what_to_do(
+    state_file: Path,
+    happens: Callable[[Path], AbstractContextManager[None]],
+    detail: str,
+    remedy: str,
+) -> None:
+    with happens(state_file):
+        before = state_file.read_bytes() if state_file.is_file() else b""
+        (check,) = state.state(Settings(home=state_file.parent))
+        after = state_file.read_bytes() if state_file.is_file() else b""
+    assert (check.state, detail in check.detail, remedy in (check.remedy or "")) == ("fail", True, True), (
+        check
+    )
+    assert after == before
 
 
 def test_a_rule_for_a_tool_that_does_not_exist_is_a_warning(alya_home: Path) -> None:

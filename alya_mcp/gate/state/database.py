@@ -24,6 +24,7 @@ _APPLICATION: Final = 0x616C7961
 _WRITING: Final = "BEGIN IMMEDIATE"
 _BUSY_SECONDS: Final = 2.0
 _BUSY_AGAIN_SECONDS: Final = 0.1
+_RIGHTS: Final = "See that you may read and write the file and its folder, and that it is a file."
 _MAKING: Final = threading.Lock()
 """Held while the empty file is made, so that no thread has locks on it yet when its descriptor is closed."""
 
@@ -80,6 +81,15 @@ class Database:
             except sqlite3.Error as error:
                 raise self.failed(error) from None
 
+    def check(self) -> None:
+        """Read the whole file and write to it once; `StateError` says what is wrong with it."""
+        with self.snapshot() as db:
+            found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise _damaged(self.path, found)
+        with self.write() as db:
+            db.execute(f"PRAGMA user_version = {SCHEMA}")
+
     def close(self) -> None:
         """Let go of the file; the next use opens it again."""
         with self._lock:
@@ -104,13 +114,14 @@ class Database:
     def failed(self, error: Exception) -> StateError:
         """What went wrong in words; the file is opened anew for the next use."""
         self.close()
-        self._error = error if isinstance(error, StateError) else StateError(_words(self.path, error))
+        self._error = error if isinstance(error, StateError) else _explained(self.path, error)
         self._failed_at = time.monotonic()
         return self._error
 
     def _connection(self) -> "sqlite3.Connection":
         if os.getpid() != self._process:
-            raise StateError("the state was opened before this process was forked; open it anew here")
+            what = "the state was opened before this process was forked"
+            raise StateError(what, "Open it anew in this process.")
         if self._db is None:
             if self._error is not None and time.monotonic() - self._failed_at < RETRY_SECONDS:
                 raise self._error
@@ -161,17 +172,28 @@ class Transaction:
             self._lock.release()
 
 
-def _words(path: Path, error: Exception) -> str:
+def _explained(path: Path, error: Exception) -> StateError:
     text = str(error)
     if "locked" in text or "busy" in text:
-        return f"the state file {path} is locked by another process"
+        remedy = "End what holds it: a database browser, a backup, or a server that hangs."
+        return StateError(f"the state file {path} is locked by another process", remedy)
     if "not a database" in text or "malformed" in text or "corrupt" in text:
-        return f"the state file {path} is damaged ({text}); move it away and a new one is made"
+        return _damaged(path, text)
     if "full" in text:
-        return f"the state file {path} can't be written: the disk is full"
-    if "unable to open" in text:
-        return f"the state file {path} can't be opened"
-    return f"the state file {path} can't be used: {text}"
+        what = f"the state file {path} can't be written: the disk is full"
+        return StateError(what, "Free some room on that disk.")
+    if "readonly" in text or "unable to open" in text:
+        return StateError(f"the state file {path} can't be opened for writing: {text}", _RIGHTS)
+    remedy = "See that its disk works and has room, and that the file and its folder can be read and written."
+    return StateError(f"the state file {path} can't be used: {text}", remedy)
+
+
+def _damaged(path: Path, found: str) -> StateError:
+    remedy = (
+        f"End all servers, move {path.name}* away and keep them: a new file is made. It has no grants, and "
+        "limits count anew."
+    )
+    return StateError(f"the state file {path} is damaged ({found})", remedy)
 
 
 def _connect(path: Path, tables: Sequence[str], wait: float) -> "sqlite3.Connection":
@@ -186,20 +208,21 @@ def _connect(path: Path, tables: Sequence[str], wait: float) -> "sqlite3.Connect
     except FileExistsError:
         pass
     except OSError as error:
-        raise StateError(f"the state file {path} can't be opened: {error.strerror or error}") from None
+        what = f"the state file {path} can't be opened: {error.strerror or error}"
+        raise StateError(what, _RIGHTS) from None
     deadline = time.monotonic() + wait
     while True:
         try:
             db = sqlite3.connect(path, timeout=wait, isolation_level=None, check_same_thread=False)
         except sqlite3.Error as error:
-            raise StateError(_words(path, error)) from None
+            raise _explained(path, error) from None
         try:
             _prepare(db, path, tables)
         except sqlite3.Error as error:
             db.close()
             busy = "locked" in str(error) or "busy" in str(error)
             if not busy or time.monotonic() > deadline:
-                raise StateError(_words(path, error)) from None
+                raise _explained(path, error) from None
             time.sleep(0.01)
         except BaseException:
             db.close()
@@ -215,7 +238,8 @@ def _prepare(db: "sqlite3.Connection", path: Path, tables: Sequence[str]) -> Non
         if _schema(db, path) == SCHEMA:
             return
     if db.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
-        raise StateError(f"the state file {path} lies on a file system that can't share it (no WAL)")
+        what = f"the state file {path} lies on a file system that can't share it (no WAL)"
+        raise StateError(what, "Keep it on a disk of this machine, not on one of the network.")
     with db:
         db.execute("BEGIN IMMEDIATE")
         if _schema(db, path) == SCHEMA:
@@ -234,7 +258,9 @@ def _schema(db: "sqlite3.Connection", path: Path) -> int:
     if application == _APPLICATION:
         if 0 < schema <= SCHEMA:
             return schema
-        raise StateError(f"the state file {path} has schema {schema}; this version knows up to {SCHEMA}")
+        what = f"the state file {path} has schema {schema}; this version knows up to {SCHEMA}"
+        raise StateError(what, "Update this program to the version that made the file, or a later one.")
     if application or schema or db.execute("SELECT COUNT(*) FROM sqlite_schema").fetchone()[0]:
-        raise StateError(f"the file {path} is a database of another program")
+        what = f"the file {path} is a database of another program"
+        raise StateError(what, "Keep the state in another folder, or move that file away.")
     return 0

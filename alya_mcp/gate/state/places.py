@@ -140,7 +140,8 @@ class Places:
         return self._holder.name
 
     def _unusable(self, error: OSError) -> StateError:
-        return StateError(f"the folder {self._folder} can't be used: {error.strerror or error}")
+        what = f"the folder {self._folder} can't be used: {error.strerror or error}"
+        return StateError(what, "See that you may read and write it and that its disk has room.")
 
 
 def _write(db: "sqlite3.Connection", holder: str, taken: Iterable[tuple[_Key, int]]) -> None:

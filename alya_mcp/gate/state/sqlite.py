@@ -85,7 +85,12 @@ class SqliteState:
             raise self._error
         oldest = self._oldest
         if oldest is not None and time.monotonic() - oldest > _OVERDUE_SECONDS:
-            raise StateError(f"the state file {self.path} has not been written for {_OVERDUE_SECONDS:g} s")
+            what = f"the state file {self.path} has not been written for {_OVERDUE_SECONDS:g} s"
+            raise StateError(what, "See that its disk works, and start the server again.")
+
+    def check(self) -> None:
+        """Read the whole file and write to it once; `StateError` says what is wrong with it."""
+        self._database.check()
 
     def begin_chain(self, chain: str, head: Head) -> None:
         """Note a new audit chain; kept when this returns, else `StateError`."""
