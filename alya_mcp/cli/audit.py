@@ -16,7 +16,7 @@ from alya_mcp.settings import Settings
 
 if TYPE_CHECKING:
     from alya_mcp.gate import Report
-    from alya_mcp.gate.export import Form
+    from alya_mcp.gate.audit.export import Form
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -122,8 +122,8 @@ def export(form: "Form", **wanted: str | None) -> int:
     Exit codes: 0, or 2 when the log can't be read.
     """
     from alya_mcp.gate import AuditError
-    from alya_mcp.gate.export import exported
-    from alya_mcp.gate.reading import Wanted
+    from alya_mcp.gate.audit.export import exported
+    from alya_mcp.gate.audit.reading import Wanted
 
     try:
         for line in exported(Settings.from_environment().audit_folder, form, Wanted(**wanted)):
@@ -151,9 +151,9 @@ def report(since: str | None, until: str | None, out: Path | None, output: Outpu
     if out is None and output == "text" and sys.stdout.isatty():
         raise click.UsageError("A page would fill the terminal. Name a file: --out report.html")
     from alya_mcp.gate import AuditError
-    from alya_mcp.gate.reading import Wanted
-    from alya_mcp.gate.report import render
-    from alya_mcp.gate.summary import summarise
+    from alya_mcp.gate.audit.reading import Wanted
+    from alya_mcp.gate.audit.report import render
+    from alya_mcp.gate.audit.summary import summarise
 
     settings = Settings.from_environment()
     try:

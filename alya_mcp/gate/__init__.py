@@ -18,10 +18,10 @@ from .state import MemoryState, SqliteState, State, Usage
 from .trace import LimitRow, Step, Trace
 
 if TYPE_CHECKING:
-    from .newest import tail
-    from .verification import Broken, Report, verify
+    from .audit.newest import tail
+    from .audit.verification import Broken, Report, verify
 
-_READING = {"tail": "newest", "verify": "verification", "Broken": "verification", "Report": "verification"}
+_READING = {"tail": "newest", **dict.fromkeys(("Broken", "Report", "verify"), "verification")}
 
 __all__ = [
     "Audit",
@@ -66,4 +66,4 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"{__name__}.{_READING[name]}"), name)
+    return getattr(import_module(f"{__name__}.audit.{_READING[name]}"), name)

@@ -22,11 +22,11 @@ import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
 from .approvals import Answer, Said
+from .audit.reading import read_entries
 from .call import AUDIT, GATE_ERROR, INVALID_ARGUMENTS, UNKNOWN_TOOL, ApprovalNeeded, Call, Decision, Refused
 from .errors import AuditError, InvalidArguments, ToolError
 from .gate import Gate
 from .policy import Policy
-from .reading import read_entries
 from .rehearsal import Facts, FactsOf, SetClock
 from .rules import Rules
 from .state import MemoryState

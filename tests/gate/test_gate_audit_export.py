@@ -17,10 +17,10 @@ from audit_support import Home
 from gate_support import a_call, echo, log_files, outcome_of, policy, records, refusal_of
 
 from alya_mcp.gate import Call, Decision, Gate, Report, ToolError
-from alya_mcp.gate.export import COLUMNS, Form, exported
-from alya_mcp.gate.reading import Wanted, read_calls, read_entries
-from alya_mcp.gate.report import render
-from alya_mcp.gate.summary import Latency, summarise
+from alya_mcp.gate.audit.export import COLUMNS, Form, exported
+from alya_mcp.gate.audit.reading import Wanted, read_calls, read_entries
+from alya_mcp.gate.audit.report import render
+from alya_mcp.gate.audit.summary import Latency, summarise
 
 pytestmark = pytest.mark.anyio
 

@@ -12,8 +12,8 @@ from audit_support import Home
 from gate_support import a_call, log_files, records
 
 from alya_mcp.gate import Audit, MemoryState, tail
-from alya_mcp.gate.record import Seal, read_key
-from alya_mcp.gate.retention import retire
+from alya_mcp.gate.audit.record import Seal, read_key
+from alya_mcp.gate.audit.retention import retire
 
 DAY = 86_400
 

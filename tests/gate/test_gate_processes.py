@@ -242,4 +242,4 @@ def test_the_gate_is_light_to_import_and_stands_alone() -> None:
     assert ours == {"alya_mcp"}
     heavy = {"mcp", "mcp_types", "pydantic", "anyio", "asyncio", "sqlite3", "difflib", "logging", "yaml"}
     assert loaded & heavy == set()
-    assert "alya_mcp.gate.verification" not in loaded
+    assert "alya_mcp.gate.audit.verification" not in loaded

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from .call import UNKNOWN_TOOL
+from ..call import UNKNOWN_TOOL
 from .reading import Made, Wanted, read_calls
 
 _STEP: Final = 1.02

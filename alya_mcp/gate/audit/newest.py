@@ -7,7 +7,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any, Final, cast
 
-from .errors import AuditError
+from ..errors import AuditError
 from .folder import audit_files
 
 _BLOCK: Final = 64 * 1024

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from .errors import AuditError
+from ..errors import AuditError
 from .record import parse_file_name
 
 

@@ -13,10 +13,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from .errors import AuditError, GateError
+from ..errors import AuditError, GateError
+from ..state import Head, State
 from .folder import chains_of
 from .record import Seal, check_line, hash_of, parse_file_name, sealed
-from .state import Head, State
 
 FILE: Final = "retention.log"
 _SECOND: Final = 1_000_000_000

@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from .call import INVALID_ARGUMENTS, Call, Decision
-from .clock import Clock, SystemClock
-from .errors import AuditError
+from ..call import INVALID_ARGUMENTS, Call, Decision
+from ..clock import Clock, SystemClock
+from ..errors import AuditError
+from ..rules import Redact
+from ..state import Head, State
 from .record import Seal, file_name, identifier, line_of, make_key, names, text
-from .rules import Redact
-from .state import Head, State
 
 LARGEST_FILE: Final = 64 * 1024 * 1024
 _SECOND: Final = 1_000_000_000

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 
-from .errors import AuditError
+from ..errors import AuditError
 from .folder import audit_files
 from .record import parse_file_name
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from .errors import AuditError
+from ..errors import AuditError
+from ..state import Head, State
 from .folder import chains_of
 from .record import Seal, check_line, read_key
 from .retention import FILE, Retired, end_before, read_retired
-from .state import Head, State
 
 What = Literal["changed", "removed", "reordered", "inserted", "cut off", "unknown chain"]
 
