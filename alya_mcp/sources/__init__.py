@@ -11,7 +11,10 @@ A module of this package holds an API's request, the shape of its answer and how
         price: float
 
     async def rates(http: Http) -> Fetched[list[Rate]]:
-        return await http.get(SOURCES["bank"], "/v1/rates", {"base": "EUR"}, shape=list[Rate], fresh_for=60)
+        return await http.get(
+            SOURCES["bank"], "/v1/rates", {"base": "EUR"},
+            read=lambda body: body.json(list[Rate]), fresh_for=60, stale_for=3600,
+        )
 
 A handler calls it with `context.hub.http`. The client does the rest: it keeps answers on disk and knows their
 age, asks at most as often as the source allows, makes one request of identical ones, tries again where that

@@ -1,8 +1,10 @@
 """What comes back from a source, what went wrong where nothing does, and asking several in turn."""
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -14,6 +16,7 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 _MOST_NAMED = 3
+_CHARSET = re.compile(r"charset=\"?([\w.:-]+)", re.IGNORECASE)
 
 
 class Shape(BaseModel):
@@ -110,28 +113,50 @@ async def first_answer(
     raise Unavailable(f"No source answered: {'; '.join(said)}. {otherwise}.")
 
 
-def read_json(source: Source, adapter: TypeAdapter[T], body: bytes, content_type: str) -> T:
-    """The value that a JSON body holds.
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What a source answered, for its module to read. `nothing`: it said that there is nothing (204)."""
 
-    Raises:
-        ChangedShape: it isn't JSON, or a field isn't as documented; names the first few.
-    """
-    try:
-        return adapter.validate_json(body)
-    except ValidationError as error:
-        problems = error.errors(include_url=False, include_context=False, include_input=False)
-    if problems[0]["type"] == "json_invalid":
-        kind = content_type.partition(";")[0].strip() or "something without a content type"
-        said = "JSON that breaks off or is damaged" if "json" in kind else f"{kind[:60]} instead of JSON"
-        what = f"answered {said} ({len(body):,} bytes)"
-        raise ChangedShape(source, f"{what}; try again later, or look whether its address is right")
-    named = "; ".join(_named(problem) for problem in problems[:_MOST_NAMED])
-    more = len(problems) - _MOST_NAMED
-    raise ChangedShape(
-        source,
-        f"changed its shape: {named}{f'; and {more} more' if more > 0 else ''}. "
-        "A newer version of alya-mcp may know the new shape",
-    )
+    source: Source
+    data: bytes
+    content_type: str
+    nothing: bool = False
+
+    def json(self, shape: type[T]) -> T:
+        """The value of a `shape` (a `Shape`, a list of them, any type pydantic reads) that it holds as JSON.
+
+        Raises:
+            ChangedShape: it isn't JSON, or a field isn't as documented; names the first few.
+        """
+        try:
+            return _adapter(shape).validate_json(self.data)
+        except ValidationError as error:
+            problems = error.errors(include_url=False, include_context=False, include_input=False)
+        if problems[0]["type"] == "json_invalid":
+            kind = self.content_type.partition(";")[0].strip() or "something without a content type"
+            said = "JSON that breaks off or is damaged" if "json" in kind else f"{kind[:60]} instead of JSON"
+            what = f"answered {said} ({len(self.data):,} bytes)"
+            raise ChangedShape(self.source, f"{what}; try again later, or look whether its address is right")
+        named = "; ".join(_named(problem) for problem in problems[:_MOST_NAMED])
+        more = len(problems) - _MOST_NAMED
+        raise ChangedShape(
+            self.source,
+            f"changed its shape: {named}{f'; and {more} more' if more > 0 else ''}. "
+            "A newer version of alya-mcp may know the new shape",
+        )
+
+    def text(self) -> str:
+        """The text that it is, in the encoding that the source names or else UTF-8."""
+        charset = _CHARSET.search(self.content_type)
+        try:
+            return self.data.decode(charset[1] if charset else "utf-8", "replace")
+        except LookupError:
+            return self.data.decode("utf-8", "replace")
+
+
+@lru_cache(maxsize=256)
+def _adapter(shape: type[T]) -> TypeAdapter[T]:
+    return TypeAdapter(shape)
 
 
 def _named(problem: Any) -> str:

@@ -6,26 +6,23 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
-from functools import partial
 from http import HTTPStatus
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 import anyio
 import httpx2
-from pydantic import TypeAdapter
 
 from alya_mcp.outside import Source
 from alya_mcp.settings import Settings
 
 from .cache import Cache, Kept
 from .exchange import Answer, Exchange, Patience, Request, check_form
-from .fetched import Fetched, SourceFailed, SourceRefused, read_json
+from .fetched import Body, Fetched, SourceFailed, SourceRefused
 from .flights import Flights
 from .freshness import lifetime, may_keep
 
 T = TypeVar("T")
 Params = Mapping[str, str | int | float]
-Reader = Callable[[Source, bytes, str], T]
 
 LARGEST = 4 << 20
 """Bytes of an answer, decompressed, unless a source's module allows more."""
@@ -53,7 +50,6 @@ class Http:
         self._exchange = Exchange(settings, self._patience, tls)
         self._cache = Cache(settings.home / "cache" / "sources")
         self._flights = Flights()
-        self._adapters: dict[Any, TypeAdapter[Any]] = {}
 
     async def get(
         self,
@@ -61,56 +57,56 @@ class Http:
         path: str = "",
         params: Params | None = None,
         *,
-        shape: type[T],
+        read: Callable[[Body], T],
+        accept: str = "application/json",
         headers: Mapping[str, str] | None = None,
         secrets: Mapping[str, str] | None = None,
         fresh_for: float = 60.0,
         stale_for: float = 86_400.0,
         deadline: float = 10.0,
         largest: int = LARGEST,
-        nothing: T | None = None,
     ) -> Fetched[T]:
-        """Get JSON of a `shape` (a `Shape`, a list of them, any type pydantic reads).
+        """Get what `read` makes of the answer, such as `lambda body: body.json(Rates)`.
 
         `path` follows the source's base address; `params` is its query. `secrets` are headers that no other
         host sees and no log shows. An answer is used again, without asking, for `fresh_for` seconds, or for
         longer if the source says so; when the source fails, for `stale_for` seconds, marked as stale. It
-        takes at most `deadline` seconds, all tries together, and `largest` bytes. `nothing` is the value of
-        an empty answer (204), which is a failure when it is None.
+        takes at most `deadline` seconds, all tries together, and `largest` bytes. `read` raises a
+        `SourceFailed` for what it can't use, which then isn't kept; its body says so when the source
+        has nothing to tell (204).
 
         Raises:
             SourceRefused: the source said no to this request; see its `status`.
             SourceFailed: no usable answer came, and none is kept.
         """
-        reader = cast("Reader[T]", partial(_read_json, self._adapter(shape)))
         request = self._request(
-            "GET", source, path, params, {"Accept": "application/json", **(headers or {})}, secrets, largest
+            "GET", source, path, params, {"Accept": accept, **(headers or {})}, secrets, largest
         )
-        return await self._kept_or_asked(
-            request, reader, repr(shape), fresh_for=fresh_for, stale_for=stale_for, deadline=deadline,
-            nothing=nothing,
-        )  # fmt: skip
+        kept = await anyio.to_thread.run_sync(self._cache.find, request.key)
+        value: T | None = None
+        if kept is not None:
+            try:
+                value = read(_body(source, kept))
+            except SourceFailed:
+                kept = None  # kept by a version that knew another shape
+        now = self._clock()
+        if kept is not None and kept.fetched_at <= now < max(kept.fresh_until, kept.fetched_at + fresh_for):
+            return self._from_cache(source, cast("T", value), kept, now)
 
-    async def get_text(
-        self,
-        source: Source,
-        path: str = "",
-        params: Params | None = None,
-        *,
-        headers: Mapping[str, str] | None = None,
-        secrets: Mapping[str, str] | None = None,
-        fresh_for: float = 60.0,
-        stale_for: float = 86_400.0,
-        deadline: float = 10.0,
-        largest: int = LARGEST,
-        nothing: str | None = None,
-    ) -> Fetched[str]:
-        """Get text, in the encoding that the source names or else UTF-8; otherwise like `get`."""
-        request = self._request("GET", source, path, params, dict(headers or {}), secrets, largest)
-        return await self._kept_or_asked(
-            request, _read_text, "text", fresh_for=fresh_for, stale_for=stale_for, deadline=deadline,
-            nothing=nothing,
-        )  # fmt: skip
+        async def ask() -> Kept:
+            return await self._ask_and_keep(request, read, kept)
+
+        try:
+            newest = await self._within(deadline, source, lambda: self._flights.join(request.key, ask))
+            return self._live(source, read(_body(source, newest)), newest.fetched_at)
+        except SourceRefused:
+            raise
+        except SourceFailed as failure:
+            now = self._clock()
+            if kept is None or not kept.fetched_at <= now <= kept.fetched_at + stale_for:
+                raise
+            logger.info("a kept answer stands in: %s", failure)
+            return self._from_cache(source, cast("T", value), kept, now, problem=failure.problem)
 
     async def post(
         self,
@@ -118,14 +114,14 @@ class Http:
         path: str = "",
         *,
         json: object,
-        shape: type[T],
+        read: Callable[[Body], T],
         headers: Mapping[str, str] | None = None,
         secrets: Mapping[str, str] | None = None,
         repeatable: bool = False,
         deadline: float = 30.0,
         largest: int = LARGEST,
     ) -> Fetched[T]:
-        """Send `json` and get JSON of a `shape`; nothing is kept.
+        """Send `json` and get what `read` makes of the answer; nothing is kept.
 
         It is tried again only when it is `repeatable`: sending it twice does what sending it once does.
         Otherwise like `get`.
@@ -144,7 +140,7 @@ class Http:
 
         async def ask() -> T:
             answer = await self._exchange.ask(request, {})
-            return _read_json(self._adapter(shape), source, answer.body, answer.content_type)
+            return read(Body(source, answer.body, answer.content_type))
 
         return self._live(source, await self._within(deadline, source, ask), self._clock())
 
@@ -182,48 +178,9 @@ class Http:
             content=content, repeatable=repeatable, largest=largest,
         )  # fmt: skip
 
-    async def _kept_or_asked(
-        self,
-        request: Request,
-        read: Reader[T],
-        shape: str,
-        *,
-        fresh_for: float,
-        stale_for: float,
-        deadline: float,
-        nothing: T | None,
-    ) -> Fetched[T]:
-        source = request.source
-        kept = await anyio.to_thread.run_sync(self._cache.find, request.key)
-        value: T | None = None
-        if kept is not None:
-            try:
-                value = _value(read, source, kept, nothing)
-            except SourceFailed:
-                kept = None  # kept by a version that knew another shape
-        now = self._clock()
-        if kept is not None and kept.fetched_at <= now < max(kept.fresh_until, kept.fetched_at + fresh_for):
-            return self._from_cache(source, cast("T", value), kept, now)
-
-        async def ask() -> Fetched[T]:
-            return await self._ask_and_keep(request, read, kept, nothing)
-
-        try:
-            return await self._within(
-                deadline, source, lambda: self._flights.join(f"{request.key}\n{shape}", ask)
-            )
-        except SourceRefused:
-            raise
-        except SourceFailed as failure:
-            now = self._clock()
-            if kept is None or not kept.fetched_at <= now <= kept.fetched_at + stale_for:
-                raise
-            logger.info("a kept answer stands in: %s", failure)
-            return self._from_cache(source, cast("T", value), kept, now, problem=failure.problem)
-
     async def _ask_and_keep(
-        self, request: Request, read: Reader[T], kept: Kept | None, nothing: T | None
-    ) -> Fetched[T]:
+        self, request: Request, read: Callable[[Body], object], kept: Kept | None
+    ) -> Kept:
         conditions: dict[str, str] = {}
         if kept is not None and kept.etag:
             conditions["If-None-Match"] = kept.etag
@@ -252,12 +209,12 @@ class Http:
             last_modified=answer.headers.get("last-modified") or None,
             body=answer.body,
         )
-        value = _value(read, request.source, newest, nothing)
+        read(_body(request.source, newest))
         if may_keep(answer.headers):
             await anyio.to_thread.run_sync(self._cache.keep, request.key, newest)
         else:
             await anyio.to_thread.run_sync(self._cache.forget, request.key)
-        return self._live(request.source, value, now)
+        return newest
 
     async def _within(self, deadline: float, source: Source, ask: Callable[[], Awaitable[T]]) -> T:
         deadline = min(deadline, self._patience.deadline)
@@ -266,12 +223,6 @@ class Http:
                 return await ask()
         except TimeoutError:
             raise SourceFailed(source, f"didn't answer within {deadline:g} s; call again later") from None
-
-    def _adapter(self, shape: type[T]) -> TypeAdapter[T]:
-        adapter = self._adapters.get(shape)
-        if adapter is None:
-            adapter = self._adapters[shape] = TypeAdapter(shape)
-        return adapter
 
     def _masked_url(self, url: httpx2.URL) -> str:
         text = str(url)
@@ -296,24 +247,8 @@ class Http:
         )
 
 
-def _value(read: Reader[T], source: Source, kept: Kept, nothing: T | None) -> T:
-    if kept.status != HTTPStatus.NO_CONTENT and kept.body:
-        return read(source, kept.body, kept.content_type)
-    if nothing is None:
-        raise SourceFailed(source, "gave an empty answer; call again later")
-    return nothing
-
-
-def _read_json(adapter: TypeAdapter[T], source: Source, body: bytes, content_type: str) -> T:
-    return read_json(source, adapter, body, content_type)
-
-
-def _read_text(source: Source, body: bytes, content_type: str) -> str:  # noqa: ARG001 - a Reader's form
-    charset = httpx2.Response(200, headers={"content-type": content_type}).charset_encoding or "utf-8"
-    try:
-        return body.decode(charset, "replace")
-    except LookupError:
-        return body.decode("utf-8", "replace")
+def _body(source: Source, kept: Kept) -> Body:
+    return Body(source, kept.body, kept.content_type, kept.status == HTTPStatus.NO_CONTENT)
 
 
 def _plain(value: str | float) -> str:

@@ -20,8 +20,9 @@ class SourceCase:
 
     `ask` calls it, the same way each time. `answers` are documented answers by path (see `LoopbackSource.on`)
     and `right` looks at the value made of them, or of what the real source answers; it asserts. `kept` is
-    False for a function that keeps nothing, such as one that posts. A `bad_day` named in `lives_through`
-    is no failure for it. `live` is False where the real source needs a key.
+    False for a function that keeps nothing, such as one that posts; `old` is an age, in seconds, at which a
+    kept answer is no longer fresh and still may stand in. A bad day in `lives_through` is no failure for it.
+    `live` is False where the real source needs a key. One case is enough where functions share their reading.
     """
 
     name: str
@@ -30,6 +31,7 @@ class SourceCase:
     answers: Mapping[str, Any]
     right: Callable[[Any], None]
     kept: bool = True
+    old: float = 3 * 3600.0
     live: bool = True
     lives_through: frozenset[str] = field(default_factory=frozenset)
 

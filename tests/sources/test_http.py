@@ -17,7 +17,7 @@ from alya_mcp.outside import Source, site
 from alya_mcp.settings import Settings
 from alya_mcp.sources import addresses
 from alya_mcp.sources.exchange import Patience
-from alya_mcp.sources.fetched import Fetched, Shape, SourceFailed, SourceRefused, first_answer
+from alya_mcp.sources.fetched import Body, Fetched, Shape, SourceFailed, SourceRefused, first_answer
 from alya_mcp.sources.http import Http
 
 pytestmark = pytest.mark.anyio
@@ -49,13 +49,17 @@ def open_client(home: Path, source: LoopbackSource, clock: Clock, **patience: fl
     )
 
 
+def read_thing(body: Body) -> Thing:
+    return body.json(Thing)
+
+
 async def ask(http: Http, path: str = "/thing", **more: object) -> Fetched[Thing]:
-    return await http.get(SAMPLE, path, shape=Thing, **more)
+    return await http.get(SAMPLE, path, read=read_thing, **more)
 
 
 async def test_it_says_who_asks_and_what_it_takes(http: Http, source: LoopbackSource) -> None:
     source.on("/thing", {"number": 1, "unread": True})
-    answer = await http.get(SAMPLE, "/thing", {"a": "b c", "n": 1e-7, "whole": 5.0}, shape=Thing)
+    answer = await http.get(SAMPLE, "/thing", {"a": "b c", "n": 1e-7, "whole": 5.0}, read=read_thing)
     assert answer.value == Thing(number=1)
     asked = source.asked[0]
     assert asked.query == {"a": "b c", "n": "0.0000001", "whole": "5"}
@@ -162,7 +166,9 @@ async def test_kept_answers_are_for_their_owner_and_hold_no_secret(
     http: Http, source: LoopbackSource, tmp_path: Path
 ) -> None:
     source.on("/thing", {"number": 1})
-    await http.get(SAMPLE, "/thing", {"api_key": "k-secret-1"}, shape=Thing, secrets={"X-Key": "k-secret-1"})
+    await http.get(
+        SAMPLE, "/thing", {"api_key": "k-secret-1"}, read=read_thing, secrets={"X-Key": "k-secret-1"}
+    )
     assert source.asked[0].headers["x-key"] == "k-secret-1"
     (kept,) = (tmp_path / "cache").rglob("*.answer")
     assert b"k-secret-1" not in kept.read_bytes()
@@ -247,10 +253,10 @@ async def test_a_long_pause_is_told_at_once_and_kept_for_every_request(
 async def test_a_post_is_tried_again_only_when_that_does_no_harm(http: Http, source: LoopbackSource) -> None:
     source.on("/send", Reply(status=503), {"number": 1})
     with pytest.raises(SourceFailed):
-        await http.post(SAMPLE, "/send", json={"a": 1}, shape=Thing)
+        await http.post(SAMPLE, "/send", json={"a": 1}, read=read_thing)
     assert source.count("/send") == 1
     source.on("/send", Reply(status=503), {"number": 1})
-    answer = await http.post(SAMPLE, "/send", json={"a": "ğ"}, shape=Thing, repeatable=True)
+    answer = await http.post(SAMPLE, "/send", json={"a": "ğ"}, read=read_thing, repeatable=True)
     assert answer.value.number == 1
     assert source.asked[-1].json == {"a": "ğ"}
 
@@ -288,10 +294,8 @@ async def test_a_changed_shape_is_named_and_not_kept(
 async def test_text_is_read_in_its_own_encoding(http: Http, source: LoopbackSource) -> None:
     source.on("/t", Reply("İstanbul ğ".encode("iso-8859-9"), content_type="text/html; charset=iso-8859-9"))
     source.on("/none", Reply(status=204))
-    assert (await http.get_text(SAMPLE, "/t")).value == "İstanbul ğ"
-    assert (await http.get_text(SAMPLE, "/none", nothing="")).value == ""
-    with pytest.raises(SourceFailed, match="empty answer"):
-        await http.get_text(SAMPLE, "/none")
+    assert (await http.get(SAMPLE, "/t", read=Body.text)).value == "İstanbul ğ"
+    assert (await http.get(SAMPLE, "/none", read=Body.text)).value == ""
 
 
 async def test_the_decompressed_size_counts(http: Http, source: LoopbackSource) -> None:
@@ -360,7 +364,7 @@ async def test_a_site_that_somebody_names_is_asked_only_on_the_public_internet(
         "http://u:p@a.example/",
     ):
         with pytest.raises(SourceRefused):
-            await http.get_text(site(url))
+            await http.get(site(url), read=Body.text)
     assert not source.asked
 
 
@@ -371,7 +375,7 @@ async def test_a_public_site_is_asked_by_its_name(
     monkeypatch.setattr(addresses, "is_public", lambda address: True)
     source.on("/page", Reply("<p>hello", content_type="text/html"))
     http = Http(Settings(home=tmp_path), tls=TLS)
-    page = await http.get_text(site(f"http://localhost:{source.server_port}/page"))
+    page = await http.get(site(f"http://localhost:{source.server_port}/page"), read=Body.text)
     await http.aclose()
     assert (page.value, page.source.title) == ("<p>hello", "localhost")
     assert source.asked[0].headers["host"] == f"localhost:{source.server_port}"
@@ -382,7 +386,7 @@ async def test_a_public_name_that_leads_inside_is_not_connected_to(tmp_path: Pat
     rebound = Source(key="rebound", title="Rebound", url="http://127.1:9")
     http = Http(Settings(home=tmp_path), tls=TLS)
     with pytest.raises(SourceRefused, match="not on the public internet"):
-        await http.get(rebound, "/", shape=Thing)
+        await http.get(rebound, "/", read=read_thing)
     await http.aclose()
 
 

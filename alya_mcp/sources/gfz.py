@@ -1,0 +1,32 @@
+"""GEOFON of the GFZ Helmholtz Centre in Potsdam: earthquakes of the world, located quickly and automatically.
+
+https://geofon.gfz.de/fdsnws/event/1/; CC BY 4.0. It answers in FDSN text, and with 204 when there is nothing.
+"""
+
+from typing import Final
+
+from alya_mcp.earth.quakes import Quake
+from alya_mcp.outside import SOURCES
+
+from . import fdsn
+from .fetched import Fetched
+from .http import Http
+
+GFZ: Final = SOURCES["gfz"]
+_EVENT: Final = "https://geofon.gfz.de/eqinfo/event.php?id={id}"
+_PER_DAY: Final = 60
+
+
+async def recent(http: Http, *, hours: float, magnitude: float) -> Fetched[list[Quake]]:
+    """The newest earthquakes that it lists, at least of the last `hours`, some smaller than asked for."""
+    days = 1 if hours <= 24 else 7
+    least = 4.5 if magnitude >= 4.5 else 0.0
+    return await http.get(
+        GFZ,
+        "/fdsnws/event/1/query",
+        {"format": "text", "orderby": "time", "limit": days * _PER_DAY, "minmag": least},
+        read=lambda body: fdsn.read_text(body, link=_EVENT),
+        accept="text/plain",
+        fresh_for=60,
+        stale_for=7 * 86_400,
+    )
