@@ -5,6 +5,7 @@ import os
 import stat
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alya_mcp.gate import AuditError, Gate, MemoryState, Report, tail, verify
+from alya_mcp.gate.rules import Redact
 
 pytestmark = pytest.mark.anyio
 
@@ -58,6 +60,44 @@ async def test_an_admitted_call_has_two_records_and_a_refused_one_has_one(home: 
     assert settled["prev"] == decided["hash"]
     assert (refused["seq"], refused["decision"], refused["rule"]) == (3, "deny", "/tools/wipe/action")
     assert "MY SECRET" not in log_files(home.folder)[0].read_text()
+
+
+async def test_what_shadowed_rules_would_have_said_stands_after_the_mode(home: Home) -> None:
+    told = home.gate.decide(a_call())
+    shadow = [
+        replace(told, decision=each, rule=f"/all_tools/{each}", mode="shadow") for each in ("ask", "deny")
+    ]
+    home.audit.decided(a_call(), replace(told, shadow=tuple(shadow)), None)
+    (record,) = records(home.folder)
+    assert (record["decision"], record["mode"]) == ("allow", "shadow")
+    assert record["shadow"] == [
+        {"decision": "ask", "rule": "/all_tools/ask"},
+        {"decision": "deny", "rule": "/all_tools/deny"},
+    ]
+    assert list(record) == [*FIELDS[:-2], "shadow", *FIELDS[-2:]]
+    assert home.verify().whole
+
+
+async def test_a_call_that_waits_for_a_person_has_a_record_and_its_retry_one_of_its_own(home: Home) -> None:
+    gate = Gate(policy({"draw": {"action": "require_approval"}}), home.state, home.audit, home.clock)
+    for request in (1, 2):
+        assert (await refusal_of(gate, a_call(request=request))).decision == "ask"
+    told = [(each["seq"], each["request"], each["decision"], each["rule"]) for each in records(home.folder)]
+    assert told == [(1, 1, "ask", "/tools/draw/action"), (2, 2, "ask", "/tools/draw/action")]
+    report = home.verify()
+    assert (report.whole, report.unsettled) == (True, 0)
+
+
+async def test_redacted_names_are_hidden_and_their_values_are_in_no_digest(home: Home) -> None:
+    redact = Redact(arguments=frozenset({"token", "pin"}))
+    for arguments in ({"a": 1, "token": "x", "pin": 2}, {"a": 1, "token": "y", "pin": 3}, {"a": 1}, {"a": 2}):
+        call = a_call(arguments=arguments)
+        digest = home.audit.arguments(arguments, redact)
+        home.audit.decided(call, home.gate.decide(call), digest, redact)
+    first, second, third, fourth = records(home.folder)
+    assert first["keys"] == ["(redacted)", "(redacted)", "a"]
+    assert third["keys"] == ["a"]
+    assert first["arguments"] == second["arguments"] == third["arguments"] != fourth["arguments"]
 
 
 async def test_files_belong_to_the_person_alone(home: Home) -> None:
@@ -208,6 +248,43 @@ async def test_tampering_is_found_and_named(
     await home.calls(4)
     home.rewrite(tamper(home.lines()))
     assert [(broken.what, broken.line, broken.seq) for broken in home.verify().broken] == found
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@given(data=st.data())
+def test_no_change_of_a_byte_a_line_their_order_or_their_number_goes_unnoticed(
+    home: Home, data: st.DataObject
+) -> None:
+    """policy.md section 3, row 12."""
+    if not home.folder.exists():
+        anyio.run(home.calls, 3)
+        anyio.run(refusal_of, home.gate, a_call("wipe"))
+    path = log_files(home.folder)[0]
+    whole = path.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    at = data.draw(st.integers(0, len(whole) - 1))
+    one, other = data.draw(st.lists(st.integers(0, len(lines) - 1), min_size=2, max_size=2, unique=True))
+    flipped = bytes([whole[at] ^ data.draw(st.integers(1, 255))])
+    swapped = [*lines]
+    swapped[one], swapped[other] = lines[other], lines[one]
+    damaged = data.draw(
+        st.sampled_from(
+            [
+                whole[:at] + flipped + whole[at + 1 :],
+                whole[:at] + whole[at + 1 :],
+                whole[:at],
+                b"".join(lines[:one] + lines[one + 1 :]),
+                b"".join(swapped),
+                b"".join([*lines[:one], lines[other], *lines[one:]]),
+            ]
+        )
+    )
+    try:
+        path.write_bytes(damaged)
+        assert not home.verify().whole
+    finally:
+        path.write_bytes(whole)
+    assert home.verify().whole
 
 
 async def test_a_deleted_file_is_found(home: Home) -> None:
