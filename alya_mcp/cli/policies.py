@@ -10,7 +10,9 @@ from alya_mcp.cli.output import tilde
 from alya_mcp.settings import Settings
 
 if TYPE_CHECKING:
+    from alya_mcp.catalogue import Tool
     from alya_mcp.gate import Policy
+    from alya_mcp.gate.rehearsal import FactsOf
 
 TOOL_ERROR = 1
 _EXIT_CODES = {"allow": 0, "deny": 3, "ask": 4}
@@ -43,10 +45,13 @@ def read_policy(settings: Settings) -> InForce:
     Raises:
         click.UsageError: when it can't be used; the text says where it is wrong.
     """
-    from alya_mcp.gate import Policy, PolicyError
+    from alya_mcp.gate import Policy, PolicyError, StateError
     from alya_mcp.policy import find_policy
 
-    place = find_policy(settings)
+    try:
+        place = find_policy(settings)
+    except StateError as error:
+        raise click.UsageError(f"Nobody can say whose policy is in force: {error}") from None
     try:
         return InForce(Policy.load(place.path), place.path, place.origin)
     except PolicyError as error:
@@ -60,8 +65,36 @@ def exit_code(decision: str, rule: str) -> int:
     return TOOL_ERROR if rule == _NOT_THE_POLICY else _EXIT_CODES[decision]
 
 
-def verdict(policy: "Policy", tool: str) -> str:
-    """What the policy says of a tool, whatever its arguments: `allow`, `deny` or `hidden`."""
-    if policy.hides(tool):
+def verdict(policy: "Policy", tool: "Tool") -> str:
+    """What the policy says of a tool, whatever its arguments: `allow`, `deny`, `ask`, `shadow` or `hidden`.
+
+    `shadow` is what passes although a rule in shadow mode says otherwise.
+    """
+    if policy.hides(tool.name):
         return "hidden"
-    return "allow" if policy.rules(tool).denial is None else "deny"
+    rules = policy.rules(tool.name, tool.category)
+    always = [test for test in rules.tests if not test.conditions and not test.must_hold]
+    if rules.denial is not None or any(not test.shadow for test in always):
+        return "deny"
+    if rules.approval is not None and not rules.approval.shadow:
+        return "ask"
+    return "shadow" if rules.shadow_denials or always or rules.approval is not None else "allow"
+
+
+def facts_of(*, schemas: bool = True) -> "FactsOf":
+    """What the catalogue knows of a tool, for calls that are only played.
+
+    Without `schemas` every name is a tool, and arguments are taken as they are.
+    """
+    from alya_mcp.catalogue import load_catalogue
+    from alya_mcp.gate.rehearsal import Facts
+
+    catalogue = load_catalogue()
+
+    def facts(name: str) -> Facts:
+        tool = catalogue.get(name)
+        if tool is None:
+            return Facts(known=not schemas)
+        return Facts(price=tool.price, category=tool.category, validate=tool.validate if schemas else None)
+
+    return facts

@@ -14,10 +14,14 @@ if TYPE_CHECKING:
 def policy(settings: Settings) -> Iterator[Check]:
     """Which policy a server would obey, what is wrong with it, and rules for tools that don't exist."""
     from alya_mcp.catalogue import load_catalogue
-    from alya_mcp.gate import Policy, PolicyError
+    from alya_mcp.gate import Policy, PolicyError, StateError
     from alya_mcp.policy import find_policy
 
-    place = find_policy(settings)
+    try:
+        place = find_policy(settings)
+    except StateError as error:
+        yield fail("policy", f"the grants can't be read: {error}", "Calls are denied until they can be.")
+        return
     shown = tilde(place.path)
     try:
         found = Policy.load(place.path)

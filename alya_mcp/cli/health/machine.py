@@ -42,18 +42,31 @@ def python() -> Iterator[Check]:
 
 
 def environment(settings: Settings, variables: Mapping[str, str]) -> Iterator[Check]:
-    """Variables that nothing reads, and a grant that this version can't honour."""
+    """Variables that nothing reads, and whose token the grant's is."""
     set_here = [name for name in settings.describe() if variables.get(name, "").strip()]
     yield ok("settings", f"set: {', '.join(set_here)}" if set_here else "all at their defaults")
     for name, near in unknown_variables(variables).items():
         meant = f"Did you mean {near}?" if near else "Remove it."
         yield warn("settings", f"{name} is set, but nothing reads it", meant)
     if settings.grant is not None:
-        yield fail(
+        yield _grant(settings)
+
+
+def _grant(settings: Settings) -> Check:
+    from alya_mcp.callers import calling_grant
+    from alya_mcp.gate import StateError
+
+    try:
+        grant = calling_grant(settings)
+    except StateError as error:
+        return fail("grant", str(error), "Calls are denied until the grants can be read.")
+    if grant is None:
+        return fail(
             "grant",
-            "ALYA_GRANT is set, but this version has no grants: every call is denied",
-            "Unset ALYA_GRANT, also in the clients' configurations.",
+            "ALYA_GRANT holds no token that counts: every call is denied",
+            "`alya-mcp grants rotate LABEL` shows a new one; without ALYA_GRANT the caller is local.",
         )
+    return ok("grant", f"{grant.label} ({grant.id})")
 
 
 def home(settings: Settings) -> Iterator[Check]:
