@@ -1,11 +1,20 @@
-"""What every folder of tests shares: a fresh home and servers on real pipes."""
+"""What every folder of tests shares: a fresh home, servers on real pipes, and who draws with a tiny model."""
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import gallery as galleries
 import pytest
+import tiny_flux
+from gallery import Gallery
 from raw_client import Servers, environment, expect_nothing_running
+
+# As many processes test at once as there are cores: one thread each is quickest, and one that spins while it
+# waits for its like takes the core from another test. Read when torch is imported, here and in every child.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @pytest.fixture
@@ -33,3 +42,22 @@ def start_server(alya_home: Path, tmp_path: Path) -> Iterator[Servers]:
     """Starts servers on real pipes; they end with the test."""
     with ExitStack() as running:
         yield Servers(alya_home, tmp_path, running)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny FLUX pipeline; leave it as it is."""
+    return tiny_flux.build(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny: Path) -> str:
+    """The same folder, as ALYA_IMAGE_MODEL takes it."""
+    return str(tiny)
+
+
+@pytest.fixture(scope="session")
+def gallery(tiny_model: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
+    """A server that draws with the tiny model, whose home and worker many tests share."""
+    with galleries.opened(tiny_model, tmp_path_factory.mktemp("gallery")) as gallery:
+        yield gallery

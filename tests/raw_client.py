@@ -15,7 +15,7 @@ from typing import IO, Any, Self, TypeVar
 
 T = TypeVar("T")
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 """Seconds after which a test gives up on a busy machine; reached only by a failure."""
 
 MODERN = "2026-07-28"

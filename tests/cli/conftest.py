@@ -2,7 +2,6 @@ import json
 from pathlib import Path
 
 import pytest
-import tiny_flux
 from command_line import Ended, Run, WritePolicy, run_command
 from raw_client import environment
 
@@ -43,9 +42,3 @@ def write_policy(tmp_path: Path) -> WritePolicy:
         return path
 
     return write
-
-
-@pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The folder of a tiny FLUX pipeline, as ALYA_IMAGE_MODEL takes it."""
-    return str(tiny_flux.build(tmp_path_factory.mktemp("models") / "tiny"))

@@ -13,6 +13,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 from command_line import COMMAND, Run, WritePolicy
+from gallery import Gallery
 from PIL import Image
 from raw_client import eventually, processes_of
 
@@ -233,17 +234,18 @@ def test_a_timeout_cancels_the_call_and_ends_with_1(run: Run, alya_home: Path, t
 
 
 def test_a_picture_is_shown_by_its_facts_with_the_url_last_and_saved_where_asked(
-    run: Run, tmp_path: Path, tiny_model: str
+    run: Run, tmp_path: Path, gallery: Gallery
 ) -> None:
+    seed = gallery.seed()
     ended = run(
-        "call", "image_gen", "prompt=a red circle", "seed=7", "steps=1", "--save", "picture.png",
-        ALYA_IMAGE_MODEL=tiny_model, http_proxy="http://127.0.0.1:1",
+        "call", "image_gen", "prompt=a red circle", f"seed={seed}", "steps=1", "--save", "picture.png",
+        **gallery.variables(http_proxy="http://127.0.0.1:1"),
     )  # fmt: skip
     assert ended.code == 0, ended.err
     *facts, url = ended.out.splitlines()
     assert url.startswith("http://127.0.0.1:")
     named = {line.split()[0]: line for line in facts}
-    assert "7 (1 steps)" in named["seed"]
+    assert f"{seed} (1 steps)" in named["seed"]
     assert "1024x1024 png" in named["size"]
     assert "not with FLUX.1-schnell" in named["notice"]
     assert {"model", "file", "expires"} <= named.keys()
@@ -284,9 +286,9 @@ def on_a_terminal(words: tuple[str, ...], env: dict[str, str], cwd: Path) -> tup
 
 
 def test_on_a_terminal_the_progress_bar_is_redrawn_and_wiped(
-    cli_env: dict[str, str], tmp_path: Path, tiny_model: str
+    cli_env: dict[str, str], tmp_path: Path, gallery: Gallery
 ) -> None:
-    env = {**cli_env, "ALYA_IMAGE_MODEL": tiny_model}
+    env = {**cli_env, **gallery.variables()}
     code, out, shown = on_a_terminal(("call", "image_gen", "prompt=a", "steps=1"), env, tmp_path)
     assert code == 0
     assert "\x1b" not in out

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 from command_line import Run
+from gallery import Gallery
+from raw_client import processes_of
 
 from alya_mcp.cli.health.engine import held_by, last_error, words_of
 from alya_mcp.cli.health.probe import look
 from alya_mcp.images.engine import EngineStatus
-from alya_mcp.images.local import LocalEngine
 from alya_mcp.images.plan import Machine
-from alya_mcp.settings import Settings
 
 GB = 10**9
 RTX_4090 = Machine(
@@ -85,20 +85,13 @@ def test_json_output_is_one_object_with_every_figure_in_bytes(run: Run, tiny_mod
     assert "lastErrorAt" in found["worker"]
 
 
-@pytest.mark.anyio
-async def test_a_running_worker_is_shown_with_its_plan(run: Run, tiny_model: str, alya_home: Path):
-    from anyio import to_thread
-
-    engine = LocalEngine(Settings(home=alya_home, image_model=tiny_model))
-    try:
-        await engine.warm()
-        pid = (await engine.status()).pid
-        ended = await to_thread.run_sync(lambda: run("model", "status", ALYA_IMAGE_MODEL=tiny_model))
-    finally:
-        await engine.aclose()
+def test_a_running_worker_is_shown_with_its_plan(run: Run, gallery: Gallery):
+    ended = run("model", "status", **gallery.variables())
     assert ended.code == 0
-    assert f"process {pid}, tiny on cpu" in rows(ended.out)["worker"]
-    assert "fp32, all weights on the device, PyTorch's attention" in rows(ended.out)["worker"]
+    worker = rows(ended.out)["worker"]
+    (pid,) = [pid for pid, words in processes_of(gallery.home).items() if "images.worker" in words]
+    assert f"process {pid}, tiny on cpu" in worker
+    assert "fp32, all weights on the device, PyTorch's attention" in worker
 
 
 def test_with_a_cluster_it_is_the_cluster_that_is_asked(run: Run):

@@ -1,4 +1,7 @@
-"""From a prompt in a client, through the gate and the worker, to a URL that opens."""
+"""From a prompt in a client, through the gate and the worker, to a URL that opens.
+
+What starts, kills or ends a worker has a home of its own; all else draws with the gallery's.
+"""
 
 import hashlib
 import io
@@ -8,7 +11,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -18,18 +20,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import s3_servers
-import tiny_flux
+from gallery import PATIENCE, Gallery
 from jsonschema import Draft202012Validator
 from PIL import Image
-from raw_client import Servers, eventually, processes_of
+from raw_client import RawClient, Servers, eventually, processes_of
 
 PROMPT = {"prompt": "a red circle", "seed": 7, "steps": 1}
 LONG = {"prompt": "a blue square", "seed": 8, "steps": 8}
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(tiny_flux.build(tmp_path_factory.mktemp("models") / "tiny"))
+LARGEST_RESULT = 1_048_576
 
 
 @pytest.fixture(scope="module")
@@ -67,14 +65,27 @@ def workers(home: Path) -> list[int]:
     return [pid for pid, command in found if "alya_mcp.images" in command or "images.worker" in command]
 
 
+def progress_of(client: RawClient, token: str) -> list[dict[str, Any]]:
+    notes = [m["params"] for m in list(client.messages) if m.get("method") == "notifications/progress"]
+    return [note for note in notes if note["progressToken"] == token]
+
+
+def outcomes(home: Path, request: object) -> list[str | None]:
+    """What the audit log says of one request: nothing when it was decided, then how it ended."""
+    files = sorted((home / "audit").glob("*.jsonl"))
+    lines = [line for file in files for line in file.read_bytes().splitlines()]
+    return [each.get("outcome") for each in map(json.loads, lines) if each.get("request") == request]
+
+
 def test_a_prompt_becomes_a_url_that_opens_after_the_server_has_ended(
-    start_server: Servers, model: str, tmp_path: Path
+    start_server: Servers, gallery: Gallery
 ) -> None:
-    server = start_server(extra={"ALYA_IMAGE_MODEL": model})
+    server = start_server(extra=gallery.variables())
     server.initialize()
     schema = server.request("tools/list")["result"]["tools"][0]["outputSchema"]
+    seed = gallery.seed()
 
-    result = server.call("image_gen", PROMPT)["result"]
+    result = server.call("image_gen", {**PROMPT, "seed": seed})["result"]
 
     assert result["isError"] is False
     data = result["structuredContent"]
@@ -82,6 +93,9 @@ def test_a_prompt_becomes_a_url_that_opens_after_the_server_has_ended(
     assert json.loads(result["content"][0]["text"]) == data
     assert [block["type"] for block in result["content"]] == ["text", "resource_link", "image"]
     assert result["content"][1]["uri"] == data["url"]
+    assert len(json.dumps(result)) < LARGEST_RESULT
+    assert (data["seed"], data["steps"], data["width"], data["height"]) == (seed, 1, 1024, 1024)
+    assert "FLUX.1-schnell" in data["notice"]
     server.close_stdin()
     assert server.exit_code() == 0
     second = "import sys, urllib.request; sys.stdout.buffer.write(urllib.request.urlopen(sys.argv[1]).read())"
@@ -95,28 +109,50 @@ def test_a_prompt_becomes_a_url_that_opens_after_the_server_has_ended(
     assert refusal(tampered) == 403
 
 
-def test_progress_covers_every_phase_and_only_grows(start_server: Servers, model: str) -> None:
-    server = start_server(extra={"ALYA_IMAGE_MODEL": model})
-    server.initialize()
-    call = server.post(
-        "tools/call", {"name": "image_gen", "arguments": LONG, "_meta": {"progressToken": "p"}}
-    )
-    assert server.answer(call)["result"]["isError"] is False
-    steps = [m["params"] for m in server.messages if m.get("method") == "notifications/progress"]
+def test_progress_covers_every_phase_and_only_grows(gallery: Gallery) -> None:
+    steps = progress_of(gallery.client, "first")
     assert all(a["progress"] < b["progress"] <= 100 for a, b in itertools.pairwise(steps))
+    assert {step["total"] for step in steps} == {100}
     said = " / ".join(step["message"].lower() for step in steps)
     for phase in ("worker", "loading", "prompt", "step 8 of 8", "pixels", "png", "storing"):
         assert phase in said
 
 
+def test_a_cancelled_picture_costs_nothing_and_the_next_one_is_the_same(gallery: Gallery) -> None:
+    client, seed = gallery.client, gallery.seed()
+
+    def draw() -> dict[str, Any]:
+        asked = client.post("tools/call", {"name": "image_gen", "arguments": {**PROMPT, "seed": seed}})
+        return client.answer(asked, PATIENCE)["result"]["structuredContent"]
+
+    first = draw()
+    cancelled = client.post(
+        "tools/call",
+        {
+            "name": "image_gen",
+            "arguments": {**LONG, "seed": gallery.seed()},
+            "_meta": {"progressToken": "cancelled"},
+        },
+        request_id="cancelled end to end",
+    )
+    eventually(lambda: progress_of(client, "cancelled"), "the first progress")
+    client.send_message(
+        {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": cancelled}}
+    )
+    Path(first["file"]).unlink()  # else it would be served again, not drawn
+    again = draw()
+    assert (again["sha256"], again["repeated"]) == (first["sha256"], False)
+    assert [m for m in client.messages if m.get("id") == cancelled] == []
+    assert outcomes(gallery.home, cancelled) == [None, "cancelled"]
+
+
 def test_a_bucket_gets_the_picture_and_its_url_is_presigned(
-    start_server: Servers, model: str, bucket: s3_servers.S3Server
+    start_server: Servers, gallery: Gallery, bucket: s3_servers.S3Server
 ) -> None:
-    server = start_server(extra={"ALYA_IMAGE_MODEL": model, **s3_settings(bucket)})
+    server = start_server(extra=gallery.variables(**s3_settings(bucket)))
     server.initialize()
-    data = server.call("image_gen", {**PROMPT, "expiresIn": 600, "format": "webp"})["result"][
-        "structuredContent"
-    ]
+    asked = {**PROMPT, "seed": gallery.seed(), "expiresIn": 600, "format": "webp"}
+    data = server.call("image_gen", asked)["result"]["structuredContent"]
     query = parse_qs(urlsplit(data["url"]).query)
     assert data["url"].startswith(bucket.url)
     assert query["X-Amz-Expires"] == ["600"]
@@ -128,11 +164,12 @@ def test_a_bucket_gets_the_picture_and_its_url_is_presigned(
 
 @pytest.mark.slow
 def test_a_presigned_url_opens_until_it_expires_and_not_after(
-    start_server: Servers, model: str, bucket: s3_servers.S3Server
+    start_server: Servers, gallery: Gallery, bucket: s3_servers.S3Server
 ) -> None:
-    server = start_server(extra={"ALYA_IMAGE_MODEL": model, **s3_settings(bucket)})
+    server = start_server(extra=gallery.variables(**s3_settings(bucket)))
     server.initialize()
-    data = server.call("image_gen", {**PROMPT, "expiresIn": 60})["result"]["structuredContent"]
+    asked = {**PROMPT, "seed": gallery.seed(), "expiresIn": 60}
+    data = server.call("image_gen", asked)["result"]["structuredContent"]
     assert refusal(data["url"]) is None
     eventually(lambda: refusal(data["url"]) in {400, 403}, "the URL closes", patience=120)
 
@@ -147,49 +184,48 @@ def test_a_presigned_url_opens_until_it_expires_and_not_after(
     ids=["bucket missing", "wrong key", "unreachable"],
 )
 def test_when_the_upload_fails_the_picture_is_kept_and_the_answer_says_where(
-    start_server: Servers,
-    alya_home: Path,
-    model: str,
-    bucket: s3_servers.S3Server,
-    wrong: dict[str, str],
-    words: str,
+    start_server: Servers, gallery: Gallery, bucket: s3_servers.S3Server, wrong: dict[str, str], words: str
 ) -> None:
-    server = start_server(extra={"ALYA_IMAGE_MODEL": model, **s3_settings(bucket), **wrong})
+    server = start_server(extra=gallery.variables(**{**s3_settings(bucket), **wrong}))
     server.initialize()
-    result = server.call("image_gen", PROMPT)["result"]
+
+    def kept() -> set[Path]:
+        return set(gallery.home.glob("images/*/*.png"))
+
+    def failed() -> int:
+        return server.call("alya_usage")["result"]["structuredContent"]["totals"]["failed"]
+
+    kept_before, failed_before = kept(), failed()
+    result = server.call("image_gen", {**PROMPT, "seed": gallery.seed()})["result"]
     text = result["content"][0]["text"]
     assert result["isError"] is True
     assert words in text
     assert "not-the-secret-of-this-key" not in text
-    assert str(alya_home) not in text
-    kept = list(alya_home.glob("images/*/*.png"))
-    assert [f"ALYA_HOME/{path.relative_to(alya_home)}" in text for path in kept] == [True]
-    with Image.open(kept[0]) as picture:
+    assert str(gallery.home) not in text
+    (file,) = kept() - kept_before
+    assert f"ALYA_HOME/{file.relative_to(gallery.home)}" in text
+    with Image.open(file) as picture:
         assert picture.size == (1024, 1024)
-    assert server.call("alya_usage")["result"]["structuredContent"]["totals"]["failed"] == 1
+    assert failed() == failed_before + 1
 
 
 def test_two_servers_share_one_worker_and_both_get_their_picture(
-    start_server: Servers, alya_home: Path, model: str
+    start_server: Servers, gallery: Gallery
 ) -> None:
-    first, second = (start_server(extra={"ALYA_IMAGE_MODEL": model}) for _ in range(2))
-    for server in (first, second):
-        server.initialize()
-    calls = [
-        (server, server.post("tools/call", {"name": "image_gen", "arguments": LONG}))
-        for server in (first, second)
-    ]
-    eventually(lambda: workers(alya_home), "a worker")
-    answers = [server.answer(call, patience=120)["result"] for server, call in calls]
+    other = start_server(extra=gallery.variables())
+    other.initialize()
+    asked = {"name": "image_gen", "arguments": {**LONG, "seed": gallery.seed()}}
+    calls = [(server, server.post("tools/call", asked)) for server in (gallery.client, other)]
+    answers = [server.answer(call, PATIENCE)["result"] for server, call in calls]
     assert [answer["isError"] for answer in answers] == [False, False]
     assert answers[0]["structuredContent"]["sha256"] == answers[1]["structuredContent"]["sha256"]
-    assert len(workers(alya_home)) == 1
+    assert len(workers(gallery.home)) == 1
 
 
 def test_a_worker_killed_during_a_picture_costs_nothing_but_time(
-    start_server: Servers, alya_home: Path, model: str
+    start_server: Servers, alya_home: Path, tiny_model: str
 ) -> None:
-    server = start_server(extra={"ALYA_IMAGE_MODEL": model})
+    server = start_server(extra={"ALYA_IMAGE_MODEL": tiny_model})
     server.initialize()
     call = server.post(
         "tools/call", {"name": "image_gen", "arguments": LONG, "_meta": {"progressToken": "p"}}
@@ -203,31 +239,30 @@ def test_a_worker_killed_during_a_picture_costs_nothing_but_time(
     assert fresh != pid
 
 
-def test_closing_standard_input_during_a_picture_leaves_nothing_running(
-    start_server: Servers, alya_home: Path, model: str, record_property: Any
+def test_closing_the_input_during_a_picture_ends_the_server_and_its_worker(
+    start_server: Servers, alya_home: Path, tiny_model: str
 ) -> None:
-    server = start_server(extra={"ALYA_IMAGE_MODEL": model})
+    server = start_server(extra={"ALYA_IMAGE_MODEL": tiny_model})
     server.initialize()
-    server.post("tools/call", {"name": "image_gen", "arguments": LONG})
+    call = {"name": "image_gen", "arguments": LONG, "_meta": {"progressToken": "unseen"}}
+    request = server.post("tools/call", call)
     eventually(lambda: workers(alya_home), "a worker")
-    closed = server.close_stdin()
+    eventually(lambda: progress_of(server, "unseen"), "the first progress")
+    server.close_stdin()
     assert server.exit_code() == 0
-    record_property("seconds to exit", round(time.monotonic() - closed, 2))
     eventually(lambda: not workers(alya_home), "the worker's end")
+    assert outcomes(alya_home, request) == [None, "cancelled"]
 
 
 def test_a_rate_limit_lets_two_pictures_through_and_denies_the_third(
-    start_server: Servers, alya_home: Path, model: str
+    start_server: Servers, gallery: Gallery, tmp_path: Path
 ) -> None:
-    policy = {
-        "version": "1",
-        "default": "deny",
-        "tools": {"image_gen": {"rate_limit": {"max": 2, "window": 60}}},
-    }
-    (alya_home / "policy.json").write_text(json.dumps(policy))
-    server = start_server(extra={"ALYA_IMAGE_MODEL": model})
+    policy = tmp_path / "two-a-minute.json"
+    limit = {"rate_limit": {"max": 2, "window": 60}}
+    policy.write_text(json.dumps({"version": "1", "default": "deny", "tools": {"image_gen": limit}}))
+    server = start_server("serve", "--policy", str(policy), extra=gallery.variables())
     server.initialize()
-    results = [server.call("image_gen", PROMPT)["result"] for _ in range(3)]
+    results = [server.call("image_gen", {**PROMPT, "seed": gallery.seed()})["result"] for _ in range(3)]
     assert [result["isError"] for result in results] == [False, False, True]
     decision = results[2]["_meta"]["alya/decision"]
     assert decision["decision"] == "deny"
@@ -253,22 +288,8 @@ def test_a_rate_limit_lets_two_pictures_through_and_denies_the_third(
     ],
 )
 def test_a_wrong_argument_is_named_with_what_it_takes(
-    shared_server: Any, arguments: dict[str, Any], words: str
+    gallery: Gallery, arguments: dict[str, Any], words: str
 ) -> None:
-    result = shared_server.call("image_gen", arguments)["result"]
+    result = gallery.client.call("image_gen", arguments)["result"]
     assert result["isError"] is True
     assert words in result["content"][0]["text"]
-
-
-@pytest.fixture(scope="module")
-def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    from contextlib import ExitStack
-
-    folder = tmp_path_factory.mktemp("shared")
-    home = folder / "home"
-    home.mkdir()
-    (home / "policy.json").write_text('{"version": "1", "default": "allow"}')
-    with ExitStack() as running:
-        server = Servers(home, folder, running)()
-        server.initialize()
-        yield server

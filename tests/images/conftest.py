@@ -3,16 +3,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tiny_flux
 from stage import Opener, Stage, engine_at
 
 from alya_mcp.images.local import LocalEngine
-
-
-@pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a tiny FLUX pipeline."""
-    return tiny_flux.build(tmp_path_factory.mktemp("models") / "tiny")
 
 
 @pytest.fixture

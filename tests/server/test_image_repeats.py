@@ -12,18 +12,14 @@ from urllib.request import urlopen
 import pytest
 import s3_servers
 import tiny_flux
+from gallery import Gallery
 from jsonschema import Draft202012Validator
 from PIL import Image
-from raw_client import RawClient, Servers, environment, expect_nothing_running
+from raw_client import RawClient, Servers
 from scene import ALLOW_ALL, audit_records, write_policy
 
 ASKED = {"prompt": "a red circle for Zoë", "seed": 7, "steps": 1}
 PATIENCE = 180
-
-
-@pytest.fixture(scope="module")
-def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(tiny_flux.build(tmp_path_factory.mktemp("models") / "tiny"))
 
 
 @pytest.fixture(scope="module")
@@ -33,17 +29,10 @@ def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[s3_servers.S3Se
 
 
 @pytest.fixture(scope="module")
-def artist(tiny_model: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RawClient]:
-    """A server that draws with the tiny model and has drawn what is `ASKED`."""
-    folder = tmp_path_factory.mktemp("artist")
-    home = folder / "home"
-    home.mkdir(mode=0o700)
-    write_policy(home, ALLOW_ALL)
-    with RawClient(environment(home, ALYA_IMAGE_MODEL=tiny_model), folder / "stderr") as client:
-        client.initialize()
-        assert answer(client)["repeated"] is False
-        yield client
-    expect_nothing_running(home)
+def artist(gallery: Gallery) -> RawClient:
+    """The gallery's server, which has drawn what is `ASKED`."""
+    assert answer(gallery.client)["repeated"] is False
+    return gallery.client
 
 
 def result(client: RawClient, **changes: Any) -> dict[str, Any]:
@@ -67,8 +56,7 @@ def opened(url: str) -> bytes:
         return response.read()
 
 
-def start(servers: Servers, home: Path, **extra: str) -> RawClient:
-    write_policy(home, ALLOW_ALL)
+def start(servers: Servers, **extra: str) -> RawClient:
     server = servers(extra=extra)
     server.initialize()
     return server
@@ -98,11 +86,12 @@ def test_the_same_request_gets_the_same_picture_with_a_fresh_link_and_says_so(ar
 
 def test_a_repeat_is_a_call_like_any_other_to_the_gate(artist: RawClient) -> None:
     before = artist.call("alya_usage")["result"]["structuredContent"]["totals"]
-    assert answer(artist)["repeated"] is True
+    asked = artist.request("tools/call", {"name": "image_gen", "arguments": ASKED}, "a repeat")
+    assert asked["result"]["structuredContent"]["repeated"] is True
     after = artist.call("alya_usage")["result"]["structuredContent"]["totals"]
     assert (after["succeeded"], round(after["usd"] - before["usd"], 6)) == (before["succeeded"] + 2, 0.001)
-    last = [each for each in audit_records(home_of(artist)) if each.get("tool") == "image_gen"][-2:]
-    assert [each.get("outcome") for each in last] == [None, "ok"]
+    of_it = [each for each in audit_records(home_of(artist)) if each.get("request") == "a repeat"]
+    assert [each.get("outcome") for each in of_it] == [None, "ok"]
 
 
 @pytest.mark.parametrize(
@@ -132,18 +121,10 @@ def test_nothing_of_a_prompt_is_in_what_is_remembered(artist: RawClient) -> None
     assert not [word for word in ("circle", "tiny flux", "local", "drawn with") if word.encode() in written]
 
 
-def test_another_server_knows_it_too_and_a_damaged_index_is_no_hindrance(
-    start_server: Servers, alya_home: Path, tiny_model: str
-) -> None:
-    index = alya_home / "repeats" / "index.sqlite"
-    index.parent.mkdir(mode=0o700)
-    index.write_bytes(b"not a database " * 1000)
-    first, second = (start(start_server, alya_home, ALYA_IMAGE_MODEL=tiny_model) for _ in range(2))
-    drawn, again = answer(first), answer(second)
-    assert (drawn["repeated"], again["repeated"]) == (False, True)
-    assert again["sha256"] == drawn["sha256"]
-    assert index.with_name("index.damaged").exists()
-    assert "was damaged and is begun anew" in first.stderr()
+def test_another_server_knows_it_too(artist: RawClient, gallery: Gallery, start_server: Servers) -> None:
+    other = start(start_server, **gallery.variables())
+    again = answer(other)
+    assert (again["repeated"], again["sha256"]) == (True, answer(artist)["sha256"])
 
 
 def test_a_deleted_file_and_a_cut_one_are_drawn_anew(artist: RawClient) -> None:
@@ -182,53 +163,63 @@ def test_a_cancelled_picture_is_not_remembered(artist: RawClient) -> None:
 
 
 def test_another_model_draws_anew_and_so_do_new_weights_in_its_folder(
-    start_server: Servers, alya_home: Path, tiny_model: str, tmp_path: Path
+    start_server: Servers, gallery: Gallery, tmp_path: Path
 ) -> None:
-    mine = shutil.copytree(tiny_model, tmp_path / "mine")
-    server = start(start_server, alya_home, ALYA_IMAGE_MODEL=str(mine))
-    assert [answer(server)["repeated"] for _ in range(2)] == [False, True]
-    other = start(start_server, alya_home, ALYA_IMAGE_MODEL=tiny_model)
-    assert answer(other)["repeated"] is False
+    mine, seed = shutil.copytree(gallery.model, tmp_path / "mine"), gallery.seed()
+    server = start(start_server, **gallery.variables(ALYA_IMAGE_MODEL=str(mine)))
+    assert [answer(server, seed=seed)["repeated"] for _ in range(2)] == [False, True]
+    assert answer(gallery.client, seed=seed)["repeated"] is False
     tiny_flux.build(mine, seed=1)
-    assert answer(server)["repeated"] is False
+    assert answer(server, seed=seed)["repeated"] is False
 
 
-def test_what_auto_fell_back_to_is_repeated_only_while_it_is_loaded(
+def test_what_auto_fell_back_to_is_repeated_only_while_it_is_loaded_and_a_damaged_index_is_no_hindrance(
     start_server: Servers, alya_home: Path
 ) -> None:
-    first = start(start_server, alya_home)
-    assert [answer(first)["repeated"] for _ in range(2)] == [False, True]
+    write_policy(alya_home, ALLOW_ALL)
+    index = alya_home / "repeats" / "index.sqlite"
+    index.parent.mkdir(mode=0o700)
+    index.write_bytes(b"not a database " * 1000)
+    first = start(start_server)
+    drawn, again = answer(first), answer(first)
+    assert (drawn["model"], drawn["repeated"], again["repeated"]) == ("alya-sketch", False, True)
+    assert again["sha256"] == drawn["sha256"]
+    assert index.with_name("index.damaged").exists()
+    assert "was damaged and is begun anew" in first.stderr()
     first.close_stdin()
     first.exit_code()
-    second = start(start_server, alya_home)
-    anew = answer(second)
-    assert (anew["model"], anew["repeated"]) == ("alya-sketch", False)
-    assert answer(second)["repeated"] is True
+    second = start(start_server)
+    asked = {"name": "image_gen", "arguments": ASKED, "_meta": {"progressToken": "anew"}}
+    second.post("tools/call", asked)
+    second.wait(
+        lambda message: "Starting the image worker" in message.get("params", {}).get("message", ""),
+        "a worker that is started to draw it anew",
+    )
 
 
 def test_a_picture_in_a_bucket_is_linked_again_while_it_is_there_and_can_be_linked(
-    start_server: Servers, alya_home: Path, tiny_model: str, bucket: s3_servers.S3Server
+    start_server: Servers, gallery: Gallery, bucket: s3_servers.S3Server
 ) -> None:
-    settings = s3_settings(bucket)
-    server = start(start_server, alya_home, ALYA_IMAGE_MODEL=tiny_model, **settings)
-    first = answer(server, format="jpeg", expiresIn=600)
-    again = answer(server, format="jpeg", expiresIn=900)
+    settings, seed, other = s3_settings(bucket), gallery.seed(), gallery.seed()
+    server = start(start_server, **gallery.variables(**settings))
+    first = answer(server, seed=seed, format="jpeg", expiresIn=600)
+    again = answer(server, seed=seed, format="jpeg", expiresIn=900)
     assert (first["repeated"], again["repeated"], again["key"]) == (False, True, first["key"])
     assert "X-Amz-Expires=900" in again["url"]
     assert Image.open(io.BytesIO(opened(again["url"]))).format == "JPEG"
     s3_servers.client(bucket).delete_object(Bucket=bucket.bucket, Key=again["key"])
-    anew = answer(server, format="jpeg")
+    anew = answer(server, seed=seed, format="jpeg")
     assert anew["repeated"] is False
     assert opened(anew["url"])
-    here = start(start_server, alya_home, ALYA_IMAGE_MODEL=tiny_model)
-    assert answer(here, format="jpeg")["repeated"] is False
+    assert answer(gallery.client, seed=seed, format="jpeg")["repeated"] is False
     wrong = {**settings, "AWS_SECRET_ACCESS_KEY": "not-the-secret-of-this-key"}
-    broken = start(start_server, alya_home, ALYA_IMAGE_MODEL=tiny_model, **wrong)
-    for asked in ({"seed": 40}, {"format": "jpeg"}):  # one that isn't stored, one that can't be linked
+    broken = start(start_server, **gallery.variables(**wrong))
+    # One that isn't stored, and one that can't be linked.
+    for asked in ({"seed": other}, {"seed": seed, "format": "jpeg"}):
         refused = result(broken, **asked)
         assert refused["isError"] is True
         assert "kept as ALYA_HOME/images/" in refused["content"][0]["text"]
-    assert answer(server, seed=40)["repeated"] is False
+    assert answer(server, seed=other)["repeated"] is False
 
 
 def s3_settings(server: s3_servers.S3Server) -> dict[str, str]:
