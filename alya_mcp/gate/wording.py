@@ -71,10 +71,8 @@ def spent(call: Call, policy: str, over: Over) -> Decision:
     wait = None if over.wait_ns is None else over.wait_ns / SECOND
     what = limit.message or f"{measure(limit, limit.max)} per {_span(limit.window_ns)} reached"
     if wait is None:
-        what = (
-            limit.message
-            or f"takes {measure(limit, over.amount)}, more than the {measure(limit, limit.max)} allowed"
-        )
+        # The amount itself may be an argument's value, and the audit log holds none.
+        what = limit.message or f"takes more than the {measure(limit, limit.max)} allowed"
     after = "" if wait is None else f"; next in {_whole(wait)} s"
     text = f"{shown(call.tool)}: {what} ({limit.rule}){after}"
     return deny(policy, limit.rule, text, wait, limit.shadow)

@@ -88,6 +88,24 @@ async def test_a_call_that_waits_for_a_person_has_a_record_and_its_retry_one_of_
     assert (report.whole, report.unsettled) == (True, 0)
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"limits": [{"counter": "sum", "window": 60, "max": 5, "amount": "args.n"}]},
+        {"deny_if": [{"conditions": [{"path": "args.n", "op": "gt", "value": 5}]}]},
+        {"require": [{"path": "args.n", "op": "lt", "value": 5}]},
+        {"max_repeats": {"max": 1, "window": 60}},
+        {"action": "require_approval"},
+    ],
+)
+async def test_no_refusal_puts_an_arguments_value_into_the_log(home: Home, rule: dict[str, Any]) -> None:
+    gate = Gate(policy({"draw": rule}), home.state, home.audit, home.clock)
+    for _ in range(2):
+        await outcome_of(gate, a_call(arguments={"n": 874323}))
+    assert records(home.folder)[-1]["decision"] != "allow"
+    assert not any(b"874323" in line for line in home.lines())
+
+
 async def test_redacted_names_are_hidden_and_their_values_are_in_no_digest(home: Home) -> None:
     redact = Redact(arguments=frozenset({"token", "pin"}))
     for arguments in ({"a": 1, "token": "x", "pin": 2}, {"a": 1, "token": "y", "pin": 3}, {"a": 1}, {"a": 2}):
