@@ -8,16 +8,32 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import anyio
 import pytest
-from gate_support import SECOND, START, a_call, outcome_of, policy, refusal_of
+from gate_support import SECOND, START, HandClock, a_call, outcome_of, policy, refusal_of
 
 from alya_mcp.gate import Audit, Gate, MemoryState, SqliteState, State, StateError, Usage, verify
-from alya_mcp.gate.state import Head
+from alya_mcp.gate.state import Charge, Entered, Head, Slot, Spent
 
 MINUTE = 60 * SECOND
+ONE_CALL = [Charge("/all_tools/rate_limit", "kim", 1, 1, 24 * 60 * MINUTE)]
+
+FIRST_SCHEMA = """
+PRAGMA journal_mode = WAL;
+CREATE TABLE heads (chain TEXT PRIMARY KEY, seq INTEGER NOT NULL, hash TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE usage (
+    subject TEXT NOT NULL, minute INTEGER NOT NULL, session TEXT NOT NULL, tool TEXT NOT NULL,
+    calls INTEGER NOT NULL, ok INTEGER NOT NULL, errors INTEGER NOT NULL, denied INTEGER NOT NULL,
+    usd REAL NOT NULL, PRIMARY KEY (subject, minute, session, tool)
+) WITHOUT ROWID;
+INSERT INTO heads VALUES ('a', 7, 'seven');
+INSERT INTO usage VALUES ('kim', 30000000, 's', 'draw', 1, 1, 0, 0, 0.5);
+PRAGMA application_id = 0x616C7961;
+PRAGMA user_version = 1;
+"""
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -181,7 +197,8 @@ def test_calls_are_admitted_again_once_the_file_is_moved_away(tmp_path: Path) ->
 
 def test_a_file_that_stays_locked_denies_calls_until_it_is_free(tmp_path: Path) -> None:
     state = SqliteState(tmp_path / "state.db")
-    gate = Gate(policy({"draw": {}}), state)
+    limit = {"max": 10_000, "window": "day", "scope": "grant"}
+    gate = Gate(policy({"draw": {"rate_limit": limit}}), state)
     assert anyio.run(outcome_of, gate, a_call()) == "ok"
     until(lambda: state.usage("local") != ())
     other = sqlite3.connect(tmp_path / "state.db", isolation_level=None)
@@ -255,14 +272,101 @@ def test_after_a_fork_the_parents_state_is_refused(tmp_path: Path) -> None:
     state.open()
     child = os.fork()
     if not child:
-        code = 1
+        code = 0
         try:
-            state.ready()
-        except StateError:
-            code = 0
+            for use in (state.ready, lambda: state.ledger.reserve(ONE_CALL)):
+                with pytest.raises(StateError, match="forked"):
+                    use()
+        except BaseException:
+            code = 1
         finally:
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    state.close()
+
+
+def test_a_file_of_the_first_schema_is_brought_up_to_date_with_what_it_holds(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(FIRST_SCHEMA)
+    state = SqliteState(path)
+    assert state.heads() == {"a": Head(7, "seven")}
+    assert state.usage("kim") == (Usage("draw", 1, 1, 0, 0, 0.5),)
+    assert isinstance(state.ledger.reserve(ONE_CALL), int)
+    key = state.key
+    state.close()
+    again = SqliteState(path)
+    assert isinstance(again.ledger.reserve(ONE_CALL), Spent)
+    assert again.key == key
+    again.close()
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (2,)
+
+
+def test_what_cannot_be_given_back_now_is_given_back_later(tmp_path: Path) -> None:
+    state = SqliteState(tmp_path / "state.db")
+    state.open()
+    place = Slot("/all_tools/max_concurrent", "kim", 1)
+    at, entered = state.ledger.reserve(ONE_CALL), state.ledger.enter([place])
+    assert isinstance(at, int)
+    assert isinstance(entered, Entered)
+    with closing(sqlite3.connect(tmp_path / "state.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        state.ledger.refund(ONE_CALL, at)
+        state.ledger.leave(entered)
+    beside = SqliteState(tmp_path / "state.db")
+    until(lambda: beside.ledger.standing(ONE_CALL[0])[0] == 0)
+    until(lambda: beside.ledger.first_full([place]) is None)
+    beside.close()
+    state.ready()
+    state.close()
+
+
+def test_a_file_that_is_moved_away_while_it_is_open_is_given_up(tmp_path: Path) -> None:
+    state = SqliteState(tmp_path / "state.db")
+    assert isinstance(state.ledger.reserve(ONE_CALL), int)
+    (tmp_path / "old").mkdir()
+    for path in tmp_path.glob("state.db*"):
+        path.rename(tmp_path / "old" / path.name)
+    until(lambda: isinstance(state.ledger.reserve(ONE_CALL), int))
+    beside = SqliteState(tmp_path / "state.db")
+    assert isinstance(beside.ledger.reserve(ONE_CALL), Spent)
+    beside.close()
+    state.close()
+
+
+def rows(path: Path, table: str) -> int:
+    with closing(sqlite3.connect(path)) as db:
+        return db.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0]
+
+
+def test_the_file_does_not_grow_without_bound(tmp_path: Path) -> None:
+    clock = HandClock()
+    path = tmp_path / "state.db"
+    state = SqliteState(path, clock)
+    for number in range(2500):
+        clock.now += 10
+        state.ledger.attempt([Charge(f"/max_repeats {number}", "kim", 1, 9, 1000)])
+        assert isinstance(state.ledger.reserve([Charge("/rate_limit", "kim", 1, 9, 50)]), int)
+    assert rows(path, "counters") <= 800
+    assert rows(path, "charges") <= 800 + 2048
+    state.close()
+
+
+def test_many_threads_may_count_at_once(tmp_path: Path) -> None:
+    state = SqliteState(tmp_path / "state.db")
+    charges = [Charge("/rate_limit", "kim", 1, 100, MINUTE * 60)]
+    passed: list[int] = []
+
+    def reserve() -> None:
+        passed.extend(at for _ in range(50) if isinstance(at := state.ledger.reserve(charges), int))
+
+    threads = [threading.Thread(target=reserve) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(passed) == 100
     state.close()
 
 

@@ -20,6 +20,9 @@ SCHEMA: Final = 2
 RETRY_SECONDS: Final = 0.5
 """For how long a file that failed isn't tried again."""
 
+LOOK_SECONDS: Final = 1.0
+"""How often an open file is looked at, in case another one has its name."""
+
 _APPLICATION: Final = 0x616C7961
 _WRITING: Final = "BEGIN IMMEDIATE"
 _BUSY_SECONDS: Final = 2.0
@@ -35,7 +38,8 @@ class Database:
     The file is made at first use, mode 0600, in a folder of mode 0700, with `tables`: statements that make
     what is missing. An older schema is brought up to date. A file that is corrupt, of another program or of
     a newer version is refused and left as it is. A file that failed is opened anew, but not for
-    `RETRY_SECONDS`; until then what needs it fails at once.
+    `RETRY_SECONDS`; until then what needs it fails at once. One that was moved away or removed is given up
+    within `LOOK_SECONDS`, and a new one made.
     """
 
     def __init__(self, path: Path, tables: Sequence[str]) -> None:
@@ -46,6 +50,8 @@ class Database:
         self._process = os.getpid()
         self._error: StateError | None = None
         self._failed_at = -math.inf
+        self._opened: tuple[int, int] | None = None
+        self._looked_at = -math.inf
 
     def open(self) -> None:
         """Make the file usable now; `StateError` when it can't be."""
@@ -122,15 +128,28 @@ class Database:
         if os.getpid() != self._process:
             what = "the state was opened before this process was forked"
             raise StateError(what, "Open it anew in this process.")
+        if self._db is not None and time.monotonic() - self._looked_at >= LOOK_SECONDS:
+            self._looked_at = time.monotonic()
+            if self._identity() != self._opened:
+                self.close()
         if self._db is None:
             if self._error is not None and time.monotonic() - self._failed_at < RETRY_SECONDS:
-                raise self._error
+                raise self._error.with_traceback(None)
             try:
                 wait = _BUSY_SECONDS if self._error is None else _BUSY_AGAIN_SECONDS
                 self._db = _connect(self.path, self._tables, wait)
+                self._opened, self._looked_at = self._identity(), time.monotonic()
             except StateError as error:
                 raise self.failed(error) from None
         return self._db
+
+    def _identity(self) -> tuple[int, int] | None:
+        """What tells the file from another one of its name; None when there is none."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
 
 class Transaction:

@@ -60,7 +60,8 @@ class SqliteState:
         if self._key is None:
             with self._database.write() as db:
                 db.execute("INSERT OR IGNORE INTO key VALUES (1, ?)", (secrets.token_bytes(32),))
-                self._key = bytes(db.execute("SELECT value FROM key").fetchone()[0])
+                key = bytes(db.execute("SELECT value FROM key").fetchone()[0])
+            self._key = key
         return self._key
 
     def open(self) -> None:
@@ -82,7 +83,7 @@ class SqliteState:
         if self._thread is None or os.getpid() != self._process:
             self.open()
         if self._error is not None:
-            raise self._error
+            raise self._error.with_traceback(None)
         oldest = self._oldest
         if oldest is not None and time.monotonic() - oldest > _OVERDUE_SECONDS:
             what = f"the state file {self.path} has not been written for {_OVERDUE_SECONDS:g} s"
