@@ -130,11 +130,17 @@ def _listed(op: str, value: Any) -> Verify:
     choices = tuple(cast("list[Any]", value))
     if any(choice is None for choice in choices):
         raise Unfit('holds null, which counts as absent; use "exists" with true or false')
-    if op == "not_in":
-        return lambda found: not any(same(found, choice) for choice in choices)
-    if not choices:
+    if op == "in" and not choices:
         raise Unfit("is an empty list, so that the condition never holds")
-    return lambda found: any(same(found, choice) for choice in choices)
+    words = frozenset(choice for choice in choices if isinstance(choice, str))
+    others = tuple(choice for choice in choices if not isinstance(choice, str))
+
+    def among(found: Any) -> bool:
+        if isinstance(found, str):
+            return found in words
+        return any(same(found, choice) for choice in others)
+
+    return among if op == "in" else lambda found: not among(found)
 
 
 def _ordered(op: str, value: Any) -> Verify:

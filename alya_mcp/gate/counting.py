@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal as Number
 from fractions import Fraction
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from .call import Call
+from .conditions import values_at
 from .rules import UNIT, Concurrency, Limit, Repeats, Scope
 from .state import Charge, Entered, Ledger, Slot, Spent
 
@@ -149,7 +150,7 @@ class Counting:
         of_shared: list[Limit] = []
         for limit in limits:
             amount = UNIT if limit.amount == "call" else _amount(limit, call, arguments)
-            if not amount:
+            if not amount or (amount <= limit.max and not limit.window_ns):
                 continue
             if limit.scope == "session":
                 here.append(Charge(limit.counter, call.session, amount, limit.max, limit.window_ns))
@@ -209,11 +210,10 @@ def _amount(limit: Limit, call: Call, arguments: Mapping[str, Any]) -> int:
     """What the call takes of a limit that doesn't count calls, in billionths."""
     if limit.amount == "price":
         return billionths(call.price)
-    value: Any = arguments
-    for name in limit.amount:
-        if not isinstance(value, Mapping) or name not in value:
-            raise Uncountable(limit, "is missing")
-        value = cast("Mapping[str, Any]", value)[name]
+    found = tuple(values_at(arguments, limit.amount))
+    if len(found) != 1:
+        raise Uncountable(limit, "is given twice" if found else "is missing")
+    (value,) = found
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise Uncountable(limit, f"is {_kind(value)}, no number")
     if not math.isfinite(value):

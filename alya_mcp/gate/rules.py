@@ -48,6 +48,7 @@ class Limit:
 
     `amount` is what a call takes of it: one, its metered price, or the number at a path below the arguments.
     `tool` is None where all tools count together. `max` is in billionths; `message` is the policy's own text.
+    A span of 0 holds each call by itself.
     """
 
     rule: str
