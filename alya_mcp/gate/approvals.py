@@ -277,22 +277,20 @@ class Approvals:
 
         A state is used up by the first answer that brings it, whatever that says.
         """
-        body = self._opened(answer.state)
-        if body is None:
+        sealed = self._opened(answer.state)
+        if sealed is None:
             return (
                 "the approval that came with the call was not asked for by this server since it started; "
                 "make the call again without it"
             )
-        nonce, expires, binding = body[:_NONCE], body[_NONCE : _NONCE + _STAMP], body[_NONCE + _STAMP :]
         now = self._clock.monotonic_ns()
-        until = int.from_bytes(expires, "big")
-        if now >= until:
+        if now >= sealed.until_ns:
             return "the approval came too late; make the call again to be asked anew"
-        if nonce in self._used:
+        if sealed.nonce in self._used:
             return "the approval was used before; make the call again to be asked anew"
         _sweep(self._used, now)
-        self._used[nonce] = until
-        if not hmac.compare_digest(binding, bytes.fromhex(question.binding)):
+        self._used[sealed.nonce] = sealed.until_ns
+        if not sealed.binds(question):
             return (
                 "the approval was given to another call: the arguments, the tool, the caller or the policy "
                 "differ; make the call again to be asked anew"
@@ -302,11 +300,21 @@ class Approvals:
             return None
         return "the person declined" if answer.verdict == "decline" else "the person didn't answer"
 
+    def is_again(self, question: Question, answer: Answer | None) -> bool:
+        """Whether a call is one that was asked for before: with a fresh answer to this very question, or with
+        a yes to the question that was kept. A yes for the session makes no call the same as another.
+        """
+        sealed = None if answer is None else self._opened(answer.state)
+        if sealed is not None and sealed.binds(question) and sealed.nonce not in self._used:
+            if self._clock.monotonic_ns() < sealed.until_ns:
+                return True
+        return not self._holds(question) and self._store.answered(question.binding) == "yes"
+
     def _holds(self, question: Question) -> bool:
         until = self._agreed.get(question.binding)
         return until is not None and self._clock.monotonic_ns() < until
 
-    def _opened(self, state: str) -> bytes | None:
+    def _opened(self, state: str) -> "_Sealed | None":
         """What was sealed; None for anything that this object didn't seal."""
         if len(state) != -(-_SEALED * 4 // 3) or not state.isascii():
             return None
@@ -315,10 +323,25 @@ class Approvals:
         except (binascii.Error, ValueError):
             return None
         body, mac = data[:-_DIGEST], data[-_DIGEST:]
-        return body if len(data) == _SEALED and hmac.compare_digest(mac, self._mac(body)) else None
+        if len(data) != _SEALED or not hmac.compare_digest(mac, self._mac(body)):
+            return None
+        until = int.from_bytes(body[_NONCE : _NONCE + _STAMP], "big")
+        return _Sealed(body[:_NONCE], until, body[_NONCE + _STAMP :])
 
     def _mac(self, body: bytes) -> bytes:
         return hmac.digest(self._seal_key, _PURPOSE + body, hashlib.sha256)
+
+
+class _Sealed(NamedTuple):
+    """What a state says that this process made: once, until when (monotonic), to which question."""
+
+    nonce: bytes
+    until_ns: int
+    binding: bytes
+
+    def binds(self, question: Question) -> bool:
+        """Whether it was made for `question`."""
+        return hmac.compare_digest(self.binding, bytes.fromhex(question.binding))
 
 
 def new_id() -> str:

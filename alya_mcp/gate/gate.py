@@ -221,8 +221,6 @@ class Gate:
         policy = judged.policy.digest
         if call.answer is not None:
             why = self._approvals.redeem(question, call.answer)
-            if why is not None:
-                self._judge.count_attempt(call, judged)
         elif ask is not None:
             judged.refusal = wording.asks(call, policy, approval, "The person is asked.")
             self._record(call, judged, digest)

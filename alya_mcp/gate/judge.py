@@ -110,11 +110,6 @@ class Judge:
             self._asked(call, judged)
         return judged
 
-    def count_attempt(self, call: Call, judged: Judged) -> None:
-        """Count an attempt that `judge` took for the second half of one, and that turned out to be none."""
-        if judged.rules.repeats:
-            self._counting.attempt(judged.rules.repeats, call, self.digest(judged.arguments))
-
     def digest(self, arguments: Mapping[str, Any]) -> str:
         """The same for equal arguments, and of no use without the key.
 
@@ -148,7 +143,7 @@ class Judge:
         return None
 
     def _attempt(self, call: Call, judged: Judged, count: bool) -> list[tuple[Repeats, int | None]]:
-        """Prepare the question to a person, and count the attempt unless a yes makes it a part of another.
+        """Prepare the question to a person, and count the attempt unless an answer makes it part of another.
 
         Arguments that are no JSON have no digest; they are refused later.
         """
@@ -159,7 +154,7 @@ class Judge:
                     call, judged.arguments, rules.approval, judged.policy, rules.redact
                 )
                 judged.agreed = self._approvals.standing(judged.question)
-                if judged.agreed or call.answer is not None:
+                if self._approvals.is_again(judged.question, call.answer):
                     return []
             if not rules.repeats:
                 return []

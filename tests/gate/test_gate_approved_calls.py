@@ -1,0 +1,267 @@
+"""Calls that need a person's yes, the whole way through the gate: who is asked, what is held, what counts."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import anyio
+import pytest
+from gate_support import HandClock, a_call, echo, outcome_of, policy, records
+
+from alya_mcp.gate import Audit, Decision, Gate, MemoryState, Refused, SqliteState, State
+from alya_mcp.gate.approvals import Answer, Question
+from alya_mcp.gate.call import ApprovalNeeded, Call
+
+RULE = "/tools/draw/action"
+ASKS: dict[str, Any] = {"action": "require_approval", "reason": "it costs money"}
+PROMPT = {"prompt": "a red circle"}
+
+Said = Literal["accept", "decline", "cancel"]
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def state(request: pytest.FixtureRequest, tmp_path: Path, clock: HandClock) -> Iterator[State]:
+    state = MemoryState(clock) if request.param == "memory" else SqliteState(tmp_path / "state.sqlite", clock)
+    yield state
+    state.close()
+
+
+class Person:
+    """Answers every question with the next of `says`, and remembers what was asked."""
+
+    def __init__(self, *says: Said) -> None:
+        self._says = list(says)
+        self.asked: list[Question] = []
+
+    async def __call__(self, question: Question) -> Said:
+        self.asked.append(question)
+        return self._says[len(self.asked) - 1]
+
+
+def gate_of(state: State, clock: HandClock, audit: Audit | None = None, **entry: Any) -> Gate:
+    return Gate(policy({"draw": {**ASKS, **entry}, "paint": ASKS}), state, audit, clock)
+
+
+async def asked(gate: Gate, call: Call, *, resumable: bool = False) -> ApprovalNeeded:
+    with pytest.raises(ApprovalNeeded) as needed:
+        await gate.call(call, echo, resumable=resumable)
+    assert needed.value.decision.decision == "ask"
+    return needed.value
+
+
+async def refused(gate: Gate, call: Call, **how: Any) -> Decision:
+    with pytest.raises(Refused) as refusal:
+        await gate.call(call, echo, **how)
+    assert not isinstance(refusal.value, ApprovalNeeded)
+    return refusal.value.decision
+
+
+def draw(**rest: Any) -> Call:
+    return a_call(arguments=PROMPT, **rest)
+
+
+# -- the three ways ---------------------------------------------------------------------------------
+
+
+async def test_a_person_who_is_asked_while_the_call_waits_lets_it_run_once(
+    state: State, clock: HandClock
+) -> None:
+    gate, person = gate_of(state, clock), Person("accept", "accept")
+    for _ in range(2):
+        assert await gate.call(draw(), echo, ask=person) == {"echo": PROMPT}
+    assert [question.arguments for question in person.asked] == [PROMPT, PROMPT]
+
+
+@pytest.mark.parametrize("says", ["decline", "cancel"])
+async def test_a_person_who_does_not_say_yes_has_said_no(state: State, clock: HandClock, says: Said) -> None:
+    decision = await refused(gate_of(state, clock), draw(), ask=Person(says))
+    assert (decision.decision, decision.rule) == ("deny", RULE)
+
+
+async def test_a_person_who_does_not_answer_in_time_has_said_no(state: State, clock: HandClock) -> None:
+    async def nobody(_question: Question) -> Said:
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    gate = gate_of(state, clock, approval={"expires": 0.05})
+    decision = await refused(gate, draw(), ask=nobody)
+    assert (decision.decision, decision.rule) == ("deny", RULE)
+
+
+async def test_a_state_brought_back_with_a_yes_lets_the_call_run_once(state: State, clock: HandClock) -> None:
+    gate = gate_of(state, clock)
+    needed = await asked(gate, draw(), resumable=True)
+    assert needed.id is None
+    assert needed.state is not None
+    answer = Answer(needed.state, "accept")
+    assert await gate.call(draw(answer=answer), echo, resumable=True) == {"echo": PROMPT}
+    assert (await refused(gate, draw(answer=answer), resumable=True)).rule == RULE
+
+
+async def test_a_kept_question_lets_the_call_run_once_when_a_person_said_yes(
+    state: State, clock: HandClock
+) -> None:
+    gate = gate_of(state, clock)
+    needed = await asked(gate, draw())
+    assert needed.id is not None
+    assert f"alya-mcp approvals approve {needed.id}" in str(needed)
+    assert (await asked(gate, draw())).id == needed.id
+    state.approvals.answer(needed.id, "yes")
+    assert gate.decide(draw()).decision == "allow"
+    assert await gate.call(draw(), echo) == {"echo": PROMPT}
+    assert (await asked(gate, draw())).id != needed.id
+
+
+async def test_a_kept_question_that_a_person_refused_is_denied_without_asking_again(
+    state: State, clock: HandClock
+) -> None:
+    gate = gate_of(state, clock)
+    needed = await asked(gate, draw())
+    state.approvals.answer(needed.id or "", "no")
+    decision = await refused(gate, draw())
+    assert (decision.decision, decision.rule) == ("deny", RULE)
+    clock.forward(600)
+    await asked(gate, draw())
+
+
+async def test_a_yes_for_the_session_lets_its_calls_run_until_it_expires(
+    state: State, clock: HandClock
+) -> None:
+    gate, person = gate_of(state, clock, approval={"who": "session", "expires": 60}), Person("accept")
+    await gate.call(draw(), echo, ask=person)
+    assert await outcome_of(gate, a_call(arguments={"prompt": "another"})) == "ok"
+    assert await outcome_of(gate, draw(session="s2")) == RULE
+    clock.forward(60)
+    assert await outcome_of(gate, draw()) == RULE
+    assert len(person.asked) == 1
+
+
+# -- what denies ------------------------------------------------------------------------------------
+
+
+async def test_a_state_is_worth_nothing_to_any_other_call_nor_after_a_restart(
+    state: State, clock: HandClock
+) -> None:
+    gate = gate_of(state, clock)
+    others = {
+        "edited arguments": a_call(arguments={"prompt": "a blue square"}),
+        "another tool": a_call("paint", PROMPT),
+        "another grant": draw(grant="robin"),
+        "another schema": draw(schema="changed"),
+    }
+    for name, other in others.items():
+        needed = await asked(gate, draw(), resumable=True)
+        answer = Answer(needed.state or "", "accept")
+        changed = Call(**{**{field: getattr(other, field) for field in other.__slots__}, "answer": answer})
+        decision = await refused(gate, changed, resumable=True)
+        assert (decision.decision, decision.rule) == ("deny", f"/tools/{other.tool}/action"), name
+    needed = await asked(gate, draw(), resumable=True)
+    late = draw(answer=Answer(needed.state or "", "accept"))
+    for elsewhere in (
+        gate_of(state, clock),
+        Gate(policy({"draw": {**ASKS, "reason": "another policy"}}), state, None, clock),
+    ):
+        assert (await refused(elsewhere, late, resumable=True)).decision == "deny"
+    clock.forward(600)
+    assert "too late" in (await refused(gate, late, resumable=True)).message
+
+
+async def test_an_answer_is_ignored_where_no_approval_is_needed(state: State, clock: HandClock) -> None:
+    gate = Gate(policy({"draw": {}}), state, None, clock)
+    assert await gate.call(draw(answer=Answer("nonsense", "decline")), echo) == {"echo": PROMPT}
+
+
+# -- what counts, what is held, what is logged ------------------------------------------------------
+
+
+async def test_nobody_is_asked_for_a_call_that_is_refused_anyway(state: State, clock: HandClock) -> None:
+    gate = gate_of(state, clock, rate_limit={"max": 1, "window": 60})
+    person = Person("accept")
+    await gate.call(draw(), echo, ask=person)
+    decision = await refused(gate, draw(), ask=person)
+    assert decision.rule == "/tools/draw/rate_limit"
+    assert len(person.asked) == 1
+
+
+async def test_a_question_takes_nothing_from_limits_and_a_limit_spent_meanwhile_denies(
+    state: State, clock: HandClock
+) -> None:
+    gate = gate_of(state, clock, rate_limit={"max": 1, "window": 60})
+    for _ in range(3):
+        await asked(gate, draw(), resumable=True)
+
+    async def slow(_question: Question) -> Said:
+        await gate.call(draw(), echo, ask=Person("accept"))
+        return "accept"
+
+    assert (await refused(gate, draw(), ask=slow)).rule == "/tools/draw/rate_limit"
+
+
+async def test_a_retry_with_its_answer_is_no_attempt_more(state: State, clock: HandClock) -> None:
+    gate = gate_of(state, clock, max_repeats={"max": 2, "window": 60})
+    for says in ("accept", "decline"):
+        needed = await asked(gate, draw(), resumable=True)
+        answer = Answer(needed.state or "", says)
+        outcome = await outcome_of(gate, draw(answer=answer))
+        assert outcome == ("ok" if says == "accept" else RULE)
+    assert await outcome_of(gate, draw()) == "/tools/draw/max_repeats"
+
+
+async def test_a_made_up_or_replayed_answer_is_an_attempt_like_any_other(
+    state: State, clock: HandClock
+) -> None:
+    gate = gate_of(state, clock, max_repeats={"max": 2, "window": 60})
+    needed = await asked(gate, draw(), resumable=True)
+    answer = Answer(needed.state or "", "accept")
+    assert await outcome_of(gate, draw(answer=answer)) == "ok"
+    assert await outcome_of(gate, draw(answer=answer)) == RULE
+    assert await outcome_of(gate, draw(answer=answer)) == "/tools/draw/max_repeats"
+    assert await outcome_of(gate, draw(answer=Answer("nonsense", "accept"))) == "/tools/draw/max_repeats"
+
+
+async def test_calls_under_a_yes_for_the_session_are_attempts_each(state: State, clock: HandClock) -> None:
+    gate = gate_of(state, clock, approval={"who": "session"}, max_repeats={"max": 2, "window": 60})
+    await gate.call(draw(), echo, ask=Person("accept"))
+    answer = Answer("nonsense", "accept")
+    assert await outcome_of(gate, draw(answer=answer)) == "ok"
+    assert await outcome_of(gate, draw(answer=answer)) == "/tools/draw/max_repeats"
+    assert await outcome_of(gate, draw()) == "/tools/draw/max_repeats"
+
+
+async def test_a_retry_of_what_was_approved_elsewhere_is_no_attempt_more(
+    state: State, clock: HandClock
+) -> None:
+    gate = gate_of(state, clock, max_repeats={"max": 1, "window": 60})
+    needed = await asked(gate, draw())
+    state.approvals.answer(needed.id or "", "yes")
+    assert await outcome_of(gate, draw()) == "ok"
+    assert await outcome_of(gate, draw()) == "/tools/draw/max_repeats"
+
+
+async def test_the_log_holds_the_question_and_what_came_of_it_but_no_argument(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    state = MemoryState(clock)
+    gate = gate_of(state, clock, Audit(tmp_path / "audit", state))
+    await gate.call(draw(), echo, ask=Person("accept"))
+    await refused(gate, draw(), ask=Person("decline"))
+    gate.close()
+    written = records(tmp_path / "audit")
+    assert [record.get("decision") or record["outcome"] for record in written] == [
+        "ask", "allow", "ok", "ask", "deny",
+    ]  # fmt: skip
+    assert "a red circle" not in str(written)
+
+
+async def test_in_shadow_nobody_is_asked(state: State, clock: HandClock) -> None:
+    gate = gate_of(state, clock, mode="shadow")
+    assert await gate.call(draw(), echo) == {"echo": PROMPT}
+    (would,) = gate.decide(draw()).shadow
+    assert (would.decision, would.rule) == ("ask", RULE)
