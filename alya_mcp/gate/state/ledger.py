@@ -40,7 +40,7 @@ _ADD: Final = (
     "INSERT INTO charges VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET amount = amount + excluded.amount"
 )
 _SUM: Final = "SELECT COALESCE(SUM(amount), 0) FROM charges WHERE counter = ? AND at > ? AND at <= ?"
-_STANDING: Final = "SELECT COALESCE(SUM(amount), 0), MIN(at) FROM charges WHERE counter = ? AND at > ?"
+_BETWEEN: Final = "SELECT amount FROM charges WHERE counter = ? AND at > ? AND at <= ?"
 _OLDEST_FIRST: Final = "SELECT at, amount FROM charges WHERE counter = ? AND at > ? ORDER BY at"
 _NEWEST_FIRST: Final = f"{_OLDEST_FIRST} DESC"
 _NTH_NEWEST: Final = "SELECT at FROM charges WHERE counter = ? ORDER BY at DESC LIMIT 1 OFFSET ?"
@@ -48,6 +48,7 @@ _GIVE_BACK: Final = "UPDATE charges SET amount = amount - ? WHERE counter = ? AN
 _DROP_EMPTY: Final = "DELETE FROM charges WHERE counter = ? AND at = ? AND amount = 0"
 _DROP_BEFORE: Final = "DELETE FROM charges WHERE counter = ? AND at < ?"
 
+_FOREVER: Final = 2**63 - 1
 _SWEEP_EVERY: Final = 256
 _SWEPT_AT_ONCE: Final = 512
 
@@ -143,8 +144,9 @@ class SqliteLedger:
             row = db.execute(_COUNTER, charge[:2]).fetchone()
             if row is None:
                 return 0, None
-            used, oldest = db.execute(_STANDING, (row[0], now - charge.window_ns)).fetchone()
-        return used, None if oldest is None else oldest + charge.window_ns - now
+            counter = _slid(db, _Counter(*row), now - charge.window_ns)
+            oldest = db.execute(_OLDEST_FIRST, (counter.id, counter.since)).fetchone()
+        return counter.used, None if oldest is None else oldest[0] + charge.window_ns - now
 
     def first_full(self, slots: Sequence[Slot]) -> int | None:
         """The index of the first slot with no free place. Takes nothing."""
@@ -218,8 +220,8 @@ def _slid(db: "sqlite3.Connection", counter: _Counter, since: int) -> _Counter:
     id_, used, kept, _, _ = counter
     if since > kept:
         used -= db.execute(_SUM, (id_, kept, since)).fetchone()[0]
-    else:
-        used += db.execute(_SUM, (id_, since, kept)).fetchone()[0]
+    else:  # a longer window than before: the sum may be more than SQLite can add up
+        used += sum(amount for (amount,) in db.execute(_BETWEEN, (id_, since, kept)))
     return counter._replace(used=used, since=since)
 
 
@@ -269,7 +271,7 @@ def _add(db: "sqlite3.Connection", charge: Charge, counter: _Counter, now: int, 
         if nth is not None:
             rows -= db.execute(_DROP_BEFORE, (counter.id, min(nth[0], counter.since + 1))).rowcount
     counter = counter._replace(
-        used=counter.used + charge.amount, rows=rows, forget=max(counter.forget, now + keep)
+        used=counter.used + charge.amount, rows=rows, forget=min(max(counter.forget, now + keep), _FOREVER)
     )
     db.execute(_SET_COUNTER, (*counter[1:], counter.id))
     return counter
