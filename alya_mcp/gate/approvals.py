@@ -304,11 +304,15 @@ class Approvals:
         """Whether a call is one that was asked for before: with a fresh answer to this very question, or with
         a yes to the question that was kept. A yes for the session makes no call the same as another.
         """
-        sealed = None if answer is None else self._opened(answer.state)
-        if sealed is not None and sealed.binds(question) and sealed.nonce not in self._used:
-            if self._clock.monotonic_ns() < sealed.until_ns:
-                return True
+        if answer is not None and self._is_fresh(question, answer):
+            return True
         return not self._holds(question) and self._store.answered(question.binding) == "yes"
+
+    def _is_fresh(self, question: Question, answer: Answer) -> bool:
+        sealed = self._opened(answer.state)
+        if sealed is None or not sealed.binds(question):
+            return False
+        return self._clock.monotonic_ns() < sealed.until_ns and sealed.nonce not in self._used
 
     def _holds(self, question: Question) -> bool:
         until = self._agreed.get(question.binding)
