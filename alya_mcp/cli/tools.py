@@ -1,17 +1,18 @@
 """`alya-mcp tools`: what the catalogue holds and what the policy says of each tool."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from alya_mcp.cli.bounds import bounds
 from alya_mcp.cli.output import Output, output_option, say, show_json, show_table
 from alya_mcp.cli.policies import read_policy, settings_with, verdict
 
 if TYPE_CHECKING:
     from alya_mcp.catalogue import Tool
     from alya_mcp.gate import Policy
-    from alya_mcp.gate.rules import Limit
 
 _HEADINGS = ("tool", "category", "risk", "price", "policy", "limits")
 
@@ -22,7 +23,9 @@ _HEADINGS = ("tool", "category", "risk", "price", "policy", "limits")
 def tools(policy: Path | None, output: Output) -> int:
     """List every tool: category, risk, price in USD per call, and what the policy says of it.
 
-    A tool that the policy hides is listed here and nowhere else: to a client it doesn't exist.
+    The policy says allow, deny, ask (a person has to say yes), shadow (allowed, and logged as if it weren't)
+    or hidden. A tool that is hidden is listed here and nowhere else: to a client it doesn't exist. Limits
+    that count all tools together stand below.
     """
     from alya_mcp.catalogue import load_catalogue
 
@@ -32,9 +35,24 @@ def tools(policy: Path | None, output: Output) -> int:
         listed = [_as_json(tool, in_force.policy) for tool in catalogue.values()]
         show_json({"file": str(in_force.path), "digest": in_force.policy.digest, "tools": listed})
         return 0
-    show_table([_as_row(tool, in_force.policy) for tool in catalogue.values()], _HEADINGS)
+    show_tools(catalogue.values(), in_force.policy)
     say(f"Policy: {in_force.source}")
     return 0
+
+
+def show_tools(tools: "Iterable[Tool]", policy: "Policy") -> None:
+    """Print a table of `tools` and what `policy` says of each."""
+    every: dict[str, str] = {}
+    rows: list[tuple[str, ...]] = []
+    for tool in tools:
+        found = bounds(policy.rules(tool.name, tool.category))
+        every |= {each.rule: each.words for each in found if each.every_tool}
+        price = f"{tool.price:g} USD" if tool.price else "free"
+        own = ", ".join(each.words for each in found if not each.every_tool)
+        rows.append((tool.name, tool.category, tool.risk, price, verdict(policy, tool), own))
+    if every:
+        rows.append(("(all tools)", "", "", "", "", ", ".join(every.values())))
+    show_table(rows, _HEADINGS)
 
 
 def _as_json(tool: "Tool", policy: "Policy") -> dict[str, object]:
@@ -44,23 +62,6 @@ def _as_json(tool: "Tool", policy: "Policy") -> dict[str, object]:
         "category": tool.category,
         "risk": tool.risk,
         "priceUsd": tool.price,
-        "policy": verdict(policy, tool.name),
-        "limits": [
-            {"rule": limit.rule, "max": _most(limit), "window": limit.window}
-            for limit in policy.rules(tool.name, tool.category).limits
-        ],
+        "policy": verdict(policy, tool),
+        "limits": [each.as_json() for each in bounds(policy.rules(tool.name, tool.category))],
     }
-
-
-def _as_row(tool: "Tool", policy: "Policy") -> tuple[str, ...]:
-    rules = policy.rules(tool.name, tool.category)
-    limits = ", ".join(f"{_most(limit):g} per {limit.window:g} s" for limit in rules.limits)
-    price = f"{tool.price:g} USD" if tool.price else "free"
-    return tool.name, tool.category, tool.risk, price, verdict(policy, tool.name), limits
-
-
-def _most(limit: "Limit") -> float:
-    """A limit's `max` in calls, US dollars or what its argument counts; an int where it is whole."""
-    from alya_mcp.gate.rules import UNIT
-
-    return limit.max // UNIT if limit.max % UNIT == 0 else limit.max / UNIT

@@ -80,13 +80,23 @@ def read_records(place: str | os.PathLike[str]) -> Iterator[Mapping[str, Any]]:
 
 
 async def replay(records: Iterable[Mapping[str, Any]], policy: Policy, facts: FactsOf) -> Replayed:
-    """Judge the calls of `records`, which stand in order of time, by `policy`, on their own clock."""
+    """Judge the calls of `records`, which stand in order of time, by `policy`, on their own clock.
+
+    Raises:
+        AuditError: as it came out of `records`.
+    """
     found = Replayed()
+    unreadable: AuditError | None = None
     async with anyio.create_task_group() as group:
         stage = _Stage(found, policy, facts, group)
-        for record in records:
-            await stage.take(record)
+        try:
+            for record in records:
+                await stage.take(record)
+        except AuditError as error:
+            unreadable = error  # raised below, outside the group that would wrap it
         group.cancel_scope.cancel()
+    if unreadable is not None:
+        raise unreadable
     return found
 
 

@@ -1,0 +1,70 @@
+"""`alya-mcp policy check`: everything that is wrong with a policy file, before it is used."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+import click
+
+from alya_mcp.cli.output import Output, output_option, printable, say, show_json
+
+if TYPE_CHECKING:
+    from alya_mcp.gate import Problem
+
+HAS_ERRORS = 1
+UNREADABLE = 2
+
+
+@click.command(short_help="Find everything that is wrong with a policy file.")
+@click.argument("file", type=click.Path(path_type=Path))
+@output_option
+def check(file: Path, output: Output) -> int:
+    """List everything that is wrong with the policy in FILE, each with line, column and JSON Pointer.
+
+    A rule that contradicts its tool's parameters, so that it can never hold, is an error too; a rule for
+    a tool or category that doesn't exist is a warning. FILE is JSON, or YAML where its name ends in .yaml
+    or .yml.
+
+    Exit codes: 0 the policy can be used, 1 it has errors, 2 the file can't be read.
+    """
+    from alya_mcp.catalogue import Category, load_catalogue
+    from alya_mcp.gate import Policy, PolicyError
+    from alya_mcp.gate.policy import read_policy_file
+
+    try:
+        data = read_policy_file(file)
+    except PolicyError as error:
+        say(f"Error: {error}")
+        return UNREADABLE
+    try:
+        policy = Policy.loads(data, str(file))
+    except PolicyError as error:
+        errors, warnings, digest = error.problems, (), None
+    else:
+        catalogue = load_catalogue()
+        errors = policy.contradictions({tool.name: tool.schema for tool in catalogue.values()})
+        warnings, digest = policy.warnings(catalogue, get_args(Category)), policy.digest
+    if output == "json":
+        show_json(
+            {
+                "file": str(file),
+                "ok": not errors,
+                "digest": digest,
+                "errors": [_as_json(each) for each in errors],
+                "warnings": [_as_json(each) for each in warnings],
+            }
+        )
+        return HAS_ERRORS if errors else 0
+    for kind, problems in (("error", errors), ("warning", warnings)):
+        for each in problems:
+            place = str(file) if each.line is None else f"{file}:{each.line}:{each.column}"
+            click.echo(printable(f"{place}: {kind}: {each.pointer or '(top)'}: {each.message}"))
+    if errors:
+        click.echo(f"{len(errors)} {'error' if len(errors) == 1 else 'errors'}; this policy can't be used")
+    else:
+        click.echo(f"ok, policy {(digest or '')[:12]}")
+    return HAS_ERRORS if errors else 0
+
+
+def _as_json(problem: "Problem") -> dict[str, object]:
+    return asdict(problem)
