@@ -5,8 +5,9 @@ It stands alone: no other part of alya-mcp and no MCP SDK is needed. See docs/ga
 
 from typing import TYPE_CHECKING
 
+from .approvals import Answer, Question
 from .audit import Audit
-from .call import Call, Decision, Refused
+from .call import ApprovalNeeded, Call, Decision, Refused
 from .clock import Clock, SystemClock
 from .document import Problem
 from .errors import AuditError, GateError, InvalidArguments, StateError, TimedOut, ToolError
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 _READING = {"tail": "newest", **dict.fromkeys(("Broken", "Report", "verify"), "verification")}
 
 __all__ = [
+    "Answer",
+    "ApprovalNeeded",
     "Audit",
     "AuditError",
     "Broken",
@@ -41,6 +44,7 @@ __all__ = [
     "PolicyFile",
     "PolicySource",
     "Problem",
+    "Question",
     "Refused",
     "Report",
     "SqliteState",

@@ -12,8 +12,8 @@ from mcp.shared.exceptions import MCPError
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
-from alya_mcp.gate.approvals import Answer, Question, Said
-from alya_mcp.gate.call import ApprovalNeeded
+from alya_mcp.gate import Answer, ApprovalNeeded, Question
+from alya_mcp.gate.approvals import Said
 
 _QUESTION = "approval"
 _YES_ALONE: types.ElicitRequestedSchema = {"type": "object", "properties": {}}

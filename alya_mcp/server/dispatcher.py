@@ -13,8 +13,7 @@ from mcp.shared.exceptions import MCPError
 
 from alya_mcp import __version__
 from alya_mcp.catalogue import Catalogue, Context
-from alya_mcp.gate import Call, Refused, TimedOut, ToolError
-from alya_mcp.gate.call import ApprovalNeeded
+from alya_mcp.gate import ApprovalNeeded, Call, Refused, TimedOut, ToolError
 from alya_mcp.hub import Hub
 
 from . import approvals

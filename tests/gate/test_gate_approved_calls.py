@@ -1,5 +1,6 @@
 """Calls that need a person's yes, the whole way through the gate: who is asked, what is held, what counts."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -8,10 +9,22 @@ import anyio
 import pytest
 from gate_support import HandClock, a_call, echo, outcome_of, policy, records
 
-from alya_mcp.gate import Audit, Decision, Gate, MemoryState, Refused, SqliteState, State
-from alya_mcp.gate.approvals import Answer, Question
-from alya_mcp.gate.call import ApprovalNeeded, Call
+from alya_mcp.gate import (
+    Answer,
+    ApprovalNeeded,
+    Audit,
+    Call,
+    Decision,
+    Gate,
+    MemoryState,
+    Policy,
+    Question,
+    Refused,
+    SqliteState,
+    State,
+)
 
+DOCS = Path(__file__).parents[2] / "docs" / "approvals.md"
 RULE = "/tools/draw/action"
 ASKS: dict[str, Any] = {"action": "require_approval", "reason": "it costs money"}
 PROMPT = {"prompt": "a red circle"}
@@ -265,3 +278,10 @@ async def test_in_shadow_nobody_is_asked(state: State, clock: HandClock) -> None
     assert await gate.call(draw(), echo) == {"echo": PROMPT}
     (would,) = gate.decide(draw()).shadow
     assert (would.decision, would.rule) == ("ask", RULE)
+
+
+async def test_the_documentations_policy_asks_for_a_yes() -> None:
+    (document,) = re.findall(r"^```json\n(.*?)^```$", DOCS.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    approval = Policy.loads(document.encode(), "policy.json").rules("image_gen").approval
+    assert approval is not None
+    assert (approval.expires, approval.who, approval.reason) == (600, "call", "it costs money")
