@@ -220,7 +220,7 @@ class RawClient:
         except BrokenPipeError:
             pass
         try:
-            self.process.wait(5)
+            self.process.wait(30)
         except subprocess.TimeoutExpired:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait(PATIENCE)
@@ -276,7 +276,7 @@ def expect_nothing_running(home: Path) -> None:
         return found
 
     try:
-        eventually(lambda: not strays(), "the end of every process", 10)
+        eventually(lambda: not strays(), "the end of every process")
     except AssertionError:
         left = strays()
         for pid in left:

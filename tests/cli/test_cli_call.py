@@ -15,7 +15,7 @@ import pytest
 from command_line import COMMAND, Run, WritePolicy
 from gallery import Gallery
 from PIL import Image
-from raw_client import eventually, processes_of
+from raw_client import PATIENCE, eventually, processes_of
 
 from alya_mcp.catalogue import load_catalogue
 
@@ -188,7 +188,7 @@ def test_ctrl_c_cancels_the_call_ends_the_server_and_exits_with_130(
 ) -> None:
     with call_in_progress({**cli_env, "ALYA_IMAGE_MODEL": tiny_model}, tmp_path) as process:
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out) == (130, "")
     assert "Stopped." in err
     assert "Traceback" not in err
@@ -217,7 +217,7 @@ def test_a_server_that_ends_during_a_call_ends_it_with_1(
     with call_in_progress({**cli_env, "ALYA_IMAGE_MODEL": tiny_model}, tmp_path) as process:
         server = eventually(lambda: the_server(alya_home), "the server alone under its command line")
         os.kill(server, signal.SIGKILL)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out) == (1, "")
     assert "The server ended before it answered" in err
     assert "Traceback" not in err
@@ -281,7 +281,7 @@ def on_a_terminal(words: tuple[str, ...], env: dict[str, str], cwd: Path) -> tup
         pass
     finally:
         os.close(ours)
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=PATIENCE)
     return process.returncode, out, shown.decode()
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from command_line import COMMAND, Ended, Run, run_command
 from loopback_hub import COMMIT, LARGE, Hub, pipeline, running, safetensors, sha256
-from raw_client import eventually, processes_of
+from raw_client import PATIENCE, eventually, processes_of
 
 from alya_mcp.cli.model.pull import Pace
 from alya_mcp.images.fetch import Step
@@ -208,7 +208,7 @@ def test_a_pull_that_is_ended_keeps_the_part_and_the_next_one_goes_on(
             os.killpg(process.pid, by)  # as a terminal does: to everyone
         else:
             process.send_signal(by)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out) == (130 if by == signal.SIGINT else -by, "")
     assert "Traceback" not in err
     if by == signal.SIGINT:
@@ -269,7 +269,7 @@ def test_on_a_terminal_a_bar_shows_bytes_and_is_wiped(env: dict[str, str], hub: 
         pass
     finally:
         os.close(ours)
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
     assert json.loads(out)["verified"] is True
     frames = shown.decode().split("\r\x1b[K")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from raw_client import MODERN, SERVER, RawClient, Servers, envelope, environment, eventually
+from raw_client import MODERN, PATIENCE, SERVER, RawClient, Servers, envelope, environment, eventually
 from scene import ODD_SERVER, audit_records, write_policy
 
 from alya_mcp.gate import Report, SqliteState, verify
@@ -182,7 +182,7 @@ async def test_a_cancelled_scope_of_the_official_client_stops_the_handler(
             anyio.create_task_group() as group,
         ):
             group.start_soon(client.call_tool, "wait", {"text": "mark"})
-            with anyio.fail_after(30):
+            with anyio.fail_after(PATIENCE):
                 await anyio.to_thread.run_sync(eventually, (alya_home / "mark.started").exists, "the start")
                 group.cancel_scope.cancel()
     eventually((alya_home / "mark.stopped").exists, "the end of the handler")
@@ -198,7 +198,7 @@ def test_a_client_that_reads_nothing_and_then_leaves_ends_the_server(
     assert client.process.stdout
     client.process.stdout.close()
     assert client.exit_code() == 0
-    pour.join(30)
+    pour.join(PATIENCE)
     assert not pour.is_alive()
 
 
@@ -270,7 +270,7 @@ def test_the_null_device_as_standard_input_ends_the_server(alya_home: Path) -> N
         stdin=subprocess.DEVNULL,
         capture_output=True,
         env=environment(alya_home),
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert (done.returncode, done.stdout) == (0, b"")
@@ -283,7 +283,7 @@ def test_one_socket_as_both_streams_is_served(alya_home: Path) -> None:
     process = subprocess.Popen(SERVER, stdin=theirs, stdout=theirs, env=environment(alya_home))
     theirs.close()
     with ours, ours.makefile("rb") as lines:
-        ours.settimeout(60)
+        ours.settimeout(PATIENCE)
         for number in range(20):
             request = {
                 "jsonrpc": "2.0",
@@ -294,7 +294,7 @@ def test_one_socket_as_both_streams_is_served(alya_home: Path) -> None:
             ours.sendall(json.dumps(request).encode() + b"\n")
         assert {json.loads(lines.readline())["id"] for _ in range(20)} == set(range(20))
         ours.shutdown(socket.SHUT_WR)
-        assert process.wait(60) == 0
+        assert process.wait(PATIENCE) == 0
 
 
 def _initialize_blindly(client: RawClient) -> None:

@@ -108,17 +108,15 @@ def test_a_changed_policy_file_is_obeyed_while_the_session_runs(
         for _ in range(2):
             assert not client.call("alya_status")["result"].get("isError")
         write_policy(alya_home, {"version": "1", "default": "deny"})
-        eventually(
-            lambda: decision(client.call("alya_status"))["rule"] == "(default deny)", "the new policy", 10
-        )
+        eventually(lambda: decision(client.call("alya_status"))["rule"] == "(default deny)", "the new policy")
         # What was used stays used: the counter survives the reload.
         write_policy(alya_home, TWO_A_MINUTE)
         eventually(
             lambda: decision(client.call("alya_status"))["rule"] == "/tools/alya_status/rate_limit",
-            "the old policy again", 10,
+            "the old policy again",
         )  # fmt: skip
         write_policy(alya_home, ALLOW_ALL)
-        eventually(lambda: not client.call("alya_status")["result"].get("isError"), "the allowing policy", 10)
+        eventually(lambda: not client.call("alya_status")["result"].get("isError"), "the allowing policy")
 
 
 def test_an_invalid_new_policy_keeps_the_old_one_and_is_said(start_server: Servers, alya_home: Path) -> None:
@@ -133,14 +131,14 @@ def test_an_invalid_new_policy_keeps_the_old_one_and_is_said(start_server: Serve
             assert decision(answer)["rule"] == "(default deny)"
             return answer["result"]["content"][0]["text"]
 
-        eventually(lambda: "tolls" in refusal(), "a word of the error in a refusal", 10)
+        eventually(lambda: "tolls" in refusal(), "a word of the error in a refusal")
         parts = client.call("alya_status")["result"]["structuredContent"]["parts"]
         policy = next(part for part in parts if part["part"] == "policy")
         assert policy["state"] == "failing"
         assert "tolls" in policy["detail"]
         assert client.stderr().count("not in force") == 1
         write_policy(alya_home, ALLOW_ALL)
-        eventually(lambda: not client.call("alya_usage")["result"].get("isError"), "the mended policy", 10)
+        eventually(lambda: not client.call("alya_usage")["result"].get("isError"), "the mended policy")
         assert "in force again" in client.stderr()
 
 
@@ -157,7 +155,7 @@ def test_an_invalid_policy_at_the_start_denies_every_call_with_the_reason(
         assert str(alya_home) not in told["message"]
         assert "policy.json" in client.stderr()
         write_policy(alya_home, ALLOW_ALL)
-        eventually(lambda: not client.call("alya_usage")["result"].get("isError"), "the mended policy", 10)
+        eventually(lambda: not client.call("alya_usage")["result"].get("isError"), "the mended policy")
 
 
 def test_a_policy_that_was_asked_for_and_is_not_there_denies_every_call(

@@ -217,7 +217,7 @@ def test_an_unknown_and_a_hidden_tool_are_refused_in_the_same_words(
         # Also with arguments that would be wrong: nothing shows that the tool exists.
         assert client.call("alya_status", {"x": 1})["error"] == hidden
         write_policy(alya_home, {"version": "1", "default": "allow", "hide": ["*"]})
-        eventually(lambda: client.request("tools/list")["result"]["tools"] == [], "an empty list", 10)
+        eventually(lambda: client.request("tools/list")["result"]["tools"] == [], "an empty list")
         assert client.call("alya_usage")["error"]["message"] == "Unknown tool: alya_usage"
 
 

@@ -8,6 +8,7 @@ import anyio
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from raw_client import PATIENCE
 
 from alya_mcp import stdio
 
@@ -30,7 +31,7 @@ async def read_all(incoming: int, outgoing: int) -> tuple[list[bytes], int]:
     oversized: list[None] = []
     wire = await stdio.open_wire(incoming, outgoing, lambda: oversized.append(None))
     lines = [line.rstrip(b"\n") async for line in wire.lines()]
-    with anyio.fail_after(10):
+    with anyio.fail_after(PATIENCE):
         await wire.closed()
     return lines, len(oversized)
 
@@ -46,7 +47,7 @@ def through_a_pipe(data: bytes) -> tuple[list[bytes], int]:
     thread = threading.Thread(target=pour)
     thread.start()
     result = anyio.run(read_all, source, outgoing)
-    thread.join(10)
+    thread.join(PATIENCE)
     os.close(unread)
     return result
 
@@ -87,7 +88,7 @@ async def test_a_pipe_takes_no_more_than_its_reader() -> None:
         await write_for_ever(wire)
     assert patience.cancelled_caught
     os.close(unread)
-    with anyio.fail_after(10):
+    with anyio.fail_after(PATIENCE):
         with pytest.raises((BrokenPipeError, ConnectionResetError)):
             await write_for_ever(wire)
     os.close(sink)
@@ -110,7 +111,7 @@ async def test_the_end_of_input_is_seen_before_what_came_is_read() -> None:
     wire = await stdio.open_wire(source, outgoing, lambda: None)
     os.write(sink, b"first\nsecond\n")
     os.close(sink)
-    with anyio.fail_after(10):
+    with anyio.fail_after(PATIENCE):
         await wire.closed()
         assert [line async for line in wire.lines()] == [b"first\n", b"second\n"]
     os.close(unread)

@@ -63,7 +63,7 @@ def end_store_process(home: Path) -> None:
     key = StoreFolder(home).key()
     if running and key:
         process.stop(key, running)
-        eventually(lambda: store_process(home) is None, "the end of the store process", 20)
+        eventually(lambda: store_process(home) is None, "the end of the store process")
 
 
 def settings_for(server: S3Server, home: Path, *, prefix: str = "") -> Settings:

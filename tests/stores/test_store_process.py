@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import anyio
 import pytest
 from pictures import end_store_process, fetch, kept, picture, settings_for, store_process
-from raw_client import eventually
+from raw_client import PATIENCE, eventually
 from replay import Reply, Request, replay
 from s3_servers import S3Server
 
@@ -49,7 +49,7 @@ def putting(home: Path, seed: int = 0) -> subprocess.Popen[str]:
 
 def finish(child: subprocess.Popen[str]) -> str:
     """The link that the process printed."""
-    out, _ = child.communicate(timeout=60)
+    out, _ = child.communicate(timeout=PATIENCE)
     assert child.returncode == 0
     return out.strip()
 
@@ -59,7 +59,7 @@ def kill_store_process(home: Path) -> process.Health:
     running = store_process(home)
     assert running
     os.kill(running.pid, signal.SIGKILL)
-    eventually(lambda: store_process(home) is None, "the end of the store process", 20)
+    eventually(lambda: store_process(home) is None, "the end of the store process")
     return running
 
 
@@ -163,7 +163,7 @@ async def test_the_store_process_ends_after_the_last_link_has_expired(
     with folder.locked():
         until = int(time.time()) + 3
         folder.extend(until)
-    await anyio.to_thread.run_sync(thread.join, 30)
+    await anyio.to_thread.run_sync(thread.join, PATIENCE)
     assert not thread.is_alive()
     assert time.time() >= until
     server.drain()
@@ -184,7 +184,7 @@ async def test_the_store_process_does_not_end_while_a_link_is_being_made(
     assert process.ask(secret, server.server_port)
     server.stop()
     server.drain()
-    await anyio.to_thread.run_sync(thread.join, 30)
+    await anyio.to_thread.run_sync(thread.join, PATIENCE)
 
 
 async def test_a_store_process_whose_folder_is_gone_ends(tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ async def test_a_store_process_whose_folder_is_gone_ends(tmp_path: Path) -> None
     folder.home.rename(tmp_path / "elsewhere")
     serving = threading.Thread(target=server.serve)
     serving.start()
-    await anyio.to_thread.run_sync(serving.join, 30)
+    await anyio.to_thread.run_sync(serving.join, PATIENCE)
     assert not serving.is_alive()
     server.drain()
 

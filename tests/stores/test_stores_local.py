@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import anyio
 import pytest
 from pictures import fetch, picture
-from raw_client import eventually
+from raw_client import PATIENCE, eventually
 
 from alya_mcp.failures import NotConfigured, Unavailable
 from alya_mcp.locks import LockTimeout, exclusive
@@ -243,7 +243,7 @@ def test_a_client_that_trickles_its_request_is_sent_away(
             except ConnectionError:
                 return True
 
-        eventually(sent_away, "the end of the connection", 20)
+        eventually(sent_away, "the end of the connection")
     assert fetch(served).status == 200
 
 
@@ -311,7 +311,7 @@ except Failure as failure:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
 
 

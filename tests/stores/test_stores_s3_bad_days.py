@@ -17,6 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from pictures import fetch, kept, picture, settings_for
+from raw_client import PATIENCE
 from replay import Reply, Request, error, replay
 from s3_servers import S3Server
 
@@ -506,7 +507,7 @@ async def test_a_cancelled_upload_stops_sending_and_leaves_nothing(home: Path) -
                 if b"100-continue" in head.lower():
                     connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
                 began.set()
-                cancelled.wait(30)
+                cancelled.wait(PATIENCE)
                 total = 0
                 try:
                     while piece := connection.recv(1_000_000):
