@@ -103,6 +103,8 @@ def killed_again_and_again(worker: "subprocess.Popen[str]", home: Path, times: i
     while (last := line(worker)).isdigit():
         admitted += 1
     assert last == "/all_tools/rate_limit None"
+    assert line(worker) == "ended"
+    assert list((home / "state.db-holders").iterdir()) == []
 
     state = SqliteState(home / "state.db")
     report = verify(home / "audit", state)

@@ -5,7 +5,6 @@ number used again for another process nor a process that was stopped for long is
 """
 
 import os
-import secrets
 import sys
 from pathlib import Path
 
@@ -41,7 +40,7 @@ class Holder:
         folder.mkdir(mode=0o700, exist_ok=True)
         _remove_dead(folder)
         while True:
-            self.name = secrets.token_hex(8)
+            self.name = os.urandom(8).hex()
             self._path = folder / self.name
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
             # Another process that clears up may have come between and taken the file for a dead one's.

@@ -1,6 +1,6 @@
 """A state that ends with the process."""
 
-import secrets
+import os
 from collections.abc import Mapping
 
 from ..clock import Clock, SystemClock
@@ -17,7 +17,7 @@ class MemoryState:
         clock = SystemClock() if clock is None else clock
         self.ledger = MemoryLedger(clock)
         self.approvals = MemoryApprovals(clock)
-        self.key = secrets.token_bytes(32)
+        self.key = os.urandom(32)
         self._notes = Notes()
 
     def open(self) -> None:

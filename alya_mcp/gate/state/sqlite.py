@@ -2,7 +2,6 @@
 
 import atexit
 import os
-import secrets
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -59,7 +58,7 @@ class SqliteState:
         """32 random bytes kept in the file; `StateError`."""
         if self._key is None:
             with self._database.write() as db:
-                db.execute("INSERT OR IGNORE INTO key VALUES (1, ?)", (secrets.token_bytes(32),))
+                db.execute("INSERT OR IGNORE INTO key VALUES (1, ?)", (os.urandom(32),))
                 key = bytes(db.execute("SELECT value FROM key").fetchone()[0])
             self._key = key
         return self._key
