@@ -1,0 +1,27 @@
+"""A person's yes to one call: what is asked, what a yes is bound to, and how it is used up.
+
+A yes reaches the gate in one of three ways: over the client's own elicitation while the call waits
+(`Approvals.accepted`), with a retry that brings back a sealed state (`seal`, `redeem`), or from a person who
+answers a question kept in the state (`pend`, `standing`, `consume`). Whatever isn't a yes, fresh, unused and
+to exactly this question, is none.
+"""
+
+from .approvals import Approvals
+from .asked import MOST_OPEN, ApprovalStore, Asked, Status, TooManyOpen, Unanswerable, YesOrNo
+from .question import Answer, Question, Said, Who, readable
+
+__all__ = [
+    "MOST_OPEN",
+    "Answer",
+    "ApprovalStore",
+    "Approvals",
+    "Asked",
+    "Question",
+    "Said",
+    "Status",
+    "TooManyOpen",
+    "Unanswerable",
+    "Who",
+    "YesOrNo",
+    "readable",
+]

@@ -1,0 +1,143 @@
+"""Questions that are kept for a person who isn't at the client, and what keeps them."""
+
+import base64
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Literal, Protocol
+
+from ..call import shown
+from ..rules import SECOND
+from .question import Question, Who, kept_arguments
+
+YesOrNo = Literal["yes", "no"]
+Status = Literal["pending", "approved", "denied", "used", "expired"]
+
+MOST_OPEN: Final = 100
+"""Open questions of one grant; beyond them a call is denied rather than another one kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question kept for a person who isn't at the client; times in nanoseconds since 1970.
+
+    `arguments` is JSON text of an object for reading, long values cut. `expires_ns` is when the question
+    can no longer be answered or, once it is, when the answer ends, `hold_ns` after it was given. `used_ns`
+    is when a call took the yes.
+    """
+
+    id: str
+    tool: str
+    grant: str
+    rule: str
+    who: Who
+    message: str
+    arguments: str
+    binding: str
+    created_ns: int
+    expires_ns: int
+    hold_ns: int
+    answer: YesOrNo | None = None
+    used_ns: int | None = None
+
+    def status(self, now_ns: int) -> Status:
+        """How it stands at `now_ns`."""
+        if self.used_ns is not None:
+            return "used"
+        if now_ns >= self.expires_ns:
+            return "expired"
+        return "pending" if self.answer is None else "approved" if self.answer == "yes" else "denied"
+
+    @classmethod
+    def anew(cls, question: Question, now_ns: int) -> "Asked":
+        """`question`, asked at `now_ns`, under a new id."""
+        hold_ns = round(question.expires * SECOND)
+        return cls(
+            _new_id(),
+            question.tool,
+            question.grant,
+            question.rule,
+            question.who,
+            question.message,
+            kept_arguments(question.arguments),
+            question.binding,
+            now_ns,
+            now_ns + hold_ns,
+            hold_ns,
+        )
+
+    def answered(self, answer: YesOrNo, now_ns: int) -> "Asked":
+        """This question with an answer given at `now_ns`.
+
+        Raises:
+            Unanswerable: a call has used the yes, or it is too late.
+        """
+        status = self.status(now_ns)
+        if status == "used":
+            raise Unanswerable(f"the yes to {self.id} was used by a call; nothing is left to answer")
+        if status == "expired":
+            raise Unanswerable(f"{self.id} has expired; the agent has to make the call again to ask anew")
+        return replace(self, answer=answer, expires_ns=now_ns + self.hold_ns)
+
+
+class Unanswerable(Exception):
+    """There is no such question, or it can't be answered any more. The text is for the person."""
+
+    @classmethod
+    def unknown(cls, approval: str) -> "Unanswerable":
+        """There is none with that id."""
+        return cls(f"no question has the id {shown(approval, 40)!r}; `alya-mcp approvals list` shows all")
+
+
+class TooManyOpen(Exception):
+    """A grant has `MOST_OPEN` questions open; a person has to answer some first."""
+
+
+class ApprovalStore(Protocol):
+    """Questions that wait for a person, shared by all processes of a state; every method `StateError`."""
+
+    @property
+    def key(self) -> bytes:
+        """32 random bytes, the same for all processes of the state."""
+        ...
+
+    def pend(self, question: Question) -> Asked:
+        """Keep `question` and return it with its id: the one kept already while its binding is open.
+
+        Raises:
+            TooManyOpen: the grant has `MOST_OPEN` open questions.
+        """
+        ...
+
+    def answered(self, binding: str) -> YesOrNo | None:
+        """What a person said to the question with that binding, while it holds and isn't used."""
+        ...
+
+    def take(self, binding: str) -> bool:
+        """Use up the yes with that binding, once among all processes; False when there is none (left)."""
+        ...
+
+    def answer(self, approval: str, answer: YesOrNo) -> tuple[Asked, Status]:
+        """Answer the question `approval`, also anew as long as a yes isn't used.
+
+        Raises:
+            Unanswerable: it is unknown, used or expired.
+        """
+        ...
+
+    def find(self, approval: str) -> tuple[Asked, Status]:
+        """The question `approval`, and how it stands now.
+
+        Raises:
+            Unanswerable: it is unknown.
+        """
+        ...
+
+    def all(self) -> Sequence[tuple[Asked, Status]]:
+        """Every question kept, the newest last, and how it stands now. They go a day after they expire."""
+        ...
+
+
+def _new_id() -> str:
+    """A name for a kept question: 8 characters that are easy to type, one of 2^40."""
+    return base64.b32encode(secrets.token_bytes(5)).decode("ascii").lower()
