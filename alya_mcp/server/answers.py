@@ -31,7 +31,7 @@ def result(reply: Reply[Output], hub: Hub) -> types.CallToolResult:
     data, text = hub.clean(reply.data.model_dump(mode="json", by_alias=True))
     content: list[types.ContentBlock] = [
         types.TextContent(type="text", text=text),
-        *(_block(each) for each in reply.attachments),
+        *(_block(each, hub) for each in reply.attachments),
     ]
     result = types.CallToolResult(content=content, structured_content=data)
     if reply.attachments or 3 * len(text) > LARGEST_RESULT:  # as data, and escaped once more as text
@@ -43,13 +43,13 @@ def result(reply: Reply[Output], hub: Hub) -> types.CallToolResult:
     return result
 
 
-def _block(attachment: Link | Image) -> types.ContentBlock:
+def _block(attachment: Link | Image, hub: Hub) -> types.ContentBlock:
     if isinstance(attachment, Link):
         return types.ResourceLink(
             type="resource_link",
-            uri=attachment.url,
-            name=attachment.name,
-            title=attachment.title,
+            uri=hub.clean_text(attachment.url),
+            name=hub.clean_text(attachment.name),
+            title=hub.clean_text(attachment.title),
             mime_type=attachment.content_type,
             size=attachment.size,
         )
@@ -66,7 +66,7 @@ def refusal(decision: Decision, hub: Hub) -> types.CallToolResult:
     return types.CallToolResult(
         content=[types.TextContent(type="text", text=hub.clean_text(text))],
         is_error=True,
-        _meta={"alya/decision": decision.as_meta()},
+        _meta={"alya/decision": hub.clean(decision.as_meta())[0]},
     )
 
 

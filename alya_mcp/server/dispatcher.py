@@ -138,7 +138,7 @@ class Dispatcher:
             nonlocal last
             if done > last:
                 last = done
-                await ctx.session.report_progress(done, total, message)
+                await ctx.session.report_progress(done, total, self._hub.clean_text(message))
 
         return Context(hub=self._hub, session=self._session, grant=caller or "", progress=progress)
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import anyio
 from pydantic import Field, StringConstraints
 
-from alya_mcp.catalogue import Catalogue, Context, Image, Input, NoArguments, Output, Reply, tool
+from alya_mcp.catalogue import Catalogue, Context, Image, Input, Link, NoArguments, Output, Reply, tool
 from alya_mcp.failures import Failure
 
 ANNOTATIONS: dict[str, Any] = {
@@ -77,6 +77,20 @@ async def fail_with_leak(arguments: NoArguments, context: Context) -> Text:
     raise Failure(f"can't use {os.environ.get('AWS_SECRET_ACCESS_KEY')} \udfff at {Path.home()}/.ssh/id")
 
 
+@tool(title="Link with a leak", **ANNOTATIONS)
+async def link_with_leak(arguments: Words, context: Context) -> Reply[Text]:
+    """Say how far it is, and give a link, in words that hold a secret and half of a surrogate pair."""
+    await context.progress(1, 2, f"fetching {arguments.text} \udfff")
+    link = Link(
+        url=f"https://kim:hunter2@example.org/?key={arguments.text}",
+        name=f"{arguments.text} \ud800",
+        title=arguments.text,
+        content_type="text/html",
+        size=1,
+    )
+    return Reply(data=Text(text="a link"), attachments=(link,))
+
+
 @tool(title="Crash", **ANNOTATIONS)
 async def crash(arguments: NoArguments, context: Context) -> Text:
     """Raise an error that nobody expected, with words that must not reach the model."""
@@ -134,7 +148,7 @@ async def advance(arguments: NoArguments, context: Context) -> Text:
     return Text(text="done")
 
 
-_CLEANED = [surrogate, not_a_number, large, large_picture, leak]
+_CLEANED = [surrogate, not_a_number, large, large_picture, leak, link_with_leak]
 _FAILING = [fail_with_leak, crash, leave]
 _LONG = [chatter, wait, stubborn, advance]
 

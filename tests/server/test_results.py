@@ -68,6 +68,23 @@ def test_a_secret_of_the_environment_never_leaves(odd: RawClient) -> None:
         assert SECRET[4:] not in answer
 
 
+def test_a_key_of_a_known_shape_never_leaves_in_a_result_a_link_a_refusal_or_progress(odd: RawClient) -> None:
+    key = "ghp_" + "a1B2" * 9
+    sent = [
+        odd.call("echo", {"text": f"key {key}"}),
+        odd.call("echo", {key: 1}),
+        odd.call("link_with_leak", {"text": key}, _meta={"progressToken": "far"}),
+    ]
+    assert sent[0]["result"]["structuredContent"]["text"] == "key [secret]"
+    assert sent[1]["result"]["isError"]
+    assert not sent[2]["result"].get("isError"), sent[2]
+    progress = odd.wait(lambda message: message.get("params", {}).get("progressToken") == "far", "progress")
+    everything = json.dumps([*sent, progress])
+    assert key not in everything
+    assert "hunter2" not in everything
+    assert "fetching [secret]" in everything
+
+
 def test_a_path_of_the_person_never_leaves(odd: RawClient) -> None:
     answer = odd.call("echo", {"text": f"{Path.home()}/.ssh/id_ed25519 is there"})["result"]
     assert answer["structuredContent"]["text"] == "[private]/.ssh/id_ed25519 is there"
