@@ -29,13 +29,18 @@ class Problem:
     """One thing that is wrong with a document.
 
     `line` and `column` count from 1, in characters; both are None where the document came as Python values.
-    `pointer` is a JSON Pointer (RFC 6901), `message` says what is wrong and what would be right.
+    `pointer` is a JSON Pointer (RFC 6901) with U+FFFD for what can't be printed, `message` says what is wrong
+    and what would be right.
     """
 
     pointer: str
     message: str
     line: int | None = None
     column: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.pointer.isprintable():
+            object.__setattr__(self, "pointer", _printable(self.pointer))
 
     def __str__(self) -> str:
         place = "" if self.line is None else f"line {self.line}, column {self.column}: "
@@ -209,7 +214,11 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 def quoted(text: str) -> str:
     """`text` for a message: in quotes, cut to 60 characters, nothing unprintable."""
     short = text if len(text) <= 60 else text[:59] + "…"
-    return '"' + "".join(c if c.isprintable() else "\ufffd" for c in short) + '"'
+    return f'"{_printable(short)}"'
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
 def kind(value: object) -> str:

@@ -10,7 +10,6 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple, cast
 
-from ..conditions import ORDER
 from ..document import kind, quoted
 from ..rules import SECOND, UNIT, Condition, Limit, LimitKind, Test
 from .entries import Amount, Entry, EntryReader
@@ -140,7 +139,7 @@ class _Rules:
         for key in ("conditions", "state"):
             if fields.get(key):
                 reading.report(f"{pointer}/{key}", f"stands beside a rate_limit, which takes no {key}")
-        if fields.get("action") not in {None, "evaluate"}:
+        if fields.get("action") not in (None, "evaluate"):
             reading.report(f"{pointer}/action", 'stands beside a rate_limit; leave it out or say "evaluate"')
         match = _RATE.fullmatch(value) if isinstance(value, str) else None
         if match is None or int(match[1]) > LARGEST:
@@ -227,9 +226,8 @@ class _Rules:
         if path != counter.path:
             message = f"is {kind(path)}; the rule's own counter is {quoted(counter.path)}"
             reading.report(f"{pointer}/path", message)
-        elif op not in {"lte", "lt"}:
-            wrong = f"operator {quoted(str(op))}" if op in ORDER else kind(op)
-            reading.problem(op, f"{pointer}/op", f'is {wrong}; a counter is bounded by "lte" or "lt"')
+        elif op not in ("lte", "lt"):
+            reading.problem(op, f"{pointer}/op", f'is {kind(op)}; a counter is bounded by "lte" or "lt"')
         elif (most := reading.amount(number, f"{pointer}/value", "the counter's bound")) is not None:
             most = most if op == "lte" else most - 1
             if counter.amount == "call":
