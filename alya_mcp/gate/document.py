@@ -29,8 +29,8 @@ class Problem:
     """One thing that is wrong with a document.
 
     `line` and `column` count from 1, in characters; both are None where the document came as Python values.
-    `pointer` is a JSON Pointer (RFC 6901) with U+FFFD for what can't be printed, `message` says what is wrong
-    and what would be right.
+    `pointer` is a JSON Pointer (RFC 6901), `message` says what is wrong and what would be right; in both
+    U+FFFD stands for what can't be printed.
     """
 
     pointer: str
@@ -39,8 +39,9 @@ class Problem:
     column: int | None = None
 
     def __post_init__(self) -> None:
-        if not self.pointer.isprintable():
-            object.__setattr__(self, "pointer", _printable(self.pointer))
+        for name, text in (("pointer", self.pointer), ("message", self.message)):
+            if not text.isprintable():
+                object.__setattr__(self, name, _printable(text))
 
     def __str__(self) -> str:
         place = "" if self.line is None else f"line {self.line}, column {self.column}: "
