@@ -8,7 +8,17 @@ from gate_support import SECOND, HandClock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alya_mcp.gate.state import Charge, Entered, Ledger, MemoryState, Slot, Spent, SqliteState, State
+from alya_mcp.gate.state import (
+    Charge,
+    Entered,
+    Ledger,
+    MemoryLedger,
+    MemoryState,
+    Slot,
+    Spent,
+    SqliteState,
+    State,
+)
 
 UNIT = 1_000_000_000
 DAY = 86_400 * SECOND
@@ -313,3 +323,33 @@ def test_a_states_key_is_its_own_and_stays(state: State) -> None:
     assert len(state.key) == 32
     assert state.key == state.key
     assert state.key != MemoryState().key
+
+
+def test_in_memory_counters_whose_time_is_over_are_forgotten_and_those_that_count_are_kept() -> None:
+    clock = HandClock()
+    ledger = MemoryLedger(clock)
+    ledger.reserve([charge(window=10, subject="first")])
+    ledger.attempt([charge(window=10, subject="first", counter="/tried")])
+    clock.now += 2 * DAY
+    for number in range(3000):
+        clock.now += 1
+        ledger.attempt([charge(window=1500, subject=f"s{number}", counter="/tried")])
+        ledger.reserve([charge(window=10, subject=f"s{number}")])
+    kept = set(ledger._counters)  # pyright: ignore[reportPrivateUsage]
+    assert not any(subject == "first" for _, subject in kept)
+    assert sum(counter == "/tried" for counter, _ in kept) < 3000
+    assert sum(counter == "/r" for counter, _ in kept) == 3000
+    assert ledger.first_spent([charge(window=DAY, subject="s0")]) is not None
+    assert ledger.first_spent([charge(window=1500, subject="s2000", counter="/tried")]) is not None
+
+
+def test_a_busy_counter_in_memory_keeps_what_it_needs_and_no_more() -> None:
+    clock = HandClock()
+    ledger = MemoryLedger(clock)
+    asked = charge(5000, window=5000)
+    for _ in range(20_000):
+        clock.now += 1
+        assert isinstance(ledger.reserve([asked]), int)
+    assert ledger.standing(asked)[0] == 5000 * UNIT
+    (counter,) = ledger._counters.values()  # pyright: ignore[reportPrivateUsage]
+    assert len(counter.times) <= 5000 + 1024

@@ -37,7 +37,7 @@ class MemoryLedger:
             return spent
         for name, subject, amount, _, window in charges:
             if amount:
-                self._counter(name, subject, now).add(amount, now, max(DAY_NS, window))
+                self._counter(name, subject, now, DAY_NS).add(amount, now, window)
         return now
 
     def refund(self, charges: Sequence[Charge], at: int) -> None:
@@ -52,7 +52,7 @@ class MemoryLedger:
         now = self._now()
         first: Spent | None = None
         for index, (name, subject, amount, most, window) in enumerate(charges):
-            counter = self._counter(name, subject, now)
+            counter = self._counter(name, subject, now, 0)
             counter.add(amount, now, window)
             over = counter.used_since(now - window) > most
             counter.forget_denied(most)
@@ -103,31 +103,39 @@ class MemoryLedger:
                 return Spent(index, counter.wait(amount, most, window, now))
         return None
 
-    def _counter(self, name: str, subject: str, now: int) -> "_Counter":
+    def _counter(self, name: str, subject: str, now: int, keep: int) -> "_Counter":
         counter = self._counters.get((name, subject))
         if counter is None:
             if len(self._counters) >= self._sweep_at:
                 self._sweep(now)
-            counter = self._counters[name, subject] = _Counter()
+            counter = self._counters[name, subject] = _Counter(keep)
         return counter
 
     def _sweep(self, now: int) -> None:
         """Forget the counters whose time is over, each time that their number has doubled."""
-        self._counters = {name: kept for name, kept in self._counters.items() if kept.forget > now}
+        self._counters = {name: kept for name, kept in self._counters.items() if kept.last > now - kept.keep}
         self._sweep_at = max(_SWEEP_EVERY, 2 * len(self._counters))
 
 
 class _Counter:
-    """Charges in the order in which they came; those from `start` on count, and `used` is their sum."""
+    """Charges in the order in which they came; those from `start` on count, and `used` is their sum.
 
-    __slots__ = ("amounts", "forget", "start", "times", "used")
+    It is kept for `keep` nanoseconds after the last one, and for the longest window it was asked for.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("amounts", "keep", "start", "times", "used")
+
+    def __init__(self, keep: int) -> None:
         self.times: list[int] = []
         self.amounts: list[int] = []
         self.start = 0
         self.used = 0
-        self.forget = 0
+        self.keep = keep
+
+    @property
+    def last(self) -> int:
+        """When the last charge was taken; 0 when all were given back."""
+        return self.times[-1] if self.times else 0
 
     @property
     def oldest(self) -> int | None:
@@ -164,8 +172,8 @@ class _Counter:
                 index -= 1
         return self.times[index] + window - now
 
-    def add(self, amount: int, now: int, keep: int) -> None:
-        """Count a charge now, and keep the counter for `keep` nanoseconds from now on."""
+    def add(self, amount: int, now: int, window: int) -> None:
+        """Count a charge now."""
         times = self.times
         if times and times[-1] == now:
             self.amounts[-1] += amount
@@ -173,8 +181,8 @@ class _Counter:
             times.append(now)
             self.amounts.append(amount)
         self.used += amount
-        if now + keep > self.forget:
-            self.forget = now + keep
+        if window > self.keep:
+            self.keep = window
         if self.start >= KEPT:
             idle = min(self.start, len(times) - KEPT)
             if idle >= KEPT:
