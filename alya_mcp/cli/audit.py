@@ -112,15 +112,19 @@ def verify(output: Output) -> int:
 @click.option("--grant", metavar="LABEL", help="Only calls of this caller.")
 @click.option("--session", metavar="ID", help="Only calls of the session whose id begins like this.")
 @click.option("--decision", type=click.Choice(["allow", "deny", "ask"]), help="Only calls decided like this.")
-def export(form: "Form", **wanted: str | None) -> int:
+@output_option
+def export(form: "Form", output: Output, **wanted: str | None) -> int:
     """Print the log to standard output for other programs.
 
     jsonl has every record as it stands in the log, in order of time. csv and ocsf have every call once, with
     what was decided and what came of it, in the order in which calls ended; OCSF is that of version 1.5.0,
     class API Activity. No form has a value of an argument or a result. The log isn't checked; see verify.
+    JSON output is that of jsonl or ocsf.
 
     Exit codes: 0, or 2 when the log can't be read.
     """
+    if output == "json" and form == "csv":
+        raise click.UsageError("A table is no JSON; --output json goes with --format jsonl or ocsf.")
     from alya_mcp.gate import AuditError
     from alya_mcp.gate.audit.export import exported
     from alya_mcp.gate.audit.reading import Wanted

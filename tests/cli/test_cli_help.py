@@ -34,6 +34,8 @@ COMMANDS = (
     "audit",
     "audit tail",
     "audit verify",
+    "audit export",
+    "audit report",
     "model",
     "model pull",
     "model status",
