@@ -12,13 +12,17 @@ Icon = Literal[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sky:
-    """The weather at one place and moment; None where a service doesn't say."""
+    """The weather at one place and moment; None where a service doesn't say.
+
+    `uv_clear_sky`: the UV index is that of a sky without clouds.
+    """
 
     time: datetime
     temperature_c: float
     feels_like_c: float | None
     humidity_pct: float | None
     uv_index: float | None
+    uv_clear_sky: bool
     condition: str
     icon: Icon
     cloud_pct: float | None

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
+import anyio
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from alya_mcp.failures import Unavailable
@@ -83,6 +84,24 @@ class Fetched(Generic[T]):
 def made_here(value: T, source: Source) -> Fetched[T]:
     """A value that needed no request, such as a computed or bundled one."""
     return Fetched(value=value, source=source, fetched_at=datetime.now(UTC), age=0.0, cached=False)
+
+
+async def all_answers(
+    attempts: Sequence[Callable[[], Awaitable[Fetched[T]]]],
+) -> list[Fetched[T] | Unavailable]:
+    """What each of the sources asked at the same time answers, or its failure, in their order."""
+    found: dict[int, Fetched[T] | Unavailable] = {}
+
+    async def ask(number: int, attempt: Callable[[], Awaitable[Fetched[T]]]) -> None:
+        try:
+            found[number] = await attempt()
+        except Unavailable as failure:
+            found[number] = failure
+
+    async with anyio.create_task_group() as tasks:
+        for number, attempt in enumerate(attempts):
+            tasks.start_soon(ask, number, attempt)
+    return [found[number] for number in range(len(attempts))]
 
 
 async def first_answer(

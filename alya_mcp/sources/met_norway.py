@@ -100,6 +100,7 @@ def _sky(body: Body, at: datetime) -> Sky:
         feels_like_c=None,
         humidity_pct=details.relative_humidity,
         uv_index=details.ultraviolet_index_clear_sky,
+        uv_clear_sky=True,
         condition=condition,
         icon=icon,
         cloud_pct=details.cloud_area_fraction,

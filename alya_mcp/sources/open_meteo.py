@@ -117,6 +117,7 @@ def _sky(body: Body) -> Sky:
         feels_like_c=current.apparent_temperature,
         humidity_pct=current.relative_humidity_2m,
         uv_index=current.uv_index,
+        uv_clear_sky=False,
         condition=condition,
         icon=icon,
         cloud_pct=current.cloud_cover,

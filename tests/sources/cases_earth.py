@@ -1,6 +1,5 @@
 """The sources of earthquakes and weather, for the tests that every source has to pass."""
 
-import json
 from datetime import timedelta
 from typing import Any
 
@@ -76,7 +75,6 @@ async def norway_now(http: Http) -> Any:
 
 FEED = "/earthquakes/feed/v1.0/summary/2.5_day.geojson"
 QUERY = "/fdsnws/event/1/query"
-OAF_INLINE = {"oaf": [{"status": "UPDATE", "contents": {"": {"bytes": json.dumps(answers.OAF)}}}]}
 
 CASES = [
     case("USGS feed", usgs.USGS, usgs_recent, {FEED: answers.usgs(answers.usgs_feature())}, are_quakes),
@@ -92,7 +90,7 @@ CASES = [
         "USGS forecast",
         usgs.USGS,
         usgs_official,
-        {QUERY: answers.usgs_detail(OAF_INLINE)},
+        {QUERY: answers.usgs_detail(answers.OAF_INLINE)},
         is_forecast,
         live=False,
     ),

@@ -2,7 +2,9 @@
 
 import ssl
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 from loopback_source import LoopbackSource
 
@@ -10,6 +12,9 @@ from alya_mcp.outside import SOURCES
 from alya_mcp.settings import Settings
 from alya_mcp.sources.exchange import Patience
 from alya_mcp.sources.http import Http
+
+Ask = Callable[..., Awaitable[Any]]
+"""Calls a tool with arguments by their names on the wire; gives its answer as JSON."""
 
 TLS = ssl.create_default_context()
 """One for all tests; making one takes longer than most of them."""

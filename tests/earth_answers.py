@@ -1,5 +1,6 @@
 """Documented answers of the earth's sources, hand-written after their documentation, quirks included."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -116,6 +117,8 @@ OAF = {
          "aboveMainshockMag": {"magnitude": 6.4, "probability": 0.01}}],
     "nextForecastTime": -1,
 }  # fmt: skip
+
+OAF_INLINE = {"oaf": [{"status": "UPDATE", "contents": {"": {"bytes": json.dumps(OAF)}}}]}
 
 
 def usgs_detail(products: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,19 @@
+"""Names of places compared as people write them, with or without the letters of their language."""
+
+import unicodedata
+
+_TURKISH = str.maketrans("ıİşŞğĞçÇöÖüÜ", "iisSgGcCoOuU")
+_TURKISH_LETTERS = frozenset("ıİşŞğĞçÇöÖüÜ")
+
+
+def fold(text: str) -> str:
+    """`text` in lower case and without marks, so that a Turkish name is the same in capitals and in ASCII."""
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFC", text).translate(_TURKISH))
+    return " ".join(
+        "".join(letter for letter in plain if not unicodedata.combining(letter)).casefold().split()
+    )
+
+
+def language_of(text: str) -> str:
+    """The language to name a place in: `tr` for a name with letters that Turkish has, else `en`."""
+    return "tr" if _TURKISH_LETTERS.intersection(unicodedata.normalize("NFC", text)) else "en"

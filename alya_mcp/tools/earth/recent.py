@@ -1,0 +1,136 @@
+"""Recent earthquakes of the world, from three catalogues."""
+
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from pydantic import AwareDatetime, Field
+
+from alya_mcp.catalogue import Context, Input, Output, tool
+from alya_mcp.earth.quakes import Merged, merge
+from alya_mcp.failures import Unavailable
+from alya_mcp.sources import emsc, gfz, usgs
+from alya_mcp.sources.fetched import Fetched, all_answers
+from alya_mcp.tools.provenance import Provenance, failed, provenance
+
+
+class SeismicRequest(Input):
+    """Which earthquakes to list."""
+
+    hours: int = Field(24, ge=1, le=168, description="How many hours back; 168 is a week.")
+    limit: int = Field(20, ge=1, le=100, description="How many to return at most, the newest first.")
+    min_magnitude: float = Field(4.0, ge=0, le=10, description="Leave smaller ones out.")
+
+
+class Report(Output):
+    """One catalogue's report of an earthquake."""
+
+    source: str = Field(description="Name of the catalogue.")
+    magnitude: float = Field(description="The magnitude that it gives.")
+    magnitude_type: str | None = Field(description="Its scale, such as Mww, mb or ML.")
+    url: str | None = Field(description="Its page about the earthquake.")
+
+
+class RecentQuake(Output):
+    """One earthquake, as the preferred catalogue has it."""
+
+    magnitude: float = Field(description="Preferred magnitude: a moment magnitude where there is one.")
+    magnitude_type: str | None = Field(description="Its scale, such as Mww, mb or ML.")
+    place: str | None = Field(description="Where it was, in the catalogue's words.")
+    latitude: float = Field(description="Latitude of the epicentre in degrees.")
+    longitude: float = Field(description="Longitude of the epicentre in degrees.")
+    depth_km: float | None = Field(description="Depth in km.")
+    time: AwareDatetime = Field(description="When it was (UTC).")
+    sources: list[str] = Field(description="Every catalogue that has it, the preferred one first.")
+    url: str | None = Field(description="The preferred catalogue's page about it.")
+    reviewed: bool | None = Field(description="Whether a seismologist looked at it; null where nobody says.")
+    reports: list[Report] = Field(description="What each catalogue says of it.")
+
+
+class RecentQuakes(Output):
+    """Earthquakes of the last hours, each once."""
+
+    quakes: list[RecentQuake] = Field(description="Earthquakes, the newest first.")
+    total: int = Field(description="How many there were in all; more than quakes when limit cut them.")
+    since: AwareDatetime = Field(description="Start of the time that was looked at (UTC).")
+    min_magnitude: float = Field(description="Smaller ones were left out.")
+    complete: bool = Field(description="False when a catalogue failed or gave an old answer; see sources.")
+    fetched_at: AwareDatetime = Field(description="When the oldest of the answers used was fetched (UTC).")
+    sources: list[Provenance] = Field(description="The catalogues asked, and what came of it.")
+
+
+@tool(
+    title="Recent earthquakes",
+    category="Read",
+    risk="Low",
+    read_only=True,
+    destructive=False,
+    idempotent=True,
+    open_world=True,
+)
+async def alya_seismic_recent(arguments: SeismicRequest, context: Context) -> RecentQuakes:
+    """List the world's recent earthquakes, merged from the catalogues of USGS, EMSC and GFZ, each once.
+
+    Use it for "was there an earthquake", "what shook" and lists of the last hours up to a week. Use
+    alya_seismic_forecast for the chance of earthquakes to come around a place. Below magnitude 4 the list is
+    dense in some countries and thin in others, since local networks differ; a quake can appear some minutes
+    after it happened, and its magnitude can change. It has nothing older than a week and gives no warnings.
+
+    Returns each quake once with magnitude, place, depth and time of the preferred catalogue, what each
+    catalogue says, and which catalogues answered: `complete` is false when one failed or an older answer
+    stands in. Costs 0.001 USD; asks the catalogues at most once a minute.
+    """
+    now = datetime.now(UTC)
+    catalogues = ((usgs.USGS, usgs.recent), (emsc.EMSC, emsc.recent), (gfz.GFZ, gfz.recent))
+    asked = await all_answers(
+        [
+            partial(ask, context.hub.http, hours=arguments.hours, magnitude=arguments.min_magnitude)
+            for _, ask in catalogues
+        ]
+    )
+    answers = [answer for answer in asked if isinstance(answer, Fetched)]
+    if not answers:
+        said = "; ".join(str(failure).rstrip(".") for failure in asked)
+        raise Unavailable(f"No catalogue of earthquakes answered: {said}. Call again in a minute.")
+    since = now - timedelta(hours=arguments.hours)
+    merged = [
+        each
+        for each in merge([answer.value for answer in answers])
+        if since <= each.preferred.time <= now and each.preferred.magnitude >= arguments.min_magnitude
+    ]
+    return RecentQuakes(
+        quakes=[_recent(each) for each in merged[: arguments.limit]],
+        total=len(merged),
+        since=since,
+        min_magnitude=arguments.min_magnitude,
+        complete=len(answers) == len(asked) and not any(answer.stale for answer in answers),
+        fetched_at=min(answer.fetched_at for answer in answers),
+        sources=[
+            provenance(answer) if isinstance(answer, Fetched) else failed(source, answer)
+            for (source, _), answer in zip(catalogues, asked, strict=True)
+        ],
+    )
+
+
+def _recent(merged: Merged) -> RecentQuake:
+    quake = merged.preferred
+    return RecentQuake(
+        magnitude=quake.magnitude,
+        magnitude_type=quake.magnitude_type,
+        place=quake.place or next((report.place for report in merged.reports if report.place), None),
+        latitude=quake.latitude,
+        longitude=quake.longitude,
+        depth_km=quake.depth_km,
+        time=quake.time,
+        sources=[report.catalogue for report in merged.reports],
+        url=quake.url,
+        reviewed=quake.reviewed,
+        reports=[
+            Report(
+                source=report.catalogue,
+                magnitude=report.magnitude,
+                magnitude_type=report.magnitude_type,
+                url=report.url,
+            )
+            for report in merged.reports
+        ],
+    )

@@ -1,0 +1,49 @@
+"""A hub whose sources are all at one loopback server, for calls of tools inside the test's process."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import loopback_source
+import pytest
+from loopback_source import LoopbackSource
+from moved import Ask, Clock, moved_here, settings_here
+
+from alya_mcp.catalogue import Context, Tool
+from alya_mcp.gate import Gate, Policy
+from alya_mcp.hub import Hub
+
+
+@pytest.fixture
+def source() -> Iterator[LoopbackSource]:
+    with loopback_source.running() as server:
+        yield server
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The clock of the sources' client; handlers have their own."""
+    return Clock()
+
+
+@pytest.fixture
+async def hub(tmp_path: Path, source: LoopbackSource, clock: Clock) -> AsyncIterator[Hub]:
+    hub = Hub(settings_here(tmp_path, source), Gate(Policy.parse({"version": "1", "default": "allow"})))
+    hub.__dict__["http"] = moved_here(tmp_path, source, clock)
+    yield hub
+    await hub.aclose()
+
+
+@pytest.fixture
+def ask(hub: Hub) -> Ask:
+    """Calls a tool as the gate does, arguments by their names on the wire; returns its answer as JSON."""
+
+    async def call(tool: Tool, **arguments: Any) -> Any:
+        async def progress(done: float, total: float, message: str) -> None:
+            pass
+
+        context = Context(hub=hub, session="test", grant="local", progress=progress)
+        reply = await tool.run(tool.validate(arguments), context)
+        return reply.data.model_dump(mode="json", by_alias=True)
+
+    return call
