@@ -12,7 +12,7 @@ from .clock import Clock, SystemClock
 from .document import Problem
 from .errors import AuditError, GateError, InvalidArguments, StateError, TimedOut, ToolError
 from .gate import Gate
-from .hygiene import Hidden, UnfitResult, hidden, sanitise
+from .hygiene import Hidden, UnfitResult, hidden, outside, sanitise
 from .policy import Policy, PolicyError
 from .source import PolicyFile, PolicySource
 from .state import MemoryState, SqliteState, State, Usage
@@ -58,6 +58,7 @@ __all__ = [
     "UnfitResult",
     "Usage",
     "hidden",
+    "outside",
     "sanitise",
     "tail",
     "verify",
