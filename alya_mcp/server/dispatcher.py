@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any
@@ -109,15 +110,25 @@ class Dispatcher:
             return refusal(refused.decision, self._hub)
         except (ToolError, TimedOut) as expected:
             return failure(self._hub.clean_text(str(expected)))
-        except Exception:  # a bug in a tool costs one call, not the session
+        except Exception as error:  # a bug in a tool costs one call, not the session
             reference = secrets.token_hex(4)
-            logger.exception("%s failed (reference %s)", params.name, reference)
+            self._log_crash(call, reference, error)
             return failure(
                 f"{params.name} failed inside alya-mcp (reference {reference}). Nothing was returned. "
                 "The particulars are in logs/server.log in the folder of alya-mcp's state."
             )
         finally:
             self._tell_of_policy()
+
+    def _log_crash(self, call: Call, reference: str, error: Exception) -> None:
+        """Log where a tool crashed; an exception's own words may hold what the policy redacts."""
+        redact = self._hub.gate.policy.rules(call.tool, call.category).redact
+        if redact.arguments or redact.results:
+            where = "".join(traceback.format_tb(error.__traceback__))
+            kind = type(error).__name__
+            logger.error("%s failed (reference %s)\n%s%s: (redacted)", call.tool, reference, where, kind)
+        else:
+            logger.error("%s failed (reference %s)", call.tool, reference, exc_info=error)
 
     def _tell_of_policy(self) -> None:
         """Say it once when the policy file turned out wrong, and when it is right again."""

@@ -113,6 +113,20 @@ def test_an_unexpected_failure_tells_the_model_nothing_and_the_person_all(odd: R
     assert "the secret of /private/place" in log
 
 
+def test_what_a_crash_says_stays_out_of_the_log_where_the_policy_redacts(
+    start_odd: Callable[..., RawClient],
+) -> None:
+    redacting = {"version": "1", "default": "allow", "tools": {"crash": {"redact": {"results": ["text"]}}}}
+    server = start_odd(redacting)
+    text = server.call("crash")["result"]["content"][0]["text"]
+    reference = text.partition("reference ")[2].partition(")")[0]
+    log = (server.errors.parent / "home" / "logs" / "server.log").read_text()
+    assert reference in log
+    assert "in crash" in log
+    assert "RuntimeError: (redacted)" in log
+    assert "RuntimeError: the secret" not in log
+
+
 def test_a_handler_that_exits_costs_one_call(odd: RawClient) -> None:
     assert odd.call("leave")["result"]["isError"]
     assert odd.alive()
