@@ -110,7 +110,7 @@ class Dispatcher:
             return refusal(refused.decision, self._hub)
         except (ToolError, TimedOut) as expected:
             return failure(self._hub.clean_text(str(expected)))
-        except Exception as error:  # a bug in a tool costs one call, not the session
+        except Exception as error:  # noqa: BLE001 - a bug in a tool costs one call, not the session
             reference = secrets.token_hex(4)
             self._log_crash(call, reference, error)
             return failure(
