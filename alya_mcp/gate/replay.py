@@ -15,6 +15,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -103,13 +104,20 @@ async def replay(records: Iterable[Mapping[str, Any]], policy: Policy, facts: Fa
 class _WithoutValues(Policy):
     """A policy without the rules that need the value of an argument."""
 
+    @cached_property
+    def _kept(self) -> dict[tuple[str, str | None], Rules]:
+        return {}
+
     def rules(self, tool: str, category: str | None = None) -> Rules:
-        rules = super().rules(tool, category)
-        return replace(
-            rules,
-            tests=tuple(test for test in rules.tests if not test.conditions),
-            limits=tuple(limit for limit in rules.limits if isinstance(limit.amount, str)),
-        )
+        kept = self._kept.get((tool, category))
+        if kept is None:
+            rules = super().rules(tool, category)
+            kept = self._kept[tool, category] = replace(
+                rules,
+                tests=tuple(test for test in rules.tests if not test.conditions),
+                limits=tuple(limit for limit in rules.limits if isinstance(limit.amount, str)),
+            )
+        return kept
 
 
 @dataclass(slots=True)
@@ -140,6 +148,7 @@ class _Stage:
         self._group = group
         self._clock = SetClock()
         self._gate = Gate(_WithoutValues.parse(policy.document), MemoryState(self._clock), clock=self._clock)
+        self._shadows = '"shadow"' in json.dumps(policy.document)
         self._began: int | None = None
         self._running: dict[tuple[str, int], _Running] = {}
         self._waiting: dict[tuple[str, ...], _Waiting] = {}
@@ -207,7 +216,7 @@ class _Stage:
 
         The call goes on running if the log has yet to tell how it ended.
         """
-        shadow = self._gate.decide(call).shadow
+        shadow = self._gate.decide(call).shadow if self._shadows else ()
         running = _Running()
         refusals: list[tuple[Decision, str | None]] = []
 
