@@ -14,7 +14,7 @@ from command_line import Ended, Run, WritePolicy
 from alya_mcp.catalogue import load_catalogue
 from alya_mcp.cli.main import group
 from alya_mcp.cli.policy.presets import starting_policy
-from alya_mcp.gate import Audit, Call, Gate, MemoryState, Policy, Refused
+from alya_mcp.gate import Audit, Call, Gate, MemoryState, Policy, Refused, SqliteState
 
 PAGE = (Path(__file__).parents[2] / "docs" / "policy-tools.md").read_text(encoding="utf-8")
 POLICY, CASES = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
@@ -325,3 +325,26 @@ def test_every_tool_of_the_catalogue_has_its_say_in_every_preset() -> None:
     for preset in ("strict", "balanced"):
         policy = Policy.parse(starting_policy(preset, tools))
         assert all(policy.rules(tool.name, tool.category).denial is None for tool in tools)
+
+
+def test_explain_counts_what_was_used_only_when_asked_for(here: Path, alya_home: Path) -> None:
+    limit = {"rate_limit": {"max": 1, "window": "day", "scope": "host"}}
+    policy = written("p.json", {**OPEN, "tools": {"alya_status": limit}})
+
+    async def handler(_: object) -> None:
+        pass
+
+    async def live() -> None:
+        state = SqliteState(alya_home / "state.sqlite")
+        gate = Gate(Policy.load(policy), state)
+        await gate.call(Call(tool="alya_status", arguments={}, session="s"), handler)
+        gate.close()
+
+    words = ("policy", "explain", "alya_status", "--policy", policy)
+    assert command(*words, "--live").code == 0
+    assert list(alya_home.iterdir()) == []
+    anyio.run(live)
+    assert command(*words).code == 0
+    ended = command(*words, "--live")
+    assert ended.code == 3
+    assert "deny  /tools/alya_status/rate_limit" in ended.out

@@ -1,5 +1,6 @@
 """`policy replay`: what another policy would have said to the calls in a log that a real gate wrote."""
 
+import random
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -258,3 +259,40 @@ def test_a_long_log_is_replayed_with_every_span_in_its_place(tmp_path: Path) -> 
 
     refused = {(each.record["seq"] - 1) // 2 for each in anyio.run(run).changes}
     assert refused == {second for second in range(300) if second % 20 >= 10}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("seed", range(6))
+async def test_whatever_happened_the_policy_of_then_says_it_again(
+    past: Callable[..., Past], seed: int
+) -> None:
+    rules = {
+        "default": "deny",
+        "hide": ["none"],
+        "tools": {
+            "draw": {
+                "rate_limit": {"max": 4, "window": 30, "scope": "grant"},
+                "max_repeats": {"max": 2, "window": 20},
+                "deny_if": [{"conditions": [{"path": "args.size", "op": "gt", "value": 2}]}],
+            },
+            "buy": {"action": "require_approval", "budget": {"max_usd": 2, "window": 40}},
+            "ask": {"action": "require_approval", "approval": {"who": "session", "expires": 50}},
+        },
+        "all_tools": {"limits": [{"counter": "all", "max": 9, "window": 60, "scope": "host"}]},
+    }
+    old, luck = past(**rules), random.Random(seed)
+    for _ in range(80):
+        await old.call(
+            luck.choice(["draw", "draw", "buy", "ask", "other", "none"]),
+            arguments={"size": luck.randrange(4)},
+            session=luck.choice("ab"),
+            grant=luck.choice(["kim", "lee", None]),
+            price=1.0,
+            fails=luck.random() < 0.3,
+            unfit=luck.random() < 0.1,
+            seconds=luck.randrange(3),
+            says=luck.choice(["accept", "accept", "decline"]),
+        )
+        old.clock.forward(luck.randrange(8))
+    found = await old.replayed(Facts(price=1.0), **rules)
+    assert (changed(found), found.unjudged, found.skipped) == ([], {}, 0)
