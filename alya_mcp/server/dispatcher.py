@@ -76,6 +76,7 @@ class Dispatcher:
         """
         tool = self.catalogue.get(params.name)
         caller = self._hub.caller()
+        asks, modern = approvals.can_elicit(ctx), approvals.is_modern(ctx)
 
         async def run(arguments: Mapping[str, Any]) -> types.CallToolResult:
             assert tool is not None, "the gate refuses an unknown tool before its handler"  # noqa: S101
@@ -96,9 +97,8 @@ class Dispatcher:
             price=tool.price if tool else 0.0,
             category=tool.category if tool else None,
             validate=tool.validate if tool else None,
-            answer=approvals.answer_in(params),
+            answer=approvals.answer_in(params) if modern else None,
         )
-        asks, modern = approvals.can_elicit(ctx), approvals.is_modern(ctx)
         ask = partial(approvals.ask, ctx) if asks and not modern else None
         try:
             return await self._hub.gate.call(call, run, ask=ask, resumable=asks and modern)

@@ -63,7 +63,18 @@ class Scene:
 
 @pytest.fixture(scope="module")
 def modern(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    folder = tmp_path_factory.mktemp("approvals")
+    yield from running(tmp_path_factory.mktemp("modern"))
+
+
+@pytest.fixture(scope="module")
+def legacy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """A client of the handshake era that can elicit."""
+    for scene in running(tmp_path_factory.mktemp("legacy")):
+        scene.client.initialize(LEGACY, {"elicitation": {}})
+        yield scene
+
+
+def running(folder: Path) -> Iterator[Scene]:
     home = folder / "home"
     home.mkdir(mode=0o700)
     write_policy(home, POLICY)
@@ -242,15 +253,6 @@ def test_a_changed_policy_makes_a_yes_worthless_or_needless(start_server: Server
 # -- a client of 2025-11-25 -------------------------------------------------------------------------
 
 
-@pytest.fixture
-def legacy(start_server: Servers, alya_home: Path) -> RawClient:
-    """A client of the handshake era that can elicit."""
-    write_policy(alya_home, POLICY)
-    client = start_server(command=ODD_SERVER)
-    client.initialize(LEGACY, {"elicitation": {}})
-    return client
-
-
 def question_to(client: RawClient, words: str) -> dict[str, Any]:
     return client.wait(
         lambda m: m.get("method") == "elicitation/create" and words in m["params"]["message"], "a question"
@@ -264,8 +266,9 @@ def call_and_answer(client: RawClient, words: str, **answer: Any) -> dict[str, A
     return client.answer(request)["result"]
 
 
-def test_a_legacy_client_is_asked_while_the_call_waits(legacy: RawClient, alya_home: Path) -> None:
-    accepted = call_and_answer(legacy, "please", result={"action": "accept", "content": {}})
+def test_a_legacy_client_is_asked_while_the_call_waits(legacy: Scene) -> None:
+    before = len(legacy.records("echo"))
+    accepted = call_and_answer(legacy.client, "please", result={"action": "accept", "content": {}})
     assert ran(accepted, "please")
     for words, answer in {
         "no-1": {"result": {"action": "decline"}},
@@ -274,53 +277,50 @@ def test_a_legacy_client_is_asked_while_the_call_waits(legacy: RawClient, alya_h
         "no-4": {"result": {"action": "perhaps"}},
         "no-5": {"result": {}},
     }.items():
-        refused = call_and_answer(legacy, words, **answer)
+        refused = call_and_answer(legacy.client, words, **answer)
         assert told(refused) == ("deny", RULE), words
-    assert legacy.alive()
-    decisions = [record["decision"] for record in audit_records(alya_home) if "decision" in record]
+    assert legacy.client.alive()
+    decisions = [r["decision"] for r in legacy.records("echo")[before:] if "decision" in r]
     assert decisions == ["ask", "allow", *(["ask", "deny"] * 5)]
 
 
-def test_a_legacy_client_that_does_not_answer_in_time_is_denied_and_holds_up_nobody(
-    start_server: Servers, alya_home: Path
-) -> None:
-    write_policy(alya_home, {**POLICY, "tools": {"echo": {**ASKS, "approval": {"expires": 1}}}})
-    client = start_server(command=ODD_SERVER)
-    client.initialize(LEGACY, {"elicitation": {}})
-    request = client.post("tools/call", {"name": "echo", "arguments": {"text": "slow"}})
-    question = question_to(client, "slow")
+def test_a_legacy_client_that_does_not_answer_in_time_is_denied_and_holds_up_nobody(legacy: Scene) -> None:
+    client = legacy.client
+    request = client.post("tools/call", {"name": "large", "arguments": {"characters": 7}})
+    question = question_to(client, "characters: 7")
     assert client.call("crash")["result"]["isError"]
     refused = client.answer(request)["result"]
-    assert told(refused) == ("deny", RULE)
+    assert told(refused) == ("deny", "/tools/large/action")
     late = {"jsonrpc": "2.0", "id": question["id"], "result": {"action": "accept", "content": {}}}
     client.send_message(late)
     assert client.alive()
-    assert [record["outcome"] for record in audit_records(alya_home) if "outcome" in record] == ["crash"]
+    assert not [record for record in legacy.records("large") if "outcome" in record]
 
 
-def test_a_cancelled_call_takes_its_question_back_and_a_yes_to_it_runs_nothing(
-    legacy: RawClient, alya_home: Path
-) -> None:
-    request = legacy.post("tools/call", {"name": "wait", "arguments": {"text": "cancelled"}})
-    question = question_to(legacy, "cancelled")
+def test_a_cancelled_call_takes_its_question_back_and_a_yes_to_it_runs_nothing(legacy: Scene) -> None:
+    client = legacy.client
+    request = client.post("tools/call", {"name": "wait", "arguments": {"text": "cancelled"}})
+    question = question_to(client, "cancelled")
     cancel = {"method": "notifications/cancelled", "params": {"requestId": request}}
-    legacy.send_message({"jsonrpc": "2.0", **cancel})
-    taken_back = legacy.wait(lambda m: m.get("method") == "notifications/cancelled", "the question's end")
-    assert taken_back["params"]["requestId"] == question["id"]
-    legacy.send_message(
+    client.send_message({"jsonrpc": "2.0", **cancel})
+    taken_back = {"requestId": question["id"]}
+    client.wait(
+        lambda m: (
+            m.get("method") == "notifications/cancelled" and {**m["params"], **taken_back} == m["params"]
+        ),
+        "the question's end",
+    )
+    client.send_message(
         {"jsonrpc": "2.0", "id": question["id"], "result": {"action": "accept", "content": {}}}
     )
-    assert legacy.alive()
-    assert not (alya_home / "cancelled.started").exists()
+    assert client.alive()
+    assert not (legacy.home / "cancelled.started").exists()
 
 
-def test_a_state_means_nothing_to_a_legacy_client(legacy: RawClient) -> None:
+def test_a_state_means_nothing_to_a_legacy_client(legacy: Scene) -> None:
     extra = {"inputResponses": {"approval": {"action": "accept", "content": {}}}, "requestState": "x"}
-    request = legacy.post("tools/call", {"name": "echo", "arguments": {"text": "smuggled"}, **extra})
-    answer = legacy.wait(
-        lambda m: m.get("id") == request or m.get("method") == "elicitation/create", "an answer or a question"
-    )
-    assert answer.get("method") == "elicitation/create" or told(answer["result"])[0] == "deny"
+    legacy.client.post("tools/call", {"name": "echo", "arguments": {"text": "smuggled"}, **extra})
+    assert question_to(legacy.client, "smuggled")
 
 
 # -- the SDK's own client ---------------------------------------------------------------------------
