@@ -171,7 +171,6 @@ WRONG: list[tuple[str, str, dict[str, Any]]] = [
         "unknown key",
         document({"t": {"deny_if": [{"conditions": [asked("args.a", "eq", 1, mode="shadow")]}]}}),
     ),
-    ("/all_tools/timeout", "unknown key", document(all_tools={"timeout": 5})),
     ("/categories", "object", document(categories=[])),
     ("/categories/Read/rules", "unknown key", document(categories={"Read": {"rules": []}})),
     ("/approval_timeout", '"30m"', document(approval_timeout="soon")),
@@ -182,12 +181,12 @@ WRONG: list[tuple[str, str, dict[str, Any]]] = [
     ("/tools/t/rules/0", "at least one condition", ruled({"name": "r", "conditions": []})),
     (
         "/tools/t/rules/0/conditions",
-        "takes no conditions",
+        "takes none",
         ruled({"name": "r", "action": "deny", "conditions": [asked("args.a", "eq", 1)]}),
     ),
     (
         "/tools/t/rules/0/conditions",
-        "takes no conditions",
+        "takes none",
         ruled({"name": "r", "action": "require_approval", "conditions": [asked("args.a", "eq", 1)]}),
     ),
     ("/tools/t/rules/0/action", "evaluate", ruled({"name": "r", "action": "deny", "rate_limit": "1/hour"})),

@@ -87,6 +87,18 @@ def test_a_tool_obeys_its_own_entry_else_its_category_and_always_what_is_for_all
     assert policy(default="allow").rules("any").denial is None
 
 
+@pytest.mark.parametrize(("own", "every", "holds"), [(5, 9, 5), (9, 5, 5), (None, 9, 9), (9, None, 9)])
+def test_the_shortest_timeout_of_a_tool_and_of_all_tools_holds(
+    own: int | None, every: int | None, holds: int
+) -> None:
+    document: dict[str, Any] = {"version": "1", "default": "deny", "tools": {"draw": {}}}
+    if own is not None:
+        document["tools"]["draw"]["timeout"] = own
+    if every is not None:
+        document["all_tools"] = {"timeout": every}
+    assert Policy.parse(document).rules("draw").timeout == holds
+
+
 def test_a_category_can_deny_its_tools_and_names_its_own_rule() -> None:
     denial = (
         policy(default="allow", categories={"a/b": {"action": "deny", "reason": "closed"}})

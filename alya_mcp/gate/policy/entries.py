@@ -54,7 +54,7 @@ class Entry:
             concurrency=tuple(entry.concurrency for entry in entries if entry.concurrency is not None),
             limits=tuple(limit for entry in entries for limit in entry.limits),
             approval=_strictest([approval for entry in entries for approval in entry.approvals]),
-            timeout=self.timeout,
+            timeout=min((entry.timeout for entry in entries if entry.timeout is not None), default=None),
             redact=self.redact,
         )
 

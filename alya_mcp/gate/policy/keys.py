@@ -36,7 +36,7 @@ KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "tool": (*_RULES, "rules", "spend"),
     "category": _RULES,
-    "all_tools": ("mode", "rate_limit", "limits", "budget", "max_repeats", "max_concurrent"),
+    "all_tools": ("mode", "rate_limit", "limits", "budget", "max_repeats", "max_concurrent", "timeout"),
     "every_tool": ("mode", "rules"),
     "condition": ("path", "op", "value"),
     "require": ("path", "op", "value", "mode"),
