@@ -18,12 +18,21 @@ if sys.platform == "win32":
             return False
         return True
 
+    def _is_locked(descriptor: int) -> bool:
+        return not _try_lock(descriptor)
+
 else:
     import fcntl
 
     def _try_lock(descriptor: int) -> bool:
+        return _try(descriptor, fcntl.LOCK_EX)
+
+    def _is_locked(descriptor: int) -> bool:
+        return not _try(descriptor, fcntl.LOCK_SH)  # shared: two that look at once don't see each other
+
+    def _try(descriptor: int, how: int) -> bool:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, how | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         return True
@@ -43,9 +52,13 @@ class Holder:
             self.name = os.urandom(8).hex()
             self._path = folder / self.name
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-            # Another process that clears up may have come between and taken the file for a dead one's.
-            if _try_lock(self._file) and self._path.exists():
-                return
+            try:
+                # Another process that clears up may have come between and taken the file for a dead one's.
+                if _try_lock(self._file) and self._path.exists():
+                    return
+            except OSError:
+                _remove(self._path, self._file)
+                raise
             os.close(self._file)
 
     def close(self) -> None:
@@ -60,7 +73,7 @@ def is_alive(folder: Path, name: str) -> bool:
     except FileNotFoundError:
         return False
     try:
-        return not _try_lock(file)
+        return _is_locked(file)
     finally:
         os.close(file)
 
@@ -71,7 +84,11 @@ def _remove_dead(folder: Path) -> None:
             file = os.open(path, os.O_RDWR)
         except OSError:
             continue
-        if _try_lock(file):
+        try:
+            dead = _try_lock(file)
+        except OSError:
+            dead = False
+        if dead:
             _remove(path, file)
         else:
             os.close(file)

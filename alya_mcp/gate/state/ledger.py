@@ -174,8 +174,10 @@ class SqliteLedger:
 
     def close(self) -> None:
         """Free all places of this process and pay what is owed; `StateError` when that can't be written."""
-        self.pay()
-        self._places.close()
+        try:
+            self.pay()
+        finally:
+            self._places.close()
 
     def _snapshot(self) -> Transaction:
         self._know_the_time()
