@@ -1,0 +1,548 @@
+"""The gate as the design describes it: slow, obvious, and written without a look at the real one.
+
+It keeps plain lists of everything that happened (attempts, amounts taken, places held, answers of a person)
+and asks them anew each time. Times and amounts are exact fractions. What a document's words mean is said here
+once more, from the document itself, so that the gate's compiler is judged too.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Literal, NamedTuple
+
+Outcome = Literal["ok", "error", "timeout", "cancelled", "crash"]
+Person = Literal["accept", "decline", "cancel"]
+
+WINDOWS = {"minute": 60, "hour": 3600, "day": 86400}
+ABSENT = object()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A call. `fits` says whether the arguments fit the schema; `filled` are they with its defaults."""
+
+    tool: str
+    arguments: Any
+    session: str
+    grant: str | None = "local"
+    known: bool = True
+    category: str | None = None
+    price: Fraction = Fraction(0)
+    fits: bool = True
+    filled: Mapping[str, Any] | None = None
+
+    @property
+    def judged(self) -> Any:
+        return self.arguments if self.filled is None or not self.fits else self.filled
+
+    def subject(self, scope: str) -> str:
+        return {"session": self.session, "grant": self.grant or "", "host": ""}[scope]
+
+
+class Said(NamedTuple):
+    """What the model says to a call; `wait` in seconds; `shadow` are the rules that would have refused."""
+
+    decision: Literal["allow", "deny", "ask"]
+    rule: str = ""
+    wait: Fraction | None = None
+    shadow: tuple[str, ...] = ()
+
+
+class Counter(NamedTuple):
+    """Whose counter of which rule: `name` is the rule's pointer, with the tool where it counts per tool."""
+
+    name: tuple[str, ...]
+    scope: str
+    subject: str
+
+
+@dataclass(eq=False)
+class Taken:
+    """An amount that a call took from a counter, until it is given back."""
+
+    counter: Counter
+    amount: Fraction
+    at: Fraction
+    money: bool = False
+    given_back: bool = False
+
+
+@dataclass(eq=False)
+class Running:
+    """An admitted call whose handler has not ended."""
+
+    taken: list[Taken]
+    places: list[Counter]
+
+
+@dataclass(eq=False)
+class Question:
+    """What a person is asked: a call under the policy that asks. `said` is the answer to a kept one."""
+
+    call: Asked
+    document: Mapping[str, Any]
+    until: Fraction
+    said: Literal["yes", "no"] | None = None
+    used: bool = False
+
+
+@dataclass
+class Yes:
+    """A person's yes to every call of a tool in a session."""
+
+    question: Question
+    until: Fraction
+
+
+@dataclass
+class Limit:
+    rule: str
+    counter: Counter
+    amount: Fraction | None
+    most: Fraction
+    window: Fraction
+    money: bool
+    shadow: bool
+
+
+@dataclass
+class Model:
+    """The whole state of one host: every session, every grant.
+
+    `wall` is by how much the wall clock, by which kept questions expire, is ahead of the one that counts.
+    """
+
+    document: Mapping[str, Any]
+    attempts: list[Taken] = field(default_factory=list[Taken])
+    taken: list[Taken] = field(default_factory=list[Taken])
+    running: list[Running] = field(default_factory=list[Running])
+    kept: list[Question] = field(default_factory=list[Question])
+    wall: Fraction = Fraction(0)
+    yeses: list[Yes] = field(default_factory=list[Yes])
+
+    def reload(self, document: Mapping[str, Any]) -> None:
+        """Another policy holds from the next call on. Nothing that was counted is forgotten."""
+        self.document = document
+
+    def decide(self, call: Asked, now: Fraction) -> Said:
+        """What `call` would be told; nothing is counted."""
+        before = list(self.attempts)
+        again = self._is_again(call, now)
+        if not again:
+            self._attempt(call, now)
+        said = self._judge(self.document, call, now, again)
+        self.attempts = before
+        return said
+
+    def begin(self, call: Asked, now: Fraction, *, keeps: bool) -> Said | Running:
+        """A call comes in. With `keeps` a question to a person is kept for them; a no holds as a yes does."""
+        again = self._is_again(call, now)
+        if not again:
+            self._attempt(call, now)
+        said = self._judge(self.document, call, now, again)
+        if keeps and said.decision == "ask" and self._kept(call, now, "no") is not None:
+            return said._replace(decision="deny")
+        if said.decision != "allow":
+            return said
+        if self._asks(self.document, call):
+            self._use_yes(call, now)
+        return self._start(self.document, call, now)
+
+    def question(self, call: Asked, now: Fraction) -> Question:
+        """What a person is asked when `begin` says ask."""
+        return Question(call, self.document, now + self._expires(self.document, call))
+
+    def answered(self, question: Question, person: Person, now: Fraction) -> Said | Running:
+        """The person answers while the call waits. Limits are asked again: others may have used them up."""
+        document, call = question.document, question.call
+        if person != "accept":
+            return Said("deny", f"{self._entry(document, call)[0]}/action")
+        self._agree(question, now)
+        for rule, shadowed, wait in (*self._full(document, call), *self._spent(document, call, now)):
+            if not shadowed:
+                return Said("deny", rule, wait)
+        return self._start(document, call, now)
+
+    def retried(self, question: Question, call: Asked, person: Person, now: Fraction) -> Said | Running:
+        """The call comes again with what the person said. It is the same call, and no attempt more, if the
+        answer is to this very question, not expired and not used before."""
+        fresh = not question.used and now < question.until
+        fits = fresh and self._is_about(question, call)
+        yes = self._open_yes(call, now)
+        again = fits or self._is_again(call, now)
+        if not again:
+            self._attempt(call, now)
+        said = self._judge(self.document, call, now, again)
+        if yes is not None and said.decision == "allow":
+            self._use_yes(call, now)
+            return self._start(self.document, call, now)
+        if said.decision != "ask":
+            return said if said.decision == "deny" else self._start(self.document, call, now)
+        question.used = question.used or fresh
+        if not fits or person != "accept":
+            return Said("deny", said.rule, None, said.shadow)
+        self._agree(question, now)
+        return self._start(self.document, call, now)
+
+    def keep(self, question: Question, now: Fraction) -> Question:
+        """The question waits in the state for a person; the same one as long as it can be answered."""
+        for kept in self.kept:
+            if not kept.used and now + self.wall < kept.until and self._same_question(kept, question):
+                return kept
+        question.until += self.wall
+        self.kept.append(question)
+        return question
+
+    def tell(self, question: Question, yes: bool, now: Fraction) -> bool:
+        """A person answers a kept question; False when it can't be answered any more."""
+        if question.used or now + self.wall >= question.until:
+            return False
+        question.said = "yes" if yes else "no"
+        question.until = now + self.wall + self._expires(question.document, question.call)
+        return True
+
+    def end(self, running: Running, outcome: Outcome) -> None:
+        """A handler ended. Money is charged for success alone; calls and counted amounts stay counted."""
+        self.running.remove(running)
+        for taken in running.taken:
+            if taken.money and outcome != "ok":
+                taken.given_back = True
+
+    # The way of a call, in the order of the design.
+
+    def _judge(self, document: Mapping[str, Any], call: Asked, now: Fraction, again: bool) -> Said:
+        shadow: list[str] = []
+        for rule, shadowed, wait, decision in self._refusals(document, call, now, again):
+            if shadowed:
+                shadow.append(rule)
+            else:
+                return Said(decision, rule, wait, tuple(shadow))
+        return Said("allow", shadow=tuple(shadow))
+
+    def _refusals(
+        self, document: Mapping[str, Any], call: Asked, now: Fraction, again: bool
+    ) -> Iterator[tuple[str, bool, Fraction | None, Literal["deny", "ask"]]]:
+        """Every rule that would refuse, in order: its id, whether it is shadowed, when to come again, how.
+
+        With `again` the call is one that the loop cap has let pass already, and that comes with its yes.
+        """
+        if not isinstance(call.arguments, Mapping):
+            yield "(invalid arguments)", False, None, "deny"
+            return
+        if not call.known:
+            yield "(unknown tool)", False, None, "deny"
+        if call.grant is not None and self._hidden(document, call.tool):
+            yield "(hidden)", False, None, "deny"
+        if call.grant is None:
+            yield "(no policy)", False, None, "deny"
+            return
+        pointer, entry, listed = self._entry(document, call)
+        shadowed = self._mode(document, entry) == "shadow"
+        if not listed and document["default"] == "deny":
+            yield "(default deny)", self._mode(document) == "shadow", None, "deny"
+        if entry.get("action") == "deny":
+            yield f"{pointer}/action", shadowed, None, "deny"
+        if not call.fits:
+            yield "(invalid arguments)", False, None, "deny"
+            return
+        for condition in entry.get("require", []):
+            if not holds(condition, call.judged):
+                yield f"{pointer}/require/{named(condition)}", shadowed, None, "deny"
+        for index, rule in enumerate(entry.get("deny_if", [])):
+            if all(holds(condition, call.judged) for condition in rule["conditions"]):
+                name = deny_if_name(entry["deny_if"], index)
+                yield f"{pointer}/deny_if/{name}", self._mode(document, entry, rule) == "shadow", None, "deny"
+        for rule, in_shadow, wait in () if again else self._repeated(document, call, now):
+            yield rule, in_shadow, wait, "deny"
+        for rule, in_shadow, wait in self._full(document, call):
+            yield rule, in_shadow, wait, "deny"
+        for rule, in_shadow, wait in self._spent(document, call, now):
+            yield rule, in_shadow, wait, "deny"
+        if entry.get("action") == "require_approval" and (shadowed or self._open_yes(call, now) is None):
+            yield f"{pointer}/action", shadowed, None, "ask"
+
+    def _start(self, document: Mapping[str, Any], call: Asked, now: Fraction) -> Running:
+        taken = [
+            Taken(limit.counter, limit.amount, now, limit.money)
+            for limit in self._limits(document, call)
+            if limit.amount is not None and not (limit.shadow and self._wait(limit, now) is not False)
+        ]
+        places = [
+            place
+            for _, place, most, shadowed in self._caps(document, call)
+            if not (shadowed and self._held(place) >= most)
+        ]
+        self.taken += taken
+        running = Running(taken, places)
+        self.running.append(running)
+        return running
+
+    # What a document says of a call.
+
+    def _hidden(self, document: Mapping[str, Any], tool: str) -> bool:
+        return "*" in document.get("hide", []) or tool in document.get("hide", [])
+
+    def _entry(self, document: Mapping[str, Any], call: Asked) -> tuple[str, Mapping[str, Any], bool]:
+        """The tool's own entry, else its category's: pointer, rules, and whether there is one."""
+        if call.tool in document.get("tools", {}):
+            return f"/tools/{escaped(call.tool)}", document["tools"][call.tool], True
+        if call.category is not None and call.category in document.get("categories", {}):
+            return f"/categories/{escaped(call.category)}", document["categories"][call.category], True
+        return f"/tools/{escaped(call.tool)}", {}, False
+
+    def _mode(self, document: Mapping[str, Any], *inner: Mapping[str, Any]) -> str:
+        """The nearest `mode`, the innermost object last."""
+        return next((each["mode"] for each in (*reversed(inner), document) if "mode" in each), "enforce")
+
+    def _places(
+        self, document: Mapping[str, Any], call: Asked
+    ) -> list[tuple[str, Mapping[str, Any], tuple[str, ...]]]:
+        """The objects whose counting rules apply, in order: pointer, rules, what stands behind a counter."""
+        pointer, entry, _ = self._entry(document, call)
+        per_tool = (call.tool,) if pointer.startswith("/categories/") else ()
+        return [(pointer, entry, per_tool), ("/all_tools", document.get("all_tools", {}), ())]
+
+    def _limits(self, document: Mapping[str, Any], call: Asked) -> list[Limit]:
+        found: list[Limit] = []
+        for pointer, entry, per_tool in self._places(document, call):
+            if rule := entry.get("rate_limit"):
+                found.append(self._limit(document, call, f"{pointer}/rate_limit", entry, rule, per_tool))
+            for rule in entry.get("limits", []):
+                at = f"{pointer}/limits/{escaped(rule['counter'])}"
+                found.append(self._limit(document, call, at, entry, rule, per_tool))
+            if rule := entry.get("budget"):
+                found.append(self._limit(document, call, f"{pointer}/budget", entry, rule, per_tool))
+        return found
+
+    def _limit(
+        self,
+        document: Mapping[str, Any],
+        call: Asked,
+        pointer: str,
+        entry: Mapping[str, Any],
+        rule: Mapping[str, Any],
+        per_tool: tuple[str, ...],
+    ) -> Limit:
+        money = "max_usd" in rule
+        scope = rule.get("scope", "session" if pointer.endswith("/rate_limit") else "grant")
+        what = "price" if money else rule.get("amount", "call")
+        amount = Fraction(1) if what == "call" else call.price if what == "price" else None
+        if amount is None:
+            number = found_at(call.judged, what)
+            if isinstance(number, int | float) and not isinstance(number, bool) and number >= 0:
+                amount = exact(number)
+        return Limit(
+            pointer,
+            Counter((pointer, *per_tool), scope, call.subject(scope)),
+            amount,
+            exact(rule["max_usd"] if money else rule["max"]),
+            seconds(rule["window"]),
+            money,
+            self._mode(document, entry, rule) == "shadow",
+        )
+
+    def _caps(self, document: Mapping[str, Any], call: Asked) -> list[tuple[str, Counter, int, bool]]:
+        found: list[tuple[str, Counter, int, bool]] = []
+        for pointer, entry, per_tool in self._places(document, call):
+            rule = entry.get("max_concurrent")
+            if rule is not None:
+                whole = rule if isinstance(rule, Mapping) else {"max": rule}
+                scope = whole.get("scope", "session")
+                place = Counter((f"{pointer}/max_concurrent", *per_tool), scope, call.subject(scope))
+                shadowed = self._mode(document, entry, whole) == "shadow"
+                found.append((f"{pointer}/max_concurrent", place, whole["max"], shadowed))
+        return found
+
+    # What was counted.
+
+    def _attempt(self, call: Asked, now: Fraction) -> None:
+        """Every well-formed attempt of a known caller counts, whatever comes of it."""
+        well_formed = isinstance(call.arguments, Mapping) and call.known and call.grant is not None
+        if well_formed and not self._hidden(self.document, call.tool):
+            loops = self._loops(self.document, call)
+            self.attempts += [Taken(counter, Fraction(1), now) for counter, _, _, _, _ in loops]
+
+    def _loops(
+        self, document: Mapping[str, Any], call: Asked
+    ) -> Iterator[tuple[Counter, str, int, Fraction, bool]]:
+        for pointer, entry, _ in self._places(document, call):
+            if rule := entry.get("max_repeats"):
+                scope = rule.get("scope", "session")
+                name = (f"{pointer}/max_repeats", call.tool, same(call.judged))
+                shadowed = self._mode(document, entry, rule) == "shadow"
+                counter = Counter(name, scope, call.subject(scope))
+                yield counter, name[0], rule["max"], seconds(rule["window"]), shadowed
+
+    def _repeated(
+        self, document: Mapping[str, Any], call: Asked, now: Fraction
+    ) -> Iterator[tuple[str, bool, Fraction | None]]:
+        """This attempt is among those counted, so it may be one too many; another one may come when one fewer
+        than `max` count."""
+        for counter, rule, most, window, shadowed in self._loops(document, call):
+            ats = [each.at for each in self.attempts if each.counter == counter and now - window < each.at]
+            if len(ats) > most:
+                yield rule, shadowed, sorted(ats)[-most] + window - now
+
+    def _held(self, place: Counter) -> int:
+        return sum(place in each.places for each in self.running)
+
+    def _full(self, document: Mapping[str, Any], call: Asked) -> Iterator[tuple[str, bool, Fraction | None]]:
+        for rule, place, most, shadowed in self._caps(document, call):
+            if self._held(place) >= most:
+                yield rule, shadowed, None
+
+    def _spent(
+        self, document: Mapping[str, Any], call: Asked, now: Fraction
+    ) -> Iterator[tuple[str, bool, Fraction | None]]:
+        """Limits that the call doesn't fit into: the enforced ones, then the shadowed ones. One that can't
+        count its argument comes before those that are spent, as waiting doesn't help there."""
+        limits = sorted(
+            self._limits(document, call), key=lambda limit: (limit.shadow, limit.amount is not None)
+        )
+        for limit in limits:
+            wait = None if limit.amount is None else self._wait(limit, now)
+            if wait is not False:
+                yield limit.rule, limit.shadow, wait
+
+    def _wait(self, limit: Limit, now: Fraction) -> Fraction | Literal[False] | None:
+        """False: the amount fits now. Otherwise after how many seconds it does; None: never."""
+        assert limit.amount is not None
+        counted = sorted(
+            (each.at, each.amount)
+            for each in self.taken
+            if each.counter == limit.counter and not each.given_back and now - limit.window < each.at
+        )
+        if limit.amount == 0 or sum(amount for _, amount in counted) + limit.amount <= limit.most:
+            return False
+        for index, (at, _) in enumerate(counted):
+            if sum(amount for _, amount in counted[index + 1 :]) + limit.amount <= limit.most:
+                return at + limit.window - now
+        return None
+
+    # A person's yes.
+
+    def _asks(self, document: Mapping[str, Any], call: Asked) -> bool:
+        _, entry, _ = self._entry(document, call)
+        return entry.get("action") == "require_approval" and self._mode(document, entry) != "shadow"
+
+    def _approval(self, document: Mapping[str, Any], call: Asked) -> Mapping[str, Any]:
+        return self._entry(document, call)[1].get("approval", {})
+
+    def _expires(self, document: Mapping[str, Any], call: Asked) -> Fraction:
+        return exact(self._approval(document, call).get("expires", 600))
+
+    def _is_about(self, question: Question, call: Asked) -> bool:
+        """Whether a yes to the question is one to `call` now: same policy, tool, caller, and the arguments
+        or, with `who` `session`, the session."""
+        asked = question.call
+        if question.document != self.document or asked.tool != call.tool or asked.grant != call.grant:
+            return False
+        if self._approval(self.document, call).get("who") == "session":
+            return asked.session == call.session
+        return same(asked.judged) == same(call.judged)
+
+    def _same_question(self, one: Question, other: Question) -> bool:
+        return one.document == other.document and self._is_about(one, other.call)
+
+    def _agree(self, question: Question, now: Fraction) -> None:
+        if self._approval(question.document, question.call).get("who") == "session":
+            self.yeses.append(Yes(question, now + self._expires(question.document, question.call)))
+
+    def _kept(self, call: Asked, now: Fraction, said: str) -> Question | None:
+        for kept in self.kept:
+            in_time = now + self.wall < kept.until
+            if kept.said == said and not kept.used and in_time and self._is_about(kept, call):
+                return kept
+        return None
+
+    def _open_yes(self, call: Asked, now: Fraction) -> Question | Yes | None:
+        if not isinstance(call.arguments, Mapping) or not self._asks(self.document, call):
+            return None
+        for yes in self.yeses:
+            if now < yes.until and self._is_about(yes.question, call):
+                return yes
+        return self._kept(call, now, "yes")
+
+    def _is_again(self, call: Asked, now: Fraction) -> bool:
+        """Whether the call is one that was asked for and now has its own yes. A session's yes makes no call
+        the same as another."""
+        return isinstance(self._open_yes(call, now), Question)
+
+    def _use_yes(self, call: Asked, now: Fraction) -> None:
+        """A kept yes is used up by one call; if it was one for the session it goes on for that."""
+        yes = self._open_yes(call, now)
+        if isinstance(yes, Question):
+            yes.used = True
+            self._agree(yes, now)
+
+
+def seconds(window: Any) -> Fraction:
+    return Fraction(WINDOWS[window]) if isinstance(window, str) else exact(window)
+
+
+def exact(number: float) -> Fraction:
+    """The number as it is written: 0.1 is a tenth."""
+    return Fraction(repr(number))
+
+
+def escaped(name: str) -> str:
+    """A name in a JSON Pointer (RFC 6901)."""
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def named(condition: Mapping[str, Any]) -> str:
+    return escaped(f"{condition['path']}-{condition['op']}")
+
+
+def deny_if_name(rules: Sequence[Mapping[str, Any]], index: int) -> str:
+    """`<path>-<op>` with one condition, the index otherwise or where two would be the same."""
+    names = [named(rule["conditions"][0]) if len(rule["conditions"]) == 1 else None for rule in rules]
+    name = names[index]
+    return str(index) if name is None or names.count(name) > 1 else name
+
+
+def found_at(arguments: Mapping[str, Any], path: str) -> Any:
+    """What stands at `args.a.b`; a missing or null one is `ABSENT`."""
+    node: Any = arguments
+    for name in path.split(".")[1:]:
+        if not isinstance(node, Mapping) or name not in node:
+            return ABSENT
+        node = node[name]
+    return ABSENT if node is None else node
+
+
+def holds(condition: Mapping[str, Any], arguments: Mapping[str, Any]) -> bool:
+    """Whether a condition holds. An absent value makes it false, and so does one of another type, with the
+    exception of `neq` and `not_in`, which a value of another type fulfils."""
+    seen, operator, value = found_at(arguments, condition["path"]), condition["op"], condition["value"]
+    if operator == "exists":
+        return (seen is not ABSENT) == value
+    if seen is ABSENT:
+        return False
+    if operator in {"eq", "neq"}:
+        return (same(seen) == same(value)) == (operator == "eq")
+    if operator in {"in", "not_in"}:
+        return any(same(seen) == same(each) for each in value) == (operator == "in")
+    if operator == "regex":
+        return isinstance(seen, str) and re.search(value, seen) is not None
+    if operator == "contains":
+        if isinstance(seen, str):
+            return isinstance(value, str) and value in seen
+        return isinstance(seen, list) and any(same(each) == same(value) for each in seen)
+    if isinstance(seen, bool) or not isinstance(seen, int | float):
+        return False
+    return {"lt": seen < value, "lte": seen <= value, "gt": seen > value, "gte": seen >= value}[operator]
+
+
+def same(value: Any) -> str:
+    """One text for equal JSON values: key order is free, 1 equals 1.0, true isn't 1, list order matters."""
+    if isinstance(value, bool) or value is None:
+        return str(value)
+    if isinstance(value, int | float):
+        return str(exact(value))
+    if isinstance(value, str):
+        return repr(value)
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{key!r}:{same(value[key])}" for key in sorted(value)) + "}"
+    return "[" + ",".join(same(each) for each in value) + "]"
