@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import takewhile
 from typing import Final
 
 EARTH_RADIUS_KM: Final = 6371.0088
@@ -84,16 +83,12 @@ def merge(catalogues: Sequence[Iterable[Quake]]) -> list[Merged]:
 def _candidates(reports: Sequence[tuple[Quake, int]]) -> Iterable[tuple[float, int, int]]:
     """Pairs that may be one earthquake: how far apart, in time and space together, and their numbers."""
     for one, (quake, order) in enumerate(reports):
-        close = takewhile(
-            lambda entry: (entry[1][0].time - quake.time).total_seconds() <= SAME_WITHIN_S,  # noqa: B023
-            enumerate(reports[one + 1 :], one + 1),
-        )
-        for other, (candidate, its_order) in close:
-            if its_order == order:
-                continue
-            apart = apart_km(quake, candidate)
-            if apart <= SAME_WITHIN_KM:
-                seconds = (candidate.time - quake.time).total_seconds()
+        for other in range(one + 1, len(reports)):
+            candidate, its_order = reports[other]
+            seconds = (candidate.time - quake.time).total_seconds()
+            if seconds > SAME_WITHIN_S:
+                break
+            if its_order != order and (apart := apart_km(quake, candidate)) <= SAME_WITHIN_KM:
                 yield math.hypot(seconds / SAME_WITHIN_S, apart / SAME_WITHIN_KM), one, other
 
 

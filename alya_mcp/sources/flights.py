@@ -1,6 +1,6 @@
 """Identical work that is under way is waited for, not begun again."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, TypeVar, cast
 
 import anyio
@@ -23,9 +23,9 @@ class Flights:
     """
 
     def __init__(self) -> None:
-        self._under_way: dict[str, _Flight] = {}
+        self._under_way: dict[Hashable, _Flight] = {}
 
-    async def join(self, key: str, work: Callable[[], Awaitable[T]]) -> T:
+    async def join(self, key: Hashable, work: Callable[[], Awaitable[T]]) -> T:
         """The result of `work`, or of the same work that is already under way under `key`.
 
         Raises what the work raises.

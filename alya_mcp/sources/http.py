@@ -20,6 +20,7 @@ from .exchange import Answer, Exchange, Patience, Request, check_form
 from .fetched import Body, Fetched, SourceFailed, SourceRefused
 from .flights import Flights
 from .freshness import lifetime, may_keep
+from .memo import Memo
 
 T = TypeVar("T")
 Params = Mapping[str, str | int | float]
@@ -50,6 +51,8 @@ class Http:
         self._exchange = Exchange(settings, self._patience, tls)
         self._cache = Cache(settings.home / "cache" / "sources")
         self._flights = Flights()
+        self.memo = Memo()
+        """Values that were made of answers."""
 
     async def get(
         self,
@@ -71,9 +74,11 @@ class Http:
         `path` follows the source's base address; `params` is its query. `secrets` are headers that no other
         host sees and no log shows. An answer is used again, without asking, for `fresh_for` seconds, or for
         longer if the source says so; when the source fails, for `stale_for` seconds, marked as stale. It
-        takes at most `deadline` seconds, all tries together, and `largest` bytes. `read` raises a
-        `SourceFailed` for what it can't use, which then isn't kept; its body says so when the source
-        has nothing to tell (204).
+        takes at most `deadline` seconds, all tries together, and `largest` bytes.
+
+        `read` depends on the body alone; one that is a function of its module is called once per answer. For
+        what it can't use it raises a `SourceFailed`, and the answer isn't kept. Its body says so when the
+        source has nothing to tell (204).
 
         Raises:
             SourceRefused: the source said no to this request; see its `status`.
@@ -86,7 +91,7 @@ class Http:
         value: T | None = None
         if kept is not None:
             try:
-                value = read(_body(source, kept))
+                value = self._value(request, kept, read)
             except SourceFailed:
                 kept = None  # kept by a version that knew another shape
         now = self._clock()
@@ -98,7 +103,7 @@ class Http:
 
         try:
             newest = await self._within(deadline, source, lambda: self._flights.join(request.key, ask))
-            return self._live(source, read(_body(source, newest)), newest.fetched_at)
+            return self._live(source, self._value(request, newest, read), newest.fetched_at)
         except SourceRefused:
             raise
         except SourceFailed as failure:
@@ -209,7 +214,7 @@ class Http:
             last_modified=answer.headers.get("last-modified") or None,
             body=answer.body,
         )
-        read(_body(request.source, newest))
+        self._value(request, newest, read)
         if may_keep(answer.headers):
             await anyio.to_thread.run_sync(self._cache.keep, request.key, newest)
         else:
@@ -223,6 +228,11 @@ class Http:
                 return await ask()
         except TimeoutError:
             raise SourceFailed(source, f"didn't answer within {deadline:g} s; call again later") from None
+
+    def _value(self, request: Request, kept: Kept, read: Callable[[Body], T]) -> T:
+        nothing = kept.status == HTTPStatus.NO_CONTENT
+        body = Body(request.source, kept.body, kept.content_type, nothing)
+        return self.memo.get((request.key, read, kept.fetched_at), lambda: read(body))
 
     def _masked_url(self, url: httpx2.URL) -> str:
         text = str(url)
@@ -245,10 +255,6 @@ class Http:
             stale=problem is not None,
             problem=problem,
         )
-
-
-def _body(source: Source, kept: Kept) -> Body:
-    return Body(source, kept.body, kept.content_type, kept.status == HTTPStatus.NO_CONTENT)
 
 
 def _plain(value: str | float) -> str:

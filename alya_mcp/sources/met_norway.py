@@ -68,23 +68,27 @@ class _Forecast(Shape):
 
 async def now(http: Http, latitude: float, longitude: float, *, at: datetime) -> Fetched[Sky]:
     """The weather of the hour nearest to `at` at a place. Its UV index is that of a clear sky."""
-    return await http.get(
+    answer = await http.get(
         MET_NORWAY,
         "/weatherapi/locationforecast/2.0/complete",
         {"lat": f"{latitude:.4f}", "lon": f"{longitude:.4f}"},
-        read=lambda body: _sky(body, at),
+        read=_hours,
         fresh_for=300,
         stale_for=12 * 3600,
         deadline=8,
     )
+    return answer.map(lambda hours: _sky(hours, at))
 
 
-def _sky(body: Body, at: datetime) -> Sky:
-    hours = body.json(_Forecast).properties.timeseries
+def _hours(body: Body) -> list[tuple[datetime, _Hour]]:
     try:
-        time, hour = min(((moment(each.time), each) for each in hours), key=lambda each: abs(each[0] - at))
+        return [(moment(each.time), each) for each in body.json(_Forecast).properties.timeseries]
     except ValueError:
         raise ChangedShape(MET_NORWAY, "changed its shape: a field time is no time") from None
+
+
+def _sky(hours: list[tuple[datetime, _Hour]], at: datetime) -> Sky:
+    time, hour = min(hours, key=lambda each: abs(each[0] - at))
     ahead = hour.data.next_1_hours or hour.data.next_6_hours
     if ahead is None or abs(time - at) > timedelta(hours=13):
         raise ChangedShape(MET_NORWAY, "answers a forecast that doesn't reach to now; call again later")

@@ -1,9 +1,9 @@
 """The chance of earthquakes around a place."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Literal
+from typing import Literal, TypeVar
 
 import anyio.to_thread
 from pydantic import AwareDatetime, Field
@@ -28,6 +28,7 @@ _HIGHEST_ROW = 8.0
 _EVENTS_SHOWN = 10
 _OTHERWISE = "Without the catalogue there is no forecast; call again in a minute"
 
+T = TypeVar("T")
 Answer = Fetched[list[Quake]]
 
 
@@ -158,7 +159,7 @@ class SeismicForecast(Output):
 
 _METHOD = (
     """Aftershocks: Reasenberg and Jones (1989, 1994) with the generic parameters of Page et al. (2016) \
-for the regime, updated by Bayes' rule with the aftershocks observed above the time-dependent completeness.""",
+for the regime, updated by Bayes' rule with the aftershocks observed above the completeness of their time.""",
     """Background: a Poisson process with the rate of the catalogue, declustered after Gardner and Knopoff \
 (1974), and the slope b (Aki 1965, Utsu 1966); the rate is as uncertain as so few events leave it.""",
     """Assumed: one sequence at a time, the one that promises most; its aftershocks spread evenly over its \
@@ -189,7 +190,7 @@ async def alya_seismic_forecast(arguments: ForecastRequest, context: Context) ->
     earthquakes they rest on; and the USGS's own forecast beside it where it published one. Costs 0.001 USD;
     the first call for a place takes some seconds, later ones are quick.
     """
-    http, now = context.hub.http, datetime.now(UTC)
+    http, now = context.hub.http, datetime.now(UTC).replace(second=0, microsecond=0)
     circle = forecast.Circle(
         latitude=arguments.latitude, longitude=arguments.longitude, radius_km=arguments.radius_km
     )
@@ -206,27 +207,29 @@ async def alya_seismic_forecast(arguments: ForecastRequest, context: Context) ->
             raise answer
         gathered.append(answer)
     lately, ever = gathered
-    quiet = await anyio.to_thread.run_sync(
-        partial(background, ever.value, since=begin, until=now, completeness=where.catalogue)
-    )
-    active = forecast.find_active(
-        lately.value,
-        circle,
-        now=now,
-        hours=arguments.hours,
-        regime=REGIMES[arguments.regime] if arguments.regime else None,
-    )
+    asked = (arguments.model_dump_json(), now)
+    regime = REGIMES[arguments.regime] if arguments.regime else None
+
+    def look() -> tuple[Background, forecast.Active | None]:
+        active = forecast.find_active(lately.value, circle, now=now, hours=arguments.hours, regime=regime)
+        return background(ever.value, since=begin, until=now, completeness=where.catalogue), active
+
+    quiet, active = await _made(http, ("background", *asked, lately.fetched_at, ever.fetched_at), look)
     official, official_problem = None, None
+    after: list[Quake] = []
     if active is not None:
-        after = await _after(http, active)
-        gathered.append(after)
-        active = forecast.count_aftershocks(active, after.value)
+        answer = await _after(http, active)
+        gathered.append(answer)
+        after = answer.value
         official, official_problem = await _official(http, active.mainshock, now)
-    steps = int(_HIGHEST_ROW - arguments.min_magnitude)
-    magnitudes = [arguments.min_magnitude + step for step in range(steps + 1)]
-    rows = await anyio.to_thread.run_sync(
-        partial(forecast.rows, quiet, active, hours=arguments.hours, magnitudes=magnitudes)
-    )
+
+    def work_out() -> tuple[forecast.Active | None, list[forecast.Row]]:
+        steps = int(_HIGHEST_ROW - arguments.min_magnitude)
+        magnitudes = [arguments.min_magnitude + step for step in range(steps + 1)]
+        updated = forecast.count_aftershocks(active, after) if active else None
+        return updated, forecast.rows(quiet, updated, hours=arguments.hours, magnitudes=magnitudes)
+
+    active, rows = await _made(http, ("rows", *asked, *(answer.fetched_at for answer in gathered)), work_out)
     return SeismicForecast(
         notice=NOT_A_PREDICTION,
         start=now,
@@ -246,6 +249,11 @@ async def alya_seismic_forecast(arguments: ForecastRequest, context: Context) ->
         fetched_at=min(answer.fetched_at for answer in gathered),
         sources=[provenance(answer) for answer in gathered],
     )
+
+
+async def _made(http: Http, key: Hashable, make: Callable[[], T]) -> T:
+    """What `make` works out in a thread, once a minute for the same question and the same answers."""
+    return await http.memo.get_slow(key, partial(anyio.to_thread.run_sync, make))
 
 
 async def _lately(http: Http, circle: forecast.Circle, now: datetime, magnitude: float) -> Answer:

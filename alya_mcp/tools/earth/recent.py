@@ -92,9 +92,14 @@ async def alya_seismic_recent(arguments: SeismicRequest, context: Context) -> Re
         said = "; ".join(str(failure).rstrip(".") for failure in asked)
         raise Unavailable(f"No catalogue of earthquakes answered: {said}. Call again in a minute.")
     since = now - timedelta(hours=arguments.hours)
+    asked_for = (arguments.hours, arguments.min_magnitude)
+    whole = context.hub.http.memo.get(
+        ("recent", *asked_for, *((answer.source.key, answer.fetched_at) for answer in answers)),
+        lambda: merge([answer.value for answer in answers]),
+    )
     merged = [
         each
-        for each in merge([answer.value for answer in answers])
+        for each in whole
         if since <= each.preferred.time <= now and each.preferred.magnitude >= arguments.min_magnitude
     ]
     return RecentQuakes(

@@ -1,0 +1,135 @@
+"""What alya-mcp itself takes for an answer of a live tool: asked for the first time, and kept.
+
+Usage: python scripts/bench/live.py [--rounds N]
+
+The sources are played by a loopback server of the tests, so a first answer costs no journey. Goal: 5 ms of
+own work (processor time of this process, its threads included) for a kept answer, handler and structured
+content together. The gate in front is measured by gate.py, the server around it by server.py.
+"""
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+
+import earth_answers as answers  # pyright: ignore[reportMissingImports]
+import loopback_source  # pyright: ignore[reportMissingImports]
+from loopback_source import Asked, LoopbackSource, Reply  # pyright: ignore[reportMissingImports]
+from moved import Clock, moved_here, settings_here  # pyright: ignore[reportMissingImports]
+
+from alya_mcp.catalogue import Context, Tool
+from alya_mcp.gate import Gate, Policy
+from alya_mcp.hub import Hub
+from alya_mcp.tools import earth
+
+GOAL_MS = 5.0
+DAY = 86_400
+
+
+def script(source: LoopbackSource) -> None:
+    """A busy day and a busy week of the world, a sequence under way, 25 years of a catalogue, one city."""
+    day = [
+        answers.usgs_feature(f"us{n}", mag=2.5 + n % 30 / 10, lat=n % 80, seconds_ago=n * 900)
+        for n in range(60)
+    ]
+    week = [
+        answers.usgs_feature(f"us{n}", mag=n % 50 / 10, lat=n % 80, seconds_ago=n * 300) for n in range(2000)
+    ]
+    source.on("/earthquakes/feed/v1.0/summary/2.5_day.geojson", answers.usgs(*day))
+    source.on("/earthquakes/feed/v1.0/summary/all_week.geojson", answers.usgs(*week))
+    main = answers.usgs_feature("usmain", mag=7.2, seconds_ago=3 * DAY, lat=37.2, lon=37.0)
+    after = [
+        answers.usgs_feature(
+            f"usa{n}", mag=4.6 + n % 15 / 10, seconds_ago=2 * DAY - n * 300, lat=37.3, lon=37.1
+        )
+        for n in range(300)
+    ]
+    lines = [
+        answers.fdsn_line(
+            f"us{n}", 4.6 + n % 25 / 10, (n + 400) * 3 * DAY, lat=36 + n % 20 / 10, lon=36 + n % 17 / 10
+        )
+        for n in range(2500)
+    ]
+    emsc = [
+        answers.emsc_feature(f"e{n}", mag=2.5 + n % 30 / 10, lat=n % 80, seconds_ago=n * 900)
+        for n in range(300)
+    ]
+
+    def query(asked: Asked) -> Reply:
+        if "maxradiuskm" in asked.query:
+            text = asked.query["format"] == "text"
+            return Reply(answers.fdsn(*lines)) if text else Reply(answers.usgs(main, *after))
+        return (
+            Reply(answers.emsc(*emsc))
+            if asked.query["format"] == "json"
+            else Reply(answers.fdsn(*lines[:60]))
+        )
+
+    source.on("/fdsnws/event/1/query", query)
+    source.on("/v1/search", answers.places(answers.ISTANBUL))
+    source.on("/weatherapi/locationforecast/2.0/complete", answers.met_norway(hours=90))
+
+
+CALLS: list[tuple[str, Tool, dict[str, Any]]] = [
+    ("alya_seismic_recent, a day", earth.alya_seismic_recent, {"minMagnitude": 2.5}),
+    (
+        "alya_seismic_recent, a week, all",
+        earth.alya_seismic_recent,
+        {"hours": 168, "minMagnitude": 0, "limit": 100},
+    ),
+    (
+        "alya_seismic_forecast",
+        earth.alya_seismic_forecast,
+        {"latitude": 37.2, "longitude": 37.0, "radiusKm": 200},
+    ),
+    ("alya_weather_now", earth.alya_weather_now, {"city": "Istanbul"}),
+]
+
+
+async def progress(done: float, total: float, message: str) -> None:
+    """Tell nobody."""
+
+
+async def taken(call: Callable[[], Awaitable[object]]) -> float:
+    """Milliseconds of this process's own work."""
+    began = time.process_time()
+    await call()
+    return (time.process_time() - began) * 1000
+
+
+async def main(rounds: int) -> None:
+    """Print a line per call."""
+    with loopback_source.running() as source, tempfile.TemporaryDirectory() as folder:
+        script(source)
+        home = Path(folder)
+        hub = Hub(settings_here(home, source), Gate(Policy.parse({"version": "1", "default": "allow"})))
+        hub.__dict__["http"] = moved_here(home, source, Clock())
+        context = Context(hub=hub, session="bench", grant="local", progress=progress)
+        print(f"{'':34}{'first ms':>10}{'kept p50':>10}{'kept p95':>10}   goal {GOAL_MS:g} ms")
+        for name, tool, arguments in CALLS:
+
+            async def call(tool: Tool = tool, arguments: dict[str, Any] = arguments) -> None:
+                reply = await tool.run(tool.validate(arguments), context)
+                reply.data.model_dump(mode="json", by_alias=True)
+
+            first = await taken(call)
+            kept = sorted([await taken(call) for _ in range(rounds)])
+            middle, high = statistics.median(kept), kept[int(0.95 * (len(kept) - 1))]
+            print(
+                f"{name:34}{first:10.1f}{middle:10.2f}{high:10.2f}   {'ok' if middle <= GOAL_MS else 'over'}"
+            )
+        await hub.aclose()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--rounds", type=int, default=100)
+    anyio.run(main, parser.parse_args().rounds)
