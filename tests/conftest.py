@@ -1,5 +1,6 @@
 """What every folder of tests shares: a fresh home, servers on real pipes, and who draws with a tiny model."""
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -15,6 +16,11 @@ from raw_client import Servers, environment, expect_nothing_running
 # waits for its like takes the core from another test. Read when torch is imported, here and in every child.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: no collection of garbage has to look through torch and diffusers again."""
+    gc.freeze()
 
 
 @pytest.fixture

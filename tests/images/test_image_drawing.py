@@ -53,7 +53,7 @@ def artist(request: pytest.FixtureRequest, tiny: Path) -> Artist:
     return artist_for(tiny, FULL if request.param == "float32" else HALF)
 
 
-@pytest.mark.parametrize("steps", range(1, 9))
+@pytest.mark.parametrize("steps", [1, 2, 4, 8])
 @pytest.mark.parametrize("size", SIZES)
 def test_latents_are_those_of_diffusers_bit_for_bit(artist: Artist, steps: int, size: tuple[int, int]):
     job = Job(prompt=PROMPT, seed=steps * 1000, steps=steps, width=size[0], height=size[1])

@@ -7,6 +7,7 @@ import struct
 import zlib
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -19,14 +20,11 @@ SAID = {"model": "FLUX.1-schnell", "seed": "7", "steps": "4", "software": "alya-
 
 
 def picture(width: int = 320, height: int = 256, *, noise: int = 8) -> Picture:
-    dice = random.Random(1)
-    pixels = bytearray()
-    for y in range(height):
-        for x in range(width):
-            level = (x * 255 // width, y * 255 // height, (x + y) * 255 // (width + height))
-            pixels += bytes(min(255, value + dice.randrange(noise)) for value in level)
+    y, x = np.mgrid[:height, :width]
+    levels = np.stack((x * 255 // width, y * 255 // height, (x + y) * 255 // (width + height)), axis=2)
+    grain = np.random.default_rng(1).integers(noise, size=levels.shape)
     return Picture(
-        pixels=bytes(pixels),
+        pixels=np.minimum(levels + grain, 255).astype(np.uint8).tobytes(),
         width=width,
         height=height,
         seed=7,

@@ -16,7 +16,7 @@ from raw_client import Servers
 torch = pytest.importorskip("torch")
 pytest.importorskip("diffusers")
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts" / "sketch"))
 
 import captions  # noqa: E402
@@ -38,22 +38,22 @@ def _noise(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal((16, 32, 32)).astype(np.float32)
 
 
-@pytest.mark.parametrize(
-    "scene",
-    [
-        meaning.Scene(
-            "plain",
-            "blue",
-            things=(
-                meaning.Thing("star", "red", None, "left"),
-                meaning.Thing("heart", "yellow", "large", "right"),
-            ),
-        ),
-        meaning.Scene("sky", sky="sunset", ground="sea", things=(meaning.Thing("boat"),)),
-    ],
-    ids=["objects", "landscape"],
+OBJECTS = meaning.Scene(
+    "plain",
+    "blue",
+    things=(
+        meaning.Thing("star", "red", None, "left"),
+        meaning.Thing("heart", "yellow", "large", "right"),
+    ),
 )
-@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last], ids=["plain", "last"])
+LANDSCAPE = meaning.Scene("sky", sky="sunset", ground="sea", things=(meaning.Thing("boat"),))
+
+
+@pytest.mark.parametrize(
+    ("scene", "layout"),
+    [(OBJECTS, torch.channels_last), (LANDSCAPE, torch.contiguous_format)],
+    ids=["objects, channels last", "landscape"],
+)
 def test_computed_decoder_shows_what_the_plain_compositor_shows(scene: meaning.Scene, layout: object) -> None:
     picture = drawing.draw(scene, _noise(3))
     decoder = vae.build().decoder.to(memory_format=layout)
