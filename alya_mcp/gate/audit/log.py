@@ -17,7 +17,7 @@ from ..clock import Clock, SystemClock
 from ..errors import AuditError
 from ..rules import Redact
 from ..state import Head, State
-from .record import Seal, file_name, identifier, line_of, make_key, names, text
+from .record import Quoted, Seal, file_name, identifier, line_of, make_key, names, text
 
 LARGEST_FILE: Final = 64 * 1024 * 1024
 _SECOND: Final = 1_000_000_000
@@ -67,6 +67,7 @@ class Audit:
         self._size = 0
         self._second: int = -1
         self._stamp = ""
+        self._quoted = Quoted()
         self._retiring: threading.Thread | None = None
         self._closing = threading.Event()
 
@@ -108,9 +109,10 @@ class Audit:
         if decision.rule == INVALID_ARGUMENTS:
             message = "the arguments don't fit the tool's input schema"
         mode = _shadowed(decision.shadow) if decision.shadow else f'"{decision.mode}"'
+        quoted = self._quoted
         return self._append(
-            f'"session":{text(call.session)},"grant":{text(call.grant)},"request":{identifier(call.request)},'
-            f'"tool":{text(call.tool)},"schema":{text(call.schema)},'
+            f'"session":{quoted[call.session]},"grant":{quoted[call.grant]},'
+            f'"request":{identifier(call.request)},"tool":{quoted[call.tool]},"schema":{quoted[call.schema]},'
             f'"keys":{names(call.arguments, redact.arguments)},"arguments":{text(digest)},'
             f'"decision":"{decision.decision}","rule":{text(decision.rule, 512)},'
             f'"message":{text(message, 512)},"mode":{mode},"policy":"{decision.policy}"'
@@ -122,9 +124,10 @@ class Audit:
         Raises:
             AuditError, StateError: nothing was recorded.
         """
+        quoted = self._quoted
         self._append(
-            f'"decided":{decided},"session":{text(call.session)},"grant":{text(call.grant)},'
-            f'"request":{identifier(call.request)},"tool":{text(call.tool)},'
+            f'"decided":{decided},"session":{quoted[call.session]},"grant":{quoted[call.grant]},'
+            f'"request":{identifier(call.request)},"tool":{quoted[call.tool]},'
             f'"outcome":"{outcome}","ms":{ms:.3f},"usd":{usd!r}'
         )
 

@@ -25,6 +25,7 @@ _FILE: Final = re.compile(r"[0-9]{8}T[0-9]{12}Z-([0-9a-f]{16})-([0-9]{4,9})\.jso
 _BLOCK: Final = 64
 _NAME: Final = 128
 _KEYS: Final = 64
+_REMEMBERED: Final = 1024
 _REDACTED: Final = "(redacted)"
 
 
@@ -123,6 +124,16 @@ def text(value: str | None, limit: int = _NAME) -> str:
     return encode_basestring_ascii(value)
 
 
+class Quoted(dict[str | None, str]):
+    """`text` of what comes again and again, remembered: 1,024 names of at most 128 characters."""
+
+    def __missing__(self, value: str | None) -> str:
+        quoted = text(value)
+        if len(self) < _REMEMBERED and (value is None or len(value) <= _NAME):
+            self[value] = quoted
+        return quoted
+
+
 def identifier(value: str | int | None) -> str:
     """A JSON-RPC id as JSON, bounded."""
     if isinstance(value, int):
@@ -134,8 +145,10 @@ def names(arguments: object, redacted: Collection[str] = ()) -> str:
     """A JSON list of the arguments' names, sorted; at most 64 of them, each bounded; redacted ones hidden."""
     if not isinstance(arguments, Mapping):
         return "[]"
-    given = cast("Mapping[Any, Any]", arguments)
-    ordered = sorted([_REDACTED if name in redacted else str(name) for name in given])
+    ordered = list(map(str, cast("Mapping[Any, Any]", arguments)))
+    if redacted:
+        ordered = [_REDACTED if name in redacted else name for name in ordered]
+    ordered.sort()
     listed = [text(name, 64) for name in ordered[:_KEYS]]
     if len(ordered) > _KEYS:
         listed.append(f'"(and {len(ordered) - _KEYS} more)"')
