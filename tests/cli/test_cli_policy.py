@@ -127,7 +127,7 @@ def test_explain_records_and_creates_nothing(run: Run, alya_home: Path) -> None:
     assert list(alya_home.iterdir()) == []
 
 
-def test_explain_shows_every_call_denied_under_a_grant_that_this_version_cannot_check(run: Run) -> None:
+def test_explain_shows_every_call_denied_under_a_token_that_nobody_was_given(run: Run) -> None:
     ended = run("policy", "explain", "alya_status", "--output", "json", ALYA_GRANT="some-secret-token")
     assert (ended.code, ended.json["rule"]) == (3, "(no policy)")
     assert "some-secret-token" not in ended.out
