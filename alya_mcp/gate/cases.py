@@ -19,9 +19,10 @@ from decimal import Decimal
 from typing import Any, Final, Literal, cast
 
 from .call import ApprovalNeeded, Call, Decision, Refused, Verdict
-from .document import Document, Unreadable, kind, nearest, quoted, read_text, step
+from .document import Unreadable, kind, nearest, quoted, read_text, step
 from .errors import ToolError
 from .gate import Ask, Gate
+from .json import read_json
 from .policy import Policy, PolicyError
 from .policy.file import is_yaml
 from .policy.reading import LARGEST, Reading, Word
@@ -97,7 +98,7 @@ def read_cases(data: bytes | str, name: str = "cases") -> tuple[Session, ...]:
 
             reading = _Reading(read_yaml(text))
         else:
-            reading = _Reading(Document.json(text))
+            reading = _Reading(read_json(text))
         sessions = reading.sessions()
         if problems := reading.problems:
             raise Unreadable(sorted(problems, key=lambda each: (each.line or 0, each.column or 0)))

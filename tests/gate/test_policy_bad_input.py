@@ -13,7 +13,8 @@ from policy_documents import EXAMPLES, GOOD, ROOT, WRONG, document
 from test_policy_yaml import HUGE
 
 from alya_mcp.gate import Policy, PolicyError
-from alya_mcp.gate.document import Document, Unreadable, _Reader  # pyright: ignore[reportPrivateUsage]
+from alya_mcp.gate.document import Unreadable
+from alya_mcp.gate.json import PlacedReader, read_json
 from alya_mcp.gate.policy.keys import KEYS
 
 HEAD = '{"version": "1", "default": "deny", "tools": {'
@@ -125,7 +126,7 @@ def test_both_readers_of_json_accept_the_same_and_see_the_same(data: st.DataObje
     for _ in range(data.draw(st.integers(1, 2))):
         at = data.draw(st.integers(0, len(text)))
         text = text[:at] + data.draw(st.sampled_from(PIECES)) + text[at + data.draw(st.integers(0, 3)) :]
-    reader = _Reader(text)
+    reader = PlacedReader(text)
     strict: Any = None
     try:
         strict = reader.document().plain()
@@ -135,10 +136,10 @@ def test_both_readers_of_json_accept_the_same_and_see_the_same(data: st.DataObje
         expected = None
     if expected is not None:
         with pytest.raises(Unreadable) as caught:
-            Document.json(text)
+            read_json(text)
         assert caught.value.problems == expected
         return
-    found = Document.json(text)
+    found = read_json(text)
     assert found.problems == tuple(reader.problems)
     assert found.problems or found.value == strict
 

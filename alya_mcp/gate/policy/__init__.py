@@ -15,7 +15,9 @@ from typing import Any, Final, Self
 from ..call import DEFAULT_DENY, Decision, shown
 from ..canonical import canonical
 from ..document import Document, Problem, Unreadable, read_text
+from ..json import read_json
 from ..rules import Limit, Rules
+from ..values import read_values
 from .entries import Entry
 from .file import PolicyError, is_yaml, read_policy_file
 from .top import read
@@ -79,7 +81,7 @@ class Policy:
             PolicyError: listing everything that is wrong, each with its JSON Pointer.
         """
         try:
-            return cls(Document.python(document))
+            return cls(read_values(document))
         except Unreadable as error:
             raise PolicyError(error.problems) from None
 
@@ -98,7 +100,7 @@ class Policy:
                 from ..yaml import read_yaml
 
                 return cls(read_yaml(text))
-            return cls(Document.json(text))
+            return cls(read_json(text))
         except Unreadable as error:
             raise PolicyError(error.problems, name) from None
 

@@ -123,10 +123,8 @@ class _Rules:
             return None if bound is None else _Rule(name, "evaluate", message, shadow, (), (bound,))
         state = fields.get("state")
         if action != "evaluate":
-            for key in ("conditions", "state"):
-                if fields.get(key):
-                    text = f'a rule with "action": "{action}" takes no {key}; it holds for every call'
-                    reading.report(f"{pointer}/{key}", text)
+            text = f'a rule with "action": "{action}" takes none; it holds for every call'
+            self._alone(fields, pointer, text)
             return _Rule(name, action, message, shadow, (), ())
         counter = None if state is None else self._state(state, f"{pointer}/state")
         conditions, limits = self._conditions(fields, pointer, counter)
@@ -136,9 +134,7 @@ class _Rules:
         """`"N/minute"`, on its own in its rule and once per window in a tool."""
         reading = self._reading
         value, below = fields["rate_limit"], f"{pointer}/rate_limit"
-        for key in ("conditions", "state"):
-            if fields.get(key):
-                reading.report(f"{pointer}/{key}", f"stands beside a rate_limit, which takes no {key}")
+        self._alone(fields, pointer, "stands beside a rate_limit, which takes none")
         if fields.get("action") not in (None, "evaluate"):
             reading.report(f"{pointer}/action", 'stands beside a rate_limit; leave it out or say "evaluate"')
         match = _RATE.fullmatch(value) if isinstance(value, str) else None
@@ -154,6 +150,12 @@ class _Rules:
             )
         self._windows.add(match[2])
         return _Bounded("rate_limit", int(match[1]) * UNIT, WINDOWS[match[2]] * SECOND, "call")
+
+    def _alone(self, fields: Fields, pointer: str, message: str) -> None:
+        """Report conditions and a counter in a rule that takes neither."""
+        for key in ("conditions", "state"):
+            if fields.get(key) not in (None, []):
+                self._reading.report(f"{pointer}/{key}", message)
 
     def _state(self, value: Any, pointer: str) -> _State | None:
         reading = self._reading
