@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import anyio
 import httpcore2
@@ -31,6 +32,8 @@ _USABLE = frozenset({200, 201, 203, 204, 304})
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SILENCE = httpx2.Timeout(connect=5.0, read=8.0, write=8.0, pool=8.0)
+_THINKING = httpx2.Timeout(connect=5.0, read=None, write=8.0, pool=8.0)
+"""For a POST: some services, such as language models, are silent until they are done."""
 _FAILURES = (
     httpx2.TransportError,
     httpx2.DecodingError,
@@ -177,7 +180,13 @@ class Exchange:
 
     async def _send(self, request: Request, url: httpx2.URL, headers: Mapping[str, str]) -> Answer:
         client = self._trusting if self._is_own(request.source, url) else self._guarded
-        sent = client.build_request(request.method, url, headers=headers, content=request.content)
+        sent = client.build_request(
+            request.method,
+            url,
+            headers=headers,
+            content=request.content,
+            timeout=_SILENCE if request.method == "GET" else _THINKING,
+        )
         response = await client.send(sent, stream=True, follow_redirects=False)
         try:
             body = b"" if response.status_code in _REDIRECTS else await _read(request, response)
@@ -254,7 +263,7 @@ class Exchange:
         return self._client(httpx2.AsyncHTTPTransport(verify=self._context, limits=limits))
 
     def _client(self, transport: httpx2.AsyncBaseTransport) -> httpx2.AsyncClient:
-        client = httpx2.AsyncClient(transport=transport, timeout=_SILENCE, trust_env=False)
+        client = httpx2.AsyncClient(transport=transport, trust_env=False, cookies=_no_cookies())
         self._open.push_async_callback(client.aclose)
         return client
 
@@ -285,6 +294,10 @@ def check_form(source: Source, url: httpx2.URL) -> None:
         raise SourceRefused(source, "leads to something that is no web address (http or https)")
     if url.userinfo:
         raise SourceRefused(source, "has a name or password in its address, which is not sent")
+
+
+def _no_cookies() -> CookieJar:
+    return CookieJar(DefaultCookiePolicy(allowed_domains=()))
 
 
 def _origin(url: httpx2.URL) -> tuple[str, str, int]:

@@ -17,6 +17,7 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 _MOST_NAMED = 3
+_BOM = b"\xef\xbb\xbf"
 _CHARSET = re.compile(r"charset=\"?([\w.:-]+)", re.IGNORECASE)
 
 
@@ -148,7 +149,7 @@ class Body:
             ChangedShape: it isn't JSON, or a field isn't as documented; names the first few.
         """
         try:
-            return _adapter(shape).validate_json(self.data)
+            return _adapter(shape).validate_json(self.data.removeprefix(_BOM))
         except ValidationError as error:
             problems = error.errors(include_url=False, include_context=False, include_input=False)
         if problems[0]["type"] == "json_invalid":

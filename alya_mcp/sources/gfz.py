@@ -9,7 +9,7 @@ from alya_mcp.earth.quakes import Quake
 from alya_mcp.outside import SOURCES
 
 from . import fdsn
-from .fetched import Fetched
+from .fetched import Body, Fetched
 from .http import Http
 
 GFZ: Final = SOURCES["gfz"]
@@ -25,8 +25,12 @@ async def recent(http: Http, *, hours: float, magnitude: float) -> Fetched[list[
         GFZ,
         "/fdsnws/event/1/query",
         {"format": "text", "orderby": "time", "limit": days * _PER_DAY, "minmag": least},
-        read=lambda body: fdsn.read_text(body, link=_EVENT),
+        read=_quakes,
         accept="text/plain",
         fresh_for=60,
         stale_for=7 * 86_400,
     )
+
+
+def _quakes(body: Body) -> list[Quake]:
+    return fdsn.read_text(body, link=_EVENT)

@@ -1,5 +1,6 @@
 """The one HTTP client of all sources: what is asked, what is kept of it, and for how long."""
 
+import inspect
 import json as json_text
 import logging
 import ssl
@@ -76,7 +77,7 @@ class Http:
         longer if the source says so; when the source fails, for `stale_for` seconds, marked as stale. It
         takes at most `deadline` seconds, all tries together, and `largest` bytes.
 
-        `read` depends on the body alone; one that is a function of its module is called once per answer. For
+        `read` depends on the body alone; a named function of a module is called once per answer. For
         what it can't use it raises a `SourceFailed`, and the answer isn't kept. Its body says so when the
         source has nothing to tell (204).
 
@@ -232,6 +233,8 @@ class Http:
     def _value(self, request: Request, kept: Kept, read: Callable[[Body], T]) -> T:
         nothing = kept.status == HTTPStatus.NO_CONTENT
         body = Body(request.source, kept.body, kept.content_type, nothing)
+        if not inspect.isfunction(read) or read.__closure__ or read.__name__ == "<lambda>":
+            return read(body)
         return self.memo.get((request.key, read, kept.fetched_at), lambda: read(body))
 
     def _masked_url(self, url: httpx2.URL) -> str:

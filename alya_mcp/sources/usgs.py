@@ -119,7 +119,7 @@ async def around(
         read=_quakes,
         fresh_for=300,
         stale_for=7 * 86_400,
-        deadline=20,
+        deadline=12,
         largest=_LARGEST,
     )
 
@@ -137,7 +137,7 @@ async def catalogue(
         accept="text/plain",
         fresh_for=7 * 86_400,
         stale_for=90 * 86_400,
-        deadline=30,
+        deadline=20,
         largest=_LARGEST,
     )
 

@@ -298,6 +298,26 @@ async def test_text_is_read_in_its_own_encoding(http: Http, source: LoopbackSour
     assert (await http.get(SAMPLE, "/none", read=Body.text)).value == ""
 
 
+async def test_no_cookie_comes_back(http: Http, source: LoopbackSource) -> None:
+    source.on("/thing", Reply({"number": 1}, headers={"Set-Cookie": "track=1; Path=/"}))
+    await ask(http)
+    await ask(http, secrets={"X-Other": "1"})
+    assert len(source.asked) == 2
+    assert "cookie" not in source.asked[1].headers
+
+
+async def test_a_named_reader_is_called_once_per_answer(
+    http: Http, source: LoopbackSource, clock: Clock
+) -> None:
+    source.on("/thing", {"number": 1}, {"number": 2})
+    first, again = await ask(http), await ask(http)
+    assert again.value is first.value
+    by_lambda = await http.get(SAMPLE, "/thing", read=lambda body: len(body.data))
+    assert by_lambda.value == len(b'{"number": 1}')
+    clock.ahead = 100
+    assert (await ask(http)).value.number == 2
+
+
 async def test_the_decompressed_size_counts(http: Http, source: LoopbackSource) -> None:
     packed = gzip.compress(b'{"number": 1' + b" " * 100_000 + b"}")
     source.on("/thing", Reply(packed, headers={"Content-Encoding": "gzip"}, content_type="application/json"))
