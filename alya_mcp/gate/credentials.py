@@ -99,7 +99,9 @@ _SPACE: Final = r"(?:\s|\\[nrt])"
 _BETWEEN: Final = rf"(?:[\"'`:=>]|\\[\"']|{_SPACE}){{1,12}}"
 _DIGIT: Final = r"(?=[A-Za-z._~+/=-]{0,99}[0-9])"
 _BASE64: Final = r"(?:[A-Za-z0-9+/]|\\/)"
-_KEY_ID: Final = r"A(?:[KSB]IA|CCA)(?<!X-Amz-Credential=A...)(?<!AWSAccessKeyId=A...)[A-Z0-9]{16}"
+_KEY_ID: Final = (
+    _apart("A(?:[KSB]IA|CCA)") + r"(?<!X-Amz-Credential=A...)(?<!AWSAccessKeyId=A...)[A-Z0-9]{16}"
+)
 _PEM_KIND: Final = r"(?:[A-Z0-9]{1,16} ){0,4}PRIVATE KEY(?: BLOCK)?-----"
 _NO_LINK: Final = r"(?<![Xx]-[Aa]mz-[Ss]ecurity-[Tt]oken=.{12})"
 
