@@ -116,12 +116,22 @@ def _test(op: str, value: Any) -> Verify:
     if value is None:
         raise Unfit('is null, which counts as absent; use "exists" with true or false')
     if op == "eq":
-        return lambda found: same(found, value)
+        return _equal(value)
     if op == "neq":
-        return lambda found: not same(found, value)
+        equal = _equal(value)
+        return lambda found: not equal(found)
     if op == "contains":
         return lambda found: _contains(found, value)
     return _ordered(op, value)
+
+
+def _equal(value: Any) -> Verify:
+    """`same` with `value`, which for text and numbers needs no look at what kind the other is."""
+    if isinstance(value, str):
+        return lambda found: bool(found == value)
+    if _is_number(value):
+        return lambda found: bool(found == value) and not isinstance(found, bool)
+    return lambda found: same(found, value)
 
 
 def _listed(op: str, value: Any) -> Verify:

@@ -165,8 +165,13 @@ class Judge:
         return ask(rules.repeats, call, digest)
 
     def _tested(self, call: Call, judged: Judged) -> bool:
+        arguments = judged.arguments
         for test in judged.rules.tests:
-            holds = all(condition.holds(judged.arguments) for condition in test.conditions)
+            holds = True
+            for condition in test.conditions:  # a generator would cost as much again as most conditions
+                if not condition.holds(arguments):
+                    holds = False
+                    break
             if holds != test.must_hold and judged.heard(wording.failed(call, judged.policy.digest, test)):
                 return True
         return False
