@@ -211,7 +211,7 @@ def test_the_figures_are_those_of_the_calls(home: Home) -> None:
     assert [(tool["tool"], tool["calls"]) for tool in told["tools"]] == [
         ("draw", 4), ("(unknown tool)", 1), ("wipe", 1)
     ]  # fmt: skip
-    assert {each["rule"]: each["refused"] for each in told["rules"]} == {
+    assert {each["rule"]: each["calls"] for each in told["rules"]} == {
         "/tools/wipe/action": 1, "(unknown tool)": 1, "/tools/draw/action": 1
     }  # fmt: skip
     assert told["shadow_rules"] == [{"rule": "/tools/draw/max_repeats", "calls": 1}]

@@ -1,6 +1,8 @@
 """Old audit files go, and `verify` tells what retention took from what somebody removed."""
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -191,6 +193,40 @@ def test_many_at_once_retire_each_file_once_while_others_read(kept: Kept) -> Non
     assert wrong == []
     assert sorted(gone) == sorted(set(gone))
     assert kept.days() == []
+    assert kept.verify().whole
+
+
+RETIRING = """
+import sys
+from pathlib import Path
+from alya_mcp.gate.audit.record import Seal, read_key
+from alya_mcp.gate.audit.retention import retire
+folder = Path(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()
+print(*retire(folder, Seal(read_key(folder.parent / "audit.key")), None, 1, int(sys.argv[2])))
+"""
+
+
+def test_processes_that_retire_at_the_same_moment_take_each_file_once(kept: Kept) -> None:
+    kept.clock.forward(10 * DAY)
+    names = [path.name for path in log_files(kept.folder)]
+    command = [sys.executable, "-c", RETIRING, str(kept.folder), str(kept.clock.time_ns())]
+    pipe = subprocess.PIPE
+    workers = [subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) for _ in range(3)]
+    try:
+        for worker in workers:
+            assert worker.stdout is not None
+            assert worker.stdout.readline() == "ready\n"
+        for worker in workers:
+            assert worker.stdin is not None
+            worker.stdin.write("go\n")
+            worker.stdin.flush()
+        gone = [name for worker in workers for name in worker.communicate(timeout=120)[0].split()]
+    finally:
+        for worker in workers:
+            worker.kill()
+    assert sorted(gone) == names
     assert kept.verify().whole
 
 

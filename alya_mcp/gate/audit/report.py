@@ -147,13 +147,12 @@ def _body(summary: Summary) -> Iterable[str]:
     yield _card("Tools", _table("Tool", tools, shares=True))
     yield '<div class="pair">'
     yield _card(
-        "Rules that refused most", _rules(summary.rules.most_common(), "Refused", "Nothing was refused.")
+        "Rules that refused or asked most",
+        _rules(summary.rules.most_common(), "Calls", "Nothing was refused."),
     )
     yield _card(
-        "Rules in shadow mode",
-        _rules(
-            summary.shadow_rules.most_common(), "Would refuse", "No shadowed rule would have refused a call."
-        ),
+        "Rules in shadow mode that would have",
+        _rules(summary.shadow_rules.most_common(), "Calls", "No shadowed rule would have refused a call."),
     )
     yield "</div>"
     yield _card("Sessions", _sessions(summary))

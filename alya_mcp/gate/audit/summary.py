@@ -106,7 +106,7 @@ class Session(Row):
 
 @dataclass(slots=True)
 class Summary:
-    """What the log tells. Days are UTC, rules are counted by refusals; `shadow_rules` would have refused."""
+    """What the log tells. Days are UTC; `rules` refused or asked, `shadow_rules` would have."""
 
     total: Row = field(default_factory=Row)
     days: defaultdict[str, Row] = field(default_factory=lambda: defaultdict(Row))
@@ -143,7 +143,7 @@ class Summary:
             **self.total.figures(),
             "days": [{"day": day, **row.figures()} for day, row in sorted(self.days.items())],
             "tools": [{"tool": tool, **row.figures()} for tool, row in most(self.tools)],
-            "rules": [{"rule": rule, "refused": count} for rule, count in self.rules.most_common()],
+            "rules": [{"rule": rule, "calls": count} for rule, count in self.rules.most_common()],
             "shadow_rules": [
                 {"rule": rule, "calls": count} for rule, count in self.shadow_rules.most_common()
             ],
