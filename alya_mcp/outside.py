@@ -39,6 +39,11 @@ def site(url: str) -> Source:
     return Source(key=f"site:{host}", title=host, url=url, rate=2.0, at_once=2)
 
 
+def agent_card(url: str) -> Source:
+    """The card of an agent that the person named in ALYA_A2A_AGENTS, at `url` itself."""
+    return Source(key=f"agent:{url}", title=urlsplit(url).netloc[:60], url=url, rate=2.0, at_once=2)
+
+
 _TABLE: Final = (
     Source(
         key="usgs",
@@ -76,6 +81,66 @@ _TABLE: Final = (
         url="https://geocoding-api.open-meteo.com",
         attribution="Open-Meteo.com and GeoNames, CC BY 4.0",
     ),
+    Source(
+        key="polymarket_gamma",
+        title="Polymarket",
+        url="https://gamma-api.polymarket.com",
+        attribution="Polymarket, public API",
+        rate=10.0,
+    ),
+    Source(
+        key="polymarket_clob",
+        title="Polymarket order books",
+        url="https://clob.polymarket.com",
+        attribution="Polymarket, public API",
+        rate=60.0,
+        at_once=16,
+    ),
+    Source(
+        key="polymarket_data",
+        title="Polymarket leaderboard",
+        url="https://data-api.polymarket.com",
+        attribution="Polymarket, public API",
+    ),
+    Source(
+        key="manifold",
+        title="Manifold",
+        url="https://api.manifold.markets",
+        attribution="Manifold, public API; its money is play money",
+    ),
+    Source(
+        key="alpaca",
+        title="Alpaca paper trading",
+        url="https://paper-api.alpaca.markets",
+        keys=(
+            "ALYA_ALPACA_KEY_ID",
+            "ALYA_ALPACA_SECRET_KEY",
+            "APCA_API_KEY_ID",
+            "APCA_API_SECRET_KEY",
+        ),
+        rate=3.0,
+    ),
+    Source(key="searxng", title="SearXNG", url=""),
+    Source(
+        key="brave",
+        title="Brave Search",
+        url="https://api.search.brave.com",
+        keys=("ALYA_BRAVE_KEY",),
+        rate=1.0,
+    ),
+    Source(key="tavily", title="Tavily", url="https://api.tavily.com", keys=("ALYA_TAVILY_KEY",)),
+    Source(key="mcp_registry", title="MCP Registry", url="https://registry.modelcontextprotocol.io"),
+    Source(
+        key="itunes",
+        title="App Store",
+        url="https://itunes.apple.com",
+        attribution="Apple's iTunes Search API, to promote store content",
+        rate=1 / 3,
+        at_once=2,
+    ),
+    Source(key="snapcraft", title="Snap Store", url="https://api.snapcraft.io"),
+    Source(key="a2a", title="the configured A2A agent", url="", keys=("ALYA_A2A_KEY",)),
+    Source(key="llm", title="the configured language model", url="", keys=("ALYA_LLM_KEY",)),
 )
 
 SOURCES: Final = {source.key: source for source in _TABLE}

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Literal, Self, cast, get_args
 from urllib.parse import urlsplit
 
-from alya_mcp.outside import SOURCES
+from alya_mcp.outside import SOURCES, agent_card
 
 Engine = Literal["local", "ray"]
 Precision = Literal["auto", "bf16", "fp8", "int8", "int4"]
+ModelKind = Literal["openai", "anthropic", "ollama"]
 
 _VARIABLES = {
     "home": "ALYA_HOME",
@@ -33,6 +34,11 @@ _VARIABLES = {
     "s3_region": "ALYA_S3_REGION",
     "s3_prefix": "ALYA_S3_PREFIX",
     "contact": "ALYA_CONTACT",
+    "web_ddgs": "ALYA_WEB_DDGS",
+    "llm_kind": "ALYA_LLM_KIND",
+    "llm_model": "ALYA_LLM_MODEL",
+    "ask_model": "ALYA_ASK_MODEL",
+    "a2a_agents": "ALYA_A2A_AGENTS",
 }
 _SOURCE_URLS = {source.variable: source.key for source in SOURCES.values()}
 _SOURCE_SECRETS = tuple(variable for source in SOURCES.values() for variable in source.keys)
@@ -66,8 +72,11 @@ class Settings:
     `image_deadline` those that a picture may take, waiting and drawing but not loading. The `s3_*` values
     are None when the variable is unset or empty.
     `ray_url` is where the Ray application answers, `ray_token` its token, a secret; None likewise.
-    `contact` is an address that outside services are told. `source_urls` has the addresses that the person
-    set for outside services, by the service's key; `source_secrets` their secrets, by the variable's name.
+    `contact` is an address that outside services are told. `web_ddgs` lets the web be searched through ddgs.
+    `llm_kind` is how the language model `llm_model` is spoken to; without a name there is none. `ask_model`
+    is the folder of a model that answers on this machine, `a2a_agents` where the cards of agents are.
+    `source_urls` has the addresses that the person set for outside services, by the service's key, those
+    cards' included; `source_secrets` their secrets, by the variable's name.
     """
 
     home: Path
@@ -88,6 +97,11 @@ class Settings:
     s3_region: str | None = None
     s3_prefix: str = ""
     contact: str | None = None
+    web_ddgs: bool = False
+    llm_kind: ModelKind = "openai"
+    llm_model: str | None = None
+    ask_model: Path | None = None
+    a2a_agents: tuple[str, ...] = ()
     source_urls: Mapping[str, str] = field(default_factory=dict[str, str])
     source_secrets: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
@@ -111,7 +125,9 @@ class Settings:
             problems.append(f"ALYA_POLICY is {str(policy)!r}; it takes an absolute path")
         keep_days = given.get("audit_keep_days")
         if keep_days is not None and not re.fullmatch(r"[1-9][0-9]{0,4}", keep_days):
-            problems.append(f"ALYA_AUDIT_KEEP_DAYS is {keep_days!r}; it takes a whole number of days from 1 on")
+            problems.append(
+                f"ALYA_AUDIT_KEEP_DAYS is {keep_days!r}; it takes a whole number of days from 1 on"
+            )
         engine = given.get("image_engine", "local")
         if engine not in get_args(Engine):
             problems.append(f"ALYA_IMAGE_ENGINE is {engine!r}; it takes {_choices(Engine)}")
@@ -132,7 +148,17 @@ class Settings:
         endpoint = _web_address("s3_endpoint_url", "https://s3.example.org", given, problems)
         ray_url = _web_address("ray_url", "http://head:8000", given, problems)
         contact = _contact(given, problems)
-        source_urls = _source_urls(source, problems)
+        ddgs = given.get("web_ddgs", "0").lower()
+        if ddgs not in _FLAGS:
+            problems.append(f"ALYA_WEB_DDGS is {ddgs!r}; it takes 1 or 0")
+        kind = given.get("llm_kind", "openai")
+        if kind not in get_args(ModelKind):
+            problems.append(f"ALYA_LLM_KIND is {kind!r}; it takes {_choices(ModelKind)}")
+        ask_model = _path(given["ask_model"]) if "ask_model" in given else None
+        if ask_model is not None and not ask_model.is_absolute():
+            problems.append(f"ALYA_ASK_MODEL is {str(ask_model)!r}; it takes the absolute path of a folder")
+        agents = _agents(given, problems)
+        source_urls = _source_urls(source, problems) | {agent_card(agent).key: agent for agent in agents}
         if problems:
             raise SettingsError("; ".join(problems))
         return cls(
@@ -154,6 +180,11 @@ class Settings:
             s3_region=given.get("s3_region"),
             s3_prefix=given.get("s3_prefix", "").strip("/"),
             contact=contact,
+            web_ddgs=_FLAGS.get(ddgs, False),
+            llm_kind=cast("ModelKind", kind),
+            llm_model=given.get("llm_model"),
+            ask_model=ask_model,
+            a2a_agents=agents,
             source_urls=source_urls,
             source_secrets={v: text for v in _SOURCE_SECRETS if (text := source.get(v, "").strip())},
         )
@@ -175,6 +206,8 @@ class Settings:
             if each.name not in _VARIABLES:
                 continue
             value = getattr(self, each.name)
+            if isinstance(value, tuple):
+                value = " ".join(cast("tuple[str, ...]", value)) or None
             secret = each.name in _SECRET and value is not None
             described[_VARIABLES[each.name]] = _HIDDEN if secret else None if value is None else str(value)
         described |= {variable: self.source_urls.get(key) for variable, key in _SOURCE_URLS.items()}
@@ -253,7 +286,7 @@ def _address_problems(variable: str, text: str, example: str) -> list[str]:
     return []
 
 
-def _source_urls(environment: Mapping[str, str], problems: list[str]) -> Mapping[str, str]:
+def _source_urls(environment: Mapping[str, str], problems: list[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for variable, key in _SOURCE_URLS.items():
         text = environment.get(variable, "").strip()
@@ -261,6 +294,13 @@ def _source_urls(environment: Mapping[str, str], problems: list[str]) -> Mapping
             problems += _address_problems(variable, text, SOURCES[key].url or "http://127.0.0.1:8888")
             found[key] = text
     return found
+
+
+def _agents(given: Mapping[str, str], problems: list[str]) -> tuple[str, ...]:
+    urls = tuple(dict.fromkeys(filter(None, re.split(r"[\s,]+", given.get("a2a_agents", "")))))
+    for url in urls:
+        problems += _address_problems("ALYA_A2A_AGENTS", url, "https://a.example/.well-known/agent-card.json")
+    return urls
 
 
 def _contact(given: Mapping[str, str], problems: list[str]) -> str | None:
