@@ -1,12 +1,19 @@
-"""Runs a command as a person does: a real process, its exit code, what it printed and where."""
+"""Runs a command as a person does: its exit code, what it printed and where."""
 
+import io
 import json
+import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
+
+from alya_mcp.__main__ import main
 
 COMMAND = (sys.executable, "-m", "alya_mcp")
 ALLOW_ALL = {"version": "1", "default": "allow"}
@@ -44,3 +51,34 @@ def run_command(words: tuple[str, ...], env: Mapping[str, str], cwd: Path, secon
     out, err = ended.stdout.decode(), ended.stderr.decode()
     assert "Traceback" not in out + err, err
     return Ended(ended.returncode, out, err)
+
+
+def run_here(words: tuple[str, ...], env: Mapping[str, str], cwd: Path) -> Ended:
+    """As `run_command`, but in this process, which has imported already what a command needs.
+
+    What the command starts, a server above all, is a process as ever.
+    """
+    with (
+        tempfile.TemporaryFile("a+b") as out,
+        tempfile.TemporaryFile("a+b") as err,
+        Path(os.devnull).open() as nothing,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        for name in os.environ.keys() - env.keys():
+            patch.delenv(name)
+        for name, value in env.items():
+            patch.setenv(name, value)
+        patch.chdir(cwd)
+        patch.setattr(sys, "argv", ["alya-mcp", *words])
+        patch.setattr(sys, "stdin", nothing)
+        patch.setattr(sys, "stdout", io.TextIOWrapper(out, "utf-8"))
+        patch.setattr(sys, "stderr", io.TextIOWrapper(err, "utf-8", line_buffering=True))
+        with pytest.raises(SystemExit) as ended:
+            main()
+        texts: list[str] = []
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+            file = stream.detach()
+            file.seek(0)
+            texts.append(file.read().decode())
+    return Ended(int(ended.value.code or 0), *texts)

@@ -19,16 +19,6 @@ from alya_mcp.gate import Audit, Call, Decision, SqliteState, SystemClock
 
 
 @pytest.fixture(scope="module")
-def called(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The home of one answered call; leave it as it is."""
-    folder = tmp_path_factory.mktemp("called")
-    home = folder / "home"
-    home.mkdir(mode=0o700)
-    assert run_command(("call", "alya_usage"), environment(home), folder).code == 0
-    return home
-
-
-@pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The home of a server that answered one call and ended."""
     home = tmp_path_factory.mktemp("recorded")
