@@ -37,7 +37,7 @@ class Over(NamedTuple):
 class Held:
     """What an admitted call holds until it is settled: charges with their moment, and places in flight."""
 
-    charges: tuple[tuple[Ledger, Sequence[Limit], list[Charge], int], ...] = ()
+    charges: tuple[tuple[Ledger, Sequence[Limit], Sequence[Charge], int], ...] = ()
     places: tuple[tuple[Ledger, Entered], ...] = ()
 
 
@@ -74,6 +74,16 @@ class Counting:
         Raises:
             Uncountable, StateError: nothing was taken.
         """
+        if len(limits) == 1:  # the usual case, at half the cost
+            charge = _charge(limits[0], call, arguments)
+            if charge is None:
+                return None
+            ledger = self._ledger(limits[0].scope)
+            moment = ledger.reserve((charge,))
+            if isinstance(moment, Spent):
+                return Over(limits[0], charge.amount, moment.wait_ns)
+            held.charges += ((ledger, limits, (charge,), moment),)
+            return None
         parts = self._parts(limits, call, arguments)
         if len(parts) > 1 and (over := self.over(limits, call, arguments)) is not None:
             return over
@@ -149,15 +159,14 @@ class Counting:
         of_session: list[Limit] = []
         of_shared: list[Limit] = []
         for limit in limits:
-            amount = UNIT if limit.amount == "call" else _amount(limit, call, arguments)
-            if not amount or (amount <= limit.max and not limit.window_ns):
+            charge = _charge(limit, call, arguments)
+            if charge is None:
                 continue
             if limit.scope == "session":
-                here.append(Charge(limit.counter, call.session, amount, limit.max, limit.window_ns))
+                here.append(charge)
                 of_session.append(limit)
             else:
-                subject = _subject(limit.scope, call.session, call.grant or "")
-                shared.append(Charge(limit.counter, subject, amount, limit.max, limit.window_ns))
+                shared.append(charge)
                 of_shared.append(limit)
         parts: list[tuple[Ledger, list[Limit], list[Charge]]] = []
         if here:
@@ -196,6 +205,16 @@ class Counting:
 
 def _over(taken: Sequence[Limit], charges: Sequence[Charge], spent: Spent) -> Over:
     return Over(taken[spent.index], charges[spent.index].amount, spent.wait_ns)
+
+
+def _charge(limit: Limit, call: Call, arguments: Mapping[str, Any]) -> Charge | None:
+    """What a call takes from a limit's counter; None where that is nothing, or can't be too much."""
+    amount = UNIT if limit.amount == "call" else _amount(limit, call, arguments)
+    if not amount or (amount <= limit.max and not limit.window_ns):
+        return None
+    scope = limit.scope
+    subject = call.session if scope == "session" else _subject(scope, "", call.grant or "")
+    return Charge(limit.counter, subject, amount, limit.max, limit.window_ns)
 
 
 def _subject(scope: Scope, session: str, grant: str) -> str:

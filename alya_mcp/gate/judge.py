@@ -178,7 +178,7 @@ class Judge:
 
     def _limited(self, call: Call, judged: Judged) -> bool:
         rules, digest = judged.rules, judged.policy.digest
-        for limits in (rules.enforced, *((limit,) for limit in rules.shadowed)):
+        for limits in rules.groups:
             try:
                 over = self._counting.over(limits, call, judged.arguments)
             except Uncountable as error:
@@ -202,7 +202,7 @@ class Judge:
             full = self._counting.enter(held, [cap], call)
             if full is not None and not cap.shadow:
                 return not judged.heard(wording.full(call, digest, full))
-        for limits in (rules.enforced, *((limit,) for limit in rules.shadowed)) if rules.limits else ():
+        for limits in rules.groups:
             try:
                 over = self._counting.reserve(held, limits, call, judged.arguments)
             except Uncountable as error:

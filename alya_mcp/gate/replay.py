@@ -283,8 +283,9 @@ def _needs(record: Mapping[str, Any], rules: Rules, facts: Facts, same_policy: b
     repeats = (rule for rule in rules.repeats if redacted and not rule.shadow)
     limits = (
         limit
-        for limit in rules.enforced
-        if isinstance(limit.amount, tuple) or (limit.amount == "price" and facts.price is None)
+        for limit in rules.limits
+        if not limit.shadow
+        and (isinstance(limit.amount, tuple) or (limit.amount == "price" and facts.price is None))
     )
     return tuple(dict.fromkeys(rule.rule for rule in (*tests, *repeats, *limits)))
 

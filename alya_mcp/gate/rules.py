@@ -128,7 +128,7 @@ class Rules:
     `denial` is what the policy answers whatever the arguments, if it denies; `shadow_denials` are those that
     only the audit log hears of. `timeout` is in seconds. Limits stand in the order in which a spent one is
     named: the tool's or its category's (`rate_limit`, `limits`, `budget`), then those of all tools.
-    `enforced` and `shadowed` are the two kinds among them.
+    `groups` are the limits that are asked together: the enforced ones, then each shadowed one by itself.
     """
 
     denial: Decision | None = None
@@ -140,12 +140,12 @@ class Rules:
     approval: Approval | None = None
     timeout: float | None = None
     redact: Redact = Redact()
-    enforced: tuple[Limit, ...] = field(init=False)
-    shadowed: tuple[Limit, ...] = field(init=False)
+    groups: tuple[tuple[Limit, ...], ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "enforced", tuple(limit for limit in self.limits if not limit.shadow))
-        object.__setattr__(self, "shadowed", tuple(limit for limit in self.limits if limit.shadow))
+        enforced = tuple(limit for limit in self.limits if not limit.shadow)
+        groups = ((enforced,) if enforced else ()) + tuple((limit,) for limit in self.limits if limit.shadow)
+        object.__setattr__(self, "groups", groups)
 
 
 def _counter(rule: str, tool: str | None) -> str:
