@@ -4,13 +4,15 @@ A module of this package holds an API's request, the shape of its answer and how
 
     from alya_mcp.outside import SOURCES
     from alya_mcp.sources.fetched import Fetched, Shape
-    from alya_mcp.sources.http import Http
+
+    if TYPE_CHECKING:
+        from alya_mcp.sources.http import Http
 
     class Rate(Shape):
         symbol: str
         price: float
 
-    async def rates(http: Http) -> Fetched[list[Rate]]:
+    async def rates(http: "Http") -> Fetched[list[Rate]]:
         return await http.get(
             SOURCES["bank"], "/v1/rates", {"base": "EUR"},
             read=lambda body: body.json(list[Rate]), fresh_for=60, stale_for=3600,

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Final, cast
+from zlib import crc32
 
 _FORMAT: Final = 1
 _SUFFIX: Final = ".answer"
@@ -49,7 +50,7 @@ class Cache:
         try:
             head, _, body = path.read_bytes().partition(b"\n")
             fields = cast("dict[str, object]", json.loads(head))
-            if fields.pop("format") != _FORMAT or fields.pop("sha256") != sha256(body).hexdigest():
+            if fields.pop("format") != _FORMAT or fields.pop("crc32") != crc32(body):
                 raise ValueError("written by another version, or damaged")
             kept = Kept(**cast("Mapping[str, object]", fields), body=body)  # pyright: ignore[reportArgumentType]
             os.utime(path)
@@ -64,7 +65,7 @@ class Cache:
         """Keep an answer under `key`, in the place of an earlier one."""
         fields = asdict(kept)
         fields.pop("body")
-        head = json.dumps({"format": _FORMAT, "sha256": sha256(kept.body).hexdigest(), **fields})
+        head = json.dumps({"format": _FORMAT, "crc32": crc32(kept.body), **fields})
         path = self._path(key)
         partial = path.with_suffix(f".{secrets.token_hex(6)}.part")
         try:

@@ -5,14 +5,16 @@ properties, upwards in the coordinates.
 """
 
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from alya_mcp.earth.quakes import Quake
 from alya_mcp.outside import SOURCES
 
 from . import fdsn
 from .fetched import Body, ChangedShape, Fetched, Shape
-from .http import Http
+
+if TYPE_CHECKING:
+    from .http import Http
 
 EMSC: Final = SOURCES["emsc"]
 _QUERY: Final = "/fdsnws/event/1/query"
@@ -42,7 +44,7 @@ class _Collection(Shape):
     features: list[_Feature]
 
 
-async def recent(http: Http, *, hours: float, magnitude: float) -> Fetched[list[Quake]]:
+async def recent(http: "Http", *, hours: float, magnitude: float) -> Fetched[list[Quake]]:
     """The newest earthquakes that it lists, at least of the last `hours`, some smaller than asked for."""
     days = 1 if hours <= 24 else 7
     least = next((least for least in (4.5, 2.5, 1.0) if magnitude >= least), 0.0)
@@ -57,7 +59,7 @@ async def recent(http: Http, *, hours: float, magnitude: float) -> Fetched[list[
 
 
 async def around(
-    http: Http, latitude: float, longitude: float, *, radius_km: float, since: datetime, magnitude: float
+    http: "Http", latitude: float, longitude: float, *, radius_km: float, since: datetime, magnitude: float
 ) -> Fetched[list[Quake]]:
     """Earthquakes of `magnitude` or more within `radius_km` since a time."""
     return await http.get(

@@ -3,21 +3,23 @@
 https://geofon.gfz.de/fdsnws/event/1/; CC BY 4.0. It answers in FDSN text, and with 204 when there is nothing.
 """
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from alya_mcp.earth.quakes import Quake
 from alya_mcp.outside import SOURCES
 
 from . import fdsn
 from .fetched import Body, Fetched
-from .http import Http
+
+if TYPE_CHECKING:
+    from .http import Http
 
 GFZ: Final = SOURCES["gfz"]
 _EVENT: Final = "https://geofon.gfz.de/eqinfo/event.php?id={id}"
 _PER_DAY: Final = 60
 
 
-async def recent(http: Http, *, hours: float, magnitude: float) -> Fetched[list[Quake]]:
+async def recent(http: "Http", *, hours: float, magnitude: float) -> Fetched[list[Quake]]:
     """The newest earthquakes that it lists, at least of the last `hours`, some smaller than asked for."""
     days = 1 if hours <= 24 else 7
     least = 4.5 if magnitude >= 4.5 else 0.0

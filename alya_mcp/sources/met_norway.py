@@ -5,7 +5,7 @@ reach them (403), and coordinates of more than four decimals; it wants its Expir
 """
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import Field
 
@@ -14,7 +14,9 @@ from alya_mcp.outside import SOURCES
 
 from .fdsn import moment
 from .fetched import Body, ChangedShape, Fetched, Shape
-from .http import Http
+
+if TYPE_CHECKING:
+    from .http import Http
 
 MET_NORWAY: Final = SOURCES["met_norway"]
 
@@ -66,7 +68,7 @@ class _Forecast(Shape):
     properties: _Properties
 
 
-async def now(http: Http, latitude: float, longitude: float, *, at: datetime) -> Fetched[Sky]:
+async def now(http: "Http", latitude: float, longitude: float, *, at: datetime) -> Fetched[Sky]:
     """The weather of the hour nearest to `at` at a place. Its UV index is that of a clear sky."""
     answer = await http.get(
         MET_NORWAY,

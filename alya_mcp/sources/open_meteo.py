@@ -5,7 +5,7 @@ for non-commercial use: 600 requests a minute, 10,000 a day.
 """
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import Field
 
@@ -13,7 +13,9 @@ from alya_mcp.earth.sky import Sky, of_wmo_code
 from alya_mcp.outside import SOURCES
 
 from .fetched import Body, ChangedShape, Fetched, Shape
-from .http import Http
+
+if TYPE_CHECKING:
+    from .http import Http
 
 OPEN_METEO: Final = SOURCES["open_meteo"]
 GEOCODING: Final = SOURCES["open_meteo_geocoding"]
@@ -66,7 +68,7 @@ class _Forecast(Shape):
     current: _Current
 
 
-async def places(http: Http, name: str, *, language: str) -> Fetched[list[Place]]:
+async def places(http: "Http", name: str, *, language: str) -> Fetched[list[Place]]:
     """Places called `name`, the most likely first, named in `language`; kept for 30 days."""
     return await http.get(
         GEOCODING,
@@ -79,7 +81,7 @@ async def places(http: Http, name: str, *, language: str) -> Fetched[list[Place]
     )
 
 
-async def now(http: Http, latitude: float, longitude: float) -> Fetched[Sky]:
+async def now(http: "Http", latitude: float, longitude: float) -> Fetched[Sky]:
     """The weather of this quarter of an hour at a place, as a model has it."""
     return await http.get(
         OPEN_METEO,

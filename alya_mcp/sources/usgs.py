@@ -5,7 +5,7 @@ public domain. Feeds are renewed every minute, and too many requests are answere
 """
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -14,7 +14,9 @@ from alya_mcp.outside import SOURCES
 
 from . import fdsn
 from .fetched import Body, ChangedShape, Fetched, Shape, SourceFailed
-from .http import Http
+
+if TYPE_CHECKING:
+    from .http import Http
 
 USGS: Final = SOURCES["usgs"]
 _FEEDS: Final = ((4.5, "4.5"), (2.5, "2.5"), (1.0, "1.0"))
@@ -93,7 +95,7 @@ class _Detail(Shape):
     properties: _DetailProperties
 
 
-async def recent(http: Http, *, hours: float, magnitude: float) -> Fetched[list[Quake]]:
+async def recent(http: "Http", *, hours: float, magnitude: float) -> Fetched[list[Quake]]:
     """Earthquakes of the world of the last `hours`, and possibly older and smaller ones than asked for."""
     size = next((name for least, name in _FEEDS if magnitude >= least), "all")
     span = next(name for longest, name in _SPANS if hours <= longest)
@@ -108,7 +110,7 @@ async def recent(http: Http, *, hours: float, magnitude: float) -> Fetched[list[
 
 
 async def around(
-    http: Http, latitude: float, longitude: float, *, radius_km: float, since: datetime, magnitude: float
+    http: "Http", latitude: float, longitude: float, *, radius_km: float, since: datetime, magnitude: float
 ) -> Fetched[list[Quake]]:
     """Earthquakes of `magnitude` or more within `radius_km` since a time."""
     params = _circle(latitude, longitude, radius_km, since, magnitude)
@@ -125,7 +127,7 @@ async def around(
 
 
 async def catalogue(
-    http: Http, latitude: float, longitude: float, *, radius_km: float, since: datetime, magnitude: float
+    http: "Http", latitude: float, longitude: float, *, radius_km: float, since: datetime, magnitude: float
 ) -> Fetched[list[Quake]]:
     """The same as `around` over many years, in the smaller text format, renewed once a week."""
     params = _circle(latitude, longitude, radius_km, since, magnitude)
@@ -142,7 +144,7 @@ async def catalogue(
     )
 
 
-async def official_forecast(http: Http, event: str) -> Fetched[OfficialForecast | None]:
+async def official_forecast(http: "Http", event: str) -> Fetched[OfficialForecast | None]:
     """The newest official aftershock forecast of an event; None when there is none.
 
     Raises:
@@ -163,7 +165,7 @@ async def official_forecast(http: Http, event: str) -> Fetched[OfficialForecast 
 
 
 async def _forecast(
-    http: Http, detail: Fetched[_Detail], product: _Product
+    http: "Http", detail: Fetched[_Detail], product: _Product
 ) -> Fetched[OfficialForecast | None]:
     inline = product.contents.get("", {}).get("bytes")
     if isinstance(inline, str):

@@ -1,22 +1,25 @@
 """The chance of earthquakes around a place."""
 
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Callable, Hashable
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import anyio.to_thread
 from pydantic import AwareDatetime, Field
 
 from alya_mcp.catalogue import Context, Input, Output, tool
-from alya_mcp.earth import forecast
-from alya_mcp.earth.background import Background, background
 from alya_mcp.earth.quakes import Quake
 from alya_mcp.earth.regimes import REGIMES, RegimeName, completeness
-from alya_mcp.sources import emsc, usgs
-from alya_mcp.sources.fetched import Fetched, SourceFailed, all_answers, first_answer
-from alya_mcp.sources.http import Http
+from alya_mcp.failures import Unavailable
+from alya_mcp.sources.fetched import Fetched, SourceFailed, all_answers
 from alya_mcp.tools.provenance import Provenance, provenance
+
+if TYPE_CHECKING:
+    from alya_mcp.earth.background import Background
+    from alya_mcp.earth.forecast import Active, Row
+    from alya_mcp.sources.catalogues import Answer
+    from alya_mcp.sources.http import Http
 
 NOT_A_PREDICTION = (
     "Probabilistic, not a prediction: nobody can say when, where or how strong the next earthquake will be. "
@@ -26,10 +29,8 @@ _BACKGROUND_YEARS = 25
 _MARGIN_KM = 200.0
 _HIGHEST_ROW = 8.0
 _EVENTS_SHOWN = 10
-_OTHERWISE = "Without the catalogue there is no forecast; call again in a minute"
 
 T = TypeVar("T")
-Answer = Fetched[list[Quake]]
 
 
 class ForecastRequest(Input):
@@ -190,46 +191,65 @@ async def alya_seismic_forecast(arguments: ForecastRequest, context: Context) ->
     earthquakes they rest on; and the USGS's own forecast beside it where it published one. Costs 0.001 USD;
     the first call for a place takes some seconds, later ones are quick.
     """
+    from alya_mcp.earth import forecast
+    from alya_mcp.earth.background import background
+    from alya_mcp.sources import catalogues
+
     http, now = context.hub.http, datetime.now(UTC).replace(second=0, microsecond=0)
     circle = forecast.Circle(
         latitude=arguments.latitude, longitude=arguments.longitude, radius_km=arguments.radius_km
     )
-    where = completeness(circle.latitude, circle.longitude)
-    begin = datetime(now.year - _BACKGROUND_YEARS, 1, 1, tzinfo=UTC)
-    gathered: list[Answer] = []
-    for answer in await all_answers(
-        [
-            partial(_lately, http, circle, now, where.catalogue),
-            partial(_ever, http, circle, begin, where.catalogue),
-        ]
-    ):
-        if not isinstance(answer, Fetched):
-            raise answer
-        gathered.append(answer)
-    lately, ever = gathered
-    asked = (arguments.model_dump_json(), now)
+    place = (circle.latitude, circle.longitude)
+    where, first = completeness(*place), datetime(now.year - _BACKGROUND_YEARS, 1, 1, tzinfo=UTC)
+    # From the first of a month on: the same request, and so the same kept answer, for a month.
+    last_year = (now - timedelta(days=forecast.LOOK_BACK_DAYS)).replace(day=1, hour=0, minute=0)
+    wide = circle.radius_km + _MARGIN_KM
+    lately, ever = _both(
+        await all_answers(
+            [
+                partial(
+                    catalogues.around, http, *place,
+                    radius_km=wide, since=last_year, magnitude=where.catalogue,
+                ),
+                partial(
+                    catalogues.over_years, http, *place,
+                    radius_km=circle.radius_km, since=first, magnitude=where.catalogue,
+                ),
+            ]
+        )
+    )  # fmt: skip
+    used = [lately, ever]
+    question = (arguments.model_dump_json(), now)
     regime = REGIMES[arguments.regime] if arguments.regime else None
 
-    def look() -> tuple[Background, forecast.Active | None]:
+    def look() -> "tuple[Background, Active | None]":
         active = forecast.find_active(lately.value, circle, now=now, hours=arguments.hours, regime=regime)
-        return background(ever.value, since=begin, until=now, completeness=where.catalogue), active
+        return background(ever.value, since=first, until=now, completeness=where.catalogue), active
 
-    quiet, active = await _made(http, ("background", *asked, lately.fetched_at, ever.fetched_at), look)
+    quiet, active = await _made(http, ("background", *question), used, look)
     official, official_problem = None, None
     after: list[Quake] = []
     if active is not None:
-        answer = await _after(http, active)
-        gathered.append(answer)
+        main = active.mainshock
+        answer = await catalogues.around(
+            http,
+            main.latitude,
+            main.longitude,
+            radius_km=active.radius_km,
+            since=main.time,
+            magnitude=active.completeness.catalogue,
+        )
+        used.append(answer)
         after = answer.value
-        official, official_problem = await _official(http, active.mainshock, now)
+        official, official_problem = await _official(http, main, now)
 
-    def work_out() -> tuple[forecast.Active | None, list[forecast.Row]]:
+    def work_out() -> "tuple[Active | None, list[Row]]":
         steps = int(_HIGHEST_ROW - arguments.min_magnitude)
         magnitudes = [arguments.min_magnitude + step for step in range(steps + 1)]
         updated = forecast.count_aftershocks(active, after) if active else None
         return updated, forecast.rows(quiet, updated, hours=arguments.hours, magnitudes=magnitudes)
 
-    active, rows = await _made(http, ("rows", *asked, *(answer.fetched_at for answer in gathered)), work_out)
+    active, rows = await _made(http, ("rows", *question), used, work_out)
     return SeismicForecast(
         notice=NOT_A_PREDICTION,
         start=now,
@@ -246,75 +266,28 @@ async def alya_seismic_forecast(arguments: ForecastRequest, context: Context) ->
         official=official,
         official_problem=official_problem,
         method=list(_METHOD),
-        fetched_at=min(answer.fetched_at for answer in gathered),
-        sources=[provenance(answer) for answer in gathered],
+        fetched_at=min(answer.fetched_at for answer in used),
+        sources=[provenance(answer) for answer in used],
     )
 
 
-async def _made(http: Http, key: Hashable, make: Callable[[], T]) -> T:
-    """What `make` works out in a thread, once a minute for the same question and the same answers."""
+def _both(answers: "list[Answer | Unavailable]") -> "list[Answer]":
+    """The answers; there is no forecast without one of them, which could hide a sequence."""
+    found: list[Fetched[list[Quake]]] = []
+    for answer in answers:
+        if isinstance(answer, Unavailable):
+            raise answer
+        found.append(answer)
+    return found
+
+
+async def _made(http: "Http", question: Hashable, used: "list[Answer]", make: Callable[[], T]) -> T:
+    """What `make` works out in a thread, once for the same question and the same answers."""
+    key = (question, *(answer.fetched_at for answer in used))
     return await http.memo.get_slow(key, partial(anyio.to_thread.run_sync, make))
 
 
-async def _lately(http: Http, circle: forecast.Circle, now: datetime, magnitude: float) -> Answer:
-    """The last year's earthquakes, also those whose aftershocks reach into the circle.
-
-    From the first of a month on: the same request, and so the same kept answer, for a whole month.
-    """
-    since = (now - timedelta(days=forecast.LOOK_BACK_DAYS)).replace(
-        day=1, hour=0, minute=0, second=0, microsecond=0
-    )
-    asks = [
-        partial(
-            source.around,
-            http,
-            circle.latitude,
-            circle.longitude,
-            radius_km=circle.radius_km + _MARGIN_KM,
-            since=since,
-            magnitude=magnitude,
-        )
-        for source in (usgs, emsc)
-    ]
-    return await first_answer(asks, otherwise=_OTHERWISE)
-
-
-async def _ever(http: Http, circle: forecast.Circle, since: datetime, magnitude: float) -> Answer:
-    """The earthquakes of many years in the circle."""
-    asks: list[Callable[[], Awaitable[Answer]]] = [
-        partial(
-            ask,
-            http,
-            circle.latitude,
-            circle.longitude,
-            radius_km=circle.radius_km,
-            since=since,
-            magnitude=magnitude,
-        )
-        for ask in (usgs.catalogue, emsc.around)
-    ]
-    return await first_answer(asks, otherwise=_OTHERWISE)
-
-
-async def _after(http: Http, active: forecast.Active) -> Answer:
-    """The earthquakes in a mainshock's aftershock area since then."""
-    main = active.mainshock
-    asks = [
-        partial(
-            source.around,
-            http,
-            main.latitude,
-            main.longitude,
-            radius_km=active.radius_km,
-            since=main.time,
-            magnitude=active.completeness.catalogue,
-        )
-        for source in (usgs, emsc)
-    ]
-    return await first_answer(asks, otherwise=_OTHERWISE)
-
-
-def _row(row: forecast.Row) -> MagnitudeRow:
+def _row(row: "Row") -> MagnitudeRow:
     low, median, high = row.fractiles
     after = row.aftershocks
     return MagnitudeRow(
@@ -327,7 +300,7 @@ def _row(row: forecast.Row) -> MagnitudeRow:
     )
 
 
-def _parameters(active: forecast.Active) -> Parameters:
+def _parameters(active: "Active") -> Parameters:
     regime, sequence = active.regime, active.sequence
     return Parameters(
         a_mean=sequence.a_mean,
@@ -343,7 +316,7 @@ def _parameters(active: forecast.Active) -> Parameters:
     )
 
 
-def _background(quiet: Background, region: str, magnitude: float) -> BackgroundModel:
+def _background(quiet: "Background", region: str, magnitude: float) -> BackgroundModel:
     return BackgroundModel(
         independent_events=quiet.events,
         listed_events=quiet.listed,
@@ -356,7 +329,7 @@ def _background(quiet: Background, region: str, magnitude: float) -> BackgroundM
     )
 
 
-def _events(active: forecast.Active) -> list[UsedQuake]:
+def _events(active: "Active") -> list[UsedQuake]:
     def used(quake: Quake, role: Literal["mainshock", "aftershock"]) -> UsedQuake:
         return UsedQuake(
             role=role,
@@ -372,10 +345,12 @@ def _events(active: forecast.Active) -> list[UsedQuake]:
     return [used(active.mainshock, "mainshock"), *(used(quake, "aftershock") for quake in largest)]
 
 
-async def _official(http: Http, main: Quake, now: datetime) -> tuple[Official | None, str | None]:
+async def _official(http: "Http", main: Quake, now: datetime) -> tuple[Official | None, str | None]:
     """The USGS's own forecast for a mainshock, or why there should be one and isn't."""
     if not main.has_forecast:
         return None, None
+    from alya_mcp.sources import usgs
+
     try:
         found = (await usgs.official_forecast(http, main.id)).value
     except SourceFailed as failure:

@@ -1,15 +1,13 @@
 """Recent earthquakes of the world, from three catalogues."""
 
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 from pydantic import AwareDatetime, Field
 
 from alya_mcp.catalogue import Context, Input, Output, tool
 from alya_mcp.earth.quakes import Merged, merge
 from alya_mcp.failures import Unavailable
-from alya_mcp.sources import emsc, gfz, usgs
-from alya_mcp.sources.fetched import Fetched, all_answers
+from alya_mcp.sources.fetched import Fetched
 from alya_mcp.tools.provenance import Provenance, failed, provenance
 
 
@@ -79,21 +77,17 @@ async def alya_seismic_recent(arguments: SeismicRequest, context: Context) -> Re
     catalogue says, and which catalogues answered: `complete` is false when one failed or an older answer
     stands in. Costs 0.001 USD; asks the catalogues at most once a minute.
     """
-    now = datetime.now(UTC)
-    catalogues = ((usgs.USGS, usgs.recent), (emsc.EMSC, emsc.recent), (gfz.GFZ, gfz.recent))
-    asked = await all_answers(
-        [
-            partial(ask, context.hub.http, hours=arguments.hours, magnitude=arguments.min_magnitude)
-            for _, ask in catalogues
-        ]
-    )
-    answers = [answer for answer in asked if isinstance(answer, Fetched)]
+    from alya_mcp.sources import catalogues
+
+    http, now = context.hub.http, datetime.now(UTC)
+    asked = await catalogues.recent(http, hours=arguments.hours, magnitude=arguments.min_magnitude)
+    answers = [answer for _, answer in asked if isinstance(answer, Fetched)]
     if not answers:
-        said = "; ".join(str(failure).rstrip(".") for failure in asked)
+        said = "; ".join(str(failure).rstrip(".") for _, failure in asked)
         raise Unavailable(f"No catalogue of earthquakes answered: {said}. Call again in a minute.")
     since = now - timedelta(hours=arguments.hours)
     asked_for = (arguments.hours, arguments.min_magnitude)
-    whole = context.hub.http.memo.get(
+    whole = http.memo.get(
         ("recent", *asked_for, *((answer.source.key, answer.fetched_at) for answer in answers)),
         lambda: merge([answer.value for answer in answers]),
     )
@@ -111,7 +105,7 @@ async def alya_seismic_recent(arguments: SeismicRequest, context: Context) -> Re
         fetched_at=min(answer.fetched_at for answer in answers),
         sources=[
             provenance(answer) if isinstance(answer, Fetched) else failed(source, answer)
-            for (source, _), answer in zip(catalogues, asked, strict=True)
+            for source, answer in asked
         ],
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
@@ -11,10 +11,12 @@ from alya_mcp.catalogue import Context, Input, Output, tool
 from alya_mcp.earth.names import fold, language_of
 from alya_mcp.earth.sky import Icon, Sky
 from alya_mcp.failures import InvalidInput
-from alya_mcp.sources import met_norway, open_meteo
 from alya_mcp.sources.fetched import Fetched, first_answer
-from alya_mcp.sources.http import Http
 from alya_mcp.tools.provenance import Provenance, provenance
+
+if TYPE_CHECKING:
+    from alya_mcp.sources.http import Http
+    from alya_mcp.sources.open_meteo import Place
 
 _OTHER_PLACES = 4
 
@@ -85,6 +87,8 @@ async def alya_weather_now(arguments: WeatherRequest, context: Context) -> Weath
     station's reading. `sources` says who gave them, when, and whether they are a kept answer. An answer
     is kept for five minutes. Costs 0.001 USD.
     """
+    from alya_mcp.sources import met_norway, open_meteo
+
     http, now = context.hub.http, datetime.now(UTC)
     found, others, resolved = await _find_place(http, arguments.city)
     attempts: list[Callable[[], Awaitable[Fetched[Sky]]]] = [
@@ -118,10 +122,10 @@ async def alya_weather_now(arguments: WeatherRequest, context: Context) -> Weath
     )
 
 
-async def _find_place(
-    http: Http, city: str
-) -> tuple[open_meteo.Place, list[open_meteo.Place], Fetched[list[open_meteo.Place]]]:
+async def _find_place(http: "Http", city: str) -> "tuple[Place, list[Place], Fetched[list[Place]]]":
     """The place meant by `city`, others of the name, and where that was looked up."""
+    from alya_mcp.sources import open_meteo
+
     name, _, region = (part.strip() for part in city.partition(","))
     if len(name) < 2:
         raise InvalidInput(f"city is {city!r}; it takes a name of two letters or more")
@@ -138,21 +142,21 @@ async def _find_place(
     raise InvalidInput(f"no place called {name!r} is known; check the spelling, or name the nearest city")
 
 
-def _fits(place: open_meteo.Place, region: str) -> bool:
+def _fits(place: "Place", region: str) -> bool:
     named = (place.country, place.country_code, place.admin1)
     return not region or fold(region) in {fold(each) for each in named if each}
 
 
-def _others(fitting: Sequence[open_meteo.Place]) -> list[open_meteo.Place]:
+def _others(fitting: "Sequence[Place]") -> "list[Place]":
     first = fold(fitting[0].name)
     return [place for place in fitting[1:] if fold(place.name) == first][:_OTHER_PLACES]
 
 
-def _words(place: open_meteo.Place) -> str:
+def _words(place: "Place") -> str:
     return ", ".join(part for part in (place.name, place.admin1, place.country) if part)
 
 
-def _named(place: open_meteo.Place) -> NamedPlace:
+def _named(place: "Place") -> NamedPlace:
     return NamedPlace(
         name=place.name,
         admin=place.admin1,

@@ -1,0 +1,53 @@
+"""Earthquakes from whichever catalogue answers: all three at once, or the USGS and then the EMSC."""
+
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from alya_mcp.earth.quakes import Quake
+from alya_mcp.failures import Unavailable
+from alya_mcp.outside import Source
+
+from . import emsc, gfz, usgs
+from .fetched import Fetched, all_answers, first_answer
+
+if TYPE_CHECKING:
+    from .http import Http
+
+Answer = Fetched[list[Quake]]
+_ALL: Final = ((usgs.USGS, usgs.recent), (emsc.EMSC, emsc.recent), (gfz.GFZ, gfz.recent))
+_OTHERWISE: Final = "Without the catalogue there is no forecast; call again in a minute"
+
+
+async def recent(
+    http: "Http", *, hours: float, magnitude: float
+) -> list[tuple[Source, Answer | Unavailable]]:
+    """What each catalogue has of the last `hours`, or why it has nothing, in order of preference."""
+    answers = await all_answers([partial(ask, http, hours=hours, magnitude=magnitude) for _, ask in _ALL])
+    return [(source, answer) for (source, _), answer in zip(_ALL, answers, strict=True)]
+
+
+async def around(
+    http: "Http", latitude: float, longitude: float, *, radius_km: float, since: datetime, magnitude: float
+) -> Answer:
+    """Earthquakes of `magnitude` or more within `radius_km` since a time, as they are now.
+
+    Raises:
+        Unavailable: neither catalogue answers, and neither has a kept answer.
+    """
+    circle = {"radius_km": radius_km, "since": since, "magnitude": magnitude}
+    asks = [partial(source.around, http, latitude, longitude, **circle) for source in (usgs, emsc)]
+    return await first_answer(asks, otherwise=_OTHERWISE)
+
+
+async def over_years(
+    http: "Http", latitude: float, longitude: float, *, radius_km: float, since: datetime, magnitude: float
+) -> Answer:
+    """The same over many years, at most a week old.
+
+    Raises:
+        Unavailable: neither catalogue answers, and neither has a kept answer.
+    """
+    circle = {"radius_km": radius_km, "since": since, "magnitude": magnitude}
+    asks = [partial(ask, http, latitude, longitude, **circle) for ask in (usgs.catalogue, emsc.around)]
+    return await first_answer(asks, otherwise=_OTHERWISE)
