@@ -254,6 +254,9 @@ async def test_12_no_record_is_lost_in_silence_and_no_prompt_can_be_guessed(tmp_
     assert len(digests) == 2
     assert b"a fox" not in log_files(folder)[0].read_bytes()
     assert verify(folder, state).whole
+    await outcome_of(gate, a_call(arguments=["a fox", "a fox"]))
+    await outcome_of(gate, a_call(arguments={"a": "a fox", "n": float("nan")}))
+    assert b"a fox" not in log_files(folder)[0].read_bytes()
     path = log_files(folder)[0]
     path.write_bytes(path.read_bytes().replace(b'"allow"', b'"deny" ', 1))
     assert not verify(folder, state).whole

@@ -17,7 +17,7 @@ from ..clock import Clock, SystemClock
 from ..errors import AuditError
 from ..rules import Redact
 from ..state import Head, State
-from .record import Quoted, Seal, file_name, identifier, line_of, make_key, names, text
+from .record import Names, Quoted, Seal, file_name, identifier, line_of, make_key, names, text
 
 LARGEST_FILE: Final = 64 * 1024 * 1024
 _SECOND: Final = 1_000_000_000
@@ -68,6 +68,7 @@ class Audit:
         self._second: int = -1
         self._stamp = ""
         self._quoted = Quoted()
+        self._names = Names()
         self._retiring: threading.Thread | None = None
         self._closing = threading.Event()
 
@@ -110,10 +111,12 @@ class Audit:
             message = "the arguments don't fit the tool's input schema"
         mode = _shadowed(decision.shadow) if decision.shadow else f'"{decision.mode}"'
         quoted = self._quoted
+        usual = call.arguments.__class__ is dict and digest is not None and not redact.arguments
+        keys = self._names[tuple(call.arguments)] if usual else names(call.arguments, redact.arguments)
         return self._append(
             f'"session":{quoted[call.session]},"grant":{quoted[call.grant]},'
             f'"request":{identifier(call.request)},"tool":{quoted[call.tool]},"schema":{quoted[call.schema]},'
-            f'"keys":{names(call.arguments, redact.arguments)},"arguments":{text(digest)},'
+            f'"keys":{keys},"arguments":{text(digest)},'
             f'"decision":"{decision.decision}","rule":{text(decision.rule, 512)},'
             f'"message":{text(message, 512)},"mode":{mode},"policy":"{decision.policy}"'
         )

@@ -26,6 +26,7 @@ _BLOCK: Final = 64
 _NAME: Final = 128
 _KEYS: Final = 64
 _REMEMBERED: Final = 1024
+_LONGEST_NAMES: Final = 512
 _REDACTED: Final = "(redacted)"
 
 
@@ -132,6 +133,16 @@ class Quoted(dict[str | None, str]):
         if len(self) < _REMEMBERED and (value is None or len(value) <= _NAME):
             self[value] = quoted
         return quoted
+
+
+class Names(dict[tuple[str, ...], str]):
+    """`names` of sets of arguments that come again and again, remembered: 1,024 of at most 512 characters."""
+
+    def __missing__(self, ordered: tuple[str, ...]) -> str:
+        listed = names(dict.fromkeys(ordered))
+        if len(self) < _REMEMBERED and sum(map(len, ordered)) <= _LONGEST_NAMES:
+            self[ordered] = listed
+        return listed
 
 
 def identifier(value: str | int | None) -> str:
