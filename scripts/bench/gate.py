@@ -231,6 +231,10 @@ def main(calls: int, rounds: int, alone: bool) -> None:
         except (OSError, subprocess.CalledProcessError) as error:
             print(f"without the peer, which can't be installed here: {error}", file=sys.stderr)
     print(f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores; microseconds")
+    if hasattr(os, "getloadavg"):
+        print(
+            f"load average at the start: {os.getloadavg()[0]:.1f}; above the cores, the p99 are the scheduler's"
+        )
     print(f"{rounds} rounds of {calls} calls each; ratio: the peer's p50 to ours, {PEER} {PEER_VERSION}")
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
@@ -252,6 +256,7 @@ def main(calls: int, rounds: int, alone: bool) -> None:
             Row(reserved, reserving(Gate(policy_of(1))), "reserve 1", p50=5),
             Row("decide and reserve, 100 rules", reserving(Gate(policy_of(100))), "reserve 100", p50=8),
             Row(recorded, reserving(logged), "audited 1", p50=25, p99=120),
+            Row("the same; of the peer's log the file alone", reserving(logged), "sink 1"),
             Row("decide and reserve, a limit of the grant in SQLite", reserving(granted), p50=60),
             Row("a whole call, in memory, no log", whole(Gate(policy_of(100)))),
             Row("a whole call, its decision and outcome recorded", whole(full)),

@@ -1,12 +1,14 @@
 """The peer's half of `gate.py`: Microsoft's agent-governance-toolkit, run by the Python it is installed in.
 
 Reads a line `NAME CALLS` per round on standard input and writes the round's nanoseconds per call as one JSON
-list. The parts are the fastest that the package has for each: `PolicyEvaluator` of the two engines, the
-sliding limiter, and the file sink without the Merkle tree that its `AuditLog` would add.
+list. Of its two engines the faster one decides (`PolicyEvaluator`), its sliding limiter counts, and its
+`AuditLog` records through the file sink that chains and signs; "sink" leaves out the Merkle tree that the log
+keeps in memory beside the file.
 """
 
 # pyright: reportMissingImports=false, reportUnknownVariableType=false, reportUnknownMemberType=false
 
+import hashlib
 import json
 import sys
 import tempfile
@@ -14,6 +16,7 @@ import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 warnings.simplefilter("ignore")
 
@@ -27,12 +30,12 @@ from agent_os.policies.schema import (  # noqa: E402
     PolicyOperator,
     PolicyRule,
 )
-from agentmesh.governance.audit import AuditEntry  # noqa: E402
+from agentmesh.governance.audit import AuditEntry, AuditLog  # noqa: E402
 from agentmesh.governance.audit_backends import FileAuditSink, HashChainVerifier  # noqa: E402
 
 KEY = b"k" * 32
-PROMPT = "a small red star on the left and a large blue circle"
-CONTEXT = {"tool_name": "image_gen", "prompt": PROMPT, "seed": 7}
+ARGUMENTS = {"prompt": "a small red star on the left and a large blue circle", "seed": 7}
+CONTEXT = {"tool_name": "image_gen", **ARGUMENTS}
 
 
 def evaluator(rules: int, place: int) -> PolicyEvaluator:
@@ -68,6 +71,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "audit.jsonl"
         sink = FileAuditSink(path, KEY)
+        log = AuditLog(sink=sink)
         policies = {"1": evaluator(1, 0), "100": evaluator(100, 50)}
         written = 0
 
@@ -78,20 +82,24 @@ def main() -> None:
             decide(rules)
             assert limiter.try_acquire("bench")
 
-        def audited(rules: str) -> None:
+        def record(rules: str) -> dict[str, Any]:
             decision = policies[rules].evaluate(CONTEXT)
             assert limiter.try_acquire("bench")
-            sink.write(
-                AuditEntry(
-                    event_type="tool_call",
-                    agent_did="did:bench:1",
-                    action="image_gen",
-                    data={"keys": ["prompt", "seed"]},
-                    policy_decision=decision.action,
-                    matched_rule=decision.matched_rule,
-                    session_id="bench",
-                )
-            )
+            arguments = json.dumps(ARGUMENTS, sort_keys=True, separators=(",", ":")).encode()
+            return {
+                "event_type": "tool_call",
+                "agent_did": "did:bench:1",
+                "action": "image_gen",
+                "data": {"keys": sorted(ARGUMENTS), "rule": decision.matched_rule},
+                "policy_decision": decision.action,
+                "arguments_hash": hashlib.sha256(arguments).hexdigest(),
+            }
+
+        def audited(rules: str) -> None:
+            log.log(**record(rules))
+
+        def sunk(rules: str) -> None:
+            sink.write(AuditEntry(**record(rules)))
 
         def forget() -> None:
             """Its limiter copies what it holds for an agent at every call: keep that under 100."""
@@ -106,8 +114,9 @@ def main() -> None:
                 whole, _ = HashChainVerifier().verify_file(path, KEY)
                 assert whole
                 samples = [(time.perf_counter_ns() - begun) // max(1, written)]
-            elif kind == "audited":
-                samples = timed(lambda: audited(rules), int(calls), forget)  # noqa: B023
+            elif kind in {"audited", "sink"}:
+                work = audited if kind == "audited" else sunk
+                samples = timed(lambda: work(rules), int(calls), forget)  # noqa: B023
                 written += int(calls)
             elif kind == "reserve":
                 samples = timed(lambda: reserve(rules), int(calls), forget)  # noqa: B023
