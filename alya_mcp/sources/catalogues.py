@@ -19,6 +19,16 @@ _ALL: Final = ((usgs.USGS, usgs.recent), (emsc.EMSC, emsc.recent), (gfz.GFZ, gfz
 _OTHERWISE: Final = "Without the catalogue there is no forecast; call again in a minute"
 
 
+def since_when(answer: Answer, asked: datetime) -> datetime:
+    """From when on an answer is whole: as asked, or from its oldest event where it may have been cut.
+
+    A few events of an answer are left out in reading, so one nearly as long as it can be counts as cut.
+    """
+    if len(answer.value) < 0.9 * min(usgs.MOST_EVENTS, emsc.MOST_EVENTS):
+        return asked
+    return max(asked, min(quake.time for quake in answer.value))
+
+
 async def recent(
     http: "Http", *, hours: float, magnitude: float
 ) -> list[tuple[Source, Answer | Unavailable]]:

@@ -21,6 +21,7 @@ _QUERY: Final = "/fdsnws/event/1/query"
 _KM_PER_DEGREE: Final = 111.195
 _PER_DAY: Final = 350
 _MOST: Final = 2500
+MOST_EVENTS: Final = 20_000
 _EVENT: Final = "https://www.seismicportal.eu/eventdetails.html?unid="
 
 
@@ -68,7 +69,7 @@ async def around(
         {
             "format": "json",
             "orderby": "time",
-            "limit": 20_000,
+            "limit": MOST_EVENTS,
             "minmag": magnitude,
             "lat": latitude,
             "lon": longitude,

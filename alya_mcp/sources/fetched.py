@@ -82,6 +82,15 @@ class Fetched(Generic[T]):
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What came of the last request to a source, at `at`: `problem` is None when it answered well."""
+
+    source: Source
+    at: datetime
+    problem: str | None
+
+
 def made_here(value: T, source: Source) -> Fetched[T]:
     """A value that needed no request, such as a computed or bundled one."""
     return Fetched(value=value, source=source, fetched_at=datetime.now(UTC), age=0.0, cached=False)

@@ -13,12 +13,12 @@ from typing import TypeVar, cast
 import anyio
 import httpx2
 
-from alya_mcp.outside import Source
+from alya_mcp.outside import SOURCES, Source
 from alya_mcp.settings import Settings
 
 from .cache import Cache, Kept
 from .exchange import Answer, Exchange, Patience, Request, check_form
-from .fetched import Body, Fetched, SourceFailed, SourceRefused
+from .fetched import Body, Fetched, Seen, SourceFailed, SourceRefused
 from .flights import Flights
 from .freshness import lifetime, may_keep
 from .memo import Memo
@@ -50,6 +50,7 @@ class Http:
         self._clock = clock
         self._patience = patience or Patience()
         self._exchange = Exchange(settings, self._patience, tls)
+        self._seen: dict[str, Seen] = {}
         self._cache = Cache(settings.home / "cache" / "sources")
         self._flights = Flights()
         self.memo = Memo()
@@ -150,6 +151,11 @@ class Http:
 
         return self._live(source, await self._within(deadline, source, ask), self._clock())
 
+    @property
+    def seen(self) -> list[Seen]:
+        """What came of the last request to each source that was asked, those of the table alone, by title."""
+        return sorted(self._seen.values(), key=lambda seen: seen.source.title)
+
     async def aclose(self) -> None:
         """Close the connections."""
         await self._exchange.aclose()
@@ -224,11 +230,19 @@ class Http:
 
     async def _within(self, deadline: float, source: Source, ask: Callable[[], Awaitable[T]]) -> T:
         deadline = min(deadline, self._patience.deadline)
+        problem: str | None = None
         try:
             with anyio.fail_after(deadline):
                 return await ask()
         except TimeoutError:
-            raise SourceFailed(source, f"didn't answer within {deadline:g} s; call again later") from None
+            problem = f"didn't answer within {deadline:g} s; call again later"
+            raise SourceFailed(source, problem) from None
+        except SourceFailed as failure:
+            problem = failure.problem
+            raise
+        finally:
+            if source.key in SOURCES:
+                self._seen[source.key] = Seen(source=source, at=_date(self._clock()), problem=problem)
 
     def _value(self, request: Request, kept: Kept, read: Callable[[Body], T]) -> T:
         nothing = kept.status == HTTPStatus.NO_CONTENT

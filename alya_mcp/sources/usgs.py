@@ -23,7 +23,8 @@ _FEEDS: Final = ((4.5, "4.5"), (2.5, "2.5"), (1.0, "1.0"))
 _SPANS: Final = ((1, "hour"), (24, "day"), (168, "week"), (720, "month"))
 _QUERY: Final = "/fdsnws/event/1/query"
 _LARGEST: Final = 16 << 20
-_MOST_EVENTS: Final = 20_000
+MOST_EVENTS: Final = 20_000
+"""Events of one answer at most; the newest ones, where there are more."""
 
 Milliseconds = Annotated[int, Field(ge=-10_000_000_000_000, le=10_000_000_000_000)]
 Coordinates = Annotated[list[float | None], Field(min_length=2)]
@@ -70,7 +71,7 @@ class Window(Shape):
 
     start: Milliseconds = Field(alias="timeStart")
     end: Milliseconds = Field(alias="timeEnd")
-    label: str
+    label: str = ""
     bins: list[Bin]
 
 
@@ -84,7 +85,7 @@ class OfficialForecast(Shape):
 
 class _Product(Shape):
     status: str = "UPDATE"
-    contents: dict[str, dict[str, Any]]
+    contents: dict[str, dict[str, Any]] = Field(default_factory=dict[str, dict[str, Any]])
 
 
 class _DetailProperties(Shape):
@@ -134,7 +135,7 @@ async def catalogue(
     return await http.get(
         USGS,
         _QUERY,
-        {"format": "text", "limit": _MOST_EVENTS, **params},
+        {"format": "text", "limit": MOST_EVENTS, **params},
         read=fdsn.read_text,
         accept="text/plain",
         fresh_for=7 * 86_400,
@@ -205,7 +206,7 @@ def _circle(
 
 def _quakes(body: Body) -> list[Quake]:
     found: list[Quake] = []
-    for feature in body.json(_Collection).features:
+    for feature in [] if body.nothing else body.json(_Collection).features:
         properties, (longitude, latitude, *rest) = feature.properties, feature.geometry.coordinates
         if properties.mag is None or properties.status == "deleted":
             continue

@@ -114,11 +114,22 @@ async def _storage(context: Context) -> Part:
     return Part(part="storage", state=status.state, detail=status.detail, since=None)
 
 
+def _providers(context: Context) -> Part:
+    """What came of the last request to each outside source; asks none, so that it costs nothing."""
+    seen = context.hub.http.seen if "http" in context.hub.__dict__ else []
+    if not seen:
+        detail = "no outside source was asked yet in this session"
+        return Part(part="providers", state="off", detail=detail, since=None)
+    said = [
+        f"{each.source.title}: {each.problem or 'answered'} ({_moment(each.at.timestamp())})" for each in seen
+    ]
+    state: State = "failing" if any(each.problem for each in seen) else "ok"
+    return Part(part="providers", state=state, detail="; ".join(said), since=min(each.at for each in seen))
+
+
 def _rest(context: Context) -> list[Part]:
     gate = context.hub.gate
-    providers = Part(
-        part="providers", state="off", detail="this version's tools ask no outside source", since=None
-    )
+    providers = _providers(context)
     if gate.policy_error is None:
         detail = f"in force: {gate.policy.digest[:12]}, {gate.policy.default} by default"
         return [providers, Part(part="policy", state="ok", detail=detail, since=context.hub.since)]

@@ -11,9 +11,9 @@ import anyio
 import anyio.to_thread
 import pytest
 from loopback_source import Asked, LoopbackSource, Reply
-from moved import TLS, Clock
+from moved import TLS, Clock, moved_here
 
-from alya_mcp.outside import Source, site
+from alya_mcp.outside import SOURCES, Source, site
 from alya_mcp.settings import Settings
 from alya_mcp.sources import addresses
 from alya_mcp.sources.exchange import Patience
@@ -296,6 +296,29 @@ async def test_text_is_read_in_its_own_encoding(http: Http, source: LoopbackSour
     source.on("/none", Reply(status=204))
     assert (await http.get(SAMPLE, "/t", read=Body.text)).value == "İstanbul ğ"
     assert (await http.get(SAMPLE, "/none", read=Body.text)).value == ""
+
+
+async def test_what_came_of_the_last_request_to_each_source_is_known(
+    tmp_path: Path, source: LoopbackSource, clock: Clock
+) -> None:
+    usgs, emsc = SOURCES["usgs"], SOURCES["emsc"]
+    http = moved_here(tmp_path, source, clock)
+    assert http.seen == []
+    source.on("/good", {"number": 1})
+    source.on("/bad", Reply(status=500))
+    await http.get(usgs, "/good", read=read_thing)
+    for path in ("/bad", "/good", "/bad"):
+        try:
+            await http.get(emsc, path, read=read_thing)
+        except SourceFailed:
+            pass
+    with pytest.raises(SourceFailed):
+        await http.get(site("http://127.1:9/"), read=Body.text)
+    assert [(each.source, each.problem) for each in http.seen] == [
+        (emsc, "answers 500 Internal Server Error; call again later"),
+        (usgs, None),
+    ]
+    await http.aclose()
 
 
 async def test_no_cookie_comes_back(http: Http, source: LoopbackSource) -> None:

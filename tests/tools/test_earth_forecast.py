@@ -11,6 +11,7 @@ from moved import Ask
 from alya_mcp.earth.aftershocks import Sequence
 from alya_mcp.earth.regimes import REGIMES
 from alya_mcp.failures import Unavailable
+from alya_mcp.sources import usgs
 from alya_mcp.tools.earth import alya_seismic_forecast as tool
 
 pytestmark = pytest.mark.anyio
@@ -164,3 +165,14 @@ async def test_without_any_catalogue_there_is_no_forecast(ask: Ask, source: Loop
     source.on(QUERY, Reply(status=503))
     with pytest.raises(Unavailable, match=r"No source answered: USGS .*EMSC .*Without the catalogue"):
         await ask(tool, **PLACE)
+
+
+async def test_a_catalogue_that_is_cut_counts_from_where_it_begins(
+    ask: Ask, source: LoopbackSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newest 20,000 events of a dense network don't reach back 25 years."""
+    monkeypatch.setattr(usgs, "MOST_EVENTS", 75)
+    script(source)
+    whole = await ask(tool, **PLACE)
+    assert whole["background"]["years"] < 25
+    assert whole["background"]["listedEvents"] == 75

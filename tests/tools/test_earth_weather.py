@@ -12,6 +12,7 @@ from alya_mcp.earth.names import fold, language_of
 from alya_mcp.earth.sky import of_met_symbol, of_wmo_code
 from alya_mcp.failures import InvalidInput, Unavailable
 from alya_mcp.tools.earth import alya_weather_now as tool
+from alya_mcp.tools.hub import alya_status
 
 pytestmark = pytest.mark.anyio
 SEARCH, METEO = "/v1/search", "/v1/forecast"
@@ -48,6 +49,15 @@ async def test_without_met_norway_open_meteo_answers_and_it_is_said(ask: Ask, so
     assert (answer["uvIndex"], answer["uvClearSky"], answer["windMs"]) == (2.35, False, 3.6)
     assert answer["sources"][0]["fallback"] is True
     assert answer["sources"][0]["problem"].startswith("MET Norway answers 500")
+
+
+async def test_the_hubs_status_tells_how_the_sources_are(hub: Any, ask: Ask, source: LoopbackSource) -> None:
+    script(source, norway=BAD_DAYS["500"])
+    await ask(tool, city="Istanbul")
+    (providers,) = [part for part in (await ask(alya_status))["parts"] if part["part"] == "providers"]
+    assert providers["state"] == "failing"
+    assert "MET Norway: answers 500" in providers["detail"]
+    assert "Open-Meteo: answered" in providers["detail"]
 
 
 async def test_who_says_no_contact_isnt_sent_to_met_norway(

@@ -222,9 +222,11 @@ async def alya_seismic_forecast(arguments: ForecastRequest, context: Context) ->
     question = (arguments.model_dump_json(), now)
     regime = REGIMES[arguments.regime] if arguments.regime else None
 
+    since = catalogues.since_when(ever, first)
+
     def look() -> "tuple[Background, Active | None]":
         active = forecast.find_active(lately.value, circle, now=now, hours=arguments.hours, regime=regime)
-        return background(ever.value, since=first, until=now, completeness=where.catalogue), active
+        return background(ever.value, since=since, until=now, completeness=where.catalogue), active
 
     quiet, active = await _made(http, ("background", *question), used, look)
     official, official_problem = None, None
