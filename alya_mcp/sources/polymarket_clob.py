@@ -1,0 +1,74 @@
+"""Polymarket's order books (CLOB API): who offers what, and the prices that were.
+
+https://docs.polymarket.com/api-reference; no key. Prices and sizes are text; bids ascend and asks descend, so
+that the best of each is the last. A closed market has no book (404).
+"""
+
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from alya_mcp.markets.book import Book, Level
+from alya_mcp.outside import SOURCES
+
+from .fetched import Body, Fetched, Shape
+from .http import Http
+
+CLOB: Final = SOURCES["polymarket_clob"]
+
+
+class _Level(Shape):
+    price: Annotated[float, Field(gt=0, lt=1)]
+    size: Annotated[float, Field(ge=0)]
+
+
+class _Book(Shape):
+    asset_id: str
+    bids: list[_Level]
+    asks: list[_Level]
+
+
+class Point(Shape):
+    """A price at a time in seconds since 1970."""
+
+    t: int
+    p: Annotated[float, Field(ge=0, le=1)]
+
+
+class _History(Shape):
+    history: list[Point]
+
+
+async def book(http: Http, token: str) -> Fetched[Book]:
+    """The order book of an outcome now."""
+    return await http.get(
+        CLOB, "/book", {"token_id": token}, read=_read_book, fresh_for=10, stale_for=600, deadline=8
+    )
+
+
+async def history(http: Http, token: str) -> Fetched[list[Point]]:
+    """All prices that an outcome had, one an hour; empty where Polymarket no longer keeps them."""
+    return await http.get(
+        CLOB,
+        "/prices-history",
+        {"market": token, "interval": "max", "fidelity": 60},
+        read=_read_history,
+        fresh_for=86_400,
+        stale_for=7 * 86_400,
+        deadline=15,
+    )
+
+
+def _read_book(body: Body) -> Book:
+    read = body.json(_Book)
+    bids = sorted((Level(each.price, each.size) for each in read.bids if each.size), key=_price, reverse=True)
+    asks = sorted((Level(each.price, each.size) for each in read.asks if each.size), key=_price)
+    return Book(bids=tuple(bids), asks=tuple(asks))
+
+
+def _price(level: Level) -> float:
+    return level.price
+
+
+def _read_history(body: Body) -> list[Point]:
+    return body.json(_History).history
