@@ -238,7 +238,8 @@ class Http:
             problem = f"didn't answer within {deadline:g} s; call again later"
             raise SourceFailed(source, problem) from None
         except SourceFailed as failure:
-            problem = failure.problem
+            # Not found is an answer: that it has no such thing.
+            problem = None if failure.status == HTTPStatus.NOT_FOUND else failure.problem
             raise
         finally:
             if source.key in SOURCES:
