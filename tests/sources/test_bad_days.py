@@ -107,7 +107,7 @@ async def test_an_answer_is_used_again_without_asking(
 @pytest.mark.skipif(os.environ.get("ALYA_LIVE") != "1", reason="asks the real sources; set ALYA_LIVE=1")
 async def test_the_real_source_answers_as_documented(case: SourceCase, tmp_path: Path) -> None:
     if not case.live:
-        pytest.skip("the real source needs a key")
+        pytest.skip("the real source needs a key or a contact")
     http = Http(Settings(home=tmp_path, contact=os.environ.get("ALYA_CONTACT")))
     try:
         answer = await case.ask(http)
