@@ -232,9 +232,8 @@ def main(calls: int, rounds: int, alone: bool) -> None:
             print(f"without the peer, which can't be installed here: {error}", file=sys.stderr)
     print(f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores; microseconds")
     if hasattr(os, "getloadavg"):
-        print(
-            f"load average at the start: {os.getloadavg()[0]:.1f}; above the cores, the p99 are the scheduler's"
-        )
+        load = os.getloadavg()[0]
+        print(f"load average at the start: {load:.1f}; above the number of cores, p99 is not the gate's")
     print(f"{rounds} rounds of {calls} calls each; ratio: the peer's p50 to ours, {PEER} {PEER_VERSION}")
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
