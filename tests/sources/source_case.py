@@ -22,7 +22,8 @@ class SourceCase:
     and `right` looks at the value made of them, or of what the real source answers; it asserts. `kept` is
     False for a function that keeps nothing, such as one that posts; `old` is an age, in seconds, at which a
     kept answer is no longer fresh and still may stand in. A bad day in `lives_through` is no failure for it.
-    `live` is False where the real source needs something that isn't set. One case is enough where functions share their reading.
+    `live` is False where the real source needs something that isn't set. One case is enough where functions
+    share their reading.
     """
 
     name: str
