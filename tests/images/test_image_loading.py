@@ -129,7 +129,12 @@ def test_no_more_than_one_layer_is_wide_on_the_device_while_a_model_is_quantised
 
 @pytest.mark.parametrize(
     ("precision", "encoder", "compiles"),
-    [("bf16", "bf16", True), ("fp8", "bf16", True), ("int8", "int8", False), ("int4", "int8", True)],
+    [
+        ("bf16", "bf16", True),
+        pytest.param("fp8", "bf16", True, marks=pytest.mark.slow),
+        pytest.param("int8", "int8", False, marks=pytest.mark.slow),
+        ("int4", "int8", True),
+    ],
 )
 def test_flux_takes_the_memory_that_its_plan_counts_with(
     monkeypatch: pytest.MonkeyPatch, precision: str, encoder: str, compiles: bool

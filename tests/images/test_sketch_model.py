@@ -131,19 +131,23 @@ def test_shipped_tokenisers_are_those_of_the_scripts(pipe) -> None:
     assert pipe.tokenizer_2(prompt).input_ids == five(prompt).input_ids
 
 
+def _latents(pipe, prompt: str, seed: int) -> torch.Tensor:
+    """What is decoded into a picture, which takes most of a picture's time."""
+    return pipe(
+        prompt, width=1024, height=1024, num_inference_steps=1, guidance_scale=0.0, max_sequence_length=48,
+        generator=torch.Generator().manual_seed(seed), output_type="latent",
+    ).images  # fmt: skip
+
+
 def test_same_seed_draws_the_same_picture_and_another_seed_another(pipe) -> None:
-    first, again, other = (np.asarray(evaluate.show(pipe, "a green square", seed)) for seed in (4, 4, 5))
-    assert np.array_equal(first, again)
-    assert not np.array_equal(first, other)
+    first, again, other = (_latents(pipe, "a green square", seed) for seed in (4, 4, 5))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
 
 
 @pytest.mark.parametrize("prompt", ["", "   ", "word " * 400, "日本語 🙂", "red " * 300 + "circle"])
 def test_any_prompt_makes_a_finite_picture(pipe, prompt: str) -> None:
-    latents = pipe(
-        prompt, width=1024, height=1024, num_inference_steps=1, guidance_scale=0.0, max_sequence_length=48,
-        generator=torch.Generator().manual_seed(1), output_type="latent",
-    ).images  # fmt: skip
-    assert bool(torch.isfinite(latents).all())
+    assert bool(torch.isfinite(_latents(pipe, prompt, 1)).all())
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +159,7 @@ def shapes() -> evaluate.Shapes:
 def held_out_cases(shapes: evaluate.Shapes) -> dict[str, list[evaluate.Case]]:
     """Prompts that training never saw, by the attributes that they test."""
     found: dict[str, list[evaluate.Case]] = {}
-    for case in evaluate.cases(shapes, evaluate.Scenes(each=3), 6, 1):
+    for case in evaluate.cases(shapes, evaluate.Scenes(each=1), 6, 1):
         found.setdefault("+".join(case.checks), []).append(case)
     return found
 
@@ -163,10 +167,8 @@ def held_out_cases(shapes: evaluate.Shapes) -> dict[str, list[evaluate.Case]]:
 @pytest.mark.parametrize(
     ("attributes", "index"),
     [
-        ("colour+shape+background", 0),
         ("colour+shape+background", 2),
         ("colour (unknown words)+shape (unknown words)+background (unknown words)", 0),
-        ("position", 0),
         ("position", 3),
         ("two objects, each in place", 0),
         ("count", 2),
@@ -187,7 +189,7 @@ def _families(pixels: np.ndarray, mask: np.ndarray) -> set[str]:
     return {evaluate.family(colour) for colour in pixels[np.asarray(inside) > 0]}
 
 
-@pytest.mark.parametrize(("colour", "ground"), [("red", "blue"), ("yellow", "black"), ("green", "white")])
+@pytest.mark.parametrize(("colour", "ground"), [("red", "blue"), ("green", "white")])
 def test_a_circle_on_a_background_is_drawn_and_nothing_else(
     pipe, shapes: evaluate.Shapes, colour: str, ground: str
 ) -> None:
