@@ -34,9 +34,9 @@ CATALOGUE = (
     "alya_mcp.tools.images:image_gen",
     "alya_mcp.tools.hub:alya_usage",
     "alya_mcp.tools.hub:alya_status",
-    "alya_mcp.tools.earth.recent:alya_seismic_recent",
-    "alya_mcp.tools.earth.forecast:alya_seismic_forecast",
-    "alya_mcp.tools.earth.weather:alya_weather_now",
+    "alya_mcp.tools.earth:alya_seismic_recent",
+    "alya_mcp.tools.earth:alya_seismic_forecast",
+    "alya_mcp.tools.earth:alya_weather_now",
 )
 """Where each tool lives, in the order in which clients see them."""
 
