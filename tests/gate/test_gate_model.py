@@ -114,7 +114,9 @@ DENY_IF = st.lists(
     max_size=3,
 )
 APPROVAL = st.builds(
-    present, expires=st.sampled_from([None, 2, 600]), who=st.sampled_from([None, "call", "session"])
+    present,
+    expires=st.sampled_from([None, 2, 600]),
+    who=st.sampled_from([None, "call", "session", "session"]),
 )
 SHARED_RULES: Mapping[str, st.SearchStrategy[Any]] = {
     "rate_limit": COUNTED,
@@ -146,6 +148,16 @@ def entries(rules: Mapping[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[di
     return drawn()
 
 
+ASKING = st.builds(
+    lambda entry, approval, repeats: (
+        {**entry, "action": "require_approval", "max_repeats": repeats} | present(approval=approval or None)
+    ),
+    entries({"rate_limit": COUNTED, "budget": BUDGET, "max_concurrent": CONCURRENT}),
+    APPROVAL,
+    st.builds(present, max=st.integers(1, 3), window=st.sampled_from([60, "minute"]), scope=SCOPE),
+)
+"""Where the loop cap and a person's yes meet."""
+
 DOCUMENTS = st.builds(
     present,
     version=st.just("1"),
@@ -153,7 +165,7 @@ DOCUMENTS = st.builds(
     mode=st.sampled_from([None] * 7 + ["shadow"]),
     hide=st.sampled_from([None] * 12 + [["look"], ["*"]]),
     tools=st.fixed_dictionaries(
-        {"draw": entries(OWN_RULES)},
+        {"draw": entries(OWN_RULES) | ASKING},
         optional={name: entries(OWN_RULES) for name in TOOLS if name != "draw"},
     ),
     categories=st.none()
@@ -430,7 +442,7 @@ class World:
                 with pytest.raises(Unanswerable):
                     self.states[0].approvals.answer(line.kept, "yes")
         else:
-            line.question = question if how == "edited" else None
+            line.question = question  # a used state may be brought again
             await self.retry(line, question, how)
 
     async def retry(self, line: Line, question: Question, how: str) -> None:
