@@ -17,7 +17,12 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("diffusers")
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "scripts" / "sketch"))
+SCRIPTS = ROOT / "scripts" / "sketch"
+
+# The scripts import each other by short names, which other tests' helpers may have too: each keeps its own.
+_names = {script.stem for script in SCRIPTS.glob("*.py")}
+_others = {name: sys.modules.pop(name) for name in _names & sys.modules.keys()}
+sys.path.insert(0, str(SCRIPTS))
 
 import captions  # noqa: E402
 import drawing  # noqa: E402
@@ -25,6 +30,11 @@ import evaluate  # noqa: E402
 import meaning  # noqa: E402
 import text  # noqa: E402
 import vae  # noqa: E402
+
+sys.path.remove(str(SCRIPTS))
+for _name in _names:
+    sys.modules.pop(_name, None)
+sys.modules.update(_others)
 
 PACKAGE = ROOT / "alya_mcp" / "images" / "sketch"
 
