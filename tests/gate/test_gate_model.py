@@ -213,12 +213,15 @@ ATTEMPTS = st.builds(
 )
 EVENTS = st.builds(
     Event,
-    what=st.sampled_from(["again"] * 6 + ["wait"] * 3 + ["answer"] * 5 + ["end"] * 2 + ["reload", "wall"]),
+    what=st.sampled_from(
+        ["again"] * 6 + ["wait"] * 3 + ["answer"] * 5 + ["end"] * 2 + ["reload"] * 2 + ["wall"]
+    ),
     number=st.integers(0, 7),
     how=st.sampled_from(["accept"] * 4 + ["decline", "cancel", "edited"]),
 )
 STORIES = st.tuples(
-    st.lists(DOCUMENTS, min_size=1, max_size=2),
+    st.lists(DOCUMENTS, min_size=1, max_size=2)
+    | DOCUMENTS.map(lambda document: [document, {**document, "description": "edited"}]),
     st.integers(1, 16).flatmap(lambda size: st.lists(ATTEMPTS | EVENTS, min_size=size, max_size=size)),
 )
 
