@@ -127,6 +127,10 @@ class Exchange:
         """Where the source answers; empty when nobody said so."""
         return self._settings.source_urls.get(source.key, source.url)
 
+    def pause(self, source: Source, seconds: float) -> None:
+        """Ask `source` nothing for `seconds`, an hour at most, as it wishes."""
+        self._manners_of(source).hold(min(seconds, _LONGEST_PAUSE))
+
     async def ask(self, request: Request, conditions: Mapping[str, str]) -> Answer:
         """One usable answer, after as many tries as are allowed and fit the deadline around this call.
 
@@ -134,9 +138,7 @@ class Exchange:
             SourceRefused, SourceFailed: there was none.
         """
         source = request.source
-        manners = self._manners.get(source.key)
-        if manners is None:
-            manners = self._manners[source.key] = Manners(source, time.monotonic)
+        manners = self._manners_of(source)
         failed = 0
         while True:
             await self._sit_out(source, manners)
@@ -147,11 +149,14 @@ class Exchange:
                 failed += 1
                 wait = self._patience.wait(failed)
                 if trouble.wait is not None:
-                    manners.hold(min(trouble.wait, _LONGEST_PAUSE))
+                    self.pause(source, trouble.wait)
                     wait = max(wait, trouble.wait)
                 if not request.repeatable or failed >= self._patience.tries or wait >= _time_left():
                     raise trouble.failure from None
             await anyio.sleep(wait)
+
+    def _manners_of(self, source: Source) -> Manners:
+        return self._manners.setdefault(source.key, Manners(source, time.monotonic))
 
     async def _sit_out(self, source: Source, manners: Manners) -> None:
         pause = manners.pause

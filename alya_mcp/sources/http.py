@@ -156,6 +156,10 @@ class Http:
         """What came of the last request to each source that was asked, those of the table alone, by title."""
         return sorted(self._seen.values(), key=lambda seen: seen.source.title)
 
+    def pause(self, source: Source, seconds: float) -> None:
+        """Ask `source` nothing for `seconds`, an hour at most, as its answer said."""
+        self._exchange.pause(source, seconds)
+
     async def aclose(self) -> None:
         """Close the connections."""
         await self._exchange.aclose()

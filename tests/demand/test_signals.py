@@ -1,0 +1,146 @@
+"""From posts to signals and themes."""
+
+from itertools import combinations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from labelled import HELD_OUT, SEEN
+from post_maker import NOW, SINCE, post
+
+from alya_mcp.demand.plain import plain
+from alya_mcp.demand.signals import SAME, Post, Signal, find_signals
+from alya_mcp.demand.strength import LEAST
+from alya_mcp.demand.themes import find_themes
+from alya_mcp.demand.words import fold, likeness, shingles
+
+
+def find(*posts: Post, topic: str = "invoicing") -> list[Signal]:
+    return find_signals(posts, topic, since=SINCE, until=NOW)
+
+
+def test_the_strongest_comes_first_with_its_post() -> None:
+    found = find(
+        post(1, "Is there a tool for that?"),
+        post(2, "I&#x27;d pay $5 for it. It rains."),
+        post(3, "I wish it had dark mode."),
+    )
+    assert [signal.quote for signal in found] == [
+        "I'd pay $5 for it.",
+        "I wish it had dark mode.",
+        "Is there a tool for that?",
+    ]
+    assert [signal.post.url[-1] for signal in found] == ["2", "3", "1"]
+
+
+def test_what_many_say_is_listed_once_and_counted() -> None:
+    found = find(
+        post(1, "I would pay for an app that does invoicing offline."),
+        post(2, "I would pay for an app that does invoicing offline!", reactions=100),
+        post(3, "I would pay for an app that does invoicing offline, seriously."),
+        post(4, "Is there a tool that reads receipts?"),
+    )
+    assert [(signal.post.url[-1], signal.repeats) for signal in found] == [("2", 2), ("4", 0)]
+
+
+def test_a_post_that_two_searches_found_counts_once() -> None:
+    (signal,) = find(post(1, "I would pay for it."), post(1, "I would pay for it."))
+    assert signal.repeats == 0
+
+
+def test_time_and_topic_bound_what_is_read() -> None:
+    assert not find(post(1, "I would pay for it.", days_ago=91))
+    assert not find(post(1, "I would pay for it.", days_ago=-1))
+    assert not find(post(1, "I would pay for it.", title="Gardening"))
+    assert find(post(1, "I would pay for it.", title="How invoices are sent"))
+    assert find(post(1, "Faturalama için para veririm.", title=""), topic="fatura")
+
+
+def test_a_thread_speaks_once_and_not_in_its_replies() -> None:
+    title = "Ask HN: Is there a tool for invoicing?"
+    found = find(
+        post(1, "", title=title, is_reply=False),
+        post(2, "No idea.", title=title),
+        post(3, "Same.", title=title),
+    )
+    assert [(signal.quote, signal.post.url[-1]) for signal in found] == [(title, "1")]
+
+
+def test_job_threads_are_no_demand() -> None:
+    assert not find(post(1, "We need a tool that does invoicing.", title="Ask HN: Who is hiring? (November)"))
+
+
+def test_reactions_freshness_and_topic_help_a_little() -> None:
+    (plain_,) = find(post(1, "I would pay for it."))
+    assert find(post(1, "I would pay for it.", reactions=200))[0].strength > plain_.strength
+    assert find(post(1, "I would pay for it.", days_ago=80))[0].strength < plain_.strength
+    assert find(post(1, "I would pay for invoicing."))[0].strength > plain_.strength
+    assert find(post(1, "I would pay for invoicing.", reactions=10**6))[0].strength < 0.83
+
+
+SENTENCES = [sentence for sentence, _ in SEEN + HELD_OUT]
+wild = st.lists(
+    st.tuples(
+        st.lists(st.sampled_from(SENTENCES), max_size=4),
+        st.sampled_from(["<p>", " ", "<p>&gt; ", "<i>"]),
+        st.integers(0, 1000),
+        st.floats(0, 90),
+    ),
+    max_size=12,
+)
+
+
+@given(wild)
+@settings(max_examples=60, deadline=None)
+def test_quotes_are_exact_single_and_between_0_and_1(rows: list[tuple[list[str], str, int, float]]) -> None:
+    posts = [
+        post(number, join.join(texts), reactions=reactions, days_ago=days)
+        for number, (texts, join, reactions, days) in enumerate(rows)
+    ]
+    found = find(*posts)
+    assert all(signal.quote in plain(signal.post.text, "html") for signal in found)
+    assert all(LEAST <= signal.strength <= 1 for signal in found)
+    marks = [shingles(fold(signal.quote)) for signal in found]
+    assert all(likeness(one, other) < SAME for one, other in combinations(marks, 2))
+    assert [signal.strength for signal in found] == sorted((s.strength for s in found), reverse=True)
+    assert find(*reversed(posts)) == found
+
+
+@given(wild)
+@settings(max_examples=60, deadline=None)
+def test_themes_hold_each_signal_once_at_most(rows: list[tuple[list[str], str, int, float]]) -> None:
+    found = find(*(post(number, "<p>".join(texts)) for number, (texts, *_) in enumerate(rows)))
+    themes = find_themes(found, "invoicing")
+    members = [member for theme in themes for member in theme.members]
+    assert len(members) == len(set(members))
+    assert set(members) <= set(range(len(found)))
+    assert all(len(theme.members) > 1 for theme in themes)
+    assert find_themes(found, "invoicing") == themes
+
+
+THEMED = [
+    ("I'd pay $20 for invoicing that connects to my bank account.", "bank"),
+    ("Is there a tool that matches bank statements to invoices?", "bank"),
+    ("I wish my bank had an API for invoices.", "bank"),
+    ("Looking for something to send payment reminders to late clients.", "remind"),
+    ("I'd pay for automatic reminders when a client is late.", "remind"),
+    ("Why is there no app that reads paper receipts?", "receipts"),
+    ("I would happily pay for a scanner of paper receipts.", "receipts"),
+    ("Is there a version for Haiku OS?", "alone"),
+]
+
+
+def test_themes_are_what_the_signals_are_about_and_named_by_it() -> None:
+    found = find(*(post(number, text) for number, (text, _) in enumerate(THEMED)))
+    label = dict(THEMED)
+    themes = find_themes(found, "invoicing")
+    groups = [{label[found[member].quote] for member in theme.members} for theme in themes]
+    assert groups == [{"bank"}, {"remind"}, {"receipts"}] or groups == [{"bank"}, {"receipts"}, {"remind"}]
+    assert [len(theme.members) for theme in themes] == [3, 2, 2]
+    assert themes[0].words[0] == "bank"
+    assert all(1 <= len(theme.words) <= 3 for theme in themes)
+
+
+@pytest.mark.parametrize("size", [0, 1])
+def test_few_signals_have_no_themes(size: int) -> None:
+    assert find_themes(find(*[post(1, "I would pay for it.")][:size]), "invoicing") == []
