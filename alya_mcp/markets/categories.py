@@ -10,8 +10,9 @@ from typing import Final
 
 from alya_mcp.earth.names import fold
 
+from .category import Category
 from .teams import CITIES, LA_LIGA, LEAGUES
-from .title_rules import LEAGUE_NAMES, OTHER_FOOTBALL, OTHER_LEAGUE, PRIZE, RULES, WEATHER, Category
+from .title_rules import LEAGUE_NAMES, OTHER_FOOTBALL, OTHER_LEAGUE, PRIZE, RULES, WEATHER
 
 _VERSUS: Final = re.compile(r"^(?:[^:]*: )?(?P<one>[^:]+?) (?:vs|v|at|@) (?P<other>[^:]+?)(?::.*)?$")
 _AFTER_CLUB: Final = re.compile(r" end in a draw$")

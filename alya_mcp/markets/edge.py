@@ -1,11 +1,16 @@
 """What a bet is worth beyond what it costs: price, fee, edge, Kelly fraction. It never places one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from .book import Book, microprice
+from .book import Book, depth_usd, microprice
+from .fair import Opinion, Recalibration, about, pooled
 from .fees import Fees
+
+NEAR: Final = 0.02
+"""Depth is counted up to so much from the best price, in USD of a share that pays 1."""
 
 _YEAR: Final = 365.0
 _DAY: Final = 86_400.0
@@ -30,6 +35,92 @@ class Bet:
     ev: float
     ev_share: float
     kelly: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What can be bet on: two outcomes, the book of the first, what trading costs, when it ends."""
+
+    text: str
+    outcomes: tuple[str, str]
+    book: Book
+    fees: Fees
+    ends: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assessment:
+    """Both sides of a question, the better bet first. `own` is what the book alone says of the first outcome.
+
+    `independent` is True where something besides the market's own book speaks in `fair`.
+    """
+
+    better: Bet
+    worse: Bet
+    own: float
+    fair: float
+    spread: float
+    depth_usd: float
+    opinions: tuple[Opinion, ...]
+    independent: bool
+    reasons: tuple[str, ...]
+
+
+def assess(
+    question: Question, opinions: Sequence[Opinion], recalibration: Recalibration, usd: float
+) -> Assessment | None:
+    """What both sides of a question are worth for a bet of `usd`; None where its book is too thin for that.
+
+    The fair probability is the book's own at that size, corrected where a recalibration is fitted, pooled
+    with what others think of the very same question.
+    """
+    first, second = question.outcomes
+    own = own_fair(question.book, usd)
+    if own is None:
+        return None
+    found = about(question.text, question.ends, opinions) if first.casefold() == "yes" else []
+    corrected = recalibration.of(own)
+    fair = pooled(corrected, found)
+    bets = (
+        bet(first, question.book, question.fees, fair, usd),
+        bet(second, question.book.other, question.fees, 1 - fair, usd),
+    )
+    if bets[0] is None or bets[1] is None:
+        return None
+    better, worse = sorted((bets[0], bets[1]), key=_edge, reverse=True)
+    book = question.book if better.side == first else question.book.other
+    return Assessment(
+        better=better,
+        worse=worse,
+        own=own,
+        fair=fair,
+        spread=book.spread,
+        depth_usd=depth_usd(book.asks, within=NEAR),
+        opinions=tuple(found),
+        independent=bool(found) or recalibration.fitted,
+        reasons=tuple(_reasons(question, own, corrected, fair, found, better)),
+    )
+
+
+def _edge(of: Bet) -> float:
+    return of.edge
+
+
+def _reasons(
+    question: Question, own: float, corrected: float, fair: float, found: Sequence[Opinion], better: Bet
+) -> list[str]:
+    first = question.outcomes[0]
+    said = [f"its own book puts {first} at {own:.4f} for this size"]
+    if corrected != own:
+        said.append(f"resolved markets of that price came true in {corrected:.4f}")
+    said += [f"{each.venue} has {each.probability:.4f}, from {each.people} people" for each in found]
+    if fair == own:
+        said.append("no independent information: the edge is only what trading costs")
+    else:
+        said.append(f"together that makes {fair:.4f}")
+    cost = better.cost - better.price
+    said.append(f"{better.side} costs {better.price:.4f} and a fee of {cost:.4f} a share")
+    return said
 
 
 def own_fair(book: Book, usd: float) -> float | None:

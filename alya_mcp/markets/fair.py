@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from importlib.resources import files
 from typing import Any, Final
 
 from alya_mcp.earth.names import fold
@@ -61,6 +60,8 @@ class Recalibration:
 @cache
 def bundled() -> Recalibration:
     """The one that scripts/fit_recalibration.py wrote last."""
+    from importlib.resources import files
+
     text = files("alya_mcp.markets").joinpath("recalibration.json").read_text(encoding="utf-8")
     written: dict[str, Any] = json.loads(text)
     return Recalibration(**written)

@@ -7,17 +7,19 @@ real money.
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Annotated, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import AwareDatetime, Field
 
-from alya_mcp.failures import NotConfigured
+from alya_mcp.failures import Failure, NotConfigured, Unavailable
 from alya_mcp.outside import SOURCES
 from alya_mcp.settings import Settings
 
 from .fetched import Body, Fetched, Shape, SourceRefused
-from .http import Http
+
+if TYPE_CHECKING:
+    from .http import Http
 
 ALPACA: Final = SOURCES["alpaca"]
 _HOSTS: Final = frozenset({"paper-api.alpaca.markets", "127.0.0.1", "localhost", "::1"})
@@ -108,33 +110,33 @@ def _check_host(settings: Settings) -> None:
         )
 
 
-async def account(http: Http, keys: Mapping[str, str]) -> Fetched[Account]:
+def explained(failure: Unavailable) -> Failure:
+    """A failure of this module's functions in words for the person, where keys are the reason."""
+    if isinstance(failure, SourceRefused) and failure.status in _REFUSED:
+        return NotConfigured(
+            f"Alpaca refuses the keys ({failure.status}). The person should check ALYA_ALPACA_KEY_ID and "
+            "ALYA_ALPACA_SECRET_KEY: they must be those of the paper account, not of the live one"
+        )
+    return failure
+
+
+async def account(http: "Http", keys: Mapping[str, str]) -> Fetched[Account]:
     """The account that the keys open."""
     return await _get(http, keys, "/v2/account", _account)
 
 
-async def positions(http: Http, keys: Mapping[str, str]) -> Fetched[list[Position]]:
+async def positions(http: "Http", keys: Mapping[str, str]) -> Fetched[list[Position]]:
     """Its open positions."""
     return await _get(http, keys, "/v2/positions", _positions)
 
 
-async def clock(http: Http, keys: Mapping[str, str]) -> Fetched[ExchangeClock]:
+async def clock(http: "Http", keys: Mapping[str, str]) -> Fetched[ExchangeClock]:
     """The exchange's clock."""
     return await _get(http, keys, "/v2/clock", _clock)
 
 
-async def _get(http: Http, keys: Mapping[str, str], path: str, read: Callable[[Body], T]) -> Fetched[T]:
-    try:
-        return await http.get(
-            ALPACA, path, read=read, secrets=keys, fresh_for=5, stale_for=4 * 3600, deadline=10
-        )
-    except SourceRefused as refusal:
-        if refusal.status in _REFUSED:
-            raise NotConfigured(
-                f"Alpaca refuses the keys ({refusal.status}). The person should check ALYA_ALPACA_KEY_ID and "
-                "ALYA_ALPACA_SECRET_KEY: they must be those of the paper account, not of the live one"
-            ) from None
-        raise
+async def _get(http: "Http", keys: Mapping[str, str], path: str, read: Callable[[Body], T]) -> Fetched[T]:
+    return await http.get(ALPACA, path, read=read, secrets=keys, fresh_for=5, stale_for=4 * 3600, deadline=10)
 
 
 def _account(body: Body) -> Account:

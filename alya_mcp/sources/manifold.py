@@ -4,7 +4,7 @@ https://docs.manifold.markets/api; no key to read, 500 requests a minute. Anyone
 """
 
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import Field
 
@@ -12,7 +12,9 @@ from alya_mcp.markets.fair import Opinion
 from alya_mcp.outside import SOURCES
 
 from .fetched import Body, Fetched, Shape
-from .http import Http
+
+if TYPE_CHECKING:
+    from .http import Http
 
 MANIFOLD: Final = SOURCES["manifold"]
 _LARGEST: Final = 12 << 20
@@ -31,7 +33,7 @@ class _Question(Shape):
     bettors: int = Field(0, alias="uniqueBettorCount")
 
 
-async def open_questions(http: Http) -> Fetched[list[Opinion]]:
+async def open_questions(http: "Http") -> Fetched[list[Opinion]]:
     """The thousand best-known open questions with a yes or a no."""
     return await http.get(
         MANIFOLD,

@@ -4,7 +4,7 @@ https://docs.polymarket.com/api-reference; no key. Prices and sizes are text; bi
 that the best of each is the last. A closed market has no book (404).
 """
 
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import Field
 
@@ -12,7 +12,9 @@ from alya_mcp.markets.book import Book, Level
 from alya_mcp.outside import SOURCES
 
 from .fetched import Body, Fetched, Shape
-from .http import Http
+
+if TYPE_CHECKING:
+    from .http import Http
 
 CLOB: Final = SOURCES["polymarket_clob"]
 
@@ -39,14 +41,14 @@ class _History(Shape):
     history: list[Point]
 
 
-async def book(http: Http, token: str) -> Fetched[Book]:
+async def book(http: "Http", token: str) -> Fetched[Book]:
     """The order book of an outcome now."""
     return await http.get(
         CLOB, "/book", {"token_id": token}, read=_read_book, fresh_for=10, stale_for=600, deadline=8
     )
 
 
-async def history(http: Http, token: str) -> Fetched[list[Point]]:
+async def history(http: "Http", token: str) -> Fetched[list[Point]]:
     """All prices that an outcome had, one an hour; empty where Polymarket no longer keeps them."""
     return await http.get(
         CLOB,

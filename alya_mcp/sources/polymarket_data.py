@@ -3,14 +3,16 @@
 https://data-api.polymarket.com/v2/openapi.json; no key. Its first version was withdrawn in October 2026.
 """
 
-from typing import Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import AliasChoices, Field
 
 from alya_mcp.outside import SOURCES
 
 from .fetched import Body, Fetched, Shape
-from .http import Http
+
+if TYPE_CHECKING:
+    from .http import Http
 
 DATA: Final = SOURCES["polymarket_data"]
 FOUR_HOURS: Final = 4 * 3600
@@ -33,7 +35,7 @@ class _Board(Shape):
     data: list[Trader]
 
 
-async def leaderboard(http: Http, period: Literal["day", "all"]) -> Fetched[list[Trader]]:
+async def leaderboard(http: "Http", period: Literal["day", "all"]) -> Fetched[list[Trader]]:
     """The 50 traders with the highest profit of a period, the first first; renewed every four hours."""
     return await http.get(
         DATA,

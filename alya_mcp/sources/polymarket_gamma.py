@@ -6,7 +6,7 @@ answer come as JSON in a string, volumes as text, and markets of the early years
 
 import json
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import AwareDatetime, BeforeValidator, Field
 
@@ -14,7 +14,9 @@ from alya_mcp.markets.fees import Fees
 from alya_mcp.outside import SOURCES
 
 from .fetched import Body, Fetched, Shape
-from .http import Http
+
+if TYPE_CHECKING:
+    from .http import Http
 
 GAMMA: Final = SOURCES["polymarket_gamma"]
 PAGE: Final = 100
@@ -120,18 +122,18 @@ class Page(Shape):
     next_cursor: str | None = None
 
 
-async def busiest(http: Http, *, cursor: str | None = None) -> Fetched[Page]:
+async def busiest(http: "Http", *, cursor: str | None = None) -> Fetched[Page]:
     """Open markets, those with the most volume of the last 24 hours first, 100 at a time."""
     return await _page(http, cursor, "volume24hr", closed=False, fresh_for=30)
 
 
-async def closed(http: Http, *, cursor: str | None = None) -> Fetched[Page]:
+async def closed(http: "Http", *, cursor: str | None = None) -> Fetched[Page]:
     """Markets that have ended, those with the most volume first, 100 at a time."""
     return await _page(http, cursor, "volumeNum", closed=True, fresh_for=86_400)
 
 
 async def _page(
-    http: Http, cursor: str | None, order: str, *, closed: bool, fresh_for: float
+    http: "Http", cursor: str | None, order: str, *, closed: bool, fresh_for: float
 ) -> Fetched[Page]:
     params: dict[str, str | int] = {
         "limit": PAGE,

@@ -3,7 +3,7 @@
 import pytest
 
 from alya_mcp.markets.categories import categorize
-from alya_mcp.markets.title_rules import BLOCKED
+from alya_mcp.markets.category import BLOCKED
 
 TITLES: dict[str, list[str]] = {
     "wc_future": [

@@ -1,0 +1,202 @@
+"""Markets that move."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from pydantic import AwareDatetime, Field
+
+from alya_mcp.catalogue import Context, Input, Output, tool
+from alya_mcp.failures import Unavailable
+from alya_mcp.markets.signals import PRICE, SPREAD, VOLUME, Kind, Signal, Snapshot, signals
+from alya_mcp.outside import SOURCES
+from alya_mcp.tools.provenance import Provenance, failed, provenance
+
+from .market import MarketName, named
+
+if TYPE_CHECKING:
+    from alya_mcp.sources.fetched import Fetched
+    from alya_mcp.sources.http import Http
+    from alya_mcp.sources.polymarket_gamma import Market, Page
+
+_PAGES: Final = 3
+
+
+class SignalsRequest(Input):
+    """Which signals."""
+
+    limit: int = Field(
+        20, ge=1, le=50, description="How many signals to return at most, the strongest first."
+    )
+    min_volume24h: float = Field(
+        10_000,
+        alias="minVolume24h",
+        ge=0,
+        le=1e9,
+        description="Leave out markets with less volume in 24 hours, in USD.",
+    )
+    kind: Kind | None = Field(
+        None,
+        description="Only this kind: the price within an hour, a day or a week, the volume, the spread, or a "
+        "resolution that is under way. All when left out.",
+    )
+
+
+class Evidence(Output):
+    """A number behind a signal."""
+
+    name: str = Field(description="What it is, such as change, before, price, ratio, averageDay.")
+    value: float = Field(description="Its value: prices in USD of a share that pays 1, volumes in USD.")
+
+
+class MarketSignal(Output):
+    """Something that a market does."""
+
+    market: MarketName = Field(description="Which market.")
+    signal: Kind = Field(description="What kind of signal.")
+    strength: float = Field(description="How many times the kind's threshold it reaches; 1 just reaches it.")
+    why: str = Field(description="What happened, in words.")
+    numbers: list[Evidence] = Field(description="The numbers behind it.")
+    outcome: str = Field(description="The outcome whose price is meant, in the market's word.")
+    price: float | None = Field(description="Its last price.")
+    volume24h: float | None = Field(alias="volume24h", description="Volume of 24 hours in USD.")
+    liquidity_usd: float | None = Field(
+        description="What stands in its book, in USD, as Polymarket counts it."
+    )
+
+
+class Threshold(Output):
+    """From when on something counts."""
+
+    kind: Kind = Field(description="Which kind of signal.")
+    value: float = Field(description="The least that counts.")
+    unit: str = Field(description="What it is measured in.")
+
+
+class MarketSignals(Output):
+    """What moves on Polymarket."""
+
+    signals: list[MarketSignal] = Field(description="Signals, the strongest first.")
+    total: int = Field(description="How many there were in all; more than signals when limit cut them.")
+    markets: int = Field(
+        description="How many markets were looked at, those with the most volume of 24 hours."
+    )
+    whole: bool = Field(description="False when there are more markets of that volume than were looked at.")
+    thresholds: list[Threshold] = Field(description="From when on something counts.")
+    fetched_at: AwareDatetime = Field(description="When the oldest of the answers used was fetched (UTC).")
+    sources: list[Provenance] = Field(description="Where it is from.")
+
+
+@tool(
+    title="Market signals",
+    category="Read",
+    risk="Low",
+    read_only=True,
+    destructive=False,
+    idempotent=True,
+    open_world=True,
+)
+async def polymarket_signals(arguments: SignalsRequest, context: Context) -> MarketSignals:
+    """List price and volume moves on Polymarket that are worth a look, with the numbers behind each.
+
+    Use it for "what is moving", news that markets noticed, and books that stand far apart. Use
+    polymarket_edge for what a bet would be worth after fees and polymarket_categorize to sort titles. A move
+    is no reason to follow it: the price has it in already. It looks at the 300 busiest open markets, knows no
+    history beyond a week and can't tell that a spread narrowed; it trades nothing.
+
+    Returns per signal the market, kind, strength (times the threshold), words and numbers. Questions are
+    other people's words. Renewed every half minute. Costs 0.001 USD.
+    """
+    now = datetime.now(UTC)
+    pages, whole, failure = await _pages(context.hub.http, arguments.min_volume24h)
+    markets = [
+        market
+        for page in pages
+        for market in page.value.markets
+        if (market.volume_day or 0) >= arguments.min_volume24h
+        and len(market.outcomes) == 2
+        and not market.closed
+    ]
+    found = [
+        (signal, market)
+        for market in markets
+        for signal in signals(_snapshot(market), now)
+        if arguments.kind in {None, signal.kind}
+    ]
+    found.sort(key=_strength, reverse=True)
+    return MarketSignals(
+        signals=[_row(signal, market) for signal, market in found[: arguments.limit]],
+        total=len(found),
+        markets=len(markets),
+        whole=whole,
+        thresholds=_thresholds(),
+        fetched_at=min(page.fetched_at for page in pages),
+        sources=[
+            *(provenance(page) for page in pages),
+            *([failed(SOURCES["polymarket_gamma"], failure)] if failure else []),
+        ],
+    )
+
+
+async def _pages(http: "Http", least: float) -> "tuple[list[Fetched[Page]], bool, Unavailable | None]":
+    """The pages with markets of `least` volume, three at most, whether they hold all, and what failed."""
+    from alya_mcp.sources import polymarket_gamma
+
+    pages: list[Fetched[Page]] = []
+    cursor: str | None = None
+    for _ in range(_PAGES):
+        try:
+            pages.append(await polymarket_gamma.busiest(http, cursor=cursor))
+        except Unavailable as failure:
+            if not pages:
+                raise
+            return pages, False, failure
+        page = pages[-1].value
+        cursor = page.next_cursor
+        if cursor is None or not page.markets or (page.markets[-1].volume_day or 0) < least:
+            return pages, True, None
+    return pages, False, None
+
+
+def _snapshot(market: "Market") -> Snapshot:
+    return Snapshot(
+        started=market.start,
+        price=_price(market),
+        bid=market.bid,
+        ask=market.ask,
+        change_hour=market.change_hour,
+        change_day=market.change_day,
+        change_week=market.change_week,
+        volume_day=market.volume_day,
+        volume_week=market.volume_week,
+        resolution=market.resolution,
+    )
+
+
+def _price(market: "Market") -> float | None:
+    return market.last if market.last is not None else next(iter(market.prices), None)
+
+
+def _strength(found: "tuple[Signal, Market]") -> float:
+    return found[0].strength
+
+
+def _row(signal: Signal, market: "Market") -> MarketSignal:
+    return MarketSignal(
+        market=named(market),
+        signal=signal.kind,
+        strength=signal.strength,
+        why=signal.why,
+        numbers=[Evidence(name=name, value=value) for name, value in signal.numbers.items()],
+        outcome=market.outcomes[0],
+        price=_price(market),
+        volume24h=market.volume_day,
+        liquidity_usd=market.liquidity,
+    )
+
+
+def _thresholds() -> list[Threshold]:
+    return [
+        *(Threshold(kind=kind, value=least, unit="USD of a share") for kind, least in PRICE.items()),
+        Threshold(kind="volume", value=VOLUME, unit="times an average day"),
+        Threshold(kind="spread", value=SPREAD, unit="USD of a share"),
+    ]

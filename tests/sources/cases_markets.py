@@ -1,0 +1,148 @@
+"""The sources of markets, for the tests that every source has to pass."""
+
+from typing import Any
+
+import market_answers as answers
+from source_case import SourceCase
+
+from alya_mcp.markets.book import Book
+from alya_mcp.markets.fair import Opinion
+from alya_mcp.sources import alpaca, manifold, polymarket_clob, polymarket_data, polymarket_gamma
+from alya_mcp.sources.http import Http
+
+KEYS = {"APCA-API-KEY-ID": "id", "APCA-API-SECRET-KEY": "a-key-that-nobody-may-see"}
+
+
+def has_markets(value: polymarket_gamma.Page) -> None:
+    market = value.markets[0]
+    assert market.question
+    assert len(market.outcomes) == len(market.prices) == len(market.tokens) == 2
+    assert market.volume_day is not None
+    assert market.url.startswith("https://polymarket.com/")
+
+
+def is_book(value: Book) -> None:
+    assert value.bids[0].price > value.bids[-1].price
+    assert value.asks[0].price < value.asks[-1].price
+    assert value.spread > 0
+
+
+def are_points(value: list[polymarket_clob.Point]) -> None:
+    assert [point.p for point in value] == [0.4, 0.45]
+
+
+def are_traders(value: list[polymarket_data.Trader]) -> None:
+    assert value[0].rank == 1
+    assert value[0].profit > value[-1].profit
+    assert value[0].wallet.startswith("0x")
+
+
+def are_opinions(value: list[Opinion]) -> None:
+    assert value
+    assert all(0 <= each.probability <= 1 for each in value)
+
+
+def is_account(value: alpaca.Account) -> None:
+    assert value.equity > 0
+
+
+def are_positions(value: list[alpaca.Position]) -> None:
+    assert [each.symbol for each in value] == ["AAPL", "BTCUSD"]
+
+
+def is_clock(value: alpaca.ExchangeClock) -> None:
+    assert not value.is_open
+    assert value.timestamp.microsecond == 143735
+
+
+async def busiest(http: Http) -> Any:
+    return await polymarket_gamma.busiest(http)
+
+
+async def book(http: Http) -> Any:
+    return await polymarket_clob.book(http, "1001")
+
+
+async def history(http: Http) -> Any:
+    return await polymarket_clob.history(http, "1001")
+
+
+async def board(http: Http) -> Any:
+    return await polymarket_data.leaderboard(http, "all")
+
+
+async def questions(http: Http) -> Any:
+    return await manifold.open_questions(http)
+
+
+async def account(http: Http) -> Any:
+    return await alpaca.account(http, KEYS)
+
+
+async def positions(http: Http) -> Any:
+    return await alpaca.positions(http, KEYS)
+
+
+async def clock(http: Http) -> Any:
+    return await alpaca.clock(http, KEYS)
+
+
+def case(name: str, source: Any, ask: Any, path: str, answer: Any, right: Any, **more: Any) -> SourceCase:
+    return SourceCase(name=name, source=source, ask=ask, answers={path: answer}, right=right, **more)
+
+
+BOARD = answers.board(answers.trader(2, 2, 50.5), answers.trader(1, 1, 100.25))
+PAGE = answers.page(answers.market(), answers.legacy(), cursor="abc")
+
+CASES = [
+    case("Polymarket markets", polymarket_gamma.GAMMA, busiest, answers.MARKETS, PAGE, has_markets),
+    case(
+        "Polymarket book",
+        polymarket_clob.CLOB,
+        book,
+        answers.BOOK,
+        answers.book(),
+        is_book,
+        old=300.0,
+        live=False,
+    ),
+    case(
+        "Polymarket history",
+        polymarket_clob.CLOB,
+        history,
+        answers.HISTORY,
+        {"history": [{"t": 1_770_000_000, "p": 0.4}, {"t": 1_770_003_600, "p": 0.45}]},
+        are_points,
+        old=2 * 86_400.0,
+        live=False,
+    ),
+    case(
+        "Polymarket leaderboard",
+        polymarket_data.DATA,
+        board,
+        answers.BOARD,
+        BOARD,
+        are_traders,
+        old=5 * 3600.0,
+    ),
+    case("Manifold", manifold.MANIFOLD, questions, answers.QUESTIONS, [answers.question()], are_opinions),
+    case(
+        "Alpaca account",
+        alpaca.ALPACA,
+        account,
+        answers.ACCOUNT,
+        answers.ALPACA_ACCOUNT,
+        is_account,
+        live=False,
+    ),
+    case(
+        "Alpaca positions",
+        alpaca.ALPACA,
+        positions,
+        answers.POSITIONS,
+        answers.ALPACA_POSITIONS,
+        are_positions,
+        live=False,
+    ),
+    case("Alpaca clock", alpaca.ALPACA, clock, answers.CLOCK, answers.ALPACA_CLOCK, is_clock, live=False),
+]
