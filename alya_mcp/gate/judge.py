@@ -56,7 +56,9 @@ class Judged:
     def heard(self, decision: Decision) -> bool:
         """Take note of a rule's decision; whether it refuses the call."""
         if decision.mode == "shadow":
-            self.shadow += (decision,)
+            # A limit is asked before a person is, and again after their yes.
+            if all(each.rule != decision.rule for each in self.shadow):
+                self.shadow += (decision,)
             return False
         self.refusal = decision
         return True
@@ -178,16 +180,15 @@ class Judge:
 
     def _limited(self, call: Call, judged: Judged) -> bool:
         rules, digest = judged.rules, judged.policy.digest
-        for limits in rules.groups:
+        refused = False
+        for limits in rules.groups:  # the shadowed ones are heard also where an enforced one refuses
             try:
                 over = self._counting.over(limits, call, judged.arguments)
             except Uncountable as error:
-                refused = judged.heard(wording.uncountable(call, digest, error))
+                refused |= judged.heard(wording.uncountable(call, digest, error))
             else:
-                refused = over is not None and judged.heard(wording.spent(call, digest, over))
-            if refused:
-                return True
-        return False
+                refused |= over is not None and judged.heard(wording.spent(call, digest, over))
+        return refused
 
     def take(self, call: Call, judged: Judged, held: Held) -> bool:
         """Step 9: take all that the call needs into `held`; False, with the refusal, when that isn't there.
@@ -202,16 +203,15 @@ class Judge:
             full = self._counting.enter(held, [cap], call)
             if full is not None and not cap.shadow:
                 return not judged.heard(wording.full(call, digest, full))
+        refused = False
         for limits in rules.groups:
             try:
                 over = self._counting.reserve(held, limits, call, judged.arguments)
             except Uncountable as error:
-                refused = judged.heard(wording.uncountable(call, digest, error))
+                refused |= judged.heard(wording.uncountable(call, digest, error))
             else:
-                refused = over is not None and judged.heard(wording.spent(call, digest, over))
-            if refused:
-                return False
-        return True
+                refused |= over is not None and judged.heard(wording.spent(call, digest, over))
+        return not refused
 
     def _asked(self, call: Call, judged: Judged) -> None:
         approval = judged.rules.approval

@@ -70,10 +70,11 @@ class Taken:
 
 @dataclass(eq=False)
 class Running:
-    """An admitted call whose handler has not ended."""
+    """An admitted call whose handler has not ended. `shadow` are the rules that would have refused it."""
 
     taken: list[Taken]
     places: list[Counter]
+    shadow: tuple[str, ...] = ()
 
 
 @dataclass(eq=False)
@@ -83,6 +84,7 @@ class Question:
     call: Asked
     document: Mapping[str, Any]
     until: Fraction
+    shadow: tuple[str, ...] = ()
     said: Literal["yes", "no"] | None = None
     used: bool = False
 
@@ -147,22 +149,24 @@ class Model:
             return said
         if self._asks(self.document, call):
             self._use_yes(call, now)
-        return self._start(self.document, call, now)
+        return self._start(self.document, call, now, said.shadow)
 
-    def question(self, call: Asked, now: Fraction) -> Question:
+    def question(self, call: Asked, said: Said, now: Fraction) -> Question:
         """What a person is asked when `begin` says ask."""
-        return Question(call, self.document, now + self._expires(self.document, call))
+        return Question(call, self.document, now + self._expires(self.document, call), said.shadow)
 
     def answered(self, question: Question, person: Person, now: Fraction) -> Said | Running:
         """The person answers while the call waits. Limits are asked again: others may have used them up."""
         document, call = question.document, question.call
         if person != "accept":
-            return Said("deny", f"{self._entry(document, call)[0]}/action")
+            return Said("deny", f"{self._entry(document, call)[0]}/action", shadow=question.shadow)
         self._agree(question, now)
+        shadow = question.shadow
         for rule, shadowed, wait in (*self._full(document, call), *self._spent(document, call, now)):
             if not shadowed:
-                return Said("deny", rule, wait)
-        return self._start(document, call, now)
+                return Said("deny", rule, wait, shadow)
+            shadow = (*shadow, rule)
+        return self._start(document, call, now, shadow)
 
     def retried(self, question: Question, call: Asked, person: Person, now: Fraction) -> Said | Running:
         """The call comes again with what the person said. It is the same call, and no attempt more, if the
@@ -176,14 +180,14 @@ class Model:
         said = self._judge(self.document, call, now, again)
         if yes is not None and said.decision == "allow":
             self._use_yes(call, now)
-            return self._start(self.document, call, now)
+            return self._start(self.document, call, now, said.shadow)
         if said.decision != "ask":
-            return said if said.decision == "deny" else self._start(self.document, call, now)
+            return said if said.decision == "deny" else self._start(self.document, call, now, said.shadow)
         question.used = question.used or fresh
         if not fits or person != "accept":
             return Said("deny", said.rule, None, said.shadow)
         self._agree(question, now)
-        return self._start(self.document, call, now)
+        return self._start(self.document, call, now, said.shadow)
 
     def keep(self, question: Question, now: Fraction) -> Question:
         """The question waits in the state for a person; the same one as long as it can be answered."""
@@ -262,7 +266,9 @@ class Model:
         if entry.get("action") == "require_approval" and (shadowed or self._open_yes(call, now) is None):
             yield f"{pointer}/action", shadowed, None, "ask"
 
-    def _start(self, document: Mapping[str, Any], call: Asked, now: Fraction) -> Running:
+    def _start(
+        self, document: Mapping[str, Any], call: Asked, now: Fraction, shadow: tuple[str, ...]
+    ) -> Running:
         taken = [
             Taken(limit.counter, limit.amount, now, limit.money)
             for limit in self._limits(document, call)
@@ -274,7 +280,7 @@ class Model:
             if not (shadowed and self._held(place) >= most)
         ]
         self.taken += taken
-        running = Running(taken, places)
+        running = Running(taken, places, shadow)
         self.running.append(running)
         return running
 
@@ -395,11 +401,10 @@ class Model:
     def _spent(
         self, document: Mapping[str, Any], call: Asked, now: Fraction
     ) -> Iterator[tuple[str, bool, Fraction | None]]:
-        """Limits that the call doesn't fit into: the enforced ones, then the shadowed ones. One that can't
+        """Limits that the call doesn't fit into: all shadowed ones, then the enforced ones. One that can't
         count its argument comes before those that are spent, as waiting doesn't help there."""
-        limits = sorted(
-            self._limits(document, call), key=lambda limit: (limit.shadow, limit.amount is not None)
-        )
+        limits = self._limits(document, call)
+        limits.sort(key=lambda limit: (not limit.shadow, limit.amount is not None))
         for limit in limits:
             wait = None if limit.amount is None else self._wait(limit, now)
             if wait is not False:

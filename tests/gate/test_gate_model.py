@@ -21,6 +21,7 @@ from model import Asked, Model, Question, Running, Said, exact
 
 from alya_mcp.gate import (
     Call,
+    Decision,
     Gate,
     InvalidArguments,
     MemoryState,
@@ -247,6 +248,27 @@ class Reloaded:
         return self.policy
 
 
+class Heard:
+    """In the place of an audit log: what was decided on each call, and what came of it."""
+
+    def __init__(self) -> None:
+        self.decisions: list[tuple[Call, Decision]] = []
+        self.ends: list[tuple[int, str, float]] = []
+
+    def arguments(self, *_: Any) -> str:
+        return ""
+
+    def decided(self, call: Call, decision: Decision, *_: Any) -> int:
+        self.decisions.append((call, decision))
+        return len(self.decisions) - 1
+
+    def settled(self, _: Call, decided: int, outcome: str, __: float, usd: float) -> None:
+        self.ends.append((decided, outcome, usd))
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
 @dataclass(eq=False)
 class Line:
     """One call on its way, in the gate and in the model."""
@@ -274,7 +296,9 @@ class World:
         self.policies = [Policy.parse(document) for document in documents]
         self.source = Reloaded(self.policies[0])
         self.states = states
-        self.gates = [Gate(self.source, state, clock=clock) for state in states]
+        self.heard = Heard()
+        log: Any = self.heard
+        self.gates = [Gate(self.source, state, log, clock) for state in states]
         self.model = Model(documents[0])
         self.lines: list[Line] = []
 
@@ -398,6 +422,7 @@ class World:
             line.running = said
             why = "" if line.started or not line.task.done() else repr(line.task.exception())
             assert line.started, f"the model lets {line.call} run; {why}"
+            agree(self.last_word(line), Said("allow", shadow=said.shadow), line.call)
             if line.attempt.outcome is not None:
                 await self.end(line, line.attempt.outcome)
             return
@@ -408,15 +433,20 @@ class World:
             refusal = line.task.exception()
             assert isinstance(refusal, Refused), refusal
             agree(refusal.decision, said, line.call)
+            assert self.last_word(line) == refusal.decision
             assert isinstance(refusal, ApprovalNeeded) == (said.decision == "ask")
             if isinstance(refusal, ApprovalNeeded):
                 line.state, line.kept = refusal.state, refusal.id
                 assert (line.state is not None) == (line.attempt.way == "resume")
                 assert (line.kept is not None) == (line.attempt.way != "resume")
         if said.decision == "ask":
-            line.question = self.model.question(line.asked, self.now)
+            line.question = self.model.question(line.asked, said, self.now)
             if line.kept is not None:
                 line.question = self.model.keep(line.question, self.now)
+
+    def last_word(self, line: Line) -> Decision:
+        """What the log has of a call last."""
+        return [decision for call, decision in self.heard.decisions if call is line.call][-1]
 
     async def end(self, line: Line, outcome: str) -> None:
         assert line.running is not None
@@ -427,6 +457,11 @@ class World:
             line.ending.set_result(outcome)
         await asyncio.wait([line.task])
         self.model.end(running, "ok" if outcome == "ok" else "error")
+        decided, came, usd = self.heard.ends[-1]
+        assert self.heard.decisions[decided][0] is line.call
+        assert came == ("error" if outcome == "failed" else outcome)
+        assert usd == (line.call.price if outcome == "ok" else 0)
+        assert len({number for number, _, _ in self.heard.ends}) == len(self.heard.ends)
 
     async def answer(self, line: Line, how: str) -> None:
         question, line.question = line.question, None
@@ -466,7 +501,8 @@ def agree(decision: Any, said: Said, what: object) -> None:
     assert found == (said.decision, said.rule), f"the gate says {found}, the model {said}: {what}"
     wait = None if said.wait is None else float(said.wait)
     assert decision.retry_after == (wait if wait is None else pytest.approx(wait, abs=1e-6)), (said, what)
-    assert {each.rule for each in decision.shadow} == set(said.shadow), (decision.shadow, said, what)
+    shadow = sorted(each.rule for each in decision.shadow)
+    assert shadow == sorted(set(said.shadow)), (decision.shadow, said, what)
 
 
 def play(
