@@ -93,7 +93,7 @@ _TABLE: Final = (
         title="Polymarket order books",
         url="https://clob.polymarket.com",
         attribution="Polymarket, public API",
-        rate=60.0,
+        rate=100.0,
         at_once=16,
     ),
     Source(
