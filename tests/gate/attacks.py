@@ -462,11 +462,11 @@ ATTACKS: Sequence[Attack] = (
         "Credentials in errors and results",
         f"{POLICYLAYER}/credential-leak-via-errors",
         "An error text quotes the request with its key, or a result holds a configuration file.",
-        "Every result and every error passes `sanitise` before it leaves: the server's own secrets become "
-        "`[secret]`, private folders `[private]`. Arguments stand in the audit log as names and a keyed "
-        "digest, never as values. No policy is needed, and none turns it off.",
-        "A secret that the server doesn't know and that looks like nothing in particular is text like any "
-        "other.",
+        "Every result and every error passes `sanitise` before it leaves: the server's own secrets, keys "
+        "and tokens that are known by their form, and passwords in addresses become `[secret]`, private "
+        "folders `[private]`. Arguments stand in the audit log as names and a keyed digest, never as "
+        "values. No policy is needed, and none turns it off.",
+        "A secret that the server doesn't know and that has no form of its own is text like any other.",
         policy({"fetch": {}}),
         (
             (
@@ -485,6 +485,14 @@ ATTACKS: Sequence[Attack] = (
                     url="https://example.org/",
                     given=["open /home/kim/.ssh/config failed"],
                     leaves=["open [private]/.ssh/config failed"],
+                ),
+                step(
+                    2,
+                    "fetch",
+                    "allow",
+                    url="https://example.org/config",
+                    given={"database": "postgres://kim:autumn-2026@db/main"},
+                    leaves={"database": "postgres://kim:[secret]@db/main"},
                 ),
             ),
         ),
@@ -516,8 +524,8 @@ ATTACKS: Sequence[Attack] = (
         f"{POLICYLAYER}/compromised-mcp-package",
         "A new release of a dependency carries a worm.",
         "Not a policy's to stop: code that runs in the server's process can do what the process can. The "
-        "base install is small, `constraints.txt` pins every version that was tested, and a packaged "
-        "binary holds what it was built from.",
+        "base install is small, and `constraints.txt` names the versions that were tested: `pip install -c"
+        " constraints.txt` takes those and no others.",
         "A gate in the process is no sandbox. Run the server as a user that owns nothing worth taking, or "
         "in a container, if that matters to you.",
     ),
@@ -528,7 +536,8 @@ ATTACKS: Sequence[Attack] = (
         "A session id can be guessed, or a web page reaches a local server by DNS rebinding.",
         "Doesn't apply to stdio: there is no listening port that takes calls and no session id on the "
         "wire. A session is the life of the process that the client started. Links to local pictures are "
-        "served on the loopback interface by a process that takes no calls; each is signed and expires.",
+        "served on the loopback interface by a process that takes no tool calls; each is signed and "
+        "expires.",
         "A server that puts the gate behind HTTP has to bring sessions of its own.",
     ),
     Attack(
@@ -539,8 +548,7 @@ ATTACKS: Sequence[Attack] = (
         "There is one way to a handler, through the gate, in the same process; what can't be parsed is "
         "answered with an error and reaches nothing. Arguments are data from end to end: no tool hands one"
         " to a shell.",
-        "What a client runs to start the server is the client's configuration. `install` shows the change "
-        "first.",
+        "What a client runs to start the server stands in the client's configuration, which no policy sees.",
     ),
     Attack(
         "SAF-T1106",
