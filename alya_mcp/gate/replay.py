@@ -179,7 +179,8 @@ class _Stage:
         facts = self._known(record["tool"])
         rules = self._policy.rules(record["tool"], facts.category)
         same_policy = record["policy"] == self._policy.digest
-        key = (str(record["grant"]), record["tool"], str(record["arguments"]))
+        bound = "" if rules.approval is None or rules.approval.who == "call" else record["session"]
+        key = (str(record["grant"]), record["tool"], str(record["arguments"]), bound)
         before = None if record["decision"] == "ask" else self._waiting.pop(key, None)
         if before is not None and before.state is None:
             now = before.now  # it came to this when it was made; it isn't made a second time

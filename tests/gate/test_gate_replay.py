@@ -30,10 +30,10 @@ class Past:
     def __init__(self, folder: Path, **policy: Any) -> None:
         self.folder = folder
         self.clock = HandClock()
-        state = MemoryState(self.clock)
-        self.audit = Audit(folder / "audit", state, self.clock)
+        self.state = MemoryState(self.clock)
+        self.audit = Audit(folder / "audit", self.state, self.clock)
         self.policy = Policy.parse({"version": "1", "default": "allow", **policy})
-        self.gate = Gate(self.policy, state, self.audit, self.clock)
+        self.gate = Gate(self.policy, self.state, self.audit, self.clock)
 
     async def call(
         self,
@@ -68,6 +68,11 @@ class Past:
         except ToolError:
             return "allow"
         return "allow"
+
+    def say_yes(self) -> None:
+        """A person's yes to the one question that waits."""
+        ((asked, _),) = self.state.approvals.all()
+        self.state.approvals.answer(asked.id, "yes")
 
     async def replayed(self, facts: Facts | None = None, **policy: Any) -> Replayed:
         new = Policy.parse({"version": "1", "default": "allow", **policy})
@@ -214,6 +219,30 @@ async def test_what_a_person_said_is_said_again_and_nothing_else_is_put_into_the
     assert changed(free) == [("ask", "allow", ""), ("ask", "allow", ""), ("deny", "allow", "")]
     capped = {"draw": {"action": "require_approval", "max_repeats": {"max": 2, "window": 60}}}
     assert changed(await old.replayed(tools=capped)) == []
+
+
+def asks(who: str) -> dict[str, Any]:
+    cap = {"max": 9, "window": 60}
+    return {"draw": {"action": "require_approval", "approval": {"who": who}, "max_repeats": cap}}
+
+
+@pytest.mark.anyio
+async def test_a_yes_for_a_session_stays_with_the_session_that_asked(past: Callable[..., Past]) -> None:
+    old = past(tools=asks("session"))
+    assert await old.call(session="a") == "ask"
+    assert await old.call(session="b", says="accept") == "allow"
+    old.say_yes()
+    assert await old.call(session="a") == "allow"
+    assert changed(await old.replayed(tools=asks("session"))) == []
+
+
+@pytest.mark.anyio
+async def test_where_a_yes_is_for_a_session_another_session_would_be_asked(past: Callable[..., Past]) -> None:
+    old = past(tools=asks("call"))
+    assert await old.call(session="a") == "ask"
+    old.say_yes()
+    assert await old.call(session="b") == "allow"
+    assert changed(await old.replayed(tools=asks("session"))) == [("allow", "ask", "/tools/draw/action")]
 
 
 @pytest.mark.anyio
