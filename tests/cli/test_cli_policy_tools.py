@@ -203,6 +203,17 @@ def test_init_never_overwrites_a_file_unless_forced(here: Path) -> None:
     assert json.loads(Path(path).read_text())["version"] == "1"
 
 
+def test_init_writes_no_file_that_could_not_be_read_as_a_policy(here: Path) -> None:
+    ended = command("policy", "init", "--out", "p.txt")
+    assert (ended.code, ended.out) == (2, "")
+    assert "p.txt: a policy file's name ends in .json, .yaml or .yml" in ended.err
+    assert not Path("p.txt").exists()
+
+
+def test_init_names_the_file_as_a_server_that_starts_anywhere_needs_it(here: Path) -> None:
+    assert f"--policy '{here.resolve()}/my own.json'" in command("policy", "init", "--out", "my own.json").err
+
+
 def test_init_writes_where_a_server_looks_and_prints_with_a_dash(here: Path, alya_home: Path) -> None:
     assert command("policy", "init", "--preset", "strict").code == 0
     assert json.loads((alya_home / "policy.json").read_text())["default"] == "deny"
@@ -348,3 +359,10 @@ def test_explain_counts_what_was_used_only_when_asked_for(here: Path, alya_home:
     ended = command(*words, "--live")
     assert ended.code == 3
     assert "deny  /tools/alya_status/rate_limit" in ended.out
+
+
+def test_explain_does_not_count_from_nothing_when_the_state_is_damaged(here: Path, alya_home: Path) -> None:
+    (alya_home / "state.sqlite").write_bytes(b"no database" * 100)
+    ended = command("policy", "explain", "alya_status", "--policy", written("p.json", OPEN), "--live")
+    assert (ended.code, ended.out) == (2, "")
+    assert "What was used so far can't be read" in ended.err

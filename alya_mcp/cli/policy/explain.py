@@ -102,7 +102,11 @@ def _grant(settings: "Settings") -> str | None:
 
 @contextmanager
 def _state(settings: "Settings", live: bool) -> "Generator[State | None]":
-    """The state in which a server counts, if it is asked for and there is one yet."""
+    """The state in which a server counts, if it is asked for and there is one yet.
+
+    Raises:
+        StateError: it can't be used, so a server would deny every call.
+    """
     from alya_mcp.gate import SqliteState
 
     if not live or not settings.state_file.exists():
@@ -110,6 +114,7 @@ def _state(settings: "Settings", live: bool) -> "Generator[State | None]":
         return
     state = SqliteState(settings.state_file)
     try:
+        state.ready()
         yield state
     finally:
         state.close()

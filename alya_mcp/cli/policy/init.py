@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 from pathlib import Path
 from typing import Literal
 
@@ -28,16 +29,19 @@ def init(preset: Literal["strict", "balanced", "open"], out: Path | None, force:
     balanced: reading and writing pass within limits, what is risky needs a yes. open: everything
     passes within wide limits, but what runs, deletes or pays.
 
-    Exit codes: 0 written, 2 the file is there already or can't be written.
+    Exit codes: 0 written, 2 the file is there already, can't be written or has no policy's name.
     """
     from alya_mcp.catalogue import load_catalogue
     from alya_mcp.cli.policy.presets import starting_policy
     from alya_mcp.gate import Policy
+    from alya_mcp.gate.policy.file import NAMES, is_policy_name
 
+    file = Settings.from_environment().home / "policy.json" if out is None else out
+    if file != _STDOUT and not is_policy_name(file):
+        raise click.UsageError(f"{tilde(file)}: {NAMES}.")
     catalogue = load_catalogue()
     document = starting_policy(preset, catalogue.values())
     policy = Policy.parse(document)
-    file = Settings.from_environment().home / "policy.json" if out is None else out
     text = json.dumps(document, indent=2) + "\n"
     if file != _STDOUT:
         _write(file, text, force)
@@ -59,7 +63,8 @@ def _next(out: Path | None) -> str:
         return (
             "Servers obey it from their next call on, unless --policy, ALYA_POLICY or a grant names another."
         )
-    return f"A server obeys it with: alya-mcp serve --policy {out} (or ALYA_POLICY)."
+    place = shlex.quote(str(out.absolute()))
+    return f"A server obeys it with: alya-mcp serve --policy {place} (or ALYA_POLICY)."
 
 
 def _write(file: Path, text: str, force: bool) -> None:

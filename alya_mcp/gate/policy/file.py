@@ -8,6 +8,7 @@ from pathlib import Path
 from ..document import LARGEST, Problem, quoted
 
 _SUFFIXES = (".json", ".yaml", ".yml")
+NAMES = "a policy file's name ends in .json, .yaml or .yml"
 
 
 class PolicyError(ValueError):
@@ -17,6 +18,11 @@ class PolicyError(ValueError):
         self.problems = tuple(problems)
         self.name = name
         super().__init__("\n".join(f"{name}: {problem}" for problem in self.problems))
+
+
+def is_policy_name(path: Path) -> bool:
+    """Whether a file of this name can be a policy."""
+    return path.suffix.lower() in _SUFFIXES
 
 
 def is_yaml(name: str) -> bool:
@@ -30,8 +36,8 @@ def read_policy_file(path: Path) -> bytes:
     Raises:
         PolicyError: when there is no such ordinary file, or it can't be read.
     """
-    if path.suffix.lower() not in _SUFFIXES:
-        raise PolicyError([Problem("", "a policy file's name ends in .json, .yaml or .yml")], str(path))
+    if not is_policy_name(path):
+        raise PolicyError([Problem("", NAMES)], str(path))
     try:
         file = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         try:
