@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from alya_mcp.cli.output import Output, output_option, printable, say, show_json, show_json_line, tilde
+from alya_mcp.cli.output import (
+    Output,
+    counted,
+    output_option,
+    printable,
+    say,
+    show_json,
+    show_json_line,
+    tilde,
+)
 from alya_mcp.cli.when import When
 from alya_mcp.settings import Settings
 
@@ -95,11 +104,12 @@ def verify(output: Output) -> int:
             click.echo(printable(f"{place}: {each.what}: {each.detail}"))
         for name in report.torn:
             say(f"{name}: the last line is cut short, as a crash leaves it; nothing after it is missing.")
-        counted = f"{report.records:,} records in {report.chains:,} chains and {report.files:,} files"
+        records, chains = counted(report.records, "record"), counted(report.chains, "chain")
+        read = f"{records} in {chains} and {counted(report.files, 'file')}"
         if report.retired:
-            counted += f"; {report.retired:,} older files went by retention"
-        found = "whole" if report.whole else f"changed in {len(report.broken)} places"
-        click.echo(f"{found}: {counted}")
+            read += f"; {counted(report.retired, 'older file')} went by retention"
+        found = "whole" if report.whole else f"changed in {counted(len(report.broken), 'place')}"
+        click.echo(f"{found}: {read}")
     return 0 if report.whole else CHANGED
 
 

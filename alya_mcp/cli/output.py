@@ -63,6 +63,11 @@ def say(text: str) -> None:
     click.echo(printable(text), err=True)
 
 
+def counted(count: int, noun: str) -> str:
+    """How many there are, in words: `1 record`, `1,200 records`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def printable(text: str) -> str:
     """`text` without characters that would command the terminal."""
     return "".join(c if c.isprintable() or c in "\n\t" else _escaped(c) for c in text)

@@ -35,8 +35,9 @@ class Problem:
                 object.__setattr__(self, name, _printable(text))
 
     def __str__(self) -> str:
-        place = "" if self.line is None else f"line {self.line}, column {self.column}: "
-        return f"{place}{self.pointer or '(top)'}: {self.message}"
+        if self.line is None:
+            return f"{self.pointer}: {self.message}" if self.pointer else self.message
+        return f"line {self.line}, column {self.column}: {self.pointer or '(top)'}: {self.message}"
 
 
 @dataclass(slots=True)

@@ -62,7 +62,10 @@ def refusal(decision: Decision, hub: Hub) -> types.CallToolResult:
     text = decision.message
     if hub.gate.policy_error is not None:
         wrong = hub.gate.policy_error.problems[0]
-        text += f" (The policy file is wrong and not in force: {wrong}. `alya-mcp policy check` shows all.)"
+        text += (
+            " (The policy file is wrong and not in force; `alya-mcp policy check FILE` shows a person all "
+            f"that is wrong with it. First: {wrong})"
+        )
     return types.CallToolResult(
         content=[types.TextContent(type="text", text=hub.clean_text(text))],
         is_error=True,

@@ -97,7 +97,7 @@ def test_an_empty_home_has_nothing_to_show_and_a_whole_log(run: Run, alya_home: 
 def test_verify_ends_with_0_for_a_log_as_it_was_written(run: Run, log: Path) -> None:
     assert (run("audit", "verify").code, run("audit", "verify").out) == (
         0,
-        "whole: 2 records in 1 chains and 1 files\n",
+        "whole: 2 records in 1 chain and 1 file\n",
     )
     assert run("audit", "verify", "--output", "json").json["whole"] is True
 
@@ -266,7 +266,7 @@ def test_files_past_the_days_to_keep_go_and_the_log_stays_whole(
     ended = run("audit", "verify")
     assert (ended.code, ended.out) == (
         0,
-        "whole: 5 records in 2 chains and 2 files; 1 older files went by retention\n",
+        "whole: 5 records in 2 chains and 2 files; 1 older file went by retention\n",
     )
     ended = run("call", "alya_status", ALYA_AUDIT_KEEP_DAYS="0")
     assert "ALYA_AUDIT_KEEP_DAYS is '0'; it takes a whole number of days from 1 on" in ended.err

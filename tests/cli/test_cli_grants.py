@@ -45,7 +45,7 @@ def test_labels_are_given_once_and_nonsense_is_refused_in_words(run: Run, write_
     wrong = write_policy({"version": "1"}, "wrong.json")
     run("grants", "create", "ci")
     for words, code, message in (
-        (("create", "CI"), 1, "a grant 'ci' exists"),
+        (("create", "CI"), 1, "a grant 'ci' exists; rotate it for a new token, or take another label"),
         (("create", "x", "--policy", wrong.name), 2, "default"),
         (("create", "x", "--policy", "nowhere.json"), 2, "nowhere.json"),
         (("rotate", "nobody"), 1, "there is no grant 'nobody'"),

@@ -132,6 +132,8 @@ def test_an_invalid_new_policy_keeps_the_old_one_and_is_said(start_server: Serve
             return answer["result"]["content"][0]["text"]
 
         eventually(lambda: "tolls" in refusal(), "a word of the error in a refusal")
+        assert "`alya-mcp policy check FILE` shows a person" in refusal()
+        assert '"tools"?)' in refusal()
         parts = client.call("alya_status")["result"]["structuredContent"]["parts"]
         policy = next(part for part in parts if part["part"] == "policy")
         assert policy["state"] == "failing"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from alya_mcp.cli.health.check import Check, fail, ok, warn
-from alya_mcp.cli.output import tilde
+from alya_mcp.cli.output import counted, tilde
 from alya_mcp.settings import Settings
 
 if TYPE_CHECKING:
@@ -41,15 +41,20 @@ def audit(settings: Settings) -> Iterator[Check]:
 
     try:
         report = verify_audit(settings)
-    except (AuditError, StateError) as error:
-        yield fail("audit", str(error), "Calls are denied until it can be read and written again.")
+    except StateError as error:
+        yield fail("audit", f"can't be checked: {error}", "Mend the state first.")
+        return
+    except AuditError as error:
+        remedy = "Put it back as it was, from a copy if need be; calls are denied until it can be used again."
+        yield fail("audit", str(error), remedy)
         return
     if not report.whole:
         first = report.broken[0]
-        detail = f"not as it was written in {len(report.broken)} places, first {first.file}: {first.detail}"
+        places = counted(len(report.broken), "place")
+        detail = f"not as it was written in {places}, first {first.file}: {first.detail}"
         yield fail("audit", detail, "Keep a copy of the folder; `alya-mcp audit verify` lists all places.")
     elif report.records:
-        yield ok("audit", f"whole, {report.records:,} records in {tilde(settings.audit_folder)}")
+        yield ok("audit", f"whole, {counted(report.records, 'record')} in {tilde(settings.audit_folder)}")
     else:
         yield ok("audit", "nothing is recorded yet")
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from alya_mcp.cli.output import Output, output_option, say, show_json, show_table
+from alya_mcp.cli.output import Output, counted, output_option, say, show_json, show_table
 from alya_mcp.cli.policies import facts_of, read_policy, settings_with
 
 if TYPE_CHECKING:
@@ -55,17 +55,18 @@ def _show(found: "Replayed") -> None:
         click.echo()
     unjudged = sum(found.unjudged.values())
     click.echo(
-        f"{found.calls:,} calls: {found.same:,} decided as before, {len(found.changes):,} otherwise, "
-        f"{unjudged:,} can't be judged"
+        f"{counted(found.calls, 'call')}: {found.same:,} decided as before, "
+        f"{len(found.changes):,} otherwise, {unjudged:,} can't be judged"
     )
     for rules, count in found.unjudged.items():
-        say(f"{count:,} hang on what the log doesn't hold: {', '.join(rules)}")
+        say(f"what the log doesn't hold decides {counted(count, 'call')}: {', '.join(rules)}")
     for rule, count in found.shadow.items():
         say(f"{count:,} would be refused by {rule} if it were enforced")
     if found.unchecked:
-        say(f"{found.unchecked:,} were refused before their arguments were checked; they count as fitting")
+        unchecked = counted(found.unchecked, "call")
+        say(f"refused before the arguments were checked, which count as fitting: {unchecked}")
     if found.skipped:
-        say(f"{found.skipped:,} records tell of no decision by a policy and were left out")
+        say(f"left out, as they tell of no decision by a policy: {counted(found.skipped, 'record')}")
 
 
 def _row(change: "Change") -> tuple[str, ...]:

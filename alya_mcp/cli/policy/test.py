@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from alya_mcp.cli.output import Output, output_option, printable, say, show_json
+from alya_mcp.cli.output import Output, counted, output_option, printable, say, show_json
 from alya_mcp.cli.policies import facts_of, read_policy, settings_with
 from alya_mcp.cli.policy.explain import show_steps
 
@@ -67,8 +67,8 @@ def test(cases: Path, file: Path | None, schemas: bool, output: Output) -> int:
     else:
         for each in found:
             _show(cases, each)
-        counted = f"{_counted(calls, 'call')} in {_counted(len(sessions), 'session')}"
-        click.echo(f"{len(found)} of {counted} not as expected" if found else f"ok: {counted} as expected")
+        played = f"{counted(calls, 'call')} in {counted(len(sessions), 'session')}"
+        click.echo(f"{len(found)} of {played} not as expected" if found else f"ok: {played} as expected")
     return DIFFERENT if found else 0
 
 
@@ -83,10 +83,6 @@ def _show(cases: Path, difference: "Difference") -> None:
     )
     show_steps(difference.trace.steps, got)
     click.echo()
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _decision(decision: str, rule: str | None) -> str:

@@ -209,8 +209,9 @@ def _explained(path: Path, error: Exception) -> StateError:
 
 def _damaged(path: Path, found: str) -> StateError:
     remedy = (
-        f"End all servers, move {path.name}* away and keep them: a new file is made. It has no grants, and "
-        "limits count anew."
+        f"End all servers, move {path.name}* away and keep them: a new file is made. It has no grants, "
+        "limits count anew, and nothing in it vouches for the audit log: move that away too, or "
+        "`alya-mcp audit verify` reports it."
     )
     return StateError(f"the state file {path} is damaged ({found})", remedy)
 

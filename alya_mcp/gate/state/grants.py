@@ -33,8 +33,8 @@ class SqliteGrants:
         """Keep a new grant; `GrantError` when its label was ever given before."""
         with self._database.write() as db:
             if (there := _named(db, label)) is not None:
-                how = "exists" if there.revoked_ns is None else "existed and was revoked; take another label"
-                raise GrantError(f"a grant {there.label!r} {how}")
+                how = "exists; rotate it for a new token, or" if there.revoked_ns is None else "was revoked;"
+                raise GrantError(f"a grant {there.label!r} {how} take another label")
             new = Grant(grant, label, policy, self._clock.time_ns())
             values = (new.id, new.label, new.policy, new.created_ns, None, None, digest)
             db.execute("INSERT INTO grants VALUES (?, ?, ?, ?, ?, ?, ?)", values)
