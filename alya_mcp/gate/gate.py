@@ -5,12 +5,13 @@ The steps of a call bear the numbers of the design: 1 to 8 are asked by `judge`,
 
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Final, Literal, TypeVar
 
 from . import wording
-from .approvals import Approvals, Question, TooManyOpen
+from .approvals import MOST_OPEN, Approvals, Question, TooManyOpen
 from .audit import Audit
-from .call import AUDIT, GATE_ERROR, ApprovalNeeded, Call, Decision, Refused, shown
+from .call import AUDIT, GATE_ERROR, HIDDEN, UNKNOWN_TOOL, ApprovalNeeded, Call, Decision, Refused, shown
 from .canonical import NotCanonical
 from .clock import Clock, SystemClock
 from .counting import Counting, Held
@@ -18,6 +19,7 @@ from .errors import AuditError, GateError, TimedOut, ToolError
 from .explain import explain, limit_rows
 from .judge import Judge, Judged
 from .policy import Policy, PolicyError
+from .rules import SECOND
 from .source import FixedPolicy, PolicySource
 from .state import MemoryLedger, MemoryState, State, Usage
 from .trace import LimitRow, Trace
@@ -28,6 +30,7 @@ Verdict = Literal["accept", "decline", "cancel"]
 Ask = Callable[[Question], Awaitable[Verdict]]
 
 _NAME: Final = 128
+_SESSIONS: Final = 64
 
 
 class Gate:
@@ -53,6 +56,7 @@ class Gate:
         self._counting = Counting(MemoryLedger(self._clock), self._state.ledger)
         self._judge = Judge(self._counting, self._approvals, self._state)
         self._trouble: GateError | None = None
+        self._asking = 0
 
     @property
     def policy(self) -> Policy:
@@ -68,6 +72,13 @@ class Gate:
     def trouble(self) -> GateError | None:
         """Why the last call could not be recorded; None when it was. Its text is for the person."""
         return self._trouble
+
+    def last_refusal(self, session: str) -> tuple[str, Decision] | None:
+        """The tool and the decision of the session's newest call that was refused; None when none was.
+
+        A name that is unknown or hidden counts as no call. The newest 64 sessions are remembered.
+        """
+        return self._refused.get(session)
 
     def open(self) -> None:
         """Open state and audit log now, so that the first call doesn't wait for them.
@@ -134,10 +145,12 @@ class Gate:
             admitted = self._admit(call, judged, held, digest)
         except Refused:
             raise
-        except GateError as error:
+        except AuditError as error:
             raise Refused(self._unrecorded(call, error)) from None
+        except GateError as error:
+            raise Refused(self._noted(call, self._unrecorded(call, error))) from None
         except Exception as error:  # noqa: BLE001 - whatever goes wrong in here is a denial
-            raise Refused(self._unexpected(call, error)) from None
+            raise Refused(self._noted(call, self._unexpected(call, error))) from None
 
         # 11: the handler runs. It is settled once, by code that awaits nothing and so can't be cancelled.
         limit = judged.rules.timeout
@@ -152,11 +165,13 @@ class Gate:
                 result = clean(result)
             outcome: Outcome = "error" if failed is not None and failed(result) else "ok"
         except BaseException as error:
-            self._settle(call, held, admitted, _outcome(error), begun)
+            unrecorded = self._settle(call, held, admitted, _outcome(error), begun)
+            if unrecorded is not None and isinstance(error, ToolError | TimedOut):
+                raise Refused(unrecorded) from error
             raise
         unrecorded = self._settle(call, held, admitted, outcome, begun)
         if unrecorded is not None:
-            raise Refused(unrecorded)
+            raise Refused(self._remember(call, unrecorded))
         return result
 
     def explain(self, call: Call) -> Trace:
@@ -224,7 +239,7 @@ class Gate:
         elif ask is not None:
             judged.refusal = wording.asks(call, policy, approval, "The person is asked.")
             self._record(call, judged, digest)
-            why = await _asked(ask, question)
+            why = await self._answer(ask, question)
             if why is None:
                 self._approvals.accepted(question)
         elif not resumable and self._approvals.declined(question):
@@ -232,6 +247,27 @@ class Gate:
         else:
             raise self._needed(call, judged, question, digest, resumable)
         judged.refusal = None if why is None else wording.unapproved(call, policy, approval, why)
+
+    async def _answer(self, ask: Ask, question: Question) -> str | None:
+        """Ask the person and wait as long as their yes would hold; None for a yes, else why there is none."""
+        import anyio
+
+        if self._asking >= MOST_OPEN:
+            return "too many questions are before a person already; they have to answer some of them first"
+        verdict: Verdict | None = None
+        begun = self._clock.monotonic_ns()
+        self._asking += 1
+        try:
+            with anyio.move_on_after(question.expires):
+                verdict = await ask(question)
+        finally:
+            self._asking -= 1
+        # The scope's clock stands still while the machine sleeps.
+        if verdict is None or self._clock.monotonic_ns() - begun >= question.expires * SECOND:
+            return f"nobody answered within {question.expires:g} s"
+        if verdict == "accept":
+            return None
+        return "the person declined" if verdict == "decline" else "the person gave no answer"
 
     def _needed(
         self, call: Call, judged: Judged, question: Question, digest: str | None, resumable: bool
@@ -290,8 +326,7 @@ class Gate:
         if self._audit is not None:
             number = self._audit.decided(call, decision, digest, judged.rules.redact)
         if decision.decision == "deny":
-            tool = call.tool if call.known else "(unknown)"
-            self._state.note_denied(call.grant or "", call.session[:_NAME], tool, self._clock.time_ns())
+            self._note_denied(call)
         self._trouble = None
         return number
 
@@ -315,6 +350,14 @@ class Gate:
             return self._unexpected(call, error)
         return None
 
+    def _remember(self, call: Call, decision: Decision) -> Decision:
+        if decision.rule not in {UNKNOWN_TOOL, HIDDEN}:
+            self._refused.pop(call.session, None)
+            self._refused[call.session] = (call.tool, decision)
+            if len(self._refused) > _SESSIONS:
+                del self._refused[next(iter(self._refused))]
+        return decision
+
     def _unrecorded(self, call: Call, error: GateError, ran: bool = False) -> Decision:
         if self._trouble is None or str(self._trouble) != str(error):
             _log().error("calls are denied: %s", error)
@@ -324,6 +367,21 @@ class Gate:
         text = f"{shown(call.tool)} {did} can't be recorded ({what}); the server's log tells a person why"
         return Decision("deny", rule, text, None, self._source.current().digest)
 
+    def _noted(self, call: Call, denial: Decision) -> Decision:
+        """`denial`, on record where that can still be; without arguments, as what to redact may be unknown."""
+        try:
+            self._state.ready()
+            if self._audit is not None:
+                self._audit.decided(replace(call, arguments={}), denial, None)
+            self._note_denied(call)
+        except Exception:  # noqa: BLE001, S110 - why nothing can be kept was said before; the denial stands
+            pass
+        return denial
+
+    def _note_denied(self, call: Call) -> None:
+        tool = call.tool if call.known else "(unknown)"
+        self._state.note_denied(call.grant or "", call.session[:_NAME], tool, self._clock.time_ns())
+
     def _unexpected(self, call: Call, error: Exception) -> Decision:
         _log().error("a call was denied by an error of the gate", exc_info=error)
         text = f"{shown(str(call.tool))}: denied by an error of the gate; the server's log says which"
@@ -332,22 +390,6 @@ class Gate:
 
 def _denied(judged: Judged) -> bool:
     return judged.refusal is not None and judged.refusal.decision == "deny"
-
-
-async def _asked(ask: Ask, question: Question) -> str | None:
-    """Ask the person and wait as long as their yes would hold; None for a yes, else why there is none."""
-    import anyio
-
-    verdict: Verdict | None = None
-    with anyio.move_on_after(question.expires):
-        verdict = await ask(question)
-    if verdict is None:
-        return f"nobody answered within {question.expires:g} s"
-    return (
-        None
-        if verdict == "accept"
-        else f"the person {'declined' if verdict == 'decline' else 'gave no answer'}"
-    )
 
 
 async def _within(
@@ -367,6 +409,8 @@ def _outcome(error: BaseException) -> Outcome:
         return "timeout"
     if isinstance(error, Exception):
         return "crash"
+    if isinstance(error, GeneratorExit):  # the call itself was closed, perhaps after its event loop
+        return "cancelled"
     import anyio
 
     return "cancelled" if isinstance(error, anyio.get_cancelled_exc_class()) else "crash"
