@@ -56,6 +56,7 @@ class Gate:
         self._counting = Counting(MemoryLedger(self._clock), self._state.ledger)
         self._judge = Judge(self._counting, self._approvals, self._state)
         self._trouble: GateError | None = None
+        self._refused: dict[str, tuple[str, Decision]] = {}
         self._asking = 0
 
     @property
@@ -143,14 +144,15 @@ class Gate:
             if judged.question is not None and not _denied(judged):
                 await self._approve(call, judged, judged.question, digest, ask, resumable)
             admitted = self._admit(call, judged, held, digest)
-        except Refused:
+        except Refused as refused:
+            self._remember(call, refused.decision)
             raise
         except AuditError as error:
-            raise Refused(self._unrecorded(call, error)) from None
+            raise Refused(self._remember(call, self._unrecorded(call, error))) from None
         except GateError as error:
-            raise Refused(self._noted(call, self._unrecorded(call, error))) from None
+            raise Refused(self._remember(call, self._noted(call, self._unrecorded(call, error)))) from None
         except Exception as error:  # noqa: BLE001 - whatever goes wrong in here is a denial
-            raise Refused(self._noted(call, self._unexpected(call, error))) from None
+            raise Refused(self._remember(call, self._noted(call, self._unexpected(call, error)))) from None
 
         # 11: the handler runs. It is settled once, by code that awaits nothing and so can't be cancelled.
         limit = judged.rules.timeout
@@ -167,7 +169,7 @@ class Gate:
         except BaseException as error:
             unrecorded = self._settle(call, held, admitted, _outcome(error), begun)
             if unrecorded is not None and isinstance(error, ToolError | TimedOut):
-                raise Refused(unrecorded) from error
+                raise Refused(self._remember(call, unrecorded)) from error
             raise
         unrecorded = self._settle(call, held, admitted, outcome, begun)
         if unrecorded is not None:
