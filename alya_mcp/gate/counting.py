@@ -235,7 +235,7 @@ def _amount(limit: Limit, call: Call, arguments: Mapping[str, Any]) -> int:
     (value,) = found
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise Uncountable(limit, f"is {_kind(value)}, no number")
-    if not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         raise Uncountable(limit, f"is {value}, which can't be counted")
     if value < 0:
         raise Uncountable(limit, "is below 0")

@@ -238,6 +238,8 @@ class Gate:
         policy = judged.policy.digest
         if call.answer is not None:
             why = self._approvals.redeem(question, call.answer)
+        elif ask is not None and self._asking >= MOST_OPEN:
+            why = "too many questions are before a person already; they have to answer some of them first"
         elif ask is not None:
             judged.refusal = wording.asks(call, policy, approval, "The person is asked.")
             self._record(call, judged, digest)
@@ -254,8 +256,6 @@ class Gate:
         """Ask the person and wait as long as their yes would hold; None for a yes, else why there is none."""
         import anyio
 
-        if self._asking >= MOST_OPEN:
-            return "too many questions are before a person already; they have to answer some of them first"
         verdict: Verdict | None = None
         begun = self._clock.monotonic_ns()
         self._asking += 1
@@ -370,7 +370,7 @@ class Gate:
         return Decision("deny", rule, text, None, self._source.current().digest)
 
     def _noted(self, call: Call, denial: Decision) -> Decision:
-        """`denial`, on record where that can still be; without arguments, as what to redact may be unknown."""
+        """`denial`, on record where that can be; without arguments, as what to redact may be unknown."""
         try:
             self._state.ready()
             if self._audit is not None:

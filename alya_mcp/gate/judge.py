@@ -83,7 +83,13 @@ class Judge:
             return judged
         judged.rules = rules = policy.rules(call.tool, call.category)
         misfit = self._fit(call, judged)
-        over = self._attempt(call, judged, count) if rules.repeats or rules.approval else []
+        over: list[tuple[Repeats, int | None]] = []
+        if rules.repeats or rules.approval:
+            try:
+                over = self._attempt(call, judged, count)
+            except NotCanonical as error:
+                text = f"the arguments are not JSON: {error}"
+                misfit = misfit or wording.invalid(call, policy.digest, text)
         # 3: the policy allows the tool.
         judged.shadow = rules.shadow_denials
         if rules.denial is not None:
@@ -147,24 +153,21 @@ class Judge:
     def _attempt(self, call: Call, judged: Judged, count: bool) -> list[tuple[Repeats, int | None]]:
         """Prepare the question to a person, and count the attempt unless an answer makes it part of another.
 
-        Arguments that are no JSON have no digest; they are refused later.
+        Raises:
+            NotCanonical: the arguments are no JSON, which alone can be told from others.
         """
         rules = judged.rules
-        try:
-            if rules.approval is not None and not rules.approval.shadow:
-                judged.question = self._approvals.question(
-                    call, judged.arguments, rules.approval, judged.policy, rules.redact
-                )
-                judged.agreed = self._approvals.standing(judged.question)
-                if self._approvals.is_again(judged.question, call.answer):
-                    return []
-            if not rules.repeats:
+        if rules.approval is not None and not rules.approval.shadow:
+            judged.question = self._approvals.question(
+                call, judged.arguments, rules.approval, judged.policy, rules.redact
+            )
+            judged.agreed = self._approvals.standing(judged.question)
+            if self._approvals.is_again(judged.question, call.answer):
                 return []
-            digest = self.digest(judged.arguments)
-        except NotCanonical:
+        if not rules.repeats:
             return []
         ask = self._counting.attempt if count else self._counting.repeated
-        return ask(rules.repeats, call, digest)
+        return ask(rules.repeats, call, self.digest(judged.arguments))
 
     def _tested(self, call: Call, judged: Judged) -> bool:
         arguments = judged.arguments

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +24,7 @@ from alya_mcp.gate import (
     SqliteState,
     State,
 )
+from alya_mcp.gate.approvals import MOST_OPEN
 
 DOCS = Path(__file__).parents[2] / "docs" / "approvals.md"
 RULE = "/tools/draw/action"
@@ -106,6 +108,50 @@ async def test_a_person_who_does_not_answer_in_time_has_said_no(state: State, cl
     gate = gate_of(state, clock, approval={"expires": 0.05})
     decision = await refused(gate, draw(), ask=nobody)
     assert (decision.decision, decision.rule) == ("deny", RULE)
+
+
+async def test_a_yes_after_its_time_is_none_even_where_the_machine_slept_meanwhile(
+    state: State, clock: HandClock
+) -> None:
+    async def late(_question: Question) -> Said:
+        clock.forward(600)
+        return "accept"
+
+    decision = await refused(gate_of(state, clock), draw(), ask=late)
+    assert (decision.decision, decision.rule) == ("deny", RULE)
+
+
+async def test_no_more_questions_are_before_a_person_at_once_than_are_kept(clock: HandClock) -> None:
+    waiting = 0
+    answer = anyio.Event()
+
+    async def person(_question: Question) -> Said:
+        nonlocal waiting
+        waiting += 1
+        await answer.wait()
+        return "accept"
+
+    gate = gate_of(MemoryState(clock), clock)
+    async with anyio.create_task_group() as group:
+        for number in range(MOST_OPEN):
+            group.start_soon(partial(gate.call, a_call(arguments={"n": number}), echo, ask=person))
+        await anyio.wait_all_tasks_blocked()
+        decision = await refused(gate, draw(), ask=person)
+        assert (decision.decision, decision.rule, waiting) == ("deny", RULE, MOST_OPEN)
+        answer.set()
+    assert await gate.call(draw(), echo, ask=person) == {"echo": PROMPT}
+
+
+async def test_a_shadowed_limit_of_a_call_that_a_person_allowed_is_heard_once(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    state = MemoryState(clock)
+    audit = Audit(tmp_path / "audit", state)
+    gate = gate_of(state, clock, audit, rate_limit={"max": 1, "window": 60, "mode": "shadow"})
+    for _ in range(2):
+        await gate.call(draw(), echo, ask=Person("accept"))
+    last = [record for record in records(tmp_path / "audit") if record.get("decision") == "allow"][-1]
+    assert last["shadow"] == [{"decision": "deny", "rule": "/tools/draw/rate_limit"}]
 
 
 async def test_a_state_brought_back_with_a_yes_lets_the_call_run_once(state: State, clock: HandClock) -> None:
@@ -246,6 +292,17 @@ async def test_calls_under_a_yes_for_the_session_are_attempts_each(state: State,
     assert await outcome_of(gate, draw(answer=answer)) == "ok"
     assert await outcome_of(gate, draw(answer=answer)) == "/tools/draw/max_repeats"
     assert await outcome_of(gate, draw()) == "/tools/draw/max_repeats"
+
+
+async def test_an_answer_left_over_under_a_yes_for_the_session_makes_no_attempt_free(
+    state: State, clock: HandClock
+) -> None:
+    gate = gate_of(state, clock, approval={"who": "session"}, max_repeats={"max": 3, "window": 60})
+    one, other = [await asked(gate, draw(), resumable=True) for _ in range(2)]
+    yes, left_over = (Answer(needed.state or "", "accept") for needed in (one, other))
+    assert await outcome_of(gate, draw(answer=yes)) == "ok"
+    assert await outcome_of(gate, draw(answer=left_over)) == "ok"
+    assert await outcome_of(gate, draw(answer=left_over)) == "/tools/draw/max_repeats"
 
 
 async def test_a_retry_of_what_was_approved_elsewhere_is_no_attempt_more(

@@ -1,7 +1,9 @@
 """The way of a call: DESIGN section 3, and the rows of policy.md section 3 that apply to a single process."""
 
 import json
-from collections.abc import Mapping
+import math
+import types
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,11 @@ from alya_mcp.gate import (
     PolicyFile,
     Refused,
     StateError,
+    SystemClock,
     TimedOut,
     ToolError,
 )
+from alya_mcp.gate.state import Charge, MemoryLedger, Spent
 
 pytestmark = pytest.mark.anyio
 
@@ -128,6 +132,22 @@ async def test_arguments_that_are_not_json_are_refused_when_they_must_be_logged(
     assert records(tmp_path / "audit")[0]["arguments"] is None
 
 
+@pytest.mark.parametrize("entry", [{"max_repeats": {"max": 1, "window": 60}}, {"action": "require_approval"}])
+async def test_arguments_that_are_not_json_are_refused_where_they_must_be_told_apart(
+    entry: dict[str, Any],
+) -> None:
+    gate = Gate(policy({"draw": entry}))
+    assert await outcome_of(gate, a_call(arguments={"n": math.nan})) == "(invalid arguments)"
+    assert gate.decide(a_call(arguments={"n": math.nan})).rule == "(invalid arguments)"
+
+
+async def test_a_number_too_large_for_a_float_is_over_a_limit_like_any_other() -> None:
+    gate = Gate(policy({"draw": {"limits": [{"counter": "n", "amount": "args.n", "max": 10, "window": 60}]}}))
+    assert await outcome_of(gate, a_call(arguments={"n": 10**400})) == "/tools/draw/limits/n"
+    assert await outcome_of(gate, a_call(arguments={"n": -(10**400)})) == "/tools/draw/limits/n"
+    assert await outcome_of(gate, a_call(arguments={"n": 10})) == "ok"
+
+
 async def test_the_handler_gets_exactly_what_was_judged() -> None:
     """policy.md section 3, row 19."""
     judged = {"prompt": "x", "steps": 4}
@@ -162,6 +182,38 @@ async def test_anything_unexpected_in_the_gate_is_a_denial(wrong: Exception) -> 
     refusal = await refusal_of(gate, call)
     assert refusal.rule == gate.decide(call).rule == "(gate error)"
     assert "bug" not in refusal.message
+
+
+async def test_a_denial_by_an_error_of_the_gate_is_on_record_without_arguments(tmp_path: Path) -> None:
+    def broken(_: Mapping[str, Any]) -> Mapping[str, Any]:
+        raise RuntimeError("bug")
+
+    state = MemoryState()
+    gate = Gate(policy({"draw": {}}), state, Audit(tmp_path / "audit", state))
+    await refusal_of(gate, a_call(arguments={"pin": 1234}, validate=broken))
+    gate.decide(a_call(validate=broken))
+    (record,) = records(tmp_path / "audit")
+    assert (record["decision"], record["rule"], record["tool"]) == ("deny", "(gate error)", "draw")
+    assert (record["keys"], record["arguments"]) == ([], None)
+    assert [row.denied for row in gate.usage("local")] == [1]
+
+
+async def test_a_denial_by_a_ledger_that_fails_is_on_record(tmp_path: Path) -> None:
+    class Locked(MemoryLedger):
+        def reserve(self, charges: Sequence[Charge]) -> int | Spent:
+            raise StateError("the state file is locked")
+
+    class LockedState(MemoryState):
+        def __init__(self) -> None:
+            super().__init__()
+            self.ledger = Locked(SystemClock())
+
+    state = LockedState()
+    limit = {"max": 2, "window": 60, "scope": "host"}
+    gate = Gate(policy({"draw": {"rate_limit": limit}}), state, Audit(tmp_path / "audit", state))
+    assert await outcome_of(gate, a_call()) == "(gate error)"
+    assert [record["rule"] for record in records(tmp_path / "audit")] == ["(gate error)"]
+    assert "locked" in str(gate.trouble)
 
 
 async def test_a_clock_that_fails_is_a_denial() -> None:
@@ -414,6 +466,50 @@ async def test_a_cancelled_call_is_settled_once_and_stays_cancelled(logged: Logg
         group.cancel_scope.cancel()
     assert logged.settled() == ("cancelled", 0.0)
     assert logged.counted() == (1, 0, 1, 0.0)
+
+
+@types.coroutine
+def waiting() -> Generator[None]:
+    """Wait for ever, on no event loop's terms."""
+    while True:
+        yield
+
+
+@pytest.mark.parametrize("deadline", [None, 60.0])
+def test_a_call_that_is_closed_after_its_event_loop_frees_what_it_held(deadline: float | None) -> None:
+    async def handler(_: Mapping[str, Any]) -> None:
+        await waiting()
+
+    async def begin() -> None:
+        left.send(None)
+
+    gate = Gate(policy({"draw": {"max_concurrent": 1, "budget": {"max_usd": 1, "window": 60}}}))
+    left = gate.call(a_call(price=1.0), handler, deadline=deadline)
+    anyio.run(begin)
+    assert gate.decide(a_call(price=1.0)).rule == "/tools/draw/max_concurrent"
+    try:
+        left.close()
+    except RuntimeError:  # what a deadline's scope says to it
+        pass
+    assert gate.decide(a_call(price=1.0)).decision == "allow"
+
+
+class Forgetful(MemoryState):
+    """Keeps no outcome."""
+
+    def note_settled(self, grant: str, session: str, tool: str, time_ns: int, ok: bool, usd: float) -> None:
+        raise StateError("the disk is full")
+
+
+@pytest.mark.parametrize("error", [ToolError("the secret answer"), TimedOut("late")])
+async def test_a_failure_that_can_not_be_recorded_is_withheld(error: Exception) -> None:
+    async def handler(_: Mapping[str, Any]) -> None:
+        raise error
+
+    gate = Gate(policy({"draw": {}}), Forgetful())
+    with pytest.raises(Refused, match="withheld") as refused:
+        await gate.call(a_call(), handler)
+    assert refused.value.decision.rule == "(gate error)"
 
 
 async def test_a_call_that_a_handler_cancels_with_its_own_deadline_is_not_a_time_out(logged: Logged) -> None:

@@ -132,11 +132,14 @@ class Approvals:
 
     def is_again(self, question: Question, answer: Answer | None) -> bool:
         """Whether a call is one that was asked for before: with a fresh answer to this very question, or with
-        a yes to the question that was kept. A yes for the session makes no call the same as another.
+        a yes to the question that was kept. A yes for the session makes no call the same as another, whatever
+        answer comes with it: that is neither needed nor used up.
         """
+        if self._holds(question):
+            return False
         if answer is not None and self._is_fresh(question, answer):
             return True
-        return not self._holds(question) and self._store.answered(question.binding) == "yes"
+        return self._store.answered(question.binding) == "yes"
 
     def _is_fresh(self, question: Question, answer: Answer) -> bool:
         sealed = self._sealer.open(answer.state)
