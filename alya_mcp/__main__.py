@@ -4,8 +4,16 @@ import sys
 
 
 def main() -> None:
-    """Run the command that the arguments name; without any, serve."""
-    arguments = sys.argv[1:]
+    """Run the command that the arguments name; without any, serve. Ctrl-C ends with 130, at any moment."""
+    try:
+        _run(sys.argv[1:])
+    except KeyboardInterrupt:  # while the command was still being loaded; one that runs ends by itself
+        if sys.stderr is not None:
+            sys.stderr.write("Stopped.\n")
+        sys.exit(130)
+
+
+def _run(arguments: list[str]) -> None:
     if not arguments or arguments[0] == "serve":
         from alya_mcp.cli.serve import main as serve
 

@@ -116,3 +116,27 @@ def test_output_into_a_pipe_that_nobody_reads_shows_no_traceback(cli_env: dict[s
         process.stdout.close()
         assert b"Error" not in process.stderr.read()
     assert process.returncode == 1
+
+
+INTERRUPT_AN_IMPORT = """\
+import os, signal, sys
+from importlib.machinery import PathFinder
+
+class Interrupting(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if name in ("click", "anyio"):
+            os.kill(os.getpid(), signal.SIGINT)
+        return super().find_spec(name, path, target)
+
+sys.meta_path[sys.meta_path.index(PathFinder)] = Interrupting
+"""
+
+
+@pytest.mark.parametrize("words", [("tools",), ("serve",)])
+def test_ctrl_c_while_a_command_is_still_being_loaded_ends_it_quietly(
+    run: Run, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(INTERRUPT_AN_IMPORT)
+    ended = run(*words, PYTHONPATH=str(tmp_path))
+    assert (ended.code, ended.out, ended.err) == (130, "", "Stopped.\n")
