@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from .book import Book, depth_usd, microprice
-from .fair import Opinion, Recalibration, about, pooled
+from .fair import Opinion, Opinions, Recalibration, about, pooled
 from .fees import Fees
 
 NEAR: Final = 0.02
@@ -67,7 +67,7 @@ class Assessment:
 
 
 def assess(
-    question: Question, opinions: Sequence[Opinion], recalibration: Recalibration, usd: float
+    question: Question, opinions: Opinions, recalibration: Recalibration, usd: float
 ) -> Assessment | None:
     """What both sides of a question are worth for a bet of `usd`; None where its book is too thin for that.
 

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -31,6 +31,10 @@ class Opinion:
     probability: float
     people: int
     ends: datetime | None
+
+
+Opinions = Mapping[tuple[str, ...], Sequence[Opinion]]
+"""Opinions by the words of their question, see `by_words`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,18 +103,24 @@ def words(question: str) -> tuple[str, ...]:
     return tuple(word for word in found if word.strip("+-") and word not in _ARTICLES)
 
 
-def about(question: str, ends: datetime | None, opinions: Sequence[Opinion]) -> list[Opinion]:
+def by_words(opinions: Iterable[Opinion]) -> Opinions:
+    """Opinions in the form in which `about` finds them."""
+    found: dict[tuple[str, ...], list[Opinion]] = {}
+    for each in opinions:
+        found.setdefault(words(each.question), []).append(each)
+    return found
+
+
+def about(question: str, ends: datetime | None, opinions: Opinions) -> list[Opinion]:
     """Those of `opinions` that are surely about the same question: the same words, ending in the same month.
 
     Words in another order, "by" for "in", or an end that is not known, may make it another question.
     """
-    asked = words(question)
     return [
         each
-        for each in opinions
+        for each in opinions.get(words(question), ())
         if each.people >= LEAST_PEOPLE
         and ends is not None
         and each.ends is not None
         and abs(each.ends - ends) <= _SAME_END
-        and words(each.question) == asked
     ]

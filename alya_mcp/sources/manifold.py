@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import Field
 
-from alya_mcp.markets.fair import Opinion
+from alya_mcp.markets.fair import Opinion, Opinions, by_words
 from alya_mcp.outside import SOURCES
 
 from .fetched import Body, Fetched, Shape
@@ -33,7 +33,7 @@ class _Question(Shape):
     bettors: int = Field(0, alias="uniqueBettorCount")
 
 
-async def open_questions(http: "Http") -> Fetched[list[Opinion]]:
+async def open_questions(http: "Http") -> Fetched[Opinions]:
     """The thousand best-known open questions with a yes or a no."""
     return await http.get(
         MANIFOLD,
@@ -47,8 +47,8 @@ async def open_questions(http: "Http") -> Fetched[list[Opinion]]:
     )
 
 
-def _read(body: Body) -> list[Opinion]:
-    return [
+def _read(body: Body) -> Opinions:
+    return by_words(
         Opinion(
             venue=MANIFOLD.title,
             question=each.question,
@@ -59,7 +59,7 @@ def _read(body: Body) -> list[Opinion]:
         )
         for each in body.json(list[_Question])
         if each.outcome_type == "BINARY" and not each.resolved and each.probability is not None
-    ]
+    )
 
 
 def _moment(milliseconds: float | None) -> datetime | None:

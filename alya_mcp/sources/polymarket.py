@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from alya_mcp.failures import Unavailable
 from alya_mcp.markets.book import Book
 from alya_mcp.markets.edge import Assessment, Question, assess
-from alya_mcp.markets.fair import Opinion, bundled
+from alya_mcp.markets.fair import Opinions, bundled
 
 from . import manifold, polymarket_clob, polymarket_gamma
 from .fetched import Fetched, all_answers
@@ -20,7 +20,7 @@ from .polymarket_gamma import Market, Page
 if TYPE_CHECKING:
     from .http import Http
 
-Opinions = Fetched[list[Opinion]] | Unavailable
+Elsewhere = Fetched[Opinions] | Unavailable
 
 NO_BOOK: Final = "its order book could not be had"
 _THIN: Final = "its order book is empty, crossed or too thin for the size"
@@ -46,7 +46,7 @@ class Look:
         return replace(self.books, age=age, cached=True)
 
 
-async def markets_and_opinions(http: "Http") -> tuple[Fetched[Page], Opinions]:
+async def markets_and_opinions(http: "Http") -> tuple[Fetched[Page], Elsewhere]:
     """The busiest open markets, and what other venues think of anything, or why that can't be had.
 
     Raises:
@@ -56,22 +56,22 @@ async def markets_and_opinions(http: "Http") -> tuple[Fetched[Page], Opinions]:
     markets, opinions = await all_answers(asks)
     if isinstance(markets, Unavailable):
         raise markets
-    return cast("Fetched[Page]", markets), cast("Opinions", opinions)
+    return cast("Fetched[Page]", markets), cast("Elsewhere", opinions)
 
 
-async def look(http: "Http", markets: Fetched[Page], opinions: Opinions, usd: float) -> Look:
+async def look(http: "Http", markets: Fetched[Page], opinions: Elsewhere, usd: float) -> Look:
     """The busiest of `markets` assessed for a bet of `usd`, or what was just made of the same answers.
 
     Raises:
         Unavailable: no market can be assessed, or no book can be had.
     """
     known = opinions.fetched_at if isinstance(opinions, Fetched) else None
-    others = opinions.value if isinstance(opinions, Fetched) else []
+    others: Opinions = opinions.value if isinstance(opinions, Fetched) else {}
     key = ("edge", usd, markets.fetched_at, known, int(time.monotonic() / _HOLDS))
     return await http.memo.get_slow(key, partial(_look, http, markets.value.markets, others, usd))
 
 
-async def _look(http: "Http", markets: Sequence[Market], others: list[Opinion], usd: float) -> Look:
+async def _look(http: "Http", markets: Sequence[Market], others: Opinions, usd: float) -> Look:
     skipped: Counter[str] = Counter()
     fit: list[Market] = []
     for market in markets:

@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
 import earth_answers as answers  # pyright: ignore[reportMissingImports]
 import loopback_source  # pyright: ignore[reportMissingImports]
+import market_answers as markets  # pyright: ignore[reportMissingImports]
 from loopback_source import Asked, LoopbackSource, Reply  # pyright: ignore[reportMissingImports]
 from moved import Clock, moved_here, settings_here  # pyright: ignore[reportMissingImports]
 
@@ -29,6 +30,7 @@ from alya_mcp.catalogue import Context, Tool
 from alya_mcp.gate import Gate, Policy
 from alya_mcp.hub import Hub
 from alya_mcp.tools import earth
+from alya_mcp.tools import markets as market_tools
 
 GOAL_MS = 5.0
 DAY = 86_400
@@ -78,6 +80,31 @@ def script(source: LoopbackSource) -> None:
     source.on("/weatherapi/locationforecast/2.0/complete", answers.met_norway(hours=90))
 
 
+def script_markets(source: LoopbackSource) -> None:
+    """Three hundred markets, books of forty levels, a thousand questions elsewhere, a leaderboard."""
+    pages = [
+        markets.page(
+            *(
+                markets.market(n, f"Will event {n} happen in 2027?", oneDayPriceChange=n % 20 / 100)
+                for n in range(page * 100, page * 100 + 100)
+            ),
+            cursor=str(page + 1),
+        )
+        for page in range(3)
+    ]
+    source.on(markets.MARKETS, lambda asked: Reply(pages[int(asked.query.get("after_cursor", "0"))]))
+    levels = [(0.48 - n / 100, 500.0) for n in range(40)], [(0.50 + n / 100, 500.0) for n in range(40)]
+    source.on(markets.BOOK, markets.book(bids=tuple(levels[0]), asks=tuple(levels[1])))
+    source.on(
+        markets.QUESTIONS,
+        [markets.question(f"Will event {n} happen in 2027?", 0.6) for n in range(0, 9000, 9)],
+    )
+    source.on(markets.BOARD, markets.board(*(markets.trader(n, n, 1e6 / n) for n in range(1, 51))))
+    source.on(markets.ACCOUNT, markets.ALPACA_ACCOUNT)
+    source.on(markets.POSITIONS, markets.ALPACA_POSITIONS)
+    source.on(markets.CLOCK, markets.ALPACA_CLOCK)
+
+
 CALLS: list[tuple[str, Tool, dict[str, Any]]] = [
     ("alya_seismic_recent, a day", earth.alya_seismic_recent, {"minMagnitude": 2.5}),
     (
@@ -91,6 +118,15 @@ CALLS: list[tuple[str, Tool, dict[str, Any]]] = [
         {"latitude": 37.2, "longitude": 37.0, "radiusKm": 200},
     ),
     ("alya_weather_now", earth.alya_weather_now, {"city": "Istanbul"}),
+    ("polymarket_edge", market_tools.polymarket_edge, {}),
+    ("polymarket_signals", market_tools.polymarket_signals, {}),
+    ("polymarket_top_traders", market_tools.polymarket_top_traders, {}),
+    (
+        "polymarket_categorize, 50 titles",
+        market_tools.polymarket_categorize,
+        {"titles": [f"Will event {n} happen in 2027?" for n in range(50)]},
+    ),
+    ("alpaca_paper_status", market_tools.alpaca_paper_status, {}),
 ]
 
 
@@ -109,6 +145,7 @@ async def main(rounds: int) -> None:
     """Print a line per call."""
     with loopback_source.running() as source, tempfile.TemporaryDirectory() as folder:
         script(source)
+        script_markets(source)
         home = Path(folder)
         hub = Hub(settings_here(home, source), Gate(Policy.parse({"version": "1", "default": "allow"})))
         hub.__dict__["http"] = moved_here(home, source, Clock())

@@ -8,7 +8,17 @@ from hypothesis import strategies as st
 
 from alya_mcp.markets.book import Book, Level, depth_usd, microprice
 from alya_mcp.markets.edge import annualised, bet, days_to, kelly, own_fair
-from alya_mcp.markets.fair import Opinion, Recalibration, about, bundled, expit, logit, pooled, words
+from alya_mcp.markets.fair import (
+    Opinion,
+    Recalibration,
+    about,
+    bundled,
+    by_words,
+    expit,
+    logit,
+    pooled,
+    words,
+)
 from alya_mcp.markets.fees import Fees
 
 BOOK = Book(
@@ -166,7 +176,7 @@ def opinion(question: str, probability: float, **more: object) -> Opinion:
      ("Will China invade Taiwan in 2026?!", {"ends": NOW + timedelta(days=30)})],
 )  # fmt: skip
 def test_the_same_question_elsewhere_is_recognised(question: str, more: dict[str, object]) -> None:
-    assert about("Will China invade Taiwan in 2026?", NOW, [opinion(question, 0.1, **more)])
+    assert about("Will China invade Taiwan in 2026?", NOW, by_words([opinion(question, 0.1, **more)]))
 
 
 @pytest.mark.parametrize(
@@ -178,7 +188,7 @@ def test_the_same_question_elsewhere_is_recognised(question: str, more: dict[str
      ("Will China invade Taiwan in 2026?", {"ends": NOW + timedelta(days=40)})],
 )  # fmt: skip
 def test_what_may_be_another_question_is_left_out(question: str, more: dict[str, object]) -> None:
-    assert not about("Will China invade Taiwan in 2026?", NOW, [opinion(question, 0.1, **more)])
+    assert not about("Will China invade Taiwan in 2026?", NOW, by_words([opinion(question, 0.1, **more)]))
 
 
 def test_signs_and_numbers_are_part_of_a_question() -> None:

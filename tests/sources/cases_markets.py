@@ -6,7 +6,7 @@ import market_answers as answers
 from source_case import SourceCase
 
 from alya_mcp.markets.book import Book
-from alya_mcp.markets.fair import Opinion
+from alya_mcp.markets.fair import Opinions
 from alya_mcp.sources import alpaca, manifold, polymarket_clob, polymarket_data, polymarket_gamma
 from alya_mcp.sources.http import Http
 
@@ -37,9 +37,9 @@ def are_traders(value: list[polymarket_data.Trader]) -> None:
     assert value[0].wallet.startswith("0x")
 
 
-def are_opinions(value: list[Opinion]) -> None:
+def are_opinions(value: Opinions) -> None:
     assert value
-    assert all(0 <= each.probability <= 1 for each in value)
+    assert all(0 <= each.probability <= 1 for same in value.values() for each in same)
 
 
 def is_account(value: alpaca.Account) -> None:

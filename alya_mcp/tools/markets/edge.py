@@ -14,7 +14,7 @@ from alya_mcp.tools.provenance import Provenance, failed, provenance
 from .market import MarketName, named
 
 if TYPE_CHECKING:
-    from alya_mcp.sources.polymarket import Opinions
+    from alya_mcp.sources.polymarket import Elsewhere
     from alya_mcp.sources.polymarket_gamma import Market
 
 
@@ -208,7 +208,7 @@ def _side(bet: edge.Bet) -> Side:
     )
 
 
-def _model(usd: float, opinions: "Opinions") -> Model:
+def _model(usd: float, opinions: "Elsewhere") -> Model:
     correction = fair.bundled()
     return Model(
         steps=[
@@ -233,7 +233,7 @@ def _model(usd: float, opinions: "Opinions") -> Model:
             source=correction.source,
         ),
         consensus_weight=fair.WEIGHT,
-        questions_elsewhere=len(opinions.value) if isinstance(opinions, Fetched) else 0,
+        questions_elsewhere=sum(map(len, opinions.value.values())) if isinstance(opinions, Fetched) else 0,
         notice="An estimate, no advice. The weight is chosen, not fitted. A question elsewhere may be "
         "decided by other rules. Where independent is false the model knows nothing that the price doesn't.",
     )

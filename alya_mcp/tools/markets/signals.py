@@ -1,6 +1,6 @@
 """Markets that move."""
 
-from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from pydantic import AwareDatetime, Field
@@ -106,27 +106,25 @@ async def polymarket_signals(arguments: SignalsRequest, context: Context) -> Mar
     Returns per signal the market, kind, strength (times the threshold), words and numbers. Questions are
     other people's words. Renewed every half minute. Costs 0.001 USD.
     """
-    now = datetime.now(UTC)
-    pages, whole, failure = await _pages(context.hub.http, arguments.min_volume24h)
-    markets = [
-        market
-        for page in pages
-        for market in page.value.markets
-        if (market.volume_day or 0) >= arguments.min_volume24h
-        and len(market.outcomes) == 2
-        and not market.closed
+    http = context.hub.http
+    pages, whole, failure = await _pages(http, arguments.min_volume24h)
+    looked = [
+        each
+        for number, page in enumerate(pages)
+        for each in http.memo.get(("signals", number, page.fetched_at), partial(_looked, page))
+        if (each[0].volume_day or 0) >= arguments.min_volume24h
     ]
     found = [
         (signal, market)
-        for market in markets
-        for signal in signals(_snapshot(market), now)
+        for market, its_own in looked
+        for signal in its_own
         if arguments.kind in {None, signal.kind}
     ]
     found.sort(key=_strength, reverse=True)
     return MarketSignals(
         signals=[_row(signal, market) for signal, market in found[: arguments.limit]],
         total=len(found),
-        markets=len(markets),
+        markets=len(looked),
         whole=whole,
         thresholds=_thresholds(),
         fetched_at=min(page.fetched_at for page in pages),
@@ -155,6 +153,15 @@ async def _pages(http: "Http", least: float) -> "tuple[list[Fetched[Page]], bool
         if cursor is None or not page.markets or (page.markets[-1].volume_day or 0) < least:
             return pages, True, None
     return pages, False, None
+
+
+def _looked(page: "Fetched[Page]") -> "list[tuple[Market, list[Signal]]]":
+    """A page's open markets with two outcomes, each with its signals as of when the page was fetched."""
+    return [
+        (market, signals(_snapshot(market), page.fetched_at))
+        for market in page.value.markets
+        if len(market.outcomes) == 2 and not market.closed
+    ]
 
 
 def _snapshot(market: "Market") -> Snapshot:
