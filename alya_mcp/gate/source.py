@@ -79,13 +79,17 @@ class PolicyFile:
             self.error = error
 
     def _read(self) -> Policy:
-        """The file's policy. The mark is taken first: what changes after it is seen at the next look."""
+        """The file's policy. The mark is taken first: what changes after it is seen at the next look.
+
+        A file that can't be read is tried again at the next look, however old it is.
+        """
         mark = self._mark = _mark(self.path)
-        self._settled = mark is not None and abs(time.time_ns() - mark[3]) > _SETTLED_NS
+        self._settled = False
         if mark is None:
             self._bytes = None
             raise PolicyError([Problem("", "there is no such file")], str(self.path))
         data = read_policy_file(self.path)
+        self._settled = abs(time.time_ns() - mark[3]) > _SETTLED_NS
         if data == self._bytes:
             if self.error is not None:
                 raise self.error

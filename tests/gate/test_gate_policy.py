@@ -2,6 +2,8 @@
 
 import copy
 import json
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -224,8 +226,6 @@ def test_a_file_that_can_not_be_a_policy_is_refused(tmp_path: Path, name: str, w
 
 
 def test_a_folder_and_a_pipe_are_no_policy_and_nothing_waits(tmp_path: Path) -> None:
-    import os
-
     (tmp_path / "folder.json").mkdir()
     os.mkfifo(tmp_path / "pipe.json")
     for name in ("folder.json", "pipe.json"):
@@ -345,8 +345,6 @@ def test_a_file_is_read_again_when_written_into_or_replaced(tmp_path: Path) -> N
 
 
 def test_a_change_in_the_same_tick_and_of_the_same_size_is_seen(tmp_path: Path) -> None:
-    import os
-
     path = tmp_path / "policy.json"
     path.write_text(json.dumps({**GOOD, "description": "A"}))
     source = PolicyFile(path)
@@ -376,6 +374,27 @@ def test_an_invalid_new_file_keeps_the_old_policy_and_says_why_until_it_is_mende
     source.refresh()
     assert source.error is None
     assert source.current().digest == good.digest
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit")
+def test_a_file_that_could_not_be_read_for_a_moment_is_read_again(tmp_path: Path) -> None:
+    import resource
+
+    path = tmp_path / "policy.json"
+    write(path, GOOD)
+    source = PolicyFile(path)
+    write(path, {**GOOD, "tools": {}})
+    os.utime(path, (1_000_000_000, 1_000_000_000))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        source.refresh()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert "can't read the file" in str(source.error)
+    source.refresh()
+    assert source.error is None
+    assert source.current().document["tools"] == {}
 
 
 @pytest.mark.parametrize("wrong", ["", "{", '{"version": "1"}', None])
