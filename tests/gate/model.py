@@ -168,11 +168,14 @@ class Model:
             shadow = (*shadow, rule)
         return self._start(document, call, now, shadow)
 
-    def retried(self, question: Question, call: Asked, person: Person, now: Fraction) -> Said | Running:
+    def retried(
+        self, question: Question | None, call: Asked, person: Person, now: Fraction
+    ) -> Said | Running:
         """The call comes again with what the person said. It is the same call, and no attempt more, if the
-        answer is to this very question, not expired and not used before."""
-        fresh = not question.used and now < question.until
-        fits = fresh and self._is_about(question, call)
+        answer is to this very question, not expired and not used before. None is a question of before a
+        restart, which nobody remembers."""
+        fresh = question is not None and not question.used and now < question.until
+        fits = question is not None and fresh and self._is_about(question, call)
         yes = self._open_yes(call, now)
         again = fits or self._is_again(call, now)
         if not again:
@@ -183,8 +186,9 @@ class Model:
             return self._start(self.document, call, now, said.shadow)
         if said.decision != "ask":
             return said if said.decision == "deny" else self._start(self.document, call, now, said.shadow)
-        question.used = question.used or fresh
-        if not fits or person != "accept":
+        if question is not None:
+            question.used = question.used or fresh
+        if question is None or not fits or person != "accept":
             return Said("deny", said.rule, None, said.shadow)
         self._agree(question, now)
         return self._start(self.document, call, now, said.shadow)

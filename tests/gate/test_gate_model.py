@@ -2,7 +2,8 @@
 
 A world holds two gates on one state, as two server processes have, and a few sessions and grants. Calls
 come in, wait for a person, run, end in every way there is; the policy is replaced, time passes, the wall
-clock jumps. After every step the gate and the model must say the same: decision, rule, when to come again.
+clock jumps, a process ends and another begins. After every step the gate and the model must say the same:
+decision, rule, when to come again, what shadowed rules would have done.
 """
 
 import asyncio
@@ -215,7 +216,7 @@ ATTEMPTS = st.builds(
 EVENTS = st.builds(
     Event,
     what=st.sampled_from(
-        ["again"] * 6 + ["wait"] * 3 + ["answer"] * 5 + ["end"] * 2 + ["reload"] * 2 + ["wall"]
+        ["again"] * 6 + ["wait"] * 3 + ["answer"] * 5 + ["end"] * 2 + ["reload"] * 2 + ["wall", "restart"]
     ),
     number=st.integers(0, 7),
     how=st.sampled_from(["accept"] * 4 + ["decline", "cancel", "edited"]),
@@ -297,10 +298,18 @@ class World:
         self.source = Reloaded(self.policies[0])
         self.states = states
         self.heard = Heard()
-        log: Any = self.heard
-        self.gates = [Gate(self.source, state, log, clock) for state in states]
+        self.gates = [self.gate(state) for state in states]
+        self.starts = [0 for _ in states]
         self.model = Model(documents[0])
         self.lines: list[Line] = []
+
+    def gate(self, state: Any) -> Gate:
+        log: Any = self.heard
+        return Gate(self.source, state, log, self.clock)
+
+    def session(self, attempt: Attempt) -> str:
+        """A session ends with its process."""
+        return f"s{attempt.session}.{self.starts[attempt.session % len(self.gates)]}"
 
     @property
     def now(self) -> Fraction:
@@ -328,6 +337,10 @@ class World:
             index = event.number % len(self.documents)
             self.source.policy = self.policies[index]
             self.model.reload(self.documents[index])
+        elif event.what == "restart":
+            index = event.number % len(self.gates)
+            self.gates[index] = self.gate(self.states[index])
+            self.starts[index] += 1
         elif event.what == "again" and self.lines:
             await self.begin(self.lines[-1 - event.number % min(3, len(self.lines))].attempt)
         elif event.what == "end" and (lines := [line for line in self.lines if line.running]):
@@ -346,7 +359,8 @@ class World:
             return {"n": 1, **given}
 
         tool = attempt.tool
-        session, grant = f"s{attempt.session}", None if attempt.kind == "nobody" else GRANTS[attempt.grant]
+        session = self.session(attempt)
+        grant = None if attempt.kind == "nobody" else GRANTS[attempt.grant]
         call = Call(
             tool=tool,
             arguments=arguments,
@@ -492,7 +506,8 @@ class World:
         call, asked = self.call(attempt)
         person: Any = "accept" if how == "edited" else how
         again = self.start(attempt, replace(call, answer=Answer(line.state, person)), asked)
-        await self.compare(again, self.model.retried(question, asked, person, self.now))
+        known = question if self.session(attempt) == line.call.session else None
+        await self.compare(again, self.model.retried(known, asked, person, self.now))
 
 
 def agree(decision: Any, said: Said, what: object) -> None:
