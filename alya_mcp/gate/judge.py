@@ -4,6 +4,7 @@ The first refusal by an enforced rule wins; what shadowed rules before it would 
 """
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -77,10 +78,13 @@ class Judge:
 
         Raises:
             StateError: what is counted can't be read or kept.
+            ValueError: the price is no sum of money; below 0 it would give a budget back.
         """
         judged = Judged(policy, NOTHING, call.arguments)
         if not self._is_known(call, policy, judged):
             return judged
+        if not 0 <= call.price < math.inf:
+            raise ValueError(f"the price of {call.tool} is {call.price}; it takes a finite number from 0 on")
         judged.rules = rules = policy.rules(call.tool, call.category)
         misfit = self._fit(call, judged)
         over: list[tuple[Repeats, int | None]] = []

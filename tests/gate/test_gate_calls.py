@@ -224,6 +224,15 @@ async def test_a_clock_that_fails_is_a_denial() -> None:
     assert (await refusal_of(Gate(policy(TWO_A_MINUTE), clock=Broken()), a_call())).rule == "(gate error)"
 
 
+@pytest.mark.parametrize("price", [-5.0, math.nan, math.inf])
+async def test_a_price_that_is_no_sum_of_money_denies_and_gives_no_budget_back(price: float) -> None:
+    gate = Gate(policy({"draw": {"budget": {"max_usd": 1, "window": "day"}}, "free": {}}))
+    assert await outcome_of(gate, a_call(price=1.0)) == "ok"
+    for tool in ("draw", "free"):
+        assert await outcome_of(gate, a_call(tool, price=price)) == "(gate error)"
+    assert await outcome_of(gate, a_call(price=1.0)) == "/tools/draw/budget"
+
+
 class BrokenState(MemoryState):
     def ready(self) -> None:
         raise StateError("the file /home/kim/state.sqlite is damaged")
