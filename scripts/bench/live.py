@@ -20,6 +20,7 @@ import anyio
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
+import demand_answers as demand  # pyright: ignore[reportMissingImports]
 import earth_answers as answers  # pyright: ignore[reportMissingImports]
 import loopback_source  # pyright: ignore[reportMissingImports]
 import market_answers as markets  # pyright: ignore[reportMissingImports]
@@ -31,6 +32,7 @@ from alya_mcp.gate import Gate, Policy
 from alya_mcp.hub import Hub
 from alya_mcp.tools import earth
 from alya_mcp.tools import markets as market_tools
+from alya_mcp.tools.demand import alya_demand_signals
 
 GOAL_MS = 5.0
 DAY = 86_400
@@ -105,6 +107,23 @@ def script_markets(source: LoopbackSource) -> None:
     source.on(markets.CLOCK, markets.ALPACA_CLOCK)
 
 
+def script_demand(source: LoopbackSource) -> None:
+    """Two searches of five hundred comments, a tenth of which want something, two of posts, one of questions."""
+    talk = "The import of invoices failed again, and support took a week to say that it was my bank. " * 6
+    wishes = "I would pay $", " a month for invoicing that reads letter "
+    comments = [
+        demand.hn_comment(n, talk + (f"{wishes[0]}{n}{wishes[1]}{n}." if n % 10 == 0 else ""), ago=n * 3600)
+        for n in range(500)
+    ]
+    posts = [
+        demand.reddit_post(f"a{n}", f"A tool that does invoicing in town {n}?", talk) for n in range(100)
+    ]
+    questions = [demand.question(n + 1, f"Invoicing {n}", f"<p>{talk}</p>") for n in range(100)]
+    source.on(demand.HN, demand.hn(*comments, total=9000))
+    source.on(demand.REDDIT_OAUTH, demand.reddit(*posts))
+    source.on(demand.STACK_EXCHANGE, demand.questions(*questions))
+
+
 CALLS: list[tuple[str, Tool, dict[str, Any]]] = [
     ("alya_seismic_recent, a day", earth.alya_seismic_recent, {"minMagnitude": 2.5}),
     (
@@ -127,6 +146,7 @@ CALLS: list[tuple[str, Tool, dict[str, Any]]] = [
         {"titles": [f"Will event {n} happen in 2027?" for n in range(50)]},
     ),
     ("alpaca_paper_status", market_tools.alpaca_paper_status, {}),
+    ("alya_demand_signals, 1,200 posts", alya_demand_signals, {"topic": "invoicing", "limit": 20}),
 ]
 
 
@@ -146,6 +166,7 @@ async def main(rounds: int) -> None:
     with loopback_source.running() as source, tempfile.TemporaryDirectory() as folder:
         script(source)
         script_markets(source)
+        script_demand(source)
         home = Path(folder)
         hub = Hub(settings_here(home, source), Gate(Policy.parse({"version": "1", "default": "allow"})))
         hub.__dict__["http"] = moved_here(home, source, Clock())
