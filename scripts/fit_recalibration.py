@@ -97,9 +97,8 @@ async def collect(http: Http, markets: int, days_before: float) -> tuple[list[Sa
             except Unavailable:
                 skipped["its prices could not be had"] += 1
                 return
-        ended = market.ended_at
-        assert ended is not None
-        wanted = ended.timestamp() - days_before * DAY
+        assert market.ended is not None
+        wanted = market.ended.timestamp() - days_before * DAY
         before = [point for point in points if wanted - OLDEST <= point.t <= wanted]
         if not before:
             skipped["it has no price of that day"] += 1
@@ -120,7 +119,7 @@ async def _chosen(http: Http, markets: int) -> tuple[list[Market], Counter[str]]
     while len(events) < markets:
         page = (await polymarket_gamma.closed(http, cursor=cursor)).value
         for market in page.markets:
-            if len(market.tokens) != 2 or sorted(market.prices) != [0, 1] or market.ended_at is None:
+            if len(market.tokens) != 2 or sorted(market.prices) != [0, 1] or market.ended is None:
                 skipped["it came to no clear end"] += 1
                 continue
             event = market.events[0].slug if market.events else market.slug

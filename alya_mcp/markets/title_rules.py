@@ -153,7 +153,7 @@ RULES: Final = (
         category="news_event",
         confidence=0.9,
         reason="it asks what somebody will say",
-        all_of=(re.compile(r"^(?:what )?will .+\b(?:say|mention|tweet|post)\b"),),
+        all_of=(re.compile(r"^(?:what )?will .+\b(?:say|mention|tweet|post (?:about|between|on|\d+))\b"),),
         unless=any_of("vs", "polls?"),
     ),
     Rule(
@@ -204,7 +204,8 @@ OTHER_LEAGUE: Final = any_of(
 
 OTHER_FOOTBALL: Final = any_of(
     "champions league", "ucl", "europa", "uefa", "conference league", "copa", "supercopa", "super cup",
-    "friendly", "women", "femenino", "femeni", "club world cup", "youth", "u19", "u21",
+    "friendly", "basketball", "euroleague", "acb", "liga endesa", "futsal", "women", "femenino",
+    "femeni", "club world cup", "youth", "u19", "u21",
 )  # fmt: skip
 """Words of matches that aren't of La Liga, although its clubs play them."""
 

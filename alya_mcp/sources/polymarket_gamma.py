@@ -8,7 +8,7 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from pydantic import AwareDatetime, BeforeValidator, Field
+from pydantic import BeforeValidator, Field
 
 from alya_mcp.markets.fees import Fees
 from alya_mcp.outside import SOURCES
@@ -37,20 +37,29 @@ def _or_none(value: Any) -> Any:
     return None if value == "" else value
 
 
-Strings = Annotated[list[str], BeforeValidator(_opened)]
+def _moment(value: Any) -> datetime | None:
+    """A time with its zone; None for what says less, as in markets of the early years."""
+    try:
+        moment = datetime.fromisoformat(value)
+    except (ValueError, TypeError):
+        return None
+    return moment if moment.tzinfo else None
+
+
+Strings = Annotated[list[Annotated[str, Field(max_length=200)]], BeforeValidator(_opened)]
 Prices = Annotated[list[Annotated[float, Field(ge=0, le=1)]], BeforeValidator(_opened)]
 Amount = Annotated[float | None, BeforeValidator(_or_none)]
-Moment = Annotated[AwareDatetime | None, BeforeValidator(_or_none)]
+Moment = Annotated[datetime | None, BeforeValidator(_moment)]
 Text = Annotated[str, Field(max_length=2000)]
 
 
 class _Event(Shape):
-    slug: Text
+    slug: Text = ""
 
 
 class _FeeSchedule(Shape):
-    exponent: float
-    rate: Annotated[float, Field(ge=0, le=1)]
+    exponent: float | None = None
+    rate: Annotated[float, Field(ge=0, le=1)] | None = None
 
 
 class Market(Shape):
@@ -69,7 +78,7 @@ class Market(Shape):
     tokens: Strings = Field(default_factory=list[str], alias="clobTokenIds")
     start: Moment = Field(None, alias="startDate")
     end: Moment = Field(None, alias="endDate")
-    closed_time: str | None = Field(None, alias="closedTime")
+    ended: Moment = Field(None, alias="closedTime")
     active: bool = False
     closed: bool = False
     accepting: bool | None = Field(None, alias="acceptingOrders")
@@ -93,26 +102,18 @@ class Market(Shape):
     @property
     def url(self) -> str:
         """Its page."""
-        if self.events:
+        if self.events and self.events[0].slug:
             return f"{_SITE}/event/{self.events[0].slug}/{self.slug}"
         return f"{_SITE}/market/{self.slug}"
 
     @property
     def fees(self) -> Fees | None:
-        """What it charges takers; None where that can't be told."""
-        if self.fee_schedule is None:
-            return None if self.fees_enabled else Fees(rate=0.0)
-        if self.fee_schedule.rate and self.fee_schedule.exponent != 1:
-            return None  # a formula that Polymarket's documentation doesn't give
-        return Fees(rate=self.fee_schedule.rate)
-
-    @property
-    def ended_at(self) -> datetime | None:
-        """When it was closed."""
-        try:
-            return datetime.fromisoformat(self.closed_time) if self.closed_time else None
-        except ValueError:
+        """What it charges takers; None where that can't be told, or follows no documented formula."""
+        if self.fees_enabled is False or (self.fee_schedule and self.fee_schedule.rate == 0):
+            return Fees(rate=0.0)
+        if self.fee_schedule is None or self.fee_schedule.rate is None or self.fee_schedule.exponent != 1:
             return None
+        return Fees(rate=self.fee_schedule.rate)
 
 
 class Page(Shape):

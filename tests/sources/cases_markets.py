@@ -27,10 +27,6 @@ def is_book(value: Book) -> None:
     assert value.spread > 0
 
 
-def are_points(value: list[polymarket_clob.Point]) -> None:
-    assert [point.p for point in value] == [0.4, 0.45]
-
-
 def are_traders(value: list[polymarket_data.Trader]) -> None:
     assert value[0].rank == 1
     assert value[0].profit > value[-1].profit
@@ -46,25 +42,12 @@ def is_account(value: alpaca.Account) -> None:
     assert value.equity > 0
 
 
-def are_positions(value: list[alpaca.Position]) -> None:
-    assert [each.symbol for each in value] == ["AAPL", "BTCUSD"]
-
-
-def is_clock(value: alpaca.ExchangeClock) -> None:
-    assert not value.is_open
-    assert value.timestamp.microsecond == 143735
-
-
 async def busiest(http: Http) -> Any:
     return await polymarket_gamma.busiest(http)
 
 
 async def book(http: Http) -> Any:
     return await polymarket_clob.book(http, "1001")
-
-
-async def history(http: Http) -> Any:
-    return await polymarket_clob.history(http, "1001")
 
 
 async def board(http: Http) -> Any:
@@ -77,14 +60,6 @@ async def questions(http: Http) -> Any:
 
 async def account(http: Http) -> Any:
     return await alpaca.account(http, KEYS)
-
-
-async def positions(http: Http) -> Any:
-    return await alpaca.positions(http, KEYS)
-
-
-async def clock(http: Http) -> Any:
-    return await alpaca.clock(http, KEYS)
 
 
 def case(name: str, source: Any, ask: Any, path: str, answer: Any, right: Any, **more: Any) -> SourceCase:
@@ -107,16 +82,6 @@ CASES = [
         live=False,
     ),
     case(
-        "Polymarket history",
-        polymarket_clob.CLOB,
-        history,
-        answers.HISTORY,
-        {"history": [{"t": 1_770_000_000, "p": 0.4}, {"t": 1_770_003_600, "p": 0.45}]},
-        are_points,
-        old=2 * 86_400.0,
-        live=False,
-    ),
-    case(
         "Polymarket leaderboard",
         polymarket_data.DATA,
         board,
@@ -127,7 +92,7 @@ CASES = [
     ),
     case("Manifold", manifold.MANIFOLD, questions, answers.QUESTIONS, [answers.question()], are_opinions),
     case(
-        "Alpaca account",
+        "Alpaca",
         alpaca.ALPACA,
         account,
         answers.ACCOUNT,
@@ -135,14 +100,4 @@ CASES = [
         is_account,
         live=False,
     ),
-    case(
-        "Alpaca positions",
-        alpaca.ALPACA,
-        positions,
-        answers.POSITIONS,
-        answers.ALPACA_POSITIONS,
-        are_positions,
-        live=False,
-    ),
-    case("Alpaca clock", alpaca.ALPACA, clock, answers.CLOCK, answers.ALPACA_CLOCK, is_clock, live=False),
 ]

@@ -90,6 +90,8 @@ async def test_what_cant_be_assessed_is_counted_with_its_reason(ask: Ask, source
         answers.legacy(),
         answers.market(3, feeSchedule=None),
         answers.market(4, feeSchedule={"exponent": 2, "rate": 0.25}),
+        answers.market(8, feesEnabled=None, feeSchedule=None),
+        answers.market(9, feeSchedule={"rate": 0.05}),
         answers.market(5, acceptingOrders=False),
         answers.market(6),
         answers.market(7),
@@ -98,7 +100,7 @@ async def test_what_cant_be_assessed_is_counted_with_its_reason(ask: Ask, source
     answer = await ask(tool)
     assert [row["market"]["slug"] for row in answer["rows"]] == ["market-1"]
     assert {each["reason"]: each["count"] for each in answer["skipped"]} == {
-        "its fees are in a form that this version can't work out": 2,
+        "its fees are in a form that this version can't work out": 4,
         "it hasn't two outcomes": 1,
         "it takes no orders": 1,
         "its order book is empty, crossed or too thin for the size": 1,

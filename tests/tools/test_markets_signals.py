@@ -75,6 +75,22 @@ async def test_a_page_that_fails_leaves_the_first_ones(ask: Ask, source: Loopbac
     assert [each["state"] for each in answer["sources"]] == ["live", "failed"]
 
 
+async def test_odd_fields_of_old_markets_leave_the_others_readable(ask: Ask, source: LoopbackSource) -> None:
+    odd = answers.market(
+        2,
+        oneDayPriceChange=0.5,
+        endDate="2020-11-04",
+        startDate="soon",
+        volume1wk="",
+        liquidityNum="12.5",
+        events=[],
+    )
+    source.on(answers.MARKETS, answers.page(answers.market(1), odd))
+    (signal,) = (await ask(polymarket_signals))["signals"]
+    assert (signal["market"]["endsAt"], signal["liquidityUsd"]) == (None, 12.5)
+    assert signal["market"]["url"] == "https://polymarket.com/market/market-2"
+
+
 async def test_no_markets_is_an_answer_and_no_source_is_an_error(ask: Ask, source: LoopbackSource) -> None:
     source.on(answers.MARKETS, answers.page())
     answer = await ask(polymarket_signals)
