@@ -331,6 +331,16 @@ def test_a_state_that_cannot_be_used_fails_with_what_to_do(
     assert after == before
 
 
+def test_a_yaml_policy_where_only_json_is_looked_for_is_a_warning(alya_home: Path) -> None:
+    unread = alya_home / "policy.yaml"
+    unread.write_text('version: "1"\ndefault: deny\n')
+    warned, used = gate.policy(Settings(home=alya_home))
+    assert (warned.state, used.state) == ("warn", "ok")
+    assert "policy.yaml is read by nothing" in warned.detail
+    (named,) = gate.policy(Settings(home=alya_home, policy=unread))
+    assert named.state == "ok"
+
+
 def test_a_rule_for_a_tool_that_does_not_exist_is_a_warning(alya_home: Path) -> None:
     (alya_home / "policy.json").write_text('{"version": "1", "default": "deny", "tools": {"imagegen": {}}}')
     found = list(gate.policy(Settings(home=alya_home)))

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 
 def policy(settings: Settings) -> Iterator[Check]:
-    """Which policy a server would obey, what is wrong with it, and rules for tools that don't exist."""
+    """Which policy a server would obey, what is wrong with it, rules for tools that don't exist, and a file
+    beside it that looks like a policy and that nothing reads."""
     from alya_mcp.catalogue import load_catalogue
     from alya_mcp.gate import Policy, PolicyError, StateError
     from alya_mcp.policy import find_policy
@@ -22,6 +23,11 @@ def policy(settings: Settings) -> Iterator[Check]:
     except StateError as error:
         yield fail("policy", f"the grants can't be read: {error}", "Calls are denied until they can be.")
         return
+    for name in ("policy.yaml", "policy.yml"):
+        unread = settings.home / name
+        if unread.exists() and unread != place.path:
+            remedy = "Servers look there for policy.json alone; name this one by ALYA_POLICY."
+            yield warn("policy", f"{tilde(unread)} is read by nothing", remedy)
     shown = tilde(place.path)
     try:
         found = Policy.load(place.path)
