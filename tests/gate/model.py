@@ -110,17 +110,13 @@ class Limit:
 
 @dataclass
 class Model:
-    """The whole state of one host: every session, every grant.
-
-    `wall` is by how much the wall clock, by which kept questions expire, is ahead of the one that counts.
-    """
+    """The whole state of one host: every session, every grant."""
 
     document: Mapping[str, Any]
     attempts: list[Taken] = field(default_factory=list[Taken])
     taken: list[Taken] = field(default_factory=list[Taken])
     running: list[Running] = field(default_factory=list[Running])
     kept: list[Question] = field(default_factory=list[Question])
-    wall: Fraction = Fraction(0)
     yeses: list[Yes] = field(default_factory=list[Yes])
 
     def reload(self, document: Mapping[str, Any]) -> None:
@@ -158,7 +154,7 @@ class Model:
     def answered(self, question: Question, person: Person, now: Fraction) -> Said | Running:
         """The person answers while the call waits. Limits are asked again: others may have used them up."""
         document, call = question.document, question.call
-        if person != "accept":
+        if person != "accept" or now >= question.until:
             return Said("deny", f"{self._entry(document, call)[0]}/action", shadow=question.shadow)
         self._agree(question, now)
         shadow = question.shadow
@@ -172,12 +168,12 @@ class Model:
         self, question: Question | None, call: Asked, person: Person, now: Fraction
     ) -> Said | Running:
         """The call comes again with what the person said. It is the same call, and no attempt more, if the
-        answer is to this very question, not expired and not used before. None is a question of before a
-        restart, which nobody remembers."""
+        answer is to this very question, not expired and not used before, and needed: under a session's yes
+        it is neither needed nor used. None is a question of before a restart, which nobody remembers."""
         fresh = question is not None and not question.used and now < question.until
         fits = question is not None and fresh and self._is_about(question, call)
         yes = self._open_yes(call, now)
-        again = fits or self._is_again(call, now)
+        again = (fits and not isinstance(yes, Yes)) or self._is_again(call, now)
         if not again:
             self._attempt(call, now)
         said = self._judge(self.document, call, now, again)
@@ -196,18 +192,17 @@ class Model:
     def keep(self, question: Question, now: Fraction) -> Question:
         """The question waits in the state for a person; the same one as long as it can be answered."""
         for kept in self.kept:
-            if not kept.used and now + self.wall < kept.until and self._same_question(kept, question):
+            if not kept.used and now < kept.until and self._same_question(kept, question):
                 return kept
-        question.until += self.wall
         self.kept.append(question)
         return question
 
     def tell(self, question: Question, yes: bool, now: Fraction) -> bool:
         """A person answers a kept question; False when it can't be answered any more."""
-        if question.used or now + self.wall >= question.until:
+        if question.used or now >= question.until:
             return False
         question.said = "yes" if yes else "no"
-        question.until = now + self.wall + self._expires(question.document, question.call)
+        question.until = now + self._expires(question.document, question.call)
         return True
 
     def end(self, running: Running, outcome: Outcome) -> None:
@@ -460,7 +455,7 @@ class Model:
 
     def _kept(self, call: Asked, now: Fraction, said: str) -> Question | None:
         for kept in self.kept:
-            in_time = now + self.wall < kept.until
+            in_time = now < kept.until
             if kept.said == said and not kept.used and in_time and self._is_about(kept, call):
                 return kept
         return None
