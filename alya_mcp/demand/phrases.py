@@ -4,21 +4,10 @@ All but AMOUNT are matched against folded text: lower case, without marks, plain
 """
 
 import re
-from enum import StrEnum
 from typing import Final
 
 from . import english, turkish
-
-
-class Kind(StrEnum):
-    """What somebody says, the strongest first."""
-
-    AMOUNT = "amount"
-    PAYS = "pays"
-    WOULD_PAY = "would_pay"
-    MISSES = "misses"
-    ASKS = "asks"
-
+from .posts import Kind
 
 _PERIOD: Final = (
     r"(?:\s?(?:/|per|a|an|each|every|for a|for)\s?(?:one )?(?:\d+ )?(?:months?|mo|years?|yr|weeks?"

@@ -1,12 +1,12 @@
 """From posts to what people in them want: sentences quoted exactly, judged, each said once. Pure."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from .phrases import Kind
-from .plain import Markup, plain
+from .plain import plain
+from .posts import Post, Signal
 from .sentences import sentences
 from .strength import LEAST, claim, strength
 from .words import fold, likeness, share, shingles, topic_stems
@@ -17,40 +17,6 @@ SAME: Final = 0.6
 _ON_TOPIC: Final = 0.5
 _LEAST_WORDS: Final = 3
 _NOT_DEMAND: Final = ("who is hiring", "who wants to be hired", "freelancer? seeking freelancer")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Post:
-    """What somebody wrote somewhere; who isn't kept.
-
-    `title` is that of the post, or of the thread that it replies to, without markup; `text` is what was
-    written, with its markup. `reactions` are points and replies together.
-    """
-
-    venue: str
-    url: str
-    time: datetime
-    title: str
-    text: str
-    markup: Markup
-    reactions: int
-    is_reply: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signal:
-    """A sentence in which somebody says that they want something.
-
-    `quote` stands like this in its post. `strength` is that of `strength.strength`; `repeats` counts other
-    sentences that say nearly the same.
-    """
-
-    quote: str
-    kind: Kind
-    amount: str | None
-    strength: float
-    post: Post
-    repeats: int = 0
 
 
 def find_signals(posts: Iterable[Post], topic: str, *, since: datetime, until: datetime) -> list[Signal]:

@@ -13,7 +13,8 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from .phrases import AMOUNT, ASKS_OTHERS, HINT, NEGATED, PHRASES, PROMOTES, SARCASTIC, THIRD_PERSON, Kind
+from .phrases import AMOUNT, ASKS_OTHERS, HINT, NEGATED, PHRASES, PROMOTES, SARCASTIC, THIRD_PERSON
+from .posts import Kind
 from .words import fold
 
 BASE: Final = {Kind.AMOUNT: 0.8, Kind.PAYS: 0.7, Kind.WOULD_PAY: 0.62, Kind.MISSES: 0.45, Kind.ASKS: 0.35}

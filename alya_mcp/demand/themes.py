@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from .signals import Signal
+from .posts import Signal
 from .words import fold, stem, stems_of, telling
 
 ALIKE: Final = 0.12

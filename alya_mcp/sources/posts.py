@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from alya_mcp.demand.signals import Post
+from alya_mcp.demand.posts import Post
 from alya_mcp.failures import Unavailable
 from alya_mcp.outside import Source
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import Field
 
-from alya_mcp.demand.signals import Post
+from alya_mcp.demand.posts import Post
 from alya_mcp.outside import SOURCES
 
 from .fetched import Body, Fetched, Shape, SourceRefused

@@ -8,13 +8,13 @@ import anyio
 from pydantic import AwareDatetime, Field
 
 from alya_mcp.catalogue import Context, Input, Output, Outside, tool
-from alya_mcp.demand.phrases import Kind
+from alya_mcp.demand.posts import Kind
 from alya_mcp.failures import Unavailable
 from alya_mcp.sources.fetched import Fetched
 from alya_mcp.tools.provenance import Provenance, failed, provenance
 
 if TYPE_CHECKING:
-    from alya_mcp.demand.signals import Post, Signal
+    from alya_mcp.demand.posts import Post, Signal
     from alya_mcp.demand.themes import Theme
     from alya_mcp.sources.posts import Searched
 

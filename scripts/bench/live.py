@@ -108,7 +108,7 @@ def script_markets(source: LoopbackSource) -> None:
 
 
 def script_demand(source: LoopbackSource) -> None:
-    """Two searches of five hundred comments, a tenth of which want something, two of posts, one of questions."""
+    """Five hundred comments, a tenth of which want something, a hundred posts, a hundred questions."""
     talk = "The import of invoices failed again, and support took a week to say that it was my bank. " * 6
     wishes = "I would pay $", " a month for invoicing that reads letter "
     comments = [
@@ -146,7 +146,7 @@ CALLS: list[tuple[str, Tool, dict[str, Any]]] = [
         {"titles": [f"Will event {n} happen in 2027?" for n in range(50)]},
     ),
     ("alpaca_paper_status", market_tools.alpaca_paper_status, {}),
-    ("alya_demand_signals, 1,200 posts", alya_demand_signals, {"topic": "invoicing", "limit": 20}),
+    ("alya_demand_signals, 700 posts", alya_demand_signals, {"topic": "invoicing", "limit": 20}),
 ]
 
 

@@ -9,7 +9,8 @@ from labelled import HELD_OUT, SEEN
 from post_maker import NOW, SINCE, post
 
 from alya_mcp.demand.plain import plain
-from alya_mcp.demand.signals import SAME, Post, Signal, find_signals
+from alya_mcp.demand.posts import Post, Signal
+from alya_mcp.demand.signals import SAME, find_signals
 from alya_mcp.demand.strength import LEAST
 from alya_mcp.demand.themes import find_themes
 from alya_mcp.demand.words import fold, likeness, shingles

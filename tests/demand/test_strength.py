@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from labelled import HELD_OUT, SEEN
 
-from alya_mcp.demand.phrases import HINT, PHRASES, Kind
+from alya_mcp.demand.phrases import HINT, PHRASES
+from alya_mcp.demand.posts import Kind
 from alya_mcp.demand.strength import BASE, LEAST, Claim, claim, strength
 from alya_mcp.demand.words import fold
 

@@ -53,6 +53,13 @@ def test_every_sentence_stands_in_the_text_and_none_is_lost(text: str) -> None:
     assert "".join("".join(found).split()) == "".join(text.split())
 
 
+@pytest.mark.parametrize("piece", ["<a ", "<!--", "<a b='", "</", "<pre>", "[a](", "```\n", "**"])
+@pytest.mark.parametrize("markup", ["html", "markdown"])
+def test_markup_that_never_ends_ends(piece: str, markup: str) -> None:
+    """A parser that looks for the end from every beginning takes hours for this."""
+    assert isinstance(plain(piece * 20_000, markup), str)  # type: ignore[arg-type]
+
+
 @given(st.text(max_size=400), st.sampled_from(["html", "markdown"]))
 def test_any_text_has_a_plain_form(text: str, markup: str) -> None:
     assert not any(line.startswith(">") for line in plain(text, markup).split("\n"))  # type: ignore[arg-type]

@@ -104,7 +104,7 @@ async def test_without_any_a_kept_answer_is_marked_and_then_there_is_none(
     answers.script(source)
     first = await ask(tool, topic="invoicing")
     clock.ahead = 6 * answers.DAY
-    source.bad_day = BAD_DAYS["500"]
+    source.bad_day = BAD_DAYS["truncated"]
     answer = await ask(tool, topic="invoicing")
     assert [each["state"] for each in answer["searches"]] == ["stale"] * 5
     assert (answer["signals"], answer["complete"]) == (first["signals"], False)
