@@ -101,7 +101,8 @@ _TABLE: Final = (
         title="Polymarket leaderboard",
         url="https://data-api.polymarket.com",
         attribution="Polymarket, public API",
-        rate=20.0,
+        rate=90.0,
+        at_once=8,
     ),
     Source(
         key="manifold",

@@ -2,14 +2,11 @@
 
 Usage: python scripts/fit_recalibration.py [--markets N] [--days-before D] [--out FILE]
 
-Reads markets that have ended and the price of their first outcome D days before, through the same client as
-the tools, fits logit q = intercept + slope x logit p by maximum likelihood, and writes FILE (by default the
+Reads markets that have ended and the price of their first outcome D days before the day on which they were due
+to end, as long as they were still open then, through the same client as the tools, fits logit q = intercept + slope x logit p by maximum likelihood, and writes FILE (by default the
 bundled one, alya_mcp/markets/recalibration.json) with what it rests on. Of an event one market at most is
 taken, since those of one event decide one another. Nothing is written when fewer than 200 markets are left or
 when the fit is no better than no correction (likelihood ratio, 5 %).
-
-Polymarket drops the hourly prices of markets that ended long ago, so most ended markets may have none; run it
-from time to time with --days-before of a few days.
 """
 
 import argparse
@@ -28,7 +25,7 @@ import anyio
 from alya_mcp.failures import Unavailable
 from alya_mcp.markets.fair import Recalibration, expit, logit
 from alya_mcp.settings import Settings
-from alya_mcp.sources import polymarket_clob, polymarket_gamma
+from alya_mcp.sources import polymarket_data, polymarket_gamma
 from alya_mcp.sources.http import Http
 from alya_mcp.sources.polymarket_gamma import Market
 
@@ -86,24 +83,25 @@ def likelihood(points: Sequence[tuple[float, float]], intercept: float, slope: f
 
 async def collect(http: Http, markets: int, days_before: float) -> tuple[list[Sample], Counter[str]]:
     """Up to `markets` samples, and why others were left out."""
-    chosen, skipped = await _chosen(http, markets)
+    chosen, skipped = await _chosen(http, markets, days_before)
     samples: list[Sample] = []
     lock = anyio.CapacityLimiter(16)
 
     async def one(market: Market) -> None:
+        assert market.end is not None
+        wanted = int(market.end.timestamp() - days_before * DAY)
+        start = wanted - OLDEST
         async with lock:
             try:
-                points = (await polymarket_clob.history(http, market.tokens[0])).value
+                points = await polymarket_data.prices(http, market.tokens[0], start=start, end=wanted)
             except Unavailable:
                 skipped["its prices could not be had"] += 1
                 return
-        assert market.ended is not None
-        wanted = market.ended.timestamp() - days_before * DAY
-        before = [point for point in points if wanted - OLDEST <= point.t <= wanted]
+        before = [point for point in points.value if start <= point.timestamp <= wanted]
         if not before:
             skipped["it has no price of that day"] += 1
         else:
-            samples.append((max(before, key=lambda point: point.t).p, market.prices[0] == 1))
+            samples.append((max(before, key=lambda point: point.timestamp).price, market.prices[0] == 1))
 
     async with anyio.create_task_group() as tasks:
         for market in chosen:
@@ -111,16 +109,17 @@ async def collect(http: Http, markets: int, days_before: float) -> tuple[list[Sa
     return samples, skipped
 
 
-async def _chosen(http: Http, markets: int) -> tuple[list[Market], Counter[str]]:
-    """Ended markets that came to a clear end, one of an event."""
+async def _chosen(http: Http, markets: int, days_before: float) -> tuple[list[Market], Counter[str]]:
+    """Ended markets that can be used, one of an event."""
     skipped: Counter[str] = Counter()
     events: dict[str, Market] = {}
     cursor: str | None = None
     while len(events) < markets:
         page = (await polymarket_gamma.closed(http, cursor=cursor)).value
         for market in page.markets:
-            if len(market.tokens) != 2 or sorted(market.prices) != [0, 1] or market.ended is None:
-                skipped["it came to no clear end"] += 1
+            reason = _unfit(market, days_before)
+            if reason:
+                skipped[reason] += 1
                 continue
             event = market.events[0].slug if market.events else market.slug
             known = events.get(event)
@@ -132,6 +131,21 @@ async def _chosen(http: Http, markets: int) -> tuple[list[Market], Counter[str]]
         if cursor is None:
             break
     return list(events.values())[:markets], skipped
+
+
+def _unfit(market: Market, days_before: float) -> str | None:
+    """Why a market says nothing of prices.
+
+    The moment of its price must be known beforehand: counted back from when it really ended, those that came
+    true early would weigh too much.
+    """
+    if len(market.tokens) != 2 or sorted(market.prices) != [0, 1]:
+        return "it came to no clear end"
+    if market.end is None or market.ended is None:
+        return "its days aren't known"
+    if (market.end - market.ended).total_seconds() > days_before * DAY:
+        return "it had ended by then"
+    return None
 
 
 def _draw(market: Market) -> str:
@@ -164,7 +178,7 @@ async def run(http: Http, *, markets: int, days_before: float, out: Path) -> Rec
         markets=len(samples),
         days_before=days_before,
         date=datetime.now(UTC).date().isoformat(),
-        source="Polymarket: ended markets (Gamma) and their hourly prices (CLOB)",
+        source="Polymarket: ended markets (Gamma) and their hourly prices (Data API)",
     )
     text = json.dumps(asdict(found), indent=2) + "\n"
     await anyio.Path(out).write_text(text, encoding="utf-8")

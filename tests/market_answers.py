@@ -6,7 +6,7 @@ from typing import Any
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 
-MARKETS, BOOK, HISTORY = "/markets/keyset", "/book", "/prices-history"
+MARKETS, BOOK, HISTORY = "/markets/keyset", "/book", "/v2/prices-history"
 BOARD, QUESTIONS = "/v2/leaderboard", "/v0/search-markets"
 ACCOUNT, POSITIONS, CLOCK = "/v2/account", "/v2/positions", "/v2/clock"
 
@@ -94,6 +94,14 @@ def board(*traders: dict[str, Any]) -> dict[str, Any]:
     return {
         "data": list(traders),
         "pagination": {"limit": 50, "offset": 0, "has_more": False, "next_cursor": None},
+    }
+
+
+def prices(*points: tuple[int, float]) -> dict[str, Any]:
+    """Prices at times in seconds since 1970."""
+    return {
+        "data": [{"timestamp": time, "price": price, "resolution_seconds": 3600} for time, price in points],
+        "pagination": {"limit": 1000, "offset": 0, "has_more": False, "next_cursor": None},
     }
 
 

@@ -42,8 +42,8 @@ class Recalibration:
     """A correction for the bias between favourites and longshots: logit q = intercept + slope x logit p.
 
     A slope over 1 says that longshots cost too much. `fitted` is False for the one that changes nothing.
-    `markets` is how many resolved markets it rests on, `days_before` how long before their end their price
-    was taken, `date` when it was fitted and `source` where the prices are from.
+    `markets` is how many resolved markets it rests on, `days_before` how long before they were due to end
+    their price was taken, `date` when it was fitted and `source` where the prices are from.
     """
 
     fitted: bool

@@ -1,4 +1,4 @@
-"""Polymarket's order books (CLOB API): who offers what, and the prices that were.
+"""Polymarket's order books (CLOB API): who offers what.
 
 https://docs.polymarket.com/api-reference; no key. Prices and sizes are text; bids ascend and asks descend, so
 that the best of each is the last. A closed market has no book (404).
@@ -30,34 +30,10 @@ class _Book(Shape):
     asks: list[_Level]
 
 
-class Point(Shape):
-    """A price at a time in seconds since 1970."""
-
-    t: int
-    p: Annotated[float, Field(ge=0, le=1)]
-
-
-class _History(Shape):
-    history: list[Point]
-
-
 async def book(http: "Http", token: str) -> Fetched[Book]:
     """The order book of an outcome now."""
     return await http.get(
         CLOB, "/book", {"token_id": token}, read=_read_book, fresh_for=10, stale_for=600, deadline=8
-    )
-
-
-async def history(http: "Http", token: str) -> Fetched[list[Point]]:
-    """All prices that an outcome had, one an hour; empty where Polymarket no longer keeps them."""
-    return await http.get(
-        CLOB,
-        "/prices-history",
-        {"market": token, "interval": "max", "fidelity": 60},
-        read=_read_history,
-        fresh_for=86_400,
-        stale_for=7 * 86_400,
-        deadline=15,
     )
 
 
@@ -70,7 +46,3 @@ def _read_book(body: Body) -> Book:
 
 def _price(level: Level) -> float:
     return level.price
-
-
-def _read_history(body: Body) -> list[Point]:
-    return body.json(_History).history

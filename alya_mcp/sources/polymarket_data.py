@@ -1,4 +1,4 @@
-"""Polymarket's Data API: who earned most.
+"""Polymarket's Data API: who earned most, and what prices were.
 
 https://data-api.polymarket.com/v2/openapi.json; no key. Its first version was withdrawn in October 2026.
 """
@@ -35,6 +35,17 @@ class _Board(Shape):
     data: list[Trader]
 
 
+class Point(Shape):
+    """A price at a time in seconds since 1970."""
+
+    timestamp: int
+    price: Annotated[float, Field(ge=0, le=1)]
+
+
+class _History(Shape):
+    data: list[Point]
+
+
 async def leaderboard(http: "Http", period: Literal["day", "all"]) -> Fetched[list[Trader]]:
     """The 50 traders with the highest profit of a period, the first first; renewed every four hours."""
     return await http.get(
@@ -46,6 +57,26 @@ async def leaderboard(http: "Http", period: Literal["day", "all"]) -> Fetched[li
         stale_for=7 * 86_400,
         deadline=10,
     )
+
+
+async def prices(http: "Http", token: str, *, start: int, end: int) -> Fetched[list[Point]]:
+    """The hourly prices of an outcome between two times in seconds since 1970, at most 15 days apart.
+
+    Empty where Polymarket has none.
+    """
+    return await http.get(
+        DATA,
+        "/v2/prices-history",
+        {"token_id": token, "start": start, "end": end, "bucket_seconds": 3600, "limit": 1000},
+        read=_read_points,
+        fresh_for=86_400,
+        stale_for=7 * 86_400,
+        deadline=15,
+    )
+
+
+def _read_points(body: Body) -> list[Point]:
+    return body.json(_History).data
 
 
 def _read(body: Body) -> list[Trader]:

@@ -61,7 +61,7 @@ def play(source: LoopbackSource, samples: list[tuple[float, bool]]) -> None:
     markets = [
         answers.market(
             number, closed=True, outcomePrices=json.dumps(["1", "0"] if came_true else ["0", "1"]),
-            closedTime="2026-09-21 14:13:20+00",
+            closedTime="2026-09-21 18:00:00+00", endDate="2026-09-21T14:13:20Z",
         )
         for number, (_, came_true) in enumerate(samples)
     ]  # fmt: skip
@@ -72,9 +72,11 @@ def play(source: LoopbackSource, samples: list[tuple[float, bool]]) -> None:
         return Reply(answers.page(*pages[at], cursor=str(at + 1) if at + 1 < len(pages) else None))
 
     def history(asked: Asked) -> Reply:
-        price = samples[int(asked.query["market"][:-3])][0]
-        return Reply({"history": [{"t": ENDED - 30 * 86_400, "p": 0.5}, {"t": ENDED - 8 * 86_400, "p": price},
-                                  {"t": ENDED - 86_400, "p": 0.999}]})  # fmt: skip
+        assert int(asked.query["end"]) == ENDED - 7 * 86_400
+        price = samples[int(asked.query["token_id"][:-3])][0]
+        early, late = ENDED - 30 * 86_400, ENDED - 86_400
+        week = (ENDED - 8 * 86_400, price)
+        return Reply(answers.prices((early, 0.5), (week[0] - 3600, 0.5), week, (late, 0.999)))
 
     source.on(answers.MARKETS, page)
     source.on(answers.HISTORY, history)
@@ -124,7 +126,12 @@ async def test_too_few_markets_and_what_cant_be_used_are_said(
     script: Any, http: Http, source: LoopbackSource, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     event = [{"slug": "one-event"}]
-    ended = {"closed": True, "outcomePrices": '["1", "0"]', "closedTime": "2026-09-21 14:13:20+00"}
+    ended = {
+        "closed": True,
+        "outcomePrices": '["1", "0"]',
+        "closedTime": "2026-09-21 14:13:20+00",
+        "endDate": "2026-09-21T00:00:00Z",
+    }
     source.on(
         answers.MARKETS,
         answers.page(
@@ -132,13 +139,16 @@ async def test_too_few_markets_and_what_cant_be_used_are_said(
             answers.market(2, events=event, **ended),
             answers.market(3, **(ended | {"outcomePrices": '["0.5", "0.5"]'})),
             answers.market(4, **(ended | {"closedTime": None})),
+            answers.market(5, **(ended | {"endDate": "2026-09-30T00:00:00Z"})),
             answers.legacy(),
         ),
     )
-    source.on(answers.HISTORY, {"history": []})
+    source.on(answers.HISTORY, answers.prices())
     assert await script.run(http, markets=1000, days_before=7, out=tmp_path / "found.json") is None
     told = capsys.readouterr().err
-    assert "it came to no clear end: 3" in told
+    assert "it came to no clear end: 2" in told
+    assert "its days aren't known: 1" in told
+    assert "it had ended by then: 1" in told
     assert "another of its event was taken: 1" in told
     assert "it has no price of that day: 1" in told
     assert "0 markets are left, fewer than 200; nothing written" in told
