@@ -2,11 +2,12 @@
 
 Usage: python scripts/fit_recalibration.py [--markets N] [--days-before D] [--out FILE]
 
-Reads markets that have ended and the price of their first outcome D days before the day on which they were due
-to end, as long as they were still open then, through the same client as the tools, fits logit q = intercept + slope x logit p by maximum likelihood, and writes FILE (by default the
-bundled one, alya_mcp/markets/recalibration.json) with what it rests on. Of an event one market at most is
-taken, since those of one event decide one another. Nothing is written when fewer than 200 markets are left or
-when the fit is no better than no correction (likelihood ratio, 5 %).
+Reads markets that have ended and the price of their first outcome D days before the day on which they were
+due to end, if they were still open then, through the same client as the tools. Fits logit q = intercept +
+slope x logit p by maximum likelihood and writes FILE (by default the bundled one,
+alya_mcp/markets/recalibration.json) with what it rests on. Of an event one market at most is taken, since
+those of one event decide one another. Nothing is written when fewer than 200 markets are left or when the fit is no
+better than no correction (likelihood ratio, 5 %).
 """
 
 import argparse
@@ -121,7 +122,7 @@ async def _chosen(http: Http, markets: int, days_before: float) -> tuple[list[Ma
             if reason:
                 skipped[reason] += 1
                 continue
-            event = market.events[0].slug if market.events else market.slug
+            event = (market.events[0].slug if market.events else "") or market.slug
             known = events.get(event)
             if known is not None:
                 skipped["another of its event was taken"] += 1

@@ -145,7 +145,6 @@ async def polymarket_edge(arguments: EdgeRequest, context: Context) -> Edges:
     http, now = context.hub.http, datetime.now(UTC)
     markets, opinions = await polymarket.markets_and_opinions(http)
     looked = await polymarket.look(http, markets, opinions, arguments.size_usd)
-    rows = [_row(market, assessment, now) for market, assessment in looked.assessed]
     sources = [
         provenance(markets),
         provenance(looked.books_at(now)),
@@ -153,9 +152,9 @@ async def polymarket_edge(arguments: EdgeRequest, context: Context) -> Edges:
     ]
     used = [markets, looked.books, *([opinions] if isinstance(opinions, Fetched) else [])]
     return Edges(
-        rows=rows[: arguments.limit],
-        assessed=len(rows),
-        independent=sum(row.independent for row in rows),
+        rows=[_row(market, found, now) for market, found in looked.assessed[: arguments.limit]],
+        assessed=len(looked.assessed),
+        independent=sum(found.independent for _, found in looked.assessed),
         skipped=[Skipped(reason=reason, count=count) for reason, count in looked.skipped.most_common()],
         model=_model(arguments.size_usd, opinions),
         complete=isinstance(opinions, Fetched)
