@@ -6,7 +6,7 @@ from typing import Final
 
 from alya_mcp.earth.names import fold as fold_letters
 
-_WORD: Final = re.compile(r"[a-z0-9][a-z0-9+#]*(?:[.'-][a-z0-9+#]+)*")
+_WORD: Final = re.compile(r"[^\W_]+[+#]*(?:[.'-][^\W_]+[+#]*)*")
 _STEM: Final = 6
 _SHINGLE: Final = 3
 _APOSTROPHES: Final = str.maketrans("\u2019\u2018\u02bc\u00b4`", "'''''")

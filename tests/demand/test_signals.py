@@ -55,6 +55,8 @@ def test_time_and_topic_bound_what_is_read() -> None:
     assert not find(post(1, "I would pay for it.", title="Gardening"))
     assert find(post(1, "I would pay for it.", title="How invoices are sent"))
     assert find(post(1, "Faturalama için para veririm.", title=""), topic="fatura")
+    assert find(post(1, "I would pay for it.", title="C++ или Rust"), topic="c++ или")
+    assert not find(post(1, "I would pay for it.", title="C or Rust"), topic="c++")
 
 
 def test_a_thread_speaks_once_and_not_in_its_replies() -> None:
