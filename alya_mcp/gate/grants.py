@@ -2,8 +2,8 @@
 
 import base64
 import hashlib
+import os
 import re
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -112,11 +112,11 @@ class Grants:
 
 
 def _new_token() -> str:
-    return TOKEN_PREFIX + secrets.token_urlsafe(_TOKEN_BYTES)
+    return TOKEN_PREFIX + base64.urlsafe_b64encode(os.urandom(_TOKEN_BYTES)).rstrip(b"=").decode("ascii")
 
 
 def _new_id() -> str:
-    return "g-" + base64.b32encode(secrets.token_bytes(5)).decode("ascii").lower()
+    return "g-" + base64.b32encode(os.urandom(5)).decode("ascii").lower()
 
 
 def _digest(token: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gate_support import HandClock, a_call, policy
+from gate_support import SECOND, HandClock, a_call, policy
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -301,6 +301,49 @@ def test_a_question_can_be_answered_until_it_expires_and_a_yes_holds_from_then_o
     assert not approvals.consume(asked)
     with pytest.raises(Unanswerable, match="has expired"):
         store.answer(approval, "yes")
+
+
+class WallClock(HandClock):
+    """A clock whose wall time can be set."""
+
+    ahead_s = 0
+
+    def time_ns(self) -> int:
+        return super().time_ns() + self.ahead_s * SECOND
+
+
+@pytest.mark.parametrize("step", [-7200, 7200])
+@pytest.mark.parametrize("kind", [MemoryState, SqliteState])
+def test_a_step_of_the_wall_clock_neither_prolongs_nor_ends_a_question_or_its_yes(
+    tmp_path: Path, kind: type[MemoryState] | type[SqliteState], step: int
+) -> None:
+    clock = WallClock()
+    state = MemoryState(clock) if kind is MemoryState else SqliteState(tmp_path / "state.sqlite", clock)
+    approvals = Approvals(state.approvals, clock)
+    asked = question(approvals)
+    approval = approvals.pend(asked)
+    clock.forward(599)
+    clock.ahead_s = step
+    kept, status = state.approvals.find(approval)
+    assert (status, kept.expires_ns) == ("pending", clock.time_ns() + SECOND)
+    state.approvals.answer(approval, "yes")
+    clock.ahead_s = 0
+    clock.forward(599)
+    assert approvals.standing(asked)
+    clock.ahead_s = step
+    clock.forward(1)
+    assert not approvals.consume(asked)
+    ((kept, status),) = state.approvals.all()
+    assert (status, kept.expires_ns) == ("expired", clock.time_ns())
+    state.close()
+
+
+def test_a_question_may_be_open_for_as_long_as_a_policy_can_say(
+    store: ApprovalStore, approvals: Approvals
+) -> None:
+    asked = question(approvals, Approval(RULE, 9_000_000_000, "call", "", shadow=False))
+    store.answer(approvals.pend(asked), "yes")
+    assert approvals.consume(asked)
 
 
 def test_nobody_answers_what_is_unknown_or_used(store: ApprovalStore, approvals: Approvals) -> None:

@@ -332,7 +332,6 @@ class World:
             self.clock.forward(STEPS[event.number % len(STEPS)])
         elif event.what == "wall":
             self.clock.jumped += (-7200, 7200)[event.number % 2] * SECOND
-            self.model.wall = Fraction(self.clock.jumped, SECOND)
         elif event.what == "reload":
             index = event.number % len(self.documents)
             self.source.policy = self.policies[index]

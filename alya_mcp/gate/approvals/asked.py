@@ -1,7 +1,7 @@
 """Questions that are kept for a person who isn't at the client, and what keeps them."""
 
 import base64
-import secrets
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, Protocol
@@ -13,6 +13,7 @@ from .question import Question, Who, kept_arguments
 YesOrNo = Literal["yes", "no"]
 Status = Literal["pending", "approved", "denied", "used", "expired"]
 
+_LATEST_NS: Final = 2**63 - 1
 MOST_OPEN: Final = 100
 """Open questions of one grant; beyond them a call is denied rather than another one kept."""
 
@@ -20,6 +21,8 @@ MOST_OPEN: Final = 100
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A question kept for a person who isn't at the client; times in nanoseconds since 1970.
+
+    Its store keeps it by a time that nobody sets, and hands it out dated by the wall clock.
 
     `arguments` is JSON text of an object for reading, long values cut. `expires_ns` is when the question
     can no longer be answered or, once it is, when the answer ends, `hold_ns` after it was given. `used_ns`
@@ -62,7 +65,7 @@ class Asked:
             kept_arguments(question.arguments),
             question.binding,
             now_ns,
-            now_ns + hold_ns,
+            min(now_ns + hold_ns, _LATEST_NS),
             hold_ns,
         )
 
@@ -77,7 +80,7 @@ class Asked:
             raise Unanswerable(f"the yes to {self.id} was used by a call; nothing is left to answer")
         if status == "expired":
             raise Unanswerable(f"{self.id} has expired; the agent has to make the call again to ask anew")
-        return replace(self, answer=answer, expires_ns=now_ns + self.hold_ns)
+        return replace(self, answer=answer, expires_ns=min(now_ns + self.hold_ns, _LATEST_NS))
 
 
 class Unanswerable(Exception):
@@ -140,4 +143,4 @@ class ApprovalStore(Protocol):
 
 def _new_id() -> str:
     """A name for a kept question: 8 characters that are easy to type, one of 2^40."""
-    return base64.b32encode(secrets.token_bytes(5)).decode("ascii").lower()
+    return base64.b32encode(os.urandom(5)).decode("ascii").lower()

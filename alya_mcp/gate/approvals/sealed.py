@@ -4,7 +4,7 @@ import base64
 import binascii
 import hashlib
 import hmac
-import secrets
+import os
 from typing import Final, NamedTuple
 
 from .question import Question
@@ -32,12 +32,12 @@ class Sealer:
     """Seals states and opens those that it sealed itself: its key ends with it."""
 
     def __init__(self) -> None:
-        self._key = secrets.token_bytes(32)
+        self._key = os.urandom(32)
 
     def seal(self, question: Question, until_ns: int) -> str:
         """A state for `question`, as text that may stand in a URL."""
         stamp = until_ns.to_bytes(_STAMP, "big")
-        body = secrets.token_bytes(_NONCE) + stamp + bytes.fromhex(question.binding)
+        body = os.urandom(_NONCE) + stamp + bytes.fromhex(question.binding)
         return base64.urlsafe_b64encode(body + self._mac(body)).rstrip(b"=").decode("ascii")
 
     def open(self, state: str) -> Sealed | None:

@@ -1,13 +1,14 @@
 """Questions that wait for a person, and their answers: in memory, or in the state's file."""
 
-import secrets
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple, replace
 from typing import Any, Final
 
 from ..approvals import MOST_OPEN, Asked, Question, Status, TooManyOpen, Unanswerable, YesOrNo
 from ..clock import Clock
-from .database import Database
+from .database import Database, Transaction
+from .shared_time import SharedTime
 
 TABLES: Final = (
     """CREATE TABLE IF NOT EXISTS approvals (
@@ -27,34 +28,33 @@ _ALL: Final = "SELECT * FROM approvals ORDER BY created, rowid"
 
 
 class MemoryApprovals:
-    """Questions that end with the process."""
+    """Questions that end with the process. They expire by the clock that never goes back."""
 
     def __init__(self, clock: Clock) -> None:
-        self.key = secrets.token_bytes(32)
+        self.key = os.urandom(32)
         self._clock = clock
         self._asked: dict[str, Asked] = {}
 
     def pend(self, question: Question) -> Asked:
         """Keep `question`, or return the one kept already while its binding is open; `TooManyOpen`."""
-        now = self._clock.time_ns()
+        now = self._clock.monotonic_ns()
         self._asked = {name: each for name, each in self._asked.items() if now < each.expires_ns + _KEPT_NS}
-        there = _live(self._asked.values(), question.binding, now)
-        if there is not None:
-            return there
-        own = (each for each in self._asked.values() if each.grant == question.grant)
-        _check_room(sum(each.status(now) == "pending" for each in own))
-        asked = Asked.anew(question, now)
-        self._asked[asked.id] = asked
-        return asked
+        asked = _live(self._asked.values(), question.binding, now)
+        if asked is None:
+            own = (each for each in self._asked.values() if each.grant == question.grant)
+            _check_room(sum(each.status(now) == "pending" for each in own))
+            asked = Asked.anew(question, now)
+            self._asked[asked.id] = asked
+        return _dated(asked, self._clock.time_ns() - now)
 
     def answered(self, binding: str) -> YesOrNo | None:
         """What a person said to the question with that binding, while it holds and isn't used."""
-        there = _live(self._asked.values(), binding, self._clock.time_ns())
+        there = _live(self._asked.values(), binding, self._clock.monotonic_ns())
         return None if there is None else there.answer
 
     def take(self, binding: str) -> bool:
         """Use up the yes with that binding; False when there is none."""
-        now = self._clock.time_ns()
+        now = self._clock.monotonic_ns()
         there = _live(self._asked.values(), binding, now)
         if there is None or there.answer != "yes":
             return False
@@ -63,30 +63,40 @@ class MemoryApprovals:
 
     def answer(self, approval: str, answer: YesOrNo) -> tuple[Asked, Status]:
         """Answer the question `approval`; `Unanswerable`."""
-        now = self._clock.time_ns()
-        given = self.find(approval)[0].answered(answer, now)
+        now = self._clock.monotonic_ns()
+        given = self._find(approval).answered(answer, now)
         self._asked[given.id] = given
-        return given, given.status(now)
+        return _dated(given, self._clock.time_ns() - now), given.status(now)
 
     def find(self, approval: str) -> tuple[Asked, Status]:
         """The question `approval`; `Unanswerable`."""
-        asked = self._asked.get(_id(approval))
-        if asked is None:
-            raise Unanswerable.unknown(approval)
-        return asked, asked.status(self._clock.time_ns())
+        asked, now = self._find(approval), self._clock.monotonic_ns()
+        return _dated(asked, self._clock.time_ns() - now), asked.status(now)
 
     def all(self) -> Sequence[tuple[Asked, Status]]:
         """Every question kept, the newest last."""
-        now = self._clock.time_ns()
-        return [(asked, asked.status(now)) for asked in self._asked.values()]
+        now = self._clock.monotonic_ns()
+        ahead = self._clock.time_ns() - now
+        return [(_dated(asked, ahead), asked.status(now)) for asked in self._asked.values()]
+
+    def _find(self, approval: str) -> Asked:
+        asked = self._asked.get(_id(approval))
+        if asked is None:
+            raise Unanswerable.unknown(approval)
+        return asked
 
 
 class SqliteApprovals:
-    """Questions in the state's file, for all processes that use it. `key` gives the state's own."""
+    """Questions in the state's file, for all processes that use it. `key` gives the state's own.
 
-    def __init__(self, database: Database, clock: Clock, key: Callable[[], bytes]) -> None:
+    They expire by the file's `time`, which no step of a clock moves; outside they have dates of the wall
+    clock as it is now.
+    """
+
+    def __init__(self, database: Database, clock: Clock, time: SharedTime, key: Callable[[], bytes]) -> None:
         self._database = database
         self._clock = clock
+        self._time = time
         self._key = key
 
     @property
@@ -96,27 +106,26 @@ class SqliteApprovals:
 
     def pend(self, question: Question) -> Asked:
         """Keep `question`, or return the one kept already while its binding is open; `TooManyOpen`."""
-        with self._database.write() as db:
-            now = self._clock.time_ns()
+        with self._write() as db:
+            now = self._time.now(db)
             db.execute("DELETE FROM approvals WHERE expires <= ?", (now - _KEPT_NS,))
-            there = _live(map(_asked, db.execute(_BY_BINDING, (question.binding,))), question.binding, now)
-            if there is not None:
-                return there
-            _check_room(db.execute(_WAITING, (question.grant, now)).fetchone()[0])
-            asked = Asked.anew(question, now)
-            db.execute(_INSERT, astuple(asked))
-            return asked
+            asked = _live(map(_asked, db.execute(_BY_BINDING, (question.binding,))), question.binding, now)
+            if asked is None:
+                _check_room(db.execute(_WAITING, (question.grant, now)).fetchone()[0])
+                asked = Asked.anew(question, now)
+                db.execute(_INSERT, astuple(asked))
+        return _dated(asked, self._clock.time_ns() - now)
 
     def answered(self, binding: str) -> YesOrNo | None:
         """What a person said to the question with that binding, while it holds and isn't used."""
-        rows = self._database.read(_BY_BINDING, (binding,))
-        there = _live(map(_asked, rows), binding, self._clock.time_ns())
+        found, now = self._read(_BY_BINDING, (binding,))
+        there = _live(found, binding, now)
         return None if there is None else there.answer
 
     def take(self, binding: str) -> bool:
         """Use up the yes with that binding, once among all processes; False when there is none (left)."""
-        with self._database.write() as db:
-            now = self._clock.time_ns()
+        with self._write() as db:
+            now = self._time.now(db)
             there = _live(map(_asked, db.execute(_BY_BINDING, (binding,))), binding, now)
             if there is None or there.answer != "yes":
                 return False
@@ -126,33 +135,52 @@ class SqliteApprovals:
     def answer(self, approval: str, answer: YesOrNo) -> tuple[Asked, Status]:
         """Answer the question `approval`; `Unanswerable`."""
         self.find(approval)
-        with self._database.write() as db:
-            now = self._clock.time_ns()
+        with self._write() as db:
+            now = self._time.now(db)
             row = db.execute(_BY_ID, (_id(approval),)).fetchone()
             if row is None:
                 raise Unanswerable.unknown(approval)
             given = _asked(row).answered(answer, now)
             change = "UPDATE approvals SET answer = ?, expires = ? WHERE id = ?"
             db.execute(change, (given.answer, given.expires_ns, given.id))
-            return given, given.status(now)
+        return _dated(given, self._clock.time_ns() - now), given.status(now)
 
     def find(self, approval: str) -> tuple[Asked, Status]:
         """The question `approval`; `Unanswerable`."""
-        rows = self._database.read(_BY_ID, (_id(approval),))
-        if not rows:
+        found, now = self._read(_BY_ID, (_id(approval),))
+        if not found:
             raise Unanswerable.unknown(approval)
-        asked = _asked(rows[0])
-        return asked, asked.status(self._clock.time_ns())
+        return _dated(found[0], self._clock.time_ns() - now), found[0].status(now)
 
     def all(self) -> Sequence[tuple[Asked, Status]]:
         """Every question kept, the newest last."""
-        now = self._clock.time_ns()
-        found = map(_asked, self._database.read(_ALL))
-        return [(asked, asked.status(now)) for asked in found if now < asked.expires_ns + _KEPT_NS]
+        found, now = self._read(_ALL)
+        ahead = self._clock.time_ns() - now
+        kept = (asked for asked in found if now < asked.expires_ns + _KEPT_NS)
+        return [(_dated(asked, ahead), asked.status(now)) for asked in kept]
+
+    def _read(self, sql: str, values: Sequence[object] = ()) -> tuple[Sequence[Asked], int]:
+        """What a query finds, and the time; without a file nothing, and none is made."""
+        found = [_asked(row) for row in self._database.read(sql, values)]
+        if not found:
+            return (), 0
+        self._time.learn(self._database)
+        return found, self._time.look()
+
+    def _write(self) -> Transaction:
+        self._time.learn(self._database)
+        return self._database.write()
 
 
 def _asked(row: Sequence[Any]) -> Asked:
     return Asked(*row)
+
+
+def _dated(asked: Asked, ahead_ns: int) -> Asked:
+    """A question as it goes out, by the wall clock, which is `ahead_ns` ahead of the time it is kept by."""
+    used = None if asked.used_ns is None else asked.used_ns + ahead_ns
+    times = {"created_ns": asked.created_ns + ahead_ns, "expires_ns": asked.expires_ns + ahead_ns}
+    return replace(asked, **times, used_ns=used)
 
 
 def _id(given: str) -> str:

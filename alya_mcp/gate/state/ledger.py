@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ..clock import Clock
 from ..errors import StateError
 from . import places, shared_time
 from .counters import DAY_NS, KEPT
@@ -71,9 +70,9 @@ class SqliteLedger:
     called then until it succeeds.
     """
 
-    def __init__(self, database: Database, clock: Clock, owe: Callable[[], None]) -> None:
+    def __init__(self, database: Database, time: SharedTime, owe: Callable[[], None]) -> None:
         self._database = database
-        self._time = SharedTime(clock)
+        self._time = time
         self._places = Places(database, owe)
         self._owe = owe
         self._owed: list[tuple[Sequence[Charge], int]] = []
@@ -180,17 +179,12 @@ class SqliteLedger:
             self._places.close()
 
     def _snapshot(self) -> Transaction:
-        self._know_the_time()
+        self._time.learn(self._database)
         return self._database.snapshot()
 
     def _write(self) -> Transaction:
-        self._know_the_time()
+        self._time.learn(self._database)
         return self._database.write()
-
-    def _know_the_time(self) -> None:
-        if not self._time.known_to(self._database.current):
-            with self._database.write() as db:
-                self._time.begin(db)
 
     def _sweep(self, db: "sqlite3.Connection", now: int) -> None:
         """Forget counters whose time is over: now and then some, in turn."""

@@ -15,6 +15,8 @@ from ..clock import Clock, boot_id
 if TYPE_CHECKING:
     import sqlite3
 
+    from .database import Database
+
 TABLES: Final = (
     """CREATE TABLE IF NOT EXISTS clock (
         id INTEGER PRIMARY KEY CHECK (id = 1), boot TEXT NOT NULL,
@@ -53,12 +55,13 @@ class SharedTime:
         self._kept = 0
         self._known_to: sqlite3.Connection | None = None
 
-    def known_to(self, db: "sqlite3.Connection | None") -> bool:
-        """Whether `begin` was called for this connection."""
-        return db is not None and db is self._known_to
+    def learn(self, database: "Database") -> None:
+        """Learn the time from the file, once a connection: before a transaction, not in one. `StateError`."""
+        if self._known_to is None or self._known_to is not database.current:
+            with database.write() as db:
+                self._begin(db)
 
-    def begin(self, db: "sqlite3.Connection") -> None:
-        """Learn the time from the file, in a transaction of its own that writes."""
+    def _begin(self, db: "sqlite3.Connection") -> None:
         row = db.execute(_READ).fetchone()
         boot, monotonic, wall = boot_id(), self._clock.monotonic_ns(), self._clock.time_ns()
         self._offset = offset_from(None if row is None else Moment(*row), boot, monotonic, wall)

@@ -17,6 +17,7 @@ from .grants import SqliteGrants
 from .interface import Head, Usage
 from .ledger import SqliteLedger
 from .notes import Notes, usage_asked, usage_of
+from .shared_time import SharedTime
 
 FLUSH_SECONDS: Final = 0.1
 """The longest that a note stays in memory alone while the state can be written."""
@@ -39,8 +40,9 @@ class SqliteState:
         self._clock: Clock = SystemClock() if clock is None else clock
         self._database = Database(self.path, _TABLES)
         self._behind = Database(self.path, _TABLES)
-        self.ledger = SqliteLedger(self._database, self._clock, self._owe)
-        self.approvals = SqliteApprovals(self._database, self._clock, lambda: self.key)
+        time = SharedTime(self._clock)
+        self.ledger = SqliteLedger(self._database, time, self._owe)
+        self.approvals = SqliteApprovals(self._database, self._clock, time, lambda: self.key)
         self.grants = SqliteGrants(self._database, self._clock)
         self._key: bytes | None = None
         self._notes = Notes()
