@@ -6,8 +6,8 @@ Reads markets that have ended and the price of their first outcome D days before
 due to end, if they were still open then, through the same client as the tools. Fits logit q = intercept +
 slope x logit p by maximum likelihood and writes FILE (by default the bundled one,
 alya_mcp/markets/recalibration.json) with what it rests on. Of an event one market at most is taken, since
-those of one event decide one another. Nothing is written when fewer than 200 markets are left or when the fit is no
-better than no correction (likelihood ratio, 5 %).
+those of one event decide one another. Nothing is written when fewer than 200 markets are left or when the fit
+is no better than no correction (likelihood ratio, 5 %).
 """
 
 import argparse
