@@ -65,8 +65,10 @@ def tail(count: int, follow: bool, output: Output) -> int:
     from alya_mcp.gate import AuditError, tail
 
     folder = Settings.from_environment().audit_folder
+    empty = count > 0
     try:
         for record in tail(folder, count, follow):
+            empty = False
             if output == "json":
                 show_json_line(record)
             else:
@@ -74,6 +76,8 @@ def tail(count: int, follow: bool, output: Output) -> int:
     except AuditError as error:
         say(f"Error: {error}")
         return UNREADABLE
+    if empty:
+        say(f"Nothing is recorded in {tilde(folder)}.")
     return 0
 
 

@@ -48,6 +48,8 @@ def test_tail_shows_the_decision_and_the_outcome_of_a_call(run: Run, log: Path) 
 def test_tail_in_json_is_the_log_line_by_line(run: Run, log: Path) -> None:
     ended = run("audit", "tail", "-n", "1", "--output", "json")
     assert json.loads(ended.out) == json.loads(log.read_text().splitlines()[-1])
+    none = run("audit", "tail", "-n", "0")
+    assert (none.code, none.out, none.err) == (0, "", "")
 
 
 def test_tail_names_the_rule_of_a_denial_but_no_argument(run: Run, write_policy: WritePolicy) -> None:
@@ -88,7 +90,9 @@ def test_tail_follows_what_is_written_after_it_began(
 
 
 def test_an_empty_home_has_nothing_to_show_and_a_whole_log(run: Run, alya_home: Path) -> None:
-    assert (run("audit", "tail").code, run("audit", "tail").out) == (0, "")
+    shown = run("audit", "tail")
+    assert (shown.code, shown.out) == (0, "")
+    assert shown.err == f"Nothing is recorded in {alya_home / 'audit'}.\n"
     ended = run("audit", "verify")
     assert (ended.code, ended.out) == (0, "whole: 0 records in 0 chains and 0 files\n")
     assert list(alya_home.iterdir()) == []

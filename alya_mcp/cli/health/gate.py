@@ -35,7 +35,7 @@ def policy(settings: Settings) -> Iterator[Check]:
         for problem in error.problems:
             yield fail("policy", f"{shown}: {problem}", f"Mend it: alya-mcp policy check {shown}")
         return
-    listed = f"{len(found.compiled)} tools listed, {found.default} by default"
+    listed = f"{counted(len(found.compiled), 'tool')} listed, {found.default} by default"
     yield ok("policy", f"{shown} ({place.origin}), {listed}, digest {found.digest[:12]}")
     for warning in found.warnings(load_catalogue()):
         yield warn("policy", f"{shown}: {warning}", "Correct the name, or remove the rule.")
