@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from alya_mcp.gate import Answer, ApprovalNeeded, Question
 from alya_mcp.gate.approvals import Said
+from alya_mcp.hub import Hub
 
 _QUESTION = "approval"
 _YES_ALONE: types.ElicitRequestedSchema = {"type": "object", "properties": {}}
@@ -44,13 +45,13 @@ async def ask(ctx: RequestContext, question: Question) -> Said:
     return answer.action
 
 
-def question_result(needed: ApprovalNeeded) -> types.InputRequiredResult:
+def question_result(needed: ApprovalNeeded, hub: Hub) -> types.InputRequiredResult:
     """The result that has a client of the modern era ask its person and make the call again."""
     form = types.ElicitRequestFormParams(message=needed.question.message, requested_schema=_YES_ALONE)
     return types.InputRequiredResult(
         input_requests={_QUESTION: types.ElicitRequest(params=form)},
         request_state=needed.state,
-        _meta={"alya/decision": needed.decision.as_meta()},
+        _meta={"alya/decision": hub.clean(needed.decision.as_meta())[0]},
     )
 
 

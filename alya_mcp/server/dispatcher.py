@@ -103,7 +103,9 @@ class Dispatcher:
         try:
             return await self._hub.gate.call(call, run, ask=ask, resumable=asks and modern)
         except ApprovalNeeded as needed:
-            return approvals.question_result(needed) if needed.state else refusal(needed.decision, self._hub)
+            if needed.state:
+                return approvals.question_result(needed, self._hub)
+            return refusal(needed.decision, self._hub)
         except Refused as refused:
             if refused.decision.rule in _UNKNOWN_RULES:
                 raise MCPError(types.INVALID_PARAMS, f"Unknown tool: {params.name[:128]}") from None

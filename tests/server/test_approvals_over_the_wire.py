@@ -24,6 +24,7 @@ from scene import ODD_SERVER, audit_records, official_client, write_policy
 from alya_mcp.gate import SqliteState
 
 ASKS = {"action": "require_approval", "reason": "it tells secrets"}
+TOKEN = "hf_" + "a1B2" * 9
 POLICY: dict[str, Any] = {
     "version": "1",
     "default": "allow",
@@ -33,6 +34,7 @@ POLICY: dict[str, Any] = {
         "large": {**ASKS, "approval": {"expires": 1}},
         "surrogate": {**ASKS, "rate_limit": {"max": 1, "window": 3600}},
         "wait": ASKS,
+        "not_a_number": {**ASKS, "reason": f"the note says {TOKEN}"},
     },
 }
 RULE = "/tools/echo/action"
@@ -103,6 +105,13 @@ def ran(result: Mapping[str, Any], words: str) -> bool:
 
 
 # -- a client of 2026-07-28 -------------------------------------------------------------------------
+
+
+def test_what_a_program_is_told_beside_the_question_is_cleaned(modern: Scene) -> None:
+    asked = modern.call("not_a_number", {})
+    assert told(asked) == ("ask", "/tools/not_a_number/action")
+    assert TOKEN not in json.dumps(asked["_meta"])
+    assert "[secret]" in asked["_meta"]["alya/decision"]["message"]
 
 
 def test_a_modern_client_is_given_the_question_and_a_state(modern: Scene) -> None:
