@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from .book import Book, depth_usd, microprice
-from .fair import Opinion, Opinions, Recalibration, about, pooled
+from .fair import Opinion, Opinions, Recalibration, about, pooled, weight
 from .fees import Fees
 
 NEAR: Final = 0.02
@@ -117,7 +117,9 @@ def _reasons(
     if fair == own:
         said.append("no independent information: the edge is only what trading costs")
     else:
-        said.append(f"together that makes {fair:.4f}")
+        said.append(
+            f"with {100 * weight(sum(each.people for each in found)):.1f} % of others that is {fair:.4f}"
+        )
     cost = better.cost - better.price
     said.append(f"{better.side} costs {better.price:.4f} and a fee of {cost:.4f} a share")
     return said

@@ -14,8 +14,10 @@ LEAST_PEOPLE: Final = 20
 """An opinion of fewer people counts for nothing."""
 
 WEIGHT: Final = 0.25
-"""What opinions weigh beside the market's price, which has the rest. Chosen, not fitted: play money is worth
-less than money, and has nothing of what trading costs in it."""
+"""The most that opinions weigh beside the market's price, which has the rest; see `weight`."""
+
+HALF: Final = 100
+"""People whose opinion has half of that. Both are chosen, not fitted: play money is worth less than money."""
 
 _SAME_END: Final = timedelta(days=31)
 _ARTICLES: Final = frozenset({"the", "a", "an", "will"})
@@ -84,16 +86,23 @@ def expit(log_odds: float) -> float:
     return math.exp(log_odds) / (1 + math.exp(log_odds))
 
 
+def weight(people: int) -> float:
+    """What the opinion of so many people weighs, beside 1 for all: the more, the nearer to `WEIGHT`."""
+    return WEIGHT * people / (people + HALF)
+
+
 def pooled(own: float, opinions: Sequence[Opinion]) -> float:
     """A market's own probability and opinions as one: the weighted mean of their log-odds.
 
-    Logarithmic pooling (Genest and Zidek, Combining probability distributions, 1986). The opinions share
-    `WEIGHT` evenly, since what they have in common isn't known.
+    Logarithmic pooling (Genest and Zidek, Combining probability distributions, 1986). Opinions count among
+    themselves by their people.
     """
-    if not opinions:
+    people = sum(each.people for each in opinions)
+    if not people:
         return own
-    others = sum(logit(each.probability) for each in opinions) / len(opinions)
-    return expit((1 - WEIGHT) * logit(own) + WEIGHT * others)
+    others = sum(each.people * logit(each.probability) for each in opinions) / people
+    share = weight(people)
+    return expit((1 - share) * logit(own) + share * others)
 
 
 def words(question: str) -> tuple[str, ...]:

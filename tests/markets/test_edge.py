@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from alya_mcp.markets.book import Book, Level, depth_usd, microprice
 from alya_mcp.markets.edge import annualised, bet, days_to, kelly, own_fair
 from alya_mcp.markets.fair import (
+    WEIGHT,
     Opinion,
     Recalibration,
     about,
@@ -17,6 +18,7 @@ from alya_mcp.markets.fair import (
     expit,
     logit,
     pooled,
+    weight,
     words,
 )
 from alya_mcp.markets.fees import Fees
@@ -138,10 +140,16 @@ def test_a_book_alone_never_shows_an_edge(
 
 
 def test_pooling_is_the_weighted_mean_of_log_odds() -> None:
-    """0.75 x logit 0.5 + 0.25 x logit 0.9 = 0.25 x ln 9 = 0.5493, whose probability is 0.6340."""
+    """50 people weigh 0.25 x 50 / 150 = 1/12 beside the market, 100 of them 1/8; logit 0.9 = ln 9 = 2.1972.
+
+    ln 9 / 12 = 0.1831 is a probability of 0.54565, ln 9 / 8 = 0.2747 one of 0.56824.
+    """
     assert pooled(0.5, []) == 0.5
-    assert pooled(0.5, [opinion("Q", 0.9)]) == pytest.approx(0.63397, abs=1e-5)
-    assert pooled(0.5, [opinion("Q", 0.9), opinion("Q", 0.9)]) == pytest.approx(0.63397, abs=1e-5)
+    assert weight(50) == pytest.approx(1 / 12)
+    assert weight(10**9) == pytest.approx(WEIGHT)
+    assert pooled(0.5, [opinion("Q", 0.9)]) == pytest.approx(0.54565, abs=1e-5)
+    assert pooled(0.5, [opinion("Q", 0.9), opinion("Q", 0.9)]) == pytest.approx(0.56824, abs=1e-5)
+    assert pooled(0.5, [opinion("Q", 0.9), opinion("Q", 0.1)]) == pytest.approx(0.5)
 
 
 def test_recalibration_moves_longshots_down_and_favourites_up() -> None:

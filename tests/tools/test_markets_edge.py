@@ -50,15 +50,18 @@ async def test_the_markets_own_book_shows_no_edge_and_it_is_said(ask: Ask, sourc
 
 
 async def test_the_same_question_elsewhere_makes_an_edge(ask: Ask, source: LoopbackSource) -> None:
-    """0.75 x logit 0.49 + 0.25 x logit 0.9 = 0.5193, so 0.62698; Kelly 0.11448 / 0.4875 = 0.2348."""
+    """57 people weigh 0.25 x 57 / 157 = 0.090764: 0.909236 x logit 0.49 + 0.090764 x logit 0.9 = 0.163055.
+
+    So 0.540674; the edge over 0.5125 is 0.028174, Kelly 0.028174 / 0.4875 = 0.0578.
+    """
     script(source, questions=[answers.question("will it rain"), answers.question("Will it snow?", 0.99)])
     answer = await ask(tool)
     (row,) = answer["rows"]
     assert (row["side"], row["independent"], answer["independent"]) == ("Yes", True, 1)
-    assert row["fair"] == pytest.approx(0.62698, abs=1e-5)
-    assert row["edge"] == pytest.approx(0.62698 - 0.5125, abs=1e-5)
-    assert row["kelly"] == pytest.approx(0.2348, abs=1e-4)
-    assert row["ev"] == pytest.approx((0.62698 - 0.5125) * 200, abs=1e-2)
+    assert row["fair"] == pytest.approx(0.540674, abs=1e-5)
+    assert row["edge"] == pytest.approx(0.028174, abs=1e-5)
+    assert row["kelly"] == pytest.approx(0.0578, abs=1e-4)
+    assert row["ev"] == pytest.approx(0.028174 * 200, abs=1e-2)
     (view,) = row["views"]
     assert (view["venue"], view["probability"], view["people"]) == ("Manifold", 0.9, 57)
     assert view["question"]["untrusted"] is True

@@ -92,7 +92,7 @@ class Model(Output):
     steps: list[str] = Field(description="What is done, in order.")
     size_usd: float = Field(description="The size at which everything is taken.")
     recalibration: Recalibration = Field(description="The correction in force.")
-    consensus_weight: float = Field(description="What other venues weigh beside the market, from 0 to 1.")
+    consensus_weight: float = Field(description="The most that other venues weigh, of 1 in all.")
     questions_elsewhere: int = Field(description="How many open questions of other venues were compared.")
     notice: str = Field(description="What to know before one believes it.")
 
@@ -216,8 +216,8 @@ def _model(usd: float, opinions: "Elsewhere") -> Model:
             if correction.fitted
             else "not corrected for the bias of favourites and longshots: no correction was fitted",
             (
-                f"pooled in log-odds with Manifold at a weight of {fair.WEIGHT:g} where the same question "
-                f"stands there, with {fair.LEAST_PEOPLE} people or more"
+                f"pooled in log-odds with Manifold where the same question stands there with n people, "
+                f"{fair.LEAST_PEOPLE} or more, at a weight of {fair.WEIGHT:g} x n / (n + {fair.HALF})"
             ),
             "less the average price of the size and the market's own taker fee: shares x rate x p x (1 - p)",
         ],
@@ -233,6 +233,6 @@ def _model(usd: float, opinions: "Elsewhere") -> Model:
         ),
         consensus_weight=fair.WEIGHT,
         questions_elsewhere=sum(map(len, opinions.value.values())) if isinstance(opinions, Fetched) else 0,
-        notice="An estimate, no advice. The weight is chosen, not fitted. A question elsewhere may be "
+        notice="An estimate, no advice. The weights are chosen, not fitted. A question elsewhere may be "
         "decided by other rules. Where independent is false the model knows nothing that the price doesn't.",
     )
