@@ -37,6 +37,7 @@ CATALOGUE = (
     "alya_mcp.tools.earth:alya_seismic_recent",
     "alya_mcp.tools.earth:alya_seismic_forecast",
     "alya_mcp.tools.earth:alya_weather_now",
+    "alya_mcp.tools.demand:alya_demand_signals",
 )
 """Where each tool lives, in the order in which clients see them."""
 

@@ -11,13 +11,14 @@ from alya_mcp.outside import Source
 class Manners:
     """Spaces requests to one source: `source.rate` a second, `source.at_once` at a time.
 
-    A second's worth of requests may go out together.
+    A second's worth of requests may go out together, and one always may.
 
     `now` is a clock in seconds that never goes back.
     """
 
     def __init__(self, source: Source, now: Callable[[], float]) -> None:
         self._every = 1.0 / source.rate
+        self._together = max(1.0, self._every)
         self._slots = anyio.Semaphore(source.at_once)
         self._now = now
         self._full_at = now()
@@ -37,7 +38,7 @@ class Manners:
         """Wait until the source may be asked, and keep one of its places while the context lasts."""
         async with self._slots:
             self._full_at = max(self._full_at, self._now()) + self._every
-            wait = self._full_at - 1.0 - self._now()
+            wait = self._full_at - self._together - self._now()
             if wait > 0:
                 await anyio.sleep(wait)
             yield

@@ -7,15 +7,11 @@ from pathlib import Path
 
 import demand_answers as answers
 import loopback_source
-import pytest
 from raw_client import environment
-
-from alya_mcp.catalogue import CATALOGUE
 
 TOOL = "alya_demand_signals"
 
 
-@pytest.mark.skipif(not any(TOOL in entry for entry in CATALOGUE), reason="not in the catalogue yet")
 def test_what_people_want_comes_through_the_gate(alya_home: Path) -> None:
     (alya_home / "policy.json").write_text(
         json.dumps({"version": "1", "default": "deny", "tools": {TOOL: {}}})
