@@ -114,12 +114,11 @@ def _reasons(
     if corrected != own:
         said.append(f"resolved markets of that price came true in {corrected:.4f}")
     said += [f"{each.venue} has {each.probability:.4f}, from {each.people} people" for each in found]
-    if fair == own:
+    if found:
+        share = 100 * weight(sum(each.people for each in found))
+        said.append(f"with {share:.1f} % of what others think that is {fair:.4f}")
+    elif corrected == own:
         said.append("no independent information: the edge is only what trading costs")
-    else:
-        said.append(
-            f"with {100 * weight(sum(each.people for each in found)):.1f} % of others that is {fair:.4f}"
-        )
     cost = better.cost - better.price
     said.append(f"{better.side} costs {better.price:.4f} and a fee of {cost:.4f} a share")
     return said

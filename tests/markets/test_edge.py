@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alya_mcp.markets.book import Book, Level, depth_usd, microprice
-from alya_mcp.markets.edge import annualised, bet, days_to, kelly, own_fair
+from alya_mcp.markets.edge import Question, annualised, assess, bet, days_to, kelly, own_fair
 from alya_mcp.markets.fair import (
     WEIGHT,
     Opinion,
@@ -160,6 +160,25 @@ def test_recalibration_moves_longshots_down_and_favourites_up() -> None:
     assert steeper.of(0.1) == pytest.approx(1 / (1 + 9**1.2))
     assert steeper.of(0.9) == pytest.approx(1 - 1 / (1 + 9**1.2))
     assert steeper.of(0.5) == 0.5
+
+
+def test_a_fitted_recalibration_is_independent_of_the_book_and_told() -> None:
+    """logit q = 2 logit 0.49: 0.49^2 / (0.49^2 + 0.51^2) = 0.48000."""
+    steeper = Recalibration(
+        fitted=True, intercept=0, slope=2, markets=500, days_before=3, date="2026-01-01", source="x"
+    )
+    question = Question(
+        text="Will it rain?", outcomes=("Yes", "No"), book=BOOK, fees=Fees(0.05), ends=NOW + timedelta(days=1)
+    )
+    found = assess(question, {}, steeper, 25)
+    assert found is not None
+    assert found.fair == pytest.approx(0.2401 / (0.2401 + 0.2601))
+    assert found.independent
+    assert "resolved markets of that price came true in 0.4800" in found.reasons
+    assert not any("others" in reason or "no independent" in reason for reason in found.reasons)
+    plain = assess(question, {}, bundled(), 25)
+    assert plain is not None
+    assert not plain.independent
 
 
 def test_the_bundled_recalibration_says_that_it_is_none() -> None:
