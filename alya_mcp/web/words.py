@@ -12,12 +12,12 @@ _WORD: Final = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)?")
 _ONLY_TURKISH: Final = frozenset("ığşİĞŞ")
 _TURKISH_TELLING: Final = (
     "ve bir bu su icin mi midir nedir nasil kac hangi kim nerede neden niye ne zaman var yok ile gibi daha "
-    "en cok olan olarak degil mudur misin miyim neler kadar sonra once hakkinda"
+    "en cok olan olarak degil mudur misin miyim neler kadar sonra once hakkinda merhaba selam lutfen"
 )
 _TURKISH_SMALL: Final = "de da ki mu ya ise o su her"
 _ENGLISH_SMALL: Final = (
-    "a an and are as at be by can did do does for from had has have how i in is it its me my of on or "
-    "that the their there this to was were what when where which who why will with you your"
+    "a about an and are as at be by can did do does for from had has have how i in is it its me my of on or "
+    "that the their there these this those to was were what when where which who why will with you your"
 )
 _TELLING: Final = frozenset(_TURKISH_TELLING.split())
 _STOP: Final[dict[Language, frozenset[str]]] = {
@@ -61,7 +61,7 @@ def guess_language(text: str) -> Language:
     """Turkish when `text` has letters or words that English has not, else English."""
     if _ONLY_TURKISH.intersection(text):
         return "tr"
-    words = set(fold(text).split())
+    words = {fold(word) for word in _WORD.findall(text)}
     return "tr" if len(words & _TELLING) > len(words & _STOP["en"]) else "en"
 
 
