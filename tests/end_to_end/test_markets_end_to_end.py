@@ -7,15 +7,11 @@ from pathlib import Path
 
 import loopback_source
 import market_answers as answers
-import pytest
 from raw_client import environment
-
-from alya_mcp.catalogue import CATALOGUE
 
 TOOL = "polymarket_edge"
 
 
-@pytest.mark.skipif(not any(TOOL in entry for entry in CATALOGUE), reason="the catalogue doesn't list it yet")
 def test_an_edge_comes_through_the_gate_and_its_price_is_counted(alya_home: Path) -> None:
     policy = {
         "version": "1",
