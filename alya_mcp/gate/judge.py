@@ -165,7 +165,9 @@ class Judge:
             judged.question = self._approvals.question(
                 call, judged.arguments, rules.approval, judged.policy, rules.redact
             )
-            judged.agreed = self._approvals.standing(judged.question)
+            # A no to this very call holds against a yes that stands.
+            declined = call.answer is not None and call.answer.verdict != "accept"
+            judged.agreed = not declined and self._approvals.standing(judged.question)
             if self._approvals.is_again(judged.question, call.answer):
                 return []
         if not rules.repeats:

@@ -169,7 +169,8 @@ class Model:
     ) -> Said | Running:
         """The call comes again with what the person said. It is the same call, and no attempt more, if the
         answer is to this very question, not expired and not used before, and needed: under a session's yes
-        it is neither needed nor used. None is a question of before a restart, which nobody remembers."""
+        it is neither needed nor used. A no holds against a yes that stands. None is a question of before a
+        restart, which nobody remembers."""
         fresh = question is not None and not question.used and now < question.until
         fits = question is not None and fresh and self._is_about(question, call)
         yes = self._open_yes(call, now)
@@ -177,15 +178,18 @@ class Model:
         if not again:
             self._attempt(call, now)
         said = self._judge(self.document, call, now, again)
-        if yes is not None and said.decision == "allow":
+        declined = yes is not None and person != "accept"
+        if yes is not None and said.decision == "allow" and not declined:
             self._use_yes(call, now)
             return self._start(self.document, call, now, said.shadow)
-        if said.decision != "ask":
-            return said if said.decision == "deny" else self._start(self.document, call, now, said.shadow)
+        if said.decision == "deny":
+            return said
+        if said.decision == "allow" and not declined:
+            return self._start(self.document, call, now, said.shadow)
         if question is not None:
             question.used = question.used or fresh
         if question is None or not fits or person != "accept":
-            return Said("deny", said.rule, None, said.shadow)
+            return Said("deny", f"{self._entry(self.document, call)[0]}/action", None, said.shadow)
         self._agree(question, now)
         return self._start(self.document, call, now, said.shadow)
 

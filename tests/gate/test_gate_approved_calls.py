@@ -305,6 +305,18 @@ async def test_an_answer_left_over_under_a_yes_for_the_session_makes_no_attempt_
     assert await outcome_of(gate, draw(answer=left_over)) == "/tools/draw/max_repeats"
 
 
+async def test_a_no_to_a_call_holds_against_a_yes_that_would_let_it_run(
+    state: State, clock: HandClock
+) -> None:
+    gate = gate_of(state, clock, approval={"who": "session"})
+    one, other = [await asked(gate, draw(), resumable=True) for _ in range(2)]
+    assert await outcome_of(gate, draw(answer=Answer(one.state or "", "accept"))) == "ok"
+    declined = draw(answer=Answer(other.state or "", "decline"))
+    assert gate.decide(declined).decision == "ask"
+    assert "declined" in (await refused(gate, declined, resumable=True)).message
+    assert await outcome_of(gate, draw()) == "ok"
+
+
 async def test_a_retry_of_what_was_approved_elsewhere_is_no_attempt_more(
     state: State, clock: HandClock
 ) -> None:
