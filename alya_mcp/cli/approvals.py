@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from alya_mcp.cli.output import Output, output_option, printable, say, show_json, show_table
+from alya_mcp.cli.output import Output, output_option, printable, say, say_unusable, show_json, show_table
 from alya_mcp.cli.times import moment
 from alya_mcp.settings import Settings
 
@@ -127,7 +127,7 @@ def _store() -> Generator["ApprovalStore"]:
         say(f"Error: {error}")
         raise click.exceptions.Exit(CANT_ANSWER) from None
     except StateError as error:
-        say(f"Error: {error}")
+        say_unusable(error)
         raise click.exceptions.Exit(UNREADABLE) from None
     finally:
         state.close()

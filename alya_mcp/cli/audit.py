@@ -16,6 +16,7 @@ from alya_mcp.cli.output import (
     output_option,
     printable,
     say,
+    say_unusable,
     show_json,
     show_json_line,
     tilde,
@@ -97,7 +98,10 @@ def verify(output: Output) -> int:
 
     try:
         report = verify_audit(Settings.from_environment())
-    except (AuditError, StateError) as error:
+    except StateError as error:
+        say_unusable(error)
+        return UNREADABLE
+    except AuditError as error:
         say(f"Error: {error}")
         return UNREADABLE
     if output == "json":
@@ -186,7 +190,7 @@ def report(since: str | None, until: str | None, out: Path | None, output: Outpu
             sys.stdout.write(page)
         else:
             _write(out, page)
-            say(f"{_many(summary.total.calls)} in {tilde(out)}")
+            say(f"{counted(summary.total.calls, 'call')} in {tilde(out)}")
     except (AuditError, OSError) as error:
         say(f"Error: {error}")
         return UNREADABLE
@@ -215,10 +219,6 @@ def _write(path: Path, page: str) -> None:
     except OSError as error:
         draft.unlink(missing_ok=True)
         raise OSError(f"{path} can't be written: {error.strerror or error}") from None
-
-
-def _many(calls: int) -> str:
-    return f"{calls:,} call{'' if calls == 1 else 's'}"
 
 
 def _line(record: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from alya_mcp.cli.output import Output, output_option, say, show_json, show_table, tilde
+from alya_mcp.cli.output import Output, output_option, say, say_unusable, show_json, show_table, tilde
 from alya_mcp.cli.times import moment
 from alya_mcp.settings import Settings
 
@@ -128,7 +128,7 @@ def _grants() -> Generator["Grants"]:
         say(f"Error: {error}")
         raise click.exceptions.Exit(REFUSED) from None
     except StateError as error:
-        say(f"Error: {error}")
+        say_unusable(error)
         raise click.exceptions.Exit(UNREADABLE) from None
 
 

@@ -5,9 +5,12 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from alya_mcp.gate import StateError
 
 Output = Literal["text", "json"]
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -61,6 +64,11 @@ def coloured(cell: str) -> str:
 def say(text: str) -> None:
     """Tell the person something on stderr."""
     click.echo(printable(text), err=True)
+
+
+def say_unusable(error: "StateError") -> None:
+    """Say that the state can't be used, and below it what to do about that."""
+    say(f"Error: {error}\n-> {error.remedy}")
 
 
 def counted(count: int, noun: str) -> str:

@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, Field, StringConstraints
 
 from alya_mcp.catalogue import Context, Input, NoArguments, Output, load_catalogue, tool
 from alya_mcp.failures import Failure, Unavailable
-from alya_mcp.gate import StateError
+from alya_mcp.gate import Policy, StateError
 
 if TYPE_CHECKING:
     from alya_mcp.images.engine import EngineStatus
@@ -131,10 +131,15 @@ def _rest(context: Context) -> list[Part]:
     gate = context.hub.gate
     providers = _providers(context)
     if gate.policy_error is None:
-        detail = f"in force: {gate.policy.digest[:12]}, {gate.policy.default} by default"
+        detail = f"in force: {_in_force(gate.policy)}"
         return [providers, Part(part="policy", state="ok", detail=detail, since=context.hub.since)]
-    detail = f"the policy file is wrong, the last good one stays in force: {gate.policy_error.problems[0]}"
+    wrong = gate.policy_error.problems[0]
+    detail = f"the policy file is wrong and not in force, but {_in_force(gate.policy)}. First: {wrong}"
     return [providers, Part(part="policy", state="failing", detail=detail, since=None)]
+
+
+def _in_force(policy: Policy) -> str:
+    return f"{policy.digest[:12]}, {policy.default} by default"
 
 
 class UsageRequest(Input):

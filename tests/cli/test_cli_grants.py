@@ -61,4 +61,5 @@ def test_a_state_that_cannot_be_used_ends_with_2_and_is_kept(run: Run, alya_home
         ended = run(*words)
         assert (ended.code, ended.out) == (2, "")
         assert "state.sqlite" in ended.err
+        assert "move state.sqlite* away" in ended.err
     assert (alya_home / "state.sqlite").read_text().startswith("no database")

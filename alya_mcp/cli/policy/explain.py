@@ -61,7 +61,7 @@ def explain(
         with _state(settings, live) as state:
             trace = Gate(in_force.policy, state).explain(call)
     except StateError as error:
-        raise click.UsageError(f"What was used so far can't be read: {error}") from None
+        raise click.UsageError(f"What was used so far can't be read: {error}\n-> {error.remedy}") from None
     decision = trace.decision
     if output == "json":
         steps = [asdict(step) for step in trace.steps]
@@ -96,7 +96,7 @@ def _grant(settings: "Settings") -> str | None:
     try:
         grant = calling_grant(settings)
     except StateError as error:
-        raise click.UsageError(f"The grants can't be read: {error}") from None
+        raise click.UsageError(f"The grants can't be read: {error}\n-> {error.remedy}") from None
     return None if grant is None else grant.label
 
 
