@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from alya_mcp.gate import MemoryState, SqliteState
 from alya_mcp.gate.approvals import (
+    MOST_KEPT,
     MOST_OPEN,
     Answer,
     Approvals,
@@ -301,6 +302,21 @@ def test_a_question_can_be_answered_until_it_expires_and_a_yes_holds_from_then_o
     assert not approvals.consume(asked)
     with pytest.raises(Unanswerable, match="has expired"):
         store.answer(approval, "yes")
+
+
+def test_of_questions_that_nobody_answered_the_newest_alone_are_kept(
+    store: ApprovalStore, approvals: Approvals, clock: HandClock
+) -> None:
+    answered = approvals.pend(question(approvals, arguments={"n": -1}))
+    store.answer(answered, "no")
+    for number in range(MOST_KEPT + 2 * MOST_OPEN):
+        approvals.pend(question(approvals, arguments={"n": number}))
+        if number % MOST_OPEN == MOST_OPEN - 1:
+            clock.forward(600)
+    kept = [asked.arguments for asked, _ in store.all()]
+    assert len(kept) == 1 + MOST_KEPT + MOST_OPEN
+    assert kept[0] == '{"n": -1}'
+    assert kept[-1] == f'{{"n": {MOST_KEPT + 2 * MOST_OPEN - 1}}}'
 
 
 class WallClock(HandClock):

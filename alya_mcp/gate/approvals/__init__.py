@@ -7,10 +7,11 @@ to exactly this question, is none.
 """
 
 from .approvals import Approvals
-from .asked import MOST_OPEN, ApprovalStore, Asked, Status, TooManyOpen, Unanswerable, YesOrNo
+from .asked import MOST_KEPT, MOST_OPEN, ApprovalStore, Asked, Status, TooManyOpen, Unanswerable, YesOrNo
 from .question import Answer, Question, Said, Who, readable
 
 __all__ = [
+    "MOST_KEPT",
     "MOST_OPEN",
     "Answer",
     "ApprovalStore",

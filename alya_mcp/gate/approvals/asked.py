@@ -16,6 +16,8 @@ Status = Literal["pending", "approved", "denied", "used", "expired"]
 _LATEST_NS: Final = 2**63 - 1
 MOST_OPEN: Final = 100
 """Open questions of one grant; beyond them a call is denied rather than another one kept."""
+MOST_KEPT: Final = 500
+"""Expired questions of one grant that nobody answered; beyond them the oldest go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,8 @@ class ApprovalStore(Protocol):
         ...
 
     def all(self) -> Sequence[tuple[Asked, Status]]:
-        """Every question kept, the newest last, and how it stands now. They go a day after they expire."""
+        """Every question kept, the newest last, and how it stands now. They go a day after they expire,
+        unanswered ones earlier where a grant has more than `MOST_KEPT`."""
         ...
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple, replace
 from typing import Any, Final
 
-from ..approvals import MOST_OPEN, Asked, Question, Status, TooManyOpen, Unanswerable, YesOrNo
+from ..approvals import MOST_KEPT, MOST_OPEN, Asked, Question, Status, TooManyOpen, Unanswerable, YesOrNo
 from ..clock import Clock
 from .database import Database, Transaction
 from .shared_time import SharedTime
@@ -24,6 +24,10 @@ _INSERT: Final = "INSERT INTO approvals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
 _BY_BINDING: Final = "SELECT * FROM approvals WHERE binding = ?"
 _BY_ID: Final = "SELECT * FROM approvals WHERE id = ?"
 _WAITING: Final = "SELECT COUNT(*) FROM approvals WHERE subject = ? AND answer IS NULL AND expires > ?"
+_DROP_OLDEST: Final = (
+    "DELETE FROM approvals WHERE id IN (SELECT id FROM approvals WHERE subject = ? AND answer IS NULL "
+    "AND expires <= ? ORDER BY created DESC, rowid DESC LIMIT -1 OFFSET ?)"
+)
 _ALL: Final = "SELECT * FROM approvals ORDER BY created, rowid"
 
 
@@ -41,8 +45,11 @@ class MemoryApprovals:
         self._asked = {name: each for name, each in self._asked.items() if now < each.expires_ns + _KEPT_NS}
         asked = _live(self._asked.values(), question.binding, now)
         if asked is None:
-            own = (each for each in self._asked.values() if each.grant == question.grant)
-            _check_room(sum(each.status(now) == "pending" for each in own))
+            own = [e for e in self._asked.values() if e.grant == question.grant and e.answer is None]
+            expired = [each for each in own if each.status(now) == "expired"]
+            _check_room(len(own) - len(expired))
+            for each in expired[:-MOST_KEPT]:
+                del self._asked[each.id]
             asked = Asked.anew(question, now)
             self._asked[asked.id] = asked
         return _dated(asked, self._clock.time_ns() - now)
@@ -112,6 +119,7 @@ class SqliteApprovals:
             asked = _live(map(_asked, db.execute(_BY_BINDING, (question.binding,))), question.binding, now)
             if asked is None:
                 _check_room(db.execute(_WAITING, (question.grant, now)).fetchone()[0])
+                db.execute(_DROP_OLDEST, (question.grant, now, MOST_KEPT))
                 asked = Asked.anew(question, now)
                 db.execute(_INSERT, astuple(asked))
         return _dated(asked, self._clock.time_ns() - now)
