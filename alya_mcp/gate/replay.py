@@ -131,8 +131,9 @@ class _Running:
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """A call that the log shows waiting for a person, as the other policy judged it."""
+    """A call that the log shows waiting for a person: by which rule, and how the other policy judged it."""
 
+    asked_by: str
     now: Decision
     state: str | None
 
@@ -185,7 +186,7 @@ class _Stage:
         if before is not None and before.state is None:
             now = before.now  # it came to this when it was made; it isn't made a second time
         else:
-            said = None if before is None else _said(record, before.now.rule)
+            said = None if before is None else _said(record, before.asked_by)
             failing = same_policy and any(record["rule"] == test.rule for test in rules.tests)
             call = self._call(record, facts, misfit=failing or record["rule"] == INVALID_ARGUMENTS)
             if rules.repeats and before is not None and before.state is not None and said is not None:
@@ -194,7 +195,7 @@ class _Stage:
             if failing and now.rule == INVALID_ARGUMENTS:
                 now = replace(now, rule=record["rule"])
             if record["decision"] == "ask":
-                self._waiting[key] = _Waiting(now, state)
+                self._waiting[key] = _Waiting(record["rule"], now, state)
         self._note(record, now, _needs(record, rules, facts, same_policy))
 
     def _note(self, record: Mapping[str, Any], now: Decision, needs: tuple[str, ...]) -> None:

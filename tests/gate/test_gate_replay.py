@@ -227,6 +227,16 @@ def asks(who: str) -> dict[str, Any]:
 
 
 @pytest.mark.anyio
+async def test_a_no_stays_a_no_where_another_rule_asks(past: Callable[..., Past]) -> None:
+    old = past(tools={"draw": {"action": "require_approval"}})
+    assert await old.call(says="decline") == "deny"
+    assert await old.call(says="accept") == "allow"
+    by_category = {"Read": {"action": "require_approval"}}
+    found = await old.replayed(Facts(price=0.0, category="Read"), categories=by_category)
+    assert changed(found) == []
+
+
+@pytest.mark.anyio
 async def test_a_yes_for_a_session_stays_with_the_session_that_asked(past: Callable[..., Past]) -> None:
     old = past(tools=asks("session"))
     assert await old.call(session="a") == "ask"
