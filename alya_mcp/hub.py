@@ -14,6 +14,7 @@ from alya_mcp.policy import open_policy
 from alya_mcp.settings import Settings, secret_words
 
 if TYPE_CHECKING:
+    from alya_mcp.ask.alya import Alya
     from alya_mcp.images.engine import Engine
     from alya_mcp.sources.http import Http
     from alya_mcp.stores import Store
@@ -64,6 +65,13 @@ class Hub:
         from alya_mcp.sources.http import Http
 
         return Http(self.settings)
+
+    @cached_property
+    def alya(self) -> "Alya":
+        """Answers questions about this hub."""
+        from alya_mcp.ask.alya import Alya
+
+        return Alya(self.settings)
 
     def caller(self) -> str | None:
         """The label under which this process's calls are counted and logged; None for one that nobody knows.

@@ -21,7 +21,6 @@ _MOST: Final = 50
 
 class _App(Shape):
     name: str = Field(alias="trackName")
-    kind: str = ""
     seller: str | None = Field(None, alias="sellerName")
     artist: str = Field("", alias="artistName")
     genre: str = Field(alias="primaryGenreName")

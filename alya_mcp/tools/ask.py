@@ -8,14 +8,12 @@ from pydantic import Field, StringConstraints
 
 from alya_mcp.ask import facts
 from alya_mcp.ask.glossary import search_terms
-from alya_mcp.ask.index import Index
-from alya_mcp.ask.passages import Passage, documentation
+from alya_mcp.ask.passages import Passage
 from alya_mcp.catalogue import Context, Input, Output, Tool, load_catalogue, tool
 from alya_mcp.failures import Failure, Unavailable
 from alya_mcp.gate import LimitRow, StateError, outside
 from alya_mcp.sources import a2a
 from alya_mcp.sources.models import LanguageModel, Message, open_model
-from alya_mcp.threads import run_abandonable
 from alya_mcp.web.cited import check, instructions, prompt
 from alya_mcp.web.extract import extract
 from alya_mcp.web.words import Language, guess_language
@@ -99,7 +97,7 @@ async def alya_ask(arguments: Question, context: Context) -> Answer:
     own, more = _own(question, language, context)
     pages: list[Passage] = []
     if more:
-        index = await hub.http.memo.get_slow(("alya_ask", "index"), _index)
+        index = await hub.alya.index()
         pages = index.find(question, _PASSAGES, without=_hidden(context))
     sources = [*own, *pages]
     if not sources:
@@ -160,27 +158,9 @@ def _limits(tools: Sequence[Tool], context: Context) -> Sequence[LimitRow]:
         raise Unavailable("the limits can't be read now; alya-mcp doctor tells the person why") from error
 
 
-async def _index() -> Index:
-    def make() -> Index:
-        described = (
-            Passage(title=each.title, source=f"the tool {each.name}", text=each.description)
-            for each in load_catalogue().values()
-        )
-        return Index([*documentation(), *described])
-
-    return await run_abandonable(make)
-
-
 def _models(context: Context) -> list[LanguageModel]:
-    settings, http = context.hub.settings, context.hub.http
-    remote = open_model(settings, http)
-    models: list[LanguageModel] = [] if remote is None else [remote]
-    if settings.ask_model is not None:
-        from alya_mcp.sources.models.local import LocalModel
-
-        folder = settings.ask_model
-        models.append(http.memo.get(("alya_ask", "model", folder), lambda: LocalModel(folder)))
-    return models
+    hub = context.hub
+    return [model for model in (open_model(hub.settings, hub.http), hub.alya.model) if model is not None]
 
 
 def _texts(sources: Sequence[Passage]) -> list[str]:

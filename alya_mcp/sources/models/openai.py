@@ -1,7 +1,7 @@
 """OpenAI's chat completions, which most other services and servers speak too.
 
 https://platform.openai.com/docs/api-reference/chat/create; `ALYA_LLM_URL` is the address before
-`/chat/completions`.
+`/chat/completions`. The length of an answer isn't bounded by number: services differ in what they call that.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from pydantic import Field
 from alya_mcp.sources.fetched import Body, Shape
 from alya_mcp.sources.http import Http
 
-from .interface import DEADLINE, LLM, LONGEST_ANSWER, Message, whole
+from .interface import DEADLINE, LLM, Message, whole
 
 OPENAI: Final = replace(LLM, url="https://api.openai.com/v1")
 
@@ -46,7 +46,6 @@ class OpenAi:
             "/chat/completions",
             json={
                 "model": self.name,
-                "max_tokens": LONGEST_ANSWER,
                 "messages": [
                     {"role": "system", "content": system},
                     *(message.as_json() for message in messages),
