@@ -1,4 +1,4 @@
-"""What clients are told of the tools passes a linter that isn't ours: tdqs, the Tool Definition Quality Score."""
+"""What clients are told of the tools passes a linter that isn't ours: tdqs, Tool Definition Quality Score."""
 
 import subprocess
 import sys
