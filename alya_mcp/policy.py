@@ -47,9 +47,12 @@ def packaged_policy() -> Path:
 def open_policy(settings: Settings) -> PolicySource:
     """The policy for a server: reloaded when its file changes, all denied while no good one was read."""
     try:
+        if settings.policy is None and settings.grant is not None and calling_grant(settings) is None:
+            return _UntilGrantIsKnown(settings, None)
         place = find_policy(settings)
     except StateError:
-        return _UntilGrantsCanBeRead(settings)
+        why = "the grants can't be read, and so not which policy this one obeys; `alya-mcp doctor` says more"
+        return _UntilGrantIsKnown(settings, PolicyError([Problem("", why)]))
     if place.origin == "packaged":
         return _UntilOwn(settings)
     return PolicyFile(place.path, initial=Policy.parse(_DENY_ALL))
@@ -79,14 +82,13 @@ class _UntilOwn:
         return self._source().current()
 
 
-class _UntilGrantsCanBeRead:
+class _UntilGrantIsKnown:
     """Everything denied while nobody can say whether the grant has a policy of its own."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, error: PolicyError | None) -> None:
         self._settings = settings
         self._denying = Policy.parse(_DENY_ALL)
-        why = "the grants can't be read, and so not which policy this one obeys; `alya-mcp doctor` says more"
-        self._error = PolicyError([Problem("", why)])
+        self._error = error
         self._found: PolicySource | None = None
 
     @property
@@ -96,7 +98,8 @@ class _UntilGrantsCanBeRead:
     def current(self) -> Policy:
         if self._found is None:
             found = open_policy(self._settings)
-            if isinstance(found, _UntilGrantsCanBeRead):
+            if isinstance(found, _UntilGrantIsKnown):
+                self._error = found._error
                 return self._denying
             self._found = found
         return self._found.current()

@@ -92,6 +92,20 @@ def test_the_policys_places_are_looked_at_in_their_order(tmp_path: Path) -> None
     assert find_policy(with_own).path == common
 
 
+def test_a_grant_that_becomes_known_obeys_its_own_policy_and_not_the_common_one(tmp_path: Path) -> None:
+    own = tmp_path / "own.json"
+    own.write_text(json.dumps(DENY_STATUS))
+    (tmp_path / "policy.json").write_text(json.dumps(ALLOW_ALL))
+    token = make(tmp_path, "ci", own)
+    state, elsewhere = tmp_path / "state.sqlite", tmp_path / "backup"
+    state.rename(elsewhere)
+    policy = open_policy(Settings(home=tmp_path, grant=token))
+    assert policy.current().default == "deny"
+    assert policy.error is None
+    elsewhere.rename(state)
+    assert "alya_status" in policy.current().compiled
+
+
 def test_while_grants_cannot_be_read_nothing_is_allowed_and_afterwards_it_is(tmp_path: Path) -> None:
     (tmp_path / "policy.json").write_text(json.dumps(ALLOW_ALL))
     token = make(tmp_path, "ci")
