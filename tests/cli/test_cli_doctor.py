@@ -342,10 +342,12 @@ def test_a_yaml_policy_where_only_json_is_looked_for_is_a_warning(alya_home: Pat
 
 
 def test_a_rule_for_a_tool_that_does_not_exist_is_a_warning(alya_home: Path) -> None:
-    (alya_home / "policy.json").write_text('{"version": "1", "default": "deny", "tools": {"imagegen": {}}}')
+    rules = {"tools": {"imagegen": {}}, "categories": {"Raed": {}}}
+    (alya_home / "policy.json").write_text(json.dumps({"version": "1", "default": "deny", **rules}))
     found = list(gate.policy(Settings(home=alya_home)))
-    assert [check.state for check in found] == ["ok", "warn"]
+    assert [check.state for check in found] == ["ok", "warn", "warn"]
     assert 'did you mean "image_gen"?' in found[1].detail
+    assert 'did you mean "Read"?' in found[2].detail
 
 
 def _claude_desktop(person: Path, servers: object) -> Check:

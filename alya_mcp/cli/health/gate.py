@@ -1,7 +1,7 @@
 """The gate's two files: the policy that is in force, and the audit log."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from alya_mcp.cli.health.check import Check, fail, ok, warn
 from alya_mcp.cli.output import counted, tilde
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def policy(settings: Settings) -> Iterator[Check]:
     """Which policy a server would obey, what is wrong with it, rules for tools that don't exist, and a file
     beside it that looks like a policy and that nothing reads."""
-    from alya_mcp.catalogue import load_catalogue
+    from alya_mcp.catalogue import Category, load_catalogue
     from alya_mcp.gate import Policy, PolicyError, StateError
     from alya_mcp.policy import find_policy
 
@@ -37,7 +37,7 @@ def policy(settings: Settings) -> Iterator[Check]:
         return
     listed = f"{counted(len(found.compiled), 'tool')} listed, {found.default} by default"
     yield ok("policy", f"{shown} ({place.origin}), {listed}, digest {found.digest[:12]}")
-    for warning in found.warnings(load_catalogue()):
+    for warning in found.warnings(load_catalogue(), get_args(Category)):
         yield warn("policy", f"{shown}: {warning}", "Correct the name, or remove the rule.")
 
 
