@@ -8,6 +8,8 @@ from alya_mcp.catalogue import Image, Link, Output, Reply, Tool
 from alya_mcp.gate import Decision, UnfitResult
 from alya_mcp.hub import LARGEST_RESULT, Hub
 
+_LONGEST_FAILURE = 10_000
+
 
 def describe(tool: Tool) -> types.Tool:
     """The tool as `tools/list` shows it."""
@@ -74,5 +76,7 @@ def refusal(decision: Decision, hub: Hub) -> types.CallToolResult:
 
 
 def failure(text: str) -> types.CallToolResult:
-    """The result of a call that failed; `text` is for the model."""
+    """The result of a call that failed; `text` is for the model, who gets the beginning of a long one."""
+    if len(text) > _LONGEST_FAILURE:
+        text = f"{text[:_LONGEST_FAILURE]}… ({len(text):,} characters, cut here)"
     return types.CallToolResult(content=[types.TextContent(type="text", text=text)], is_error=True)

@@ -77,6 +77,12 @@ async def fail_with_leak(arguments: NoArguments, context: Context) -> Text:
     raise Failure(f"can't use {os.environ.get('AWS_SECRET_ACCESS_KEY')} \udfff at {Path.home()}/.ssh/id")
 
 
+@tool(title="Fail at length", **ANNOTATIONS)
+async def fail_at_length(arguments: Size, context: Context) -> Text:
+    """Fail in the expected way with a text as long as asked for, as the words of a source may be."""
+    raise Failure("the source said " + '"' * arguments.characters)
+
+
 @tool(title="Link with a leak", **ANNOTATIONS)
 async def link_with_leak(arguments: Words, context: Context) -> Reply[Text]:
     """Say how far it is, and give a link, in words that hold a secret and half of a surrogate pair."""
@@ -149,7 +155,7 @@ async def advance(arguments: NoArguments, context: Context) -> Text:
 
 
 _CLEANED = [surrogate, not_a_number, large, large_picture, leak, link_with_leak]
-_FAILING = [fail_with_leak, crash, leave]
+_FAILING = [fail_with_leak, fail_at_length, crash, leave]
 _LONG = [chatter, wait, stubborn, advance]
 
 ODD = Catalogue([echo, *_CLEANED, *_FAILING, *_LONG])

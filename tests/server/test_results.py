@@ -98,6 +98,13 @@ def test_an_expected_failure_is_told_to_the_model_cleaned(odd: RawClient) -> Non
     assert "\udfff" not in result["content"][0]["text"]
 
 
+def test_an_expected_failure_of_any_length_fits(odd: RawClient) -> None:
+    result = odd.call("fail_at_length", {"characters": 2_000_000})["result"]
+    assert result["isError"]
+    assert result["content"][0]["text"].startswith("the source said ")
+    assert len(json.dumps(result)) <= LARGEST_RESULT
+
+
 def test_an_unexpected_failure_tells_the_model_nothing_and_the_person_all(odd: RawClient) -> None:
     result = odd.call("crash")["result"]
     text = result["content"][0]["text"]
