@@ -385,9 +385,23 @@ class Gate:
         self._state.note_denied(call.grant or "", call.session[:_NAME], tool, self._clock.time_ns())
 
     def _unexpected(self, call: Call, error: Exception) -> Decision:
-        _log().error("a call was denied by an error of the gate", exc_info=error)
+        what = "a call was denied by an error of the gate"
+        if self._redacts(call):  # the error's own words may quote an argument
+            import traceback
+
+            where = "".join(traceback.format_tb(error.__traceback__))
+            _log().error("%s\n%s%s: (redacted)", what, where, type(error).__name__)
+        else:
+            _log().error(what, exc_info=error)
         text = f"{shown(str(call.tool))}: denied by an error of the gate; the server's log says which"
         return Decision("deny", GATE_ERROR, text, None, "")
+
+    def _redacts(self, call: Call) -> bool:
+        try:
+            redact = self._source.current().rules(call.tool, call.category).redact
+        except Exception:  # noqa: BLE001 - nobody can say
+            return True
+        return bool(redact.arguments or redact.results)
 
 
 def _denied(judged: Judged) -> bool:

@@ -198,6 +198,20 @@ async def test_a_denial_by_an_error_of_the_gate_is_on_record_without_arguments(t
     assert [row.denied for row in gate.usage("local")] == [1]
 
 
+@pytest.mark.parametrize("redact", [{}, {"arguments": ["pin"]}])
+async def test_what_an_error_of_the_gate_says_stays_out_of_the_log_where_the_policy_redacts(
+    redact: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        raise RuntimeError(f"can't read {arguments['pin']}")
+
+    gate = Gate(policy({"draw": {"redact": redact}}))
+    assert await outcome_of(gate, a_call(arguments={"pin": 1234}, validate=broken)) == "(gate error)"
+    assert ("1234" in caplog.text) is not bool(redact)
+    assert "RuntimeError" in caplog.text
+    assert "in broken" in caplog.text
+
+
 async def test_a_denial_by_a_ledger_that_fails_is_on_record(tmp_path: Path) -> None:
     class Locked(MemoryLedger):
         def reserve(self, charges: Sequence[Charge]) -> int | Spent:
