@@ -14,6 +14,7 @@ from alya_mcp.gate import outside
 from alya_mcp.outside import Source, agent_card
 from alya_mcp.sources import a2a, mcp_registry
 from alya_mcp.sources.fetched import Fetched, SourceRefused, all_answers, made_here
+from alya_mcp.sources.memo import Memo
 from alya_mcp.tools.provenance import Provenance, failed, provenance
 
 HUB = Source(key="hub", title="alya-mcp", url="")
@@ -129,7 +130,7 @@ async def _list(limit: int, cursor: str | None, context: Context) -> AgentList:
     """A page: agents of one's own from a number on, then a page of the registry."""
     http = context.hub.http
     start, page = _place(cursor)
-    heard = _Heard()
+    heard = _Heard(http.memo)
     own: list[Agent] = []
     if page is None:
         own = distinct([_hub(context), *await _cards(heard, context)])
@@ -158,7 +159,7 @@ def _place(cursor: str | None) -> tuple[int, str | None]:
 
 
 async def _lookup(slug: str, context: Context) -> AgentList:
-    http, heard = context.hub.http, _Heard()
+    http, heard = context.hub.http, _Heard(http.memo)
     if slug.startswith(mcp_registry.SLUG):
         try:
             answer = await mcp_registry.server(http, slug.removeprefix(mcp_registry.SLUG))
@@ -189,7 +190,7 @@ def _unknown(slug: str, heard: "_Heard | None" = None) -> InvalidInput:
 
 async def _search(query: str, limit: int, context: Context) -> AgentList:
     """The best of all directories; the registry is asked for the whole query and for its longest words."""
-    http, heard = context.hub.http, _Heard()
+    http, heard = context.hub.http, _Heard(http.memo)
     own = [_hub(context), *_tools(context), *distinct(await _cards(heard, context))]
     words = sorted({word for word in query.split() if len(word) > 2}, key=lambda word: (-len(word), word))
     asked: dict[str, None] = dict.fromkeys([query, *(words[:_MOST_WORDS] if len(query.split()) > 1 else [])])
@@ -203,7 +204,8 @@ async def _search(query: str, limit: int, context: Context) -> AgentList:
         ]
     )
     listed = {agent.slug: agent for answer in answers if answer is not None for agent in answer[0]}
-    best = matching(query, [*own, *listed.values()])
+    agents = (*own, *listed.values())
+    best = list(http.memo.get(("agent_registry search", query, agents), lambda: matching(query, agents)))
     slugs = {agent.slug for agent in best}
     best += [agent for slug, agent in listed.items() if slug not in slugs and query.lower() in slug.lower()]
     return heard.told(best[:limit], None)
@@ -257,7 +259,8 @@ def _skill(of: Tool) -> Skill:
 class _Heard:
     """What each directory had to say."""
 
-    def __init__(self) -> None:
+    def __init__(self, memo: Memo) -> None:
+        self._memo = memo
         self.sources = [provenance(made_here(None, HUB))]
         self._answers: list[Fetched[Any]] = [made_here(None, HUB)]
         self._complete = True
@@ -290,7 +293,7 @@ class _Heard:
     def told(self, agents: Sequence[Agent], following: str | None) -> AgentList:
         """The answer of the tool."""
         return AgentList(
-            agents=[_record(agent) for agent in agents],
+            agents=list(self._memo.get(("agent_registry", *agents), lambda: [_record(a) for a in agents])),
             next_cursor=following,
             complete=self._complete,
             fetched_at=min(answer.fetched_at for answer in self._answers),

@@ -1,6 +1,6 @@
 """A directory of applications for business, artificial intelligence and human resources."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Annotated, Literal
 
@@ -109,15 +109,11 @@ async def alya_app_directory(arguments: AppRequest, context: Context) -> AppDire
     if not answers:
         said = dict.fromkeys(str(failure).rstrip(".") for failure in asked)
         raise Unavailable(f"No store answered: {'; '.join(said)}. Call again in a minute.")
-    found = {app.url: app for answer in answers for app in answer.value}
-    fitting: dict[str, Category] = {}
-    for url, app in found.items():
-        fits = categories(app)
-        if arguments.category is None and fits:
-            fitting[url] = fits[0]
-        elif arguments.category in fits:
-            fitting[url] = arguments.category
-    best = ranked(query or " ".join(searched), [found[url] for url in fitting])[: arguments.limit]
+    key = (query, arguments.category, tuple((answer.source.key, answer.fetched_at) for answer in answers))
+    found, fitting, best = http.memo.get(
+        ("alya_app_directory", arguments.platform, arguments.country, *key),
+        lambda: _chosen(answers, query or " ".join(searched), arguments.category),
+    )
     sources = {
         (each.source, each.state): each
         for each in (
@@ -126,13 +122,28 @@ async def alya_app_directory(arguments: AppRequest, context: Context) -> AppDire
         )
     }
     return AppDirectory(
-        apps=[_shown(app, fitting[app.url]) for app in best],
-        left_out=len(found) - len(fitting),
+        apps=[_shown(app, fitting[app.url]) for app in best[: arguments.limit]],
+        left_out=found - len(fitting),
         covers=_COVERS,
         complete=len(answers) == len(asked) and not any(answer.stale for answer in answers),
         fetched_at=min(answer.fetched_at for answer in answers),
         sources=list(sources.values()),
     )
+
+
+def _chosen(
+    answers: Sequence[Fetched[list[App]]], query: str, category: Category | None
+) -> tuple[int, dict[str, Category], list[App]]:
+    """How many applications there are, which category each fits by its address, and those, the best first."""
+    found = {app.url: app for answer in answers for app in answer.value}
+    fitting: dict[str, Category] = {}
+    for url, app in found.items():
+        fits = categories(app)
+        if category is None and fits:
+            fitting[url] = fits[0]
+        elif category in fits:
+            fitting[url] = category
+    return len(found), fitting, ranked(query, [found[url] for url in fitting])
 
 
 def _shown(app: App, category: Category) -> DirectoryApp:

@@ -117,7 +117,9 @@ async def alya_ask(arguments: Question, context: Context) -> Answer:
                 checked.text, language, sources, model=model.name, said=said, removed=checked.removed
             )
         said.append(f"{model.name} said nothing that the sources carry")
-    return _answer(_retrieved(question, own, pages), language, sources, said=said)
+    key = ("alya_ask", question, *sources)
+    text = hub.http.memo.get(key, lambda: _retrieved(question, own, pages))
+    return _answer(text, language, sources, said=said)
 
 
 def _own(question: str, language: Language, context: Context) -> tuple[list[Passage], bool]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Literal
 
@@ -125,14 +124,15 @@ async def web_search(arguments: SearchRequest, context: Context) -> SearchAnswer
         otherwise="Call again in a minute; the person can set up another search engine (docs/tools/web.md)",
     )
     words: Language = "en" if arguments.language == "en" else "tr" if arguments.language == "tr" else language
-    best, dropped = _best(found.value, arguments, words)
+    asked = (query, arguments.language, arguments.freshness, arguments.count)
+    key = (*asked, found.source.key, found.fetched_at)
+    best, dropped = http.memo.get(("web_search", *key), lambda: _best(found, arguments, words))
+    answered = http.memo.get(("web_search extract", *key), lambda: _extracted(query, best, words))
     model = open_model(settings, http)
-    answered = _extracted(query, best, words)
     if model is not None and best:
-        asked = (model.name, query, arguments.language, found.source.key, found.fetched_at, len(best))
         make = partial(_modelled, model, query, best, arguments.language or words, answered)
         try:
-            answered = await http.memo.get_slow(("web_search", *asked), make)
+            answered = await http.memo.get_slow(("web_search model", model.name, *key), make)
         except Unavailable as failure:
             answered = _instead(answered, str(failure))
     return SearchAnswer(
@@ -184,9 +184,9 @@ async def _ddgs(wanted: Wanted) -> Fetched[list[Hit]]:
         raise Unavailable(str(missing)) from None
 
 
-def _best(hits: Sequence[Hit], arguments: SearchRequest, language: Language) -> tuple[list[Hit], int]:
+def _best(found: Fetched[list[Hit]], arguments: SearchRequest, language: Language) -> tuple[list[Hit], int]:
     """The hits to show, the best first, and how many others can't be shown."""
-    now = datetime.now(UTC)
+    hits, now = found.value, found.fetched_at
     kept: dict[str, Hit] = {}
     for hit in recent(hits, arguments.freshness, now):
         url = links.shown(hit.url)

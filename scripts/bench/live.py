@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,11 @@ import anyio
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
 import demand_answers as demand  # pyright: ignore[reportMissingImports]
+import directory_answers  # pyright: ignore[reportMissingImports]
 import earth_answers as answers  # pyright: ignore[reportMissingImports]
 import loopback_source  # pyright: ignore[reportMissingImports]
 import market_answers as markets  # pyright: ignore[reportMissingImports]
+import web_answers  # pyright: ignore[reportMissingImports]
 from loopback_source import Asked, LoopbackSource, Reply  # pyright: ignore[reportMissingImports]
 from moved import Clock, moved_here, settings_here  # pyright: ignore[reportMissingImports]
 
@@ -32,7 +35,11 @@ from alya_mcp.gate import Gate, Policy
 from alya_mcp.hub import Hub
 from alya_mcp.tools import earth
 from alya_mcp.tools import markets as market_tools
+from alya_mcp.tools.agents import agent_registry
+from alya_mcp.tools.apps import alya_app_directory
+from alya_mcp.tools.ask import alya_ask
 from alya_mcp.tools.demand import alya_demand_signals
+from alya_mcp.tools.web import web_search
 
 GOAL_MS = 5.0
 DAY = 86_400
@@ -124,6 +131,31 @@ def script_demand(source: LoopbackSource) -> None:
     source.on(demand.STACK_EXCHANGE, demand.questions(*questions))
 
 
+def script_web(source: LoopbackSource) -> None:
+    """Twenty hits of a search engine, fifty applications of each store, a page of a hundred servers.
+
+    Three sources are asked under one path here; their parameters tell them apart.
+    """
+    others = source.routes["/search"][0]
+    apps = directory_answers.itunes(*(directory_answers.app(f"Payroll {n}", n) for n in range(50)))
+    text = f"{web_answers.ISTANBUL} {web_answers.BRIDGE} " * 2
+    hits = (web_answers.result(f"https://a{n}.example/", f"Page {n}", text) for n in range(20))
+    found = web_answers.searxng(*hits)
+
+    def search(asked: Asked) -> Reply:
+        if "entity" in asked.query:
+            return Reply(apps)
+        if "format" in asked.query:
+            return Reply(found)
+        return others if isinstance(others, Reply) else others(asked)
+
+    source.on("/search", search)
+    servers = (directory_answers.server(f"a.b/s{n}") for n in range(100))
+    source.on("/v0.1/servers", directory_answers.servers(*servers))
+    snaps = (directory_answers.snap(f"invoice-{n}") for n in range(50))
+    source.on("/v2/snaps/find", directory_answers.snaps(*snaps))
+
+
 CALLS: list[tuple[str, Tool, dict[str, Any]]] = [
     ("alya_seismic_recent, a day", earth.alya_seismic_recent, {"minMagnitude": 2.5}),
     (
@@ -137,6 +169,11 @@ CALLS: list[tuple[str, Tool, dict[str, Any]]] = [
         {"latitude": 37.2, "longitude": 37.0, "radiusKm": 200},
     ),
     ("alya_weather_now", earth.alya_weather_now, {"city": "Istanbul"}),
+    ("web_search, 20 hits", web_search, {"query": "istanbul nüfusu kaç", "count": 20}),
+    ("agent_registry, a page of 100", agent_registry, {"limit": 100}),
+    ("agent_registry, a search", agent_registry, {"action": "search", "query": "weather of a place"}),
+    ("alya_app_directory", alya_app_directory, {"query": "payroll"}),
+    ("alya_ask, the documentation", alya_ask, {"question": "how long is the audit log kept"}),
     ("polymarket_edge", market_tools.polymarket_edge, {}),
     ("polymarket_signals", market_tools.polymarket_signals, {}),
     ("polymarket_top_traders", market_tools.polymarket_top_traders, {}),
@@ -167,8 +204,12 @@ async def main(rounds: int) -> None:
         script(source)
         script_markets(source)
         script_demand(source)
+        script_web(source)
         home = Path(folder)
-        hub = Hub(settings_here(home, source), Gate(Policy.parse({"version": "1", "default": "allow"})))
+        here = settings_here(home, source)
+        urls = {key: url for key, url in here.source_urls.items() if key != "a2a"}  # an agent is never kept
+        settings = replace(here, source_urls=urls)
+        hub = Hub(settings, Gate(Policy.parse({"version": "1", "default": "allow"})))
         hub.__dict__["http"] = moved_here(home, source, Clock())
         context = Context(hub=hub, session="bench", grant="local", progress=progress)
         print(f"{'':34}{'first ms':>10}{'kept p50':>10}{'kept p95':>10}   goal {GOAL_MS:g} ms")
