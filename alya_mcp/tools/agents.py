@@ -159,7 +159,8 @@ def _place(cursor: str | None) -> tuple[int, str | None]:
 
 
 async def _lookup(slug: str, context: Context) -> AgentList:
-    http, heard = context.hub.http, _Heard(http.memo)
+    http = context.hub.http
+    heard = _Heard(http.memo)
     if slug.startswith(mcp_registry.SLUG):
         try:
             answer = await mcp_registry.server(http, slug.removeprefix(mcp_registry.SLUG))
@@ -190,7 +191,8 @@ def _unknown(slug: str, heard: "_Heard | None" = None) -> InvalidInput:
 
 async def _search(query: str, limit: int, context: Context) -> AgentList:
     """The best of all directories; the registry is asked for the whole query and for its longest words."""
-    http, heard = context.hub.http, _Heard(http.memo)
+    http = context.hub.http
+    heard = _Heard(http.memo)
     own = [_hub(context), *_tools(context), *distinct(await _cards(heard, context))]
     words = sorted({word for word in query.split() if len(word) > 2}, key=lambda word: (-len(word), word))
     asked: dict[str, None] = dict.fromkeys([query, *(words[:_MOST_WORDS] if len(query.split()) > 1 else [])])
