@@ -11,9 +11,11 @@ from jsonschema import Draft202012Validator
 from loopback_source import BAD_DAYS, LoopbackSource, Reply
 from moved import SECRET, Ask, Clock, moved_here, settings_here
 
+from alya_mcp.ask.alya import Alya
 from alya_mcp.failures import NotConfigured, NotInstalled
 from alya_mcp.gate import Call, Gate, Policy, Refused
 from alya_mcp.hub import Hub
+from alya_mcp.settings import Settings
 from alya_mcp.sources.fetched import SourceFailed
 from alya_mcp.sources.models import Message
 from alya_mcp.sources.models.local import LocalModel
@@ -31,13 +33,20 @@ POLICY = {
 }
 
 
+@pytest.fixture(scope="module")
+def alya(tmp_path_factory: pytest.TempPathFactory) -> Alya:
+    """What she has read, once for all tests."""
+    return Alya(Settings(home=tmp_path_factory.mktemp("alya")))
+
+
 @pytest.fixture
-async def hub(tmp_path: Path, source: LoopbackSource, clock: Clock) -> Any:
+async def hub(tmp_path: Path, source: LoopbackSource, clock: Clock, alya: Alya) -> Any:
     """A hub without an A2A agent or a model; what was refused and used is of the session `test`."""
     settings = settings_here(tmp_path, source)
     del settings.source_urls["a2a"]
     hub = Hub(settings, Gate(Policy.parse(POLICY)))
     hub.__dict__["http"] = moved_here(tmp_path, source, clock)
+    hub.__dict__["alya"] = alya
     yield hub
     await hub.aclose()
 
@@ -223,6 +232,7 @@ async def test_when_the_agent_fails_the_next_answers_and_it_is_said(
 async def test_a_model_of_this_machine_that_says_nothing_carried_gives_way(
     hub: Hub, ask: Ask, source: LoopbackSource, tmp_path: Path
 ) -> None:
+    del hub.__dict__["alya"]
     change(hub, source, ask_model=tiny_chat.build(tmp_path / "chat", ends=True))
     answer = await ask(tool, question="Which tools are there?")
     assert (answer["mode"], answer["answered"]) == ("retrieval", True)

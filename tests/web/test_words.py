@@ -3,7 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from alya_mcp.earth.names import fold
 from alya_mcp.web.extract import extract
 from alya_mcp.web.hits import Hit, moment, recent
 from alya_mcp.web.ranking import bm25, ranked
@@ -117,3 +120,20 @@ def test_an_extract_says_nothing_twice_and_nothing_beside_the_question() -> None
 
 def test_overlap_is_the_share_of_common_words() -> None:
     assert (overlap(["a", "b"], ["b", "c"]), overlap([], [])) == (1 / 3, 0.0)
+
+
+@given(st.text(max_size=60))
+def test_any_text_has_words_and_sentences_and_loses_none(text: str) -> None:
+    assert " ".join(sentences(text)).split() == text.split()
+    for language in ("tr", "en"):
+        assert all(terms(text, language))
+        for word in terms(text, language):
+            assert len(word) <= len(fold(text))
+
+
+@given(st.lists(st.text(alphabet="ab c.!\n", max_size=40), max_size=4))
+def test_whatever_is_extracted_stands_in_its_source(texts: list[str]) -> None:
+    answer = extract("ab c", texts, "en")
+    for part in answer.split("]")[:-1]:
+        sentence, _, number = part.rpartition("[")
+        assert sentence.strip() in " ".join(texts[int(number) - 1].split())
