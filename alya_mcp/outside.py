@@ -136,7 +136,6 @@ _TABLE: Final = (
         title="App Store",
         url="https://itunes.apple.com",
         attribution="Apple's iTunes Search API, to promote store content",
-        rate=2.0,
         at_once=2,
     ),
     Source(key="snapcraft", title="Snap Store", url="https://api.snapcraft.io"),
