@@ -49,7 +49,7 @@ class Mixture:
     @property
     def any(self) -> float:
         """The probability of one or more."""
-        return sum(-math.expm1(-rate) * weight for rate, weight in self.parts)
+        return min(1.0, math.fsum(-math.expm1(-rate) * weight for rate, weight in self.parts))
 
     @property
     def cumulative(self) -> Sequence[float]:
