@@ -164,13 +164,16 @@ def open_meteo(**current: Any) -> dict[str, Any]:
 
 
 def met_norway(*, hours: int = 3, symbol: str = "lightrainshowers_day") -> dict[str, Any]:
-    """An answer of Locationforecast; the last hour has no block of what comes next."""
+    """An answer of Locationforecast; the last hour has no block of what comes next.
+
+    The hour that began and the next one, of which either may be the nearest to now, are alike.
+    """
     start = NOW.replace(minute=0, second=0)
     series: list[dict[str, Any]] = []
     for number in range(hours):
         data: dict[str, Any] = {
             "instant": {"details": {
-                "air_pressure_at_sea_level": 1016.2, "air_temperature": 10.0 + number,
+                "air_pressure_at_sea_level": 1016.2, "air_temperature": 10.0 + number // 2,
                 "cloud_area_fraction": 99.2, "relative_humidity": 73.1, "wind_from_direction": 30.1,
                 "wind_speed": 4.2, "ultraviolet_index_clear_sky": 1.1}},
         }  # fmt: skip

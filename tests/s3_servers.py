@@ -16,8 +16,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from alya_mcp.locks import exclusive
+
 SWIFT_VERSION = "2.38.3"
 _START_SECONDS = 60.0
+_INSTALL_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,13 +96,19 @@ def swift_python() -> Path:
     environment = cache / f"swift-{SWIFT_VERSION}-py{version}"
     python = environment / "bin" / "python"
     if not (environment / "complete").exists():
-        shutil.rmtree(environment, ignore_errors=True)
         cache.mkdir(parents=True, exist_ok=True)
-        subprocess.run([sys.executable, "-m", "venv", environment], check=True)
-        packages = [f"swift=={SWIFT_VERSION}", "setuptools<81"]
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], check=True)
-        (environment / "complete").touch()
+        with exclusive(cache / f"{environment.name}.lock", wait=_INSTALL_SECONDS):
+            if not (environment / "complete").exists():
+                _install_swift(environment, python)
     return python
+
+
+def _install_swift(environment: Path, python: Path) -> None:
+    shutil.rmtree(environment, ignore_errors=True)
+    subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+    packages = [f"swift=={SWIFT_VERSION}", "setuptools<81"]
+    subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], check=True)
+    (environment / "complete").touch()
 
 
 def make_bucket(server: S3Server, bucket: str) -> None:

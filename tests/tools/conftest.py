@@ -1,10 +1,14 @@
 """A hub whose sources are all at one loopback server, for calls of tools inside the test's process."""
 
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import demand_answers
+import earth_answers
 import loopback_source
+import market_answers
 import pytest
 from loopback_source import LoopbackSource
 from moved import Ask, Clock, moved_here, settings_here
@@ -12,6 +16,14 @@ from moved import Ask, Clock, moved_here, settings_here
 from alya_mcp.catalogue import Context, Tool
 from alya_mcp.gate import Gate, Policy
 from alya_mcp.hub import Hub
+
+
+@pytest.fixture(autouse=True)
+def answers_of_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers are as old as they say at each test, and not since the run began."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    for answers in (demand_answers, earth_answers, market_answers):
+        monkeypatch.setattr(answers, "NOW", now)
 
 
 @pytest.fixture
