@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from alya_mcp.earth.aftershocks import Sequence, omori, search_radius_km
 from alya_mcp.earth.counts import Mixture, NegativeBinomial, Sum
-from alya_mcp.earth.regimes import REGIME_NAMES, REGIMES, choose_regime, completeness
+from alya_mcp.earth.regimes import REGIME_NAMES, REGIMES, Regime, choose_regime, completeness
 
 GOLDEN = Sequence.generic(7.0, REGIMES["ANSR-SHALCON"])
 WINDOWS = (1, 7, 30, 365)
