@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Final, cast
 from zlib import crc32
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 _SUFFIX: Final = ".answer"
-_PRUNE_EVERY: Final = 64
+_BLOCK: Final = 4096
+"""Bytes that a file takes at least on most disks."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -33,7 +35,7 @@ class Kept:
 
 
 class Cache:
-    """A folder of answers, at most `limit` bytes of them; the ones not used for longest go first.
+    """A folder of answers, about `limit` bytes on disk; the ones not used for longest go first.
 
     Several processes may share it: a file is replaced whole. What can't be read counts as not kept, and
     what can't be written is left out: the cache is a convenience, never a reason to fail.
@@ -42,16 +44,19 @@ class Cache:
     def __init__(self, folder: Path, *, limit: int = 64 << 20) -> None:
         self._folder = folder
         self._limit = limit
-        self._writes = 0
+        self._unseen = limit
 
     def find(self, key: str) -> Kept | None:
         """What is kept under `key`."""
         path = self._path(key)
         try:
-            head, _, body = path.read_bytes().partition(b"\n")
-            fields = cast("dict[str, object]", json.loads(head))
-            if fields.pop("format") != _FORMAT or fields.pop("crc32") != crc32(body):
+            checksum, _, content = path.read_bytes().partition(b"\n")
+            if checksum != _checksum(content):
                 raise ValueError("written by another version, or damaged")
+            head, _, body = content.partition(b"\n")
+            fields = cast("dict[str, object]", json.loads(head))
+            if fields.pop("format") != _FORMAT:
+                raise ValueError("written by another version")
             kept = Kept(**cast("Mapping[str, object]", fields), body=body)  # pyright: ignore[reportArgumentType]
             os.utime(path)
         except FileNotFoundError:
@@ -65,18 +70,19 @@ class Cache:
         """Keep an answer under `key`, in the place of an earlier one."""
         fields = asdict(kept)
         fields.pop("body")
-        head = json.dumps({"format": _FORMAT, "crc32": crc32(kept.body), **fields})
+        content = json.dumps({"format": _FORMAT, **fields}).encode() + b"\n" + kept.body
         path = self._path(key)
         partial = path.with_suffix(f".{secrets.token_hex(6)}.part")
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "wb") as file:
-                file.write(head.encode() + b"\n" + kept.body)
+                file.write(_checksum(content) + b"\n" + content)
             partial.replace(path)
-            if self._writes % _PRUNE_EVERY == 0:
+            self._unseen += _room(len(content))
+            if self._unseen > self._limit // 8:
                 self._prune()
-            self._writes += 1
+                self._unseen = 0
         except OSError as error:
             logger.warning("an answer can't be kept in the cache: %s", error)
             with suppress(OSError):
@@ -99,10 +105,19 @@ class Cache:
                 status = path.stat()
             except FileNotFoundError:
                 continue
-            found.append((status.st_mtime, status.st_size, path))
+            found.append((status.st_mtime, _room(status.st_size), path))
         size = sum(each for _, each, _ in found)
         for _, each, path in sorted(found):
             if size <= self._limit:
                 break
             path.unlink(missing_ok=True)
             size -= each
+
+
+def _checksum(content: bytes) -> bytes:
+    return b"%08x" % crc32(content)
+
+
+def _room(size: int) -> int:
+    """Bytes on disk of a file of `size` bytes."""
+    return -(-size // _BLOCK) * _BLOCK

@@ -50,7 +50,7 @@ def moment(text: str) -> datetime | None:
     """An HTTP date; None when it is none (`Expires: 0` counts as none, which is as good as past)."""
     try:
         found = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 

@@ -75,8 +75,8 @@ class Http:
 
         `path` follows the source's base address; `params` is its query. `secrets` are headers that no other
         host sees and no log shows. An answer is used again, without asking, for `fresh_for` seconds, or for
-        longer if the source says so; when the source fails, for `stale_for` seconds, marked as stale. It
-        takes at most `deadline` seconds, all tries together, and `largest` bytes.
+        longer if the source says so, up to `stale_for`; when the source fails, for `stale_for` seconds,
+        marked as stale. It takes at most `deadline` seconds, all tries together, and `largest` bytes.
 
         `read` depends on the body alone; a named function of a module is called once per answer. For
         what it can't use it raises a `SourceFailed`, and the answer isn't kept. Its body says so when the
@@ -97,7 +97,7 @@ class Http:
             except SourceFailed:
                 kept = None  # kept by a version that knew another shape
         now = self._clock()
-        if kept is not None and kept.fetched_at <= now < max(kept.fresh_until, kept.fetched_at + fresh_for):
+        if kept is not None and kept.fetched_at <= now < _fresh_until(kept, fresh_for, stale_for):
             return self._from_cache(source, cast("T", value), kept, now)
 
         async def ask() -> Kept:
@@ -204,7 +204,9 @@ class Http:
             conditions["If-Modified-Since"] = kept.last_modified
         answer = await self._exchange.ask(request, conditions)
         now = self._clock()
-        if answer.status == HTTPStatus.NOT_MODIFIED and kept is not None:
+        if answer.status == HTTPStatus.NOT_MODIFIED:
+            if kept is None:
+                raise SourceFailed(request.source, "answers 304 Not Modified of what it never sent")
             answer = Answer(
                 status=kept.status,
                 headers={
@@ -277,6 +279,11 @@ class Http:
             stale=problem is not None,
             problem=problem,
         )
+
+
+def _fresh_until(kept: Kept, fresh_for: float, stale_for: float) -> float:
+    """As long as the source says, within what its own module allows."""
+    return max(kept.fetched_at + fresh_for, min(kept.fresh_until, kept.fetched_at + stale_for))
 
 
 def _plain(value: str | float) -> str:

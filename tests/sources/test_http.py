@@ -122,6 +122,37 @@ async def test_an_answer_stays_fresh_as_long_as_the_caller_or_the_source_says(
     assert source.count("/thing") == 2
 
 
+async def test_no_source_makes_its_answer_fresh_for_longer_than_one_may_stand_in(
+    http: Http, source: LoopbackSource, clock: Clock
+) -> None:
+    source.on("/thing", Reply({"number": 1}, headers={"Cache-Control": "max-age=999999999999"}))
+    await ask(http, fresh_for=10, stale_for=3600)
+    clock.ahead = 3500
+    assert (await ask(http, fresh_for=10, stale_for=3600)).cached
+    clock.ahead = 3700
+    assert not (await ask(http, fresh_for=10, stale_for=3600)).cached
+
+
+@pytest.mark.parametrize("date", ["Thu, 01 Jan 99999999999999999999 00:00:00 GMT", "0", "-1", "tomorrow"])
+async def test_a_date_that_is_none_says_nothing(
+    http: Http, source: LoopbackSource, clock: Clock, date: str
+) -> None:
+    headers = {"Expires": date, "Date": date, "Last-Modified": date, "Retry-After": date}
+    source.on("/thing", Reply({"number": 1}, headers=headers), Reply(status=503, headers=headers))
+    await ask(http, fresh_for=10)
+    clock.ahead = 100
+    kept = await ask(http, fresh_for=10)
+    assert (kept.value.number, kept.stale) == (1, True)
+
+
+async def test_an_answer_that_confirms_what_nobody_has_is_a_failure(
+    http: Http, source: LoopbackSource
+) -> None:
+    source.on("/text", Reply(status=304))
+    with pytest.raises(SourceFailed, match="304"):
+        await http.get(SAMPLE, "/text", read=lambda body: body.text())
+
+
 async def test_expires_is_read_against_the_sources_own_clock(
     http: Http, source: LoopbackSource, clock: Clock
 ) -> None:
@@ -183,13 +214,18 @@ async def test_two_keys_share_no_answer(http: Http, source: LoopbackSource) -> N
     assert (one.value.number, two.value.number) == (1, 2)
 
 
+@pytest.mark.parametrize(
+    ("whole", "damaged"),
+    [(b'"number": 1', b'"number": 9'), (b'"fresh_until": 1', b'"fresh_until": 9')],
+)
 async def test_a_damaged_kept_answer_is_fetched_again(
-    http: Http, source: LoopbackSource, tmp_path: Path
+    http: Http, source: LoopbackSource, tmp_path: Path, whole: bytes, damaged: bytes
 ) -> None:
     source.on("/thing", {"number": 1})
     await ask(http)
     (kept,) = (tmp_path / "cache").rglob("*.answer")
-    kept.write_bytes(kept.read_bytes().replace(b'"number": 1', b'"number": 9'))
+    assert whole in kept.read_bytes()
+    kept.write_bytes(kept.read_bytes().replace(whole, damaged))
     assert (await ask(http)).value.number == 1
     assert source.count("/thing") == 2
 
