@@ -114,7 +114,13 @@ magnitudes = st.floats(4.5, 9.0)
 
 @settings(max_examples=40, deadline=None)
 @given(regimes, magnitudes, st.floats(0, 300), st.floats(0.01, 400), st.floats(3, 8))
-@example(Regime("one by rounding", -2.29, 0.49, 560, 1.01, 0.018, 1.0), 8.75, 0.0, 1.0, 3.0)
+@example(
+    Regime(name="one by rounding", a_mean=-2.29, sigma0=0.49, sigma1=560, p=1.01, c=0.018, b=1.0),
+    8.75,
+    0.0,
+    1.0,
+    3.0,
+)
 def test_a_forecast_adds_up(regime, mainshock, start, span, magnitude) -> None:
     sequence = Sequence.generic(mainshock, regime)
     assert sum(sequence.weights) == pytest.approx(1)
