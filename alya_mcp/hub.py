@@ -112,8 +112,9 @@ class Hub:
         for name in ("engine", "store", "http"):
             if name in self.__dict__:
                 await getattr(self, name).aclose()
-        if "index" in self.__dict__:
-            self.index.close()
+        for name in ("index", "alya"):
+            if name in self.__dict__:
+                getattr(self, name).close()
         self._caller.close()
         self.gate.close()
 

@@ -37,6 +37,11 @@ class Alya:
 
         return LocalModel(self._settings.ask_model)
 
+    def close(self) -> None:
+        """Let go of the index."""
+        if self._index is not None:
+            self._index.close()
+
 
 def _read() -> Index:
     from alya_mcp.catalogue import load_catalogue

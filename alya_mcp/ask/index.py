@@ -51,6 +51,10 @@ class Index:
         found = [self._passages[number] for number in numbers if self._covers(number, asked)]
         return [each for each in found if not any(_names(each, name) for name in without)][:most]
 
+    def close(self) -> None:
+        """Let go of the table."""
+        self._database.close()
+
     def _covers(self, number: int, asked: Sequence[Sequence[str]]) -> bool:
         held = sum(any(word in self._words[number] for word in meanings) for meanings in asked)
         return held >= _COVERED * len(asked)

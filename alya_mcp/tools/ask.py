@@ -113,9 +113,8 @@ async def alya_ask(arguments: Question, context: Context) -> Answer:
             continue
         checked = check(text, _texts(sources))
         if checked.text:
-            return _answer(
-                checked.text, language, sources, model=model.name, said=said, removed=checked.removed
-            )
+            plain = str(outside(checked.text, model.name)["text"])
+            return _answer(plain, language, sources, model=model.name, said=said, removed=checked.removed)
         said.append(f"{model.name} said nothing that the sources carry")
     key = ("alya_ask", question, *sources)
     text = hub.http.memo.get(key, lambda: _retrieved(question, own, pages))

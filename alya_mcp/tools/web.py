@@ -237,7 +237,8 @@ async def _modelled(
     said = await model.answer(instructions(language), [Message("user", asked)])
     checked = check(said, texts)
     if checked.text:
-        return _Answered(text=checked.text, model=model.name, removed=checked.removed)
+        plain = str(outside(checked.text, model.name)["text"])
+        return _Answered(text=plain, model=model.name, removed=checked.removed)
     if checked.removed:
         return _instead(
             otherwise, "the language model's answer cited nothing that the sources carry", checked.removed

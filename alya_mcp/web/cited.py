@@ -20,7 +20,7 @@ _GROUPED: Final = re.compile(r"[\[\u3010]\s*(\d{1,3}(?:\s*[,;]\s*\d{1,3})+)\s*[\
 _CITED: Final = re.compile(r"[\[\u3010]\s*(\d{1,3})\s*[\]\u3011]")
 _IMAGE: Final = re.compile(r"!\[[^\]]*\]\([^)]*\)")
 _LINK: Final = re.compile(r"\[([^\]]*)\]\([^)]*\)")
-_ADDRESS: Final = re.compile(r"\b(?:https?://|www\.)\S+", re.IGNORECASE)
+_ADDRESS: Final = re.compile(r"<?(?:https?://|\bwww\.)\S+", re.IGNORECASE)
 _QUOTED: Final = re.compile(
     '"([^"\n]{8,})"|\u201c([^\u201d\n]{8,})\u201d|\u00ab([^\u00bb\n]{8,})\u00bb|\u201e([^\u201c\u201d\n]{8,})[\u201c\u201d]'
 )
@@ -80,7 +80,7 @@ def check(answer: str, texts: Sequence[str]) -> Checked:
 
 def _without_links(text: str) -> tuple[str, int]:
     text, images = _IMAGE.subn("", text)
-    text, links = _LINK.subn(lambda match: match[1], text)
+    text, links = _LINK.subn(lambda match: f"[{match[1]}]" if match[1].isdecimal() else match[1], text)
     text, addresses = _ADDRESS.subn("", text)
     return text, images + links + addresses
 

@@ -1,5 +1,7 @@
 """What Alya finds in her documentation: passages by their words, in English and Turkish, or nothing."""
 
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -56,8 +58,10 @@ def test_a_long_section_is_cut_and_loses_nothing() -> None:
 
 
 @pytest.fixture(scope="module")
-def index() -> Index:
-    return Index(documentation())
+def index() -> Iterator[Index]:
+    made = Index(documentation())
+    yield made
+    made.close()
 
 
 @pytest.mark.parametrize(
@@ -103,13 +107,12 @@ def test_the_page_that_quotes_attackers_is_left_out() -> None:
 
 
 def test_the_best_passage_is_first_and_a_title_weighs_more() -> None:
-    index = Index(
-        [
-            Passage(title="Storage", source="a", text="approvals are mentioned here once"),
-            Passage(title="Approvals", source="b", text="a person says yes"),
-        ]
-    )
-    assert [each.source for each in index.find("approvals", 5)] == ["b", "a"]
+    passages = [
+        Passage(title="Storage", source="a", text="approvals are mentioned here once"),
+        Passage(title="Approvals", source="b", text="a person says yes"),
+    ]
+    with closing(Index(passages)) as index:
+        assert [each.source for each in index.find("approvals", 5)] == ["b", "a"]
 
 
 def test_the_wheel_holds_what_alya_reads() -> None:

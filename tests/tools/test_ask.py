@@ -1,6 +1,7 @@
 """alya_ask: who answers, from what, and that nothing is invented."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,11 @@ POLICY = {
 
 
 @pytest.fixture(scope="module")
-def alya(tmp_path_factory: pytest.TempPathFactory) -> Alya:
+def alya(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alya]:
     """What she has read, once for all tests."""
-    return Alya(Settings(home=tmp_path_factory.mktemp("alya")))
+    shared = Alya(Settings(home=tmp_path_factory.mktemp("alya")))
+    yield shared
+    shared.close()
 
 
 @pytest.fixture
@@ -48,6 +51,8 @@ async def hub(tmp_path: Path, source: LoopbackSource, clock: Clock, alya: Alya) 
     hub.__dict__["http"] = moved_here(tmp_path, source, clock)
     hub.__dict__["alya"] = alya
     yield hub
+    if hub.__dict__.get("alya") is alya:
+        del hub.__dict__["alya"]
     await hub.aclose()
 
 

@@ -34,6 +34,8 @@ TEXTS = ["Istanbul is the largest city in Turkey, with 15 million people.", "The
         ('It "opened in 1973" [1].', "", 1),
         ("See [this](https://evil.example/x) [1].", "See this [1].", 1),
         ("![x](https://evil.example/?q=secret) Fine [1].", "Fine [1].", 1),
+        ("True [1](https://evil.example/).", "True [1].", 1),
+        ("See <https://evil.example/> now [1].", "See now [1].", 1),
         ("Go to https://evil.example/x now [1].", "Go to now [1].", 1),
         ("- one [1]\n- two\n- three [2]", "- one [1]\n- three [2]", 1),
         (NOTHING_FOUND, "", 0),
