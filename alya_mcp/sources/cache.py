@@ -50,13 +50,15 @@ class Cache:
         """What is kept under `key`."""
         path = self._path(key)
         try:
-            checksum, _, content = path.read_bytes().partition(b"\n")
-            if checksum != _checksum(content):
+            content = path.read_bytes()
+            checked = content.index(b"\n") + 1
+            if content[: checked - 1] != _checksum(memoryview(content)[checked:]):
                 raise ValueError("written by another version, or damaged")
-            head, _, body = content.partition(b"\n")
-            fields = cast("dict[str, object]", json.loads(head))
+            end = content.index(b"\n", checked)
+            fields = cast("dict[str, object]", json.loads(content[checked:end]))
             if fields.pop("format") != _FORMAT:
                 raise ValueError("written by another version")
+            body = content[end + 1 :]
             kept = Kept(**cast("Mapping[str, object]", fields), body=body)  # pyright: ignore[reportArgumentType]
             os.utime(path)
         except FileNotFoundError:
@@ -114,7 +116,7 @@ class Cache:
             size -= each
 
 
-def _checksum(content: bytes) -> bytes:
+def _checksum(content: bytes | memoryview) -> bytes:
     return b"%08x" % crc32(content)
 
 

@@ -16,17 +16,26 @@ if TYPE_CHECKING:
 
 Answer = Fetched[list[Quake]]
 _ALL: Final = ((usgs.USGS, usgs.recent), (emsc.EMSC, emsc.recent), (gfz.GFZ, gfz.recent))
+_MOST_RECENT: Final = {emsc.EMSC.key: emsc.most, gfz.GFZ.key: gfz.most}
 _OTHERWISE: Final = "Without the catalogue there is no forecast; call again in a minute"
 
 
-def since_when(answer: Answer, asked: datetime) -> datetime:
+def since_when(answer: Answer, asked: datetime, *, most: int | None = None) -> datetime:
     """From when on an answer is whole: as asked, or from its oldest event where it may have been cut.
 
     A few events of an answer are left out in reading, so one nearly as long as it can be counts as cut.
     """
-    if len(answer.value) < 0.9 * min(usgs.MOST_EVENTS, emsc.MOST_EVENTS):
+    if len(answer.value) < 0.9 * (most or min(usgs.MOST_EVENTS, emsc.MOST_EVENTS)):
         return asked
     return max(asked, min(quake.time for quake in answer.value))
+
+
+def shortfall(answer: Answer, *, hours: float, since: datetime) -> str | None:
+    """Why an answer of `recent` lacks a part of the time from `since` on, as on a day with very many."""
+    most = _MOST_RECENT.get(answer.source.key)
+    if most is None or since_when(answer, since, most=most(hours)) <= since:
+        return None
+    return f"lists its {most(hours)} newest alone, which don't reach back to the start of the time"
 
 
 async def recent(

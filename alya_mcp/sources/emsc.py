@@ -45,14 +45,18 @@ class _Collection(Shape):
     features: list[_Feature]
 
 
+def most(hours: float) -> int:
+    """How many earthquakes `recent` lists at most."""
+    return min(_MOST, (1 if hours <= 24 else 7) * _PER_DAY)
+
+
 async def recent(http: "Http", *, hours: float, magnitude: float) -> Fetched[list[Quake]]:
-    """The newest earthquakes that it lists, at least of the last `hours`, some smaller than asked for."""
-    days = 1 if hours <= 24 else 7
+    """The newest earthquakes that it lists, as a rule of the last `hours`, some smaller than asked for."""
     least = next((least for least in (4.5, 2.5, 1.0) if magnitude >= least), 0.0)
     return await http.get(
         EMSC,
         _QUERY,
-        {"format": "json", "orderby": "time", "limit": min(_MOST, days * _PER_DAY), "minmag": least},
+        {"format": "json", "orderby": "time", "limit": most(hours), "minmag": least},
         read=_quakes,
         fresh_for=60,
         stale_for=7 * 86_400,

@@ -19,14 +19,18 @@ _EVENT: Final = "https://geofon.gfz.de/eqinfo/event.php?id={id}"
 _PER_DAY: Final = 60
 
 
+def most(hours: float) -> int:
+    """How many earthquakes `recent` lists at most."""
+    return (1 if hours <= 24 else 7) * _PER_DAY
+
+
 async def recent(http: "Http", *, hours: float, magnitude: float) -> Fetched[list[Quake]]:
-    """The newest earthquakes that it lists, at least of the last `hours`, some smaller than asked for."""
-    days = 1 if hours <= 24 else 7
+    """The newest earthquakes that it lists, as a rule of the last `hours`, some smaller than asked for."""
     least = 4.5 if magnitude >= 4.5 else 0.0
     return await http.get(
         GFZ,
         "/fdsnws/event/1/query",
-        {"format": "text", "orderby": "time", "limit": days * _PER_DAY, "minmag": least},
+        {"format": "text", "orderby": "time", "limit": most(hours), "minmag": least},
         read=_quakes,
         accept="text/plain",
         fresh_for=60,

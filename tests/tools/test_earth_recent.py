@@ -109,6 +109,16 @@ async def test_time_magnitude_and_number_are_bounded(ask: Ask, source: LoopbackS
     assert answer["total"] == 5
 
 
+async def test_a_list_that_doesnt_reach_back_is_not_complete(ask: Ask, source: LoopbackSource) -> None:
+    """On a busy day a centre lists as many as it was asked for, and the first hours aren't among them."""
+    busy = [answers.fdsn_line(f"g{n}", 4.1, seconds_ago=150 * n + 150) for n in range(60)]
+    script(source, answers.usgs(), answers.NO_CONTENT, answers.fdsn(*busy))
+    day, lately = await ask(tool, minMagnitude=3), await ask(tool, minMagnitude=3, hours=2)
+    assert (day["complete"], lately["complete"]) == (False, True)
+    assert "60 newest" in day["sources"][2]["problem"]
+    assert lately["sources"][2]["problem"] is None
+
+
 @pytest.mark.parametrize("day", ["500", "truncated", "a web page", "reset"])
 async def test_without_one_catalogue_the_others_answer_and_it_is_said(
     ask: Ask, source: LoopbackSource, day: str

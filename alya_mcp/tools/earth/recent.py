@@ -1,11 +1,12 @@
 """Recent earthquakes of the world, from three catalogues."""
 
+from bisect import bisect_left, bisect_right
 from datetime import UTC, datetime, timedelta
 
 from pydantic import AwareDatetime, Field
 
 from alya_mcp.catalogue import Context, Input, Output, tool
-from alya_mcp.earth.quakes import Merged, merge
+from alya_mcp.earth.quakes import Merged, Quake, merge
 from alya_mcp.failures import Unavailable
 from alya_mcp.sources.fetched import Fetched
 from alya_mcp.tools.provenance import Provenance, failed, provenance
@@ -51,7 +52,10 @@ class RecentQuakes(Output):
     total: int = Field(description="How many there were in all; more than quakes when limit cut them.")
     since: AwareDatetime = Field(description="Start of the time that was looked at (UTC).")
     min_magnitude: float = Field(description="Smaller ones were left out.")
-    complete: bool = Field(description="False when a catalogue failed or gave an old answer; see sources.")
+    complete: bool = Field(
+        description="False when a catalogue failed, gave an old answer or didn't reach back to since: see "
+        "sources."
+    )
     fetched_at: AwareDatetime = Field(description="When the oldest of the answers used was fetched (UTC).")
     sources: list[Provenance] = Field(description="The catalogues asked, and what came of it.")
 
@@ -74,8 +78,8 @@ async def alya_seismic_recent(arguments: SeismicRequest, context: Context) -> Re
     after it happened, and its magnitude can change. It has nothing older than a week and gives no warnings.
 
     Returns each quake once with magnitude, place, depth and time of the preferred catalogue, what each
-    catalogue says, and which catalogues answered: `complete` is false when one failed or an older answer
-    stands in. Costs 0.001 USD; asks the catalogues at most once a minute.
+    catalogue says, and which catalogues answered: `complete` is false when one failed, an older answer
+    stands in or a list doesn't reach back. Costs 0.001 USD; asks the catalogues at most once a minute.
     """
     from alya_mcp.sources import catalogues
 
@@ -86,28 +90,45 @@ async def alya_seismic_recent(arguments: SeismicRequest, context: Context) -> Re
         said = "; ".join(str(failure).rstrip(".") for _, failure in asked)
         raise Unavailable(f"No catalogue of earthquakes answered: {said}. Call again in a minute.")
     since = now - timedelta(hours=arguments.hours)
+    short = {
+        answer.source: catalogues.shortfall(answer, hours=arguments.hours, since=since) for answer in answers
+    }
     asked_for = (arguments.hours, arguments.min_magnitude)
-    whole = http.memo.get(
-        ("recent", *asked_for, *((answer.source.key, answer.fetched_at) for answer in answers)),
-        lambda: merge([answer.value for answer in answers]),
+    made_of = ("recent", *asked_for, *((answer.source.key, answer.fetched_at) for answer in answers))
+    merged = http.memo.get(
+        made_of, lambda: _strong(merge([answer.value for answer in answers]), arguments.min_magnitude)
     )
-    merged = [
-        each
-        for each in whole
-        if since <= each.preferred.time <= now and each.preferred.magnitude >= arguments.min_magnitude
-    ]
+    first = bisect_left(merged, -now.timestamp(), key=_before)
+    end = bisect_right(merged, -since.timestamp(), key=_before)
+    shown = merged[first : min(end, first + arguments.limit)]
     return RecentQuakes(
-        quakes=[_recent(each) for each in merged[: arguments.limit]],
-        total=len(merged),
+        quakes=http.memo.get((*made_of, first, len(shown)), lambda: [_recent(each) for each in shown]),
+        total=end - first,
         since=since,
         min_magnitude=arguments.min_magnitude,
-        complete=len(answers) == len(asked) and not any(answer.stale for answer in answers),
+        complete=len(answers) == len(asked)
+        and not any(answer.stale or short[answer.source] for answer in answers),
         fetched_at=min(answer.fetched_at for answer in answers),
         sources=[
-            provenance(answer) if isinstance(answer, Fetched) else failed(source, answer)
+            _provenance(answer, short[source]) if isinstance(answer, Fetched) else failed(source, answer)
             for source, answer in asked
         ],
     )
+
+
+def _provenance(answer: "Fetched[list[Quake]]", short: str | None) -> Provenance:
+    came = provenance(answer)
+    said = [each for each in (came.problem, short and f"{answer.source.title} {short}") if each]
+    return came.model_copy(update={"problem": "; ".join(said) or None})
+
+
+def _strong(merged: list[Merged], least: float) -> list[Merged]:
+    return [each for each in merged if each.preferred.magnitude >= least]
+
+
+def _before(merged: Merged) -> float:
+    """Grows along a list that has the newest first."""
+    return -merged.preferred.time.timestamp()
 
 
 def _recent(merged: Merged) -> RecentQuake:
