@@ -9,6 +9,7 @@ from loopback_source import Asked, LoopbackSource, Reply
 from moved import Ask
 
 from alya_mcp.earth.aftershocks import Sequence
+from alya_mcp.earth.quakes import distance_km
 from alya_mcp.earth.regimes import REGIMES
 from alya_mcp.failures import Unavailable
 from alya_mcp.sources import usgs
@@ -34,14 +35,22 @@ def catalogue(years: float = 25, every: float = 120) -> str:
     )
 
 
+def fits(feature: dict[str, Any], query: dict[str, str]) -> bool:
+    """Whether the USGS would list a feature."""
+    longitude, latitude, _ = feature["geometry"]["coordinates"]
+    apart = distance_km(float(query["latitude"]), float(query["longitude"]), latitude, longitude)
+    return apart <= float(query["maxradiuskm"]) and feature["properties"]["mag"] >= float(
+        query["minmagnitude"]
+    )
+
+
 def script(source: LoopbackSource, *features: dict[str, Any], official: Any = None) -> None:
     def query(asked: Asked) -> Reply:
         if asked.query["format"] == "text":
             return Reply(catalogue())
         if "eventid" in asked.query:
             return Reply(official)
-        assert float(asked.query["minmagnitude"]) == 4.6
-        return Reply(answers.usgs(*features))
+        return Reply(answers.usgs(*(each for each in features if fits(each, asked.query))))
 
     source.on(QUERY, query)
 
@@ -64,7 +73,23 @@ async def test_a_quiet_region_has_its_background_alone(ask: Ask, source: Loopbac
     five = answer["magnitudes"][1]
     assert 0 < five["probability"] < 0.1
     assert five["interval"]["low"] == 0
-    assert len(source.asked) == 2
+    assert {float(asked.query["minmagnitude"]) for asked in source.asked} == {4.6, 8.0}
+    assert len(source.asked) == 3
+
+
+async def test_a_great_earthquake_far_away_is_the_mainshock_where_its_area_reaches(
+    ask: Ask, source: LoopbackSource
+) -> None:
+    """Tohoku's of 2011, 373 km from Tokyo, and its largest aftershock, nearer by."""
+    main = answers.usgs_feature("usgreat", mag=9.1, seconds_ago=DAY, lat=38.297, lon=142.373, depth=29)
+    after = answers.usgs_feature("usafter", mag=7.9, seconds_ago=DAY - 1700, lat=36.28, lon=141.11, depth=43)
+    far = answers.usgs_feature("usfar", mag=8.0, seconds_ago=DAY, lat=45.0, lon=150.0, depth=10)
+    script(source, main, after, far)
+    answer = await ask(tool, latitude=35.68, longitude=139.69)
+    assert [(each["role"], each["magnitude"]) for each in answer["events"]] == [
+        ("mainshock", 9.1), ("aftershock", 7.9),
+    ]  # fmt: skip
+    assert 0 < answer["parameters"]["share"] < 0.1
 
 
 async def test_a_sequence_under_way_is_added_and_updated(ask: Ask, source: LoopbackSource) -> None:

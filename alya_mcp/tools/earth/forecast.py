@@ -26,7 +26,9 @@ NOT_A_PREDICTION = (
     "Official warnings and advice come from the authorities of the place."
 )
 _BACKGROUND_YEARS = 25
-_MARGIN_KM = 200.0
+_GREAT, _MARGIN_KM, _GREAT_MARGIN_KM = 8.0, 200.0, 2000.0
+"""How far beyond the circle mainshocks are looked for: as far as the aftershocks of a `_GREAT` one reach, and
+those of a greater one (`aftershocks.search_radius_km`)."""
 _HIGHEST_ROW = 8.0
 _EVENTS_SHOWN = 10
 
@@ -203,13 +205,16 @@ async def alya_seismic_forecast(arguments: ForecastRequest, context: Context) ->
     where, first = completeness(*place), datetime(now.year - _BACKGROUND_YEARS, 1, 1, tzinfo=UTC)
     # From the first of a month on: the same request, and so the same kept answer, for a month.
     last_year = (now - timedelta(days=forecast.LOOK_BACK_DAYS)).replace(day=1, hour=0, minute=0)
-    wide = circle.radius_km + _MARGIN_KM
-    lately, ever = _both(
+    lately, great, ever = _all(
         await all_answers(
             [
                 partial(
                     catalogues.around, http, *place,
-                    radius_km=wide, since=last_year, magnitude=where.catalogue,
+                    radius_km=circle.radius_km + _MARGIN_KM, since=last_year, magnitude=where.catalogue,
+                ),
+                partial(
+                    catalogues.around, http, *place,
+                    radius_km=circle.radius_km + _GREAT_MARGIN_KM, since=last_year, magnitude=_GREAT,
                 ),
                 partial(
                     catalogues.over_years, http, *place,
@@ -218,14 +223,15 @@ async def alya_seismic_forecast(arguments: ForecastRequest, context: Context) ->
             ]
         )
     )  # fmt: skip
-    used = [lately, ever]
+    used = [lately, great, ever]
+    mainshocks = list({quake.id: quake for quake in (*great.value, *lately.value)}.values())
     question = (arguments.model_dump_json(), now)
     regime = REGIMES[arguments.regime] if arguments.regime else None
 
     since = catalogues.since_when(ever, first)
 
     def look() -> "tuple[Background, Active | None]":
-        active = forecast.find_active(lately.value, circle, now=now, hours=arguments.hours, regime=regime)
+        active = forecast.find_active(mainshocks, circle, now=now, hours=arguments.hours, regime=regime)
         return background(ever.value, since=since, until=now, completeness=where.catalogue), active
 
     quiet, active = await _made(http, ("background", *question), used, look)
@@ -273,7 +279,7 @@ async def alya_seismic_forecast(arguments: ForecastRequest, context: Context) ->
     )
 
 
-def _both(answers: "list[Answer | Unavailable]") -> "list[Answer]":
+def _all(answers: "list[Answer | Unavailable]") -> "list[Answer]":
     """The answers; there is no forecast without one of them, which could hide a sequence."""
     found: list[Fetched[list[Quake]]] = []
     for answer in answers:
