@@ -3,11 +3,14 @@
 Everything else is the product's: the wire, the dispatcher, the gate with its SQLite state, the audit log.
 """
 
+import gc
 import os
 import sys
 from typing import Literal
 
-from alya_mcp.stdio import claim_standard_streams
+gc.disable()  # as `alya-mcp serve` does while it loads
+
+from alya_mcp.stdio import claim_standard_streams  # noqa: E402
 
 INCOMING, OUTGOING = claim_standard_streams()
 
@@ -51,6 +54,8 @@ async def main() -> None:
     settings = Settings.from_environment()
     logs.set_up(settings.home)
     wire = await open_wire(INCOMING, OUTGOING, lambda: None)
+    gc.freeze()
+    gc.enable()
     await server.serve(
         Hub(settings, open_gate(settings)), wire, lambda: Catalogue([make(n) for n in range(32)])
     )
