@@ -55,7 +55,8 @@ class Fetched(Generic[T]):
     """A value that came from a source.
 
     `fetched_at` is when the source gave it, or last confirmed it; `age` the seconds since then. `cached`:
-    it was kept from an earlier request. `stale`: it is older than it should be, because of `problem`.
+    it was kept from an earlier request. `stale`: it is older than it should be, because of `problem`, which
+    of several sources also says what those asked after this one said.
     `passed_over` says what the sources asked before this one answered instead, see `first_answer`.
     """
 
@@ -124,7 +125,7 @@ async def first_answer(
     Raises:
         Unavailable: none answered and nothing is kept; the text lists what each said.
     """
-    stale: list[Fetched[T]] = []
+    stale: list[tuple[int, Fetched[T]]] = []
     said: list[str] = []
     for attempt in attempts:
         try:
@@ -134,11 +135,12 @@ async def first_answer(
             continue
         if not answer.stale:
             return replace(answer, passed_over=(*said,))
-        stale.append(answer)
+        stale.append((len(said), answer))
         said.append(f"{answer.source.title} {answer.problem}")
     if stale:
-        youngest = min(stale, key=lambda answer: answer.age)
-        return replace(youngest, passed_over=(*said,))
+        place, youngest = min(stale, key=lambda each: each[1].age)
+        problems = [youngest.problem or "", *said[place + 1 :]]
+        return replace(youngest, passed_over=(*said[:place],), problem="; ".join(problems))
     raise Unavailable(f"No source answered: {'; '.join(said)}. {otherwise}.")
 
 

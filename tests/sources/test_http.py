@@ -469,6 +469,19 @@ async def test_a_public_name_that_leads_inside_is_not_connected_to(tmp_path: Pat
     await http.aclose()
 
 
+async def test_a_kept_answer_of_the_best_source_stands_in_for_no_better_one(
+    http: Http, source: LoopbackSource, clock: Clock
+) -> None:
+    source.on("/a", {"number": 1}, Reply(status=500))
+    source.on("/b", Reply(status=404))
+    await ask(http, "/a")
+    clock.ahead = 100
+    kept = await first_answer([lambda: ask(http, "/a"), lambda: ask(http, "/b")], otherwise="Wait")
+    assert (kept.value.number, kept.stale, kept.passed_over) == (1, True, ())
+    assert kept.problem is not None
+    assert re.fullmatch(r"answers 500 .*; Sample answers 404 Not Found.*", kept.problem)
+
+
 async def test_sources_asked_in_turn_give_the_first_fresh_answer_else_the_youngest_kept_one(
     http: Http, source: LoopbackSource, clock: Clock
 ) -> None:
@@ -490,7 +503,7 @@ async def test_sources_asked_in_turn_give_the_first_fresh_answer_else_the_younge
     )  # fmt: skip
     clock.ahead = 300
     kept = await asked()
-    assert (kept.value.number, kept.stale, len(kept.passed_over)) == (3, True, 2)
+    assert (kept.value.number, kept.stale, len(kept.passed_over)) == (3, True, 1)
     clock.ahead = 200_000
     with pytest.raises(SourceFailed.__base__, match=r"^No source answered: .*Call again in a minute\.$"):
         await asked()
