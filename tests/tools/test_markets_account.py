@@ -1,6 +1,7 @@
 """alpaca_paper_status and polymarket_categorize: an account that is real or says it is not; titles sorted."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import anyio
@@ -13,6 +14,7 @@ from moved import SECRET, Ask, Clock
 
 from alya_mcp.failures import NotConfigured, Unavailable
 from alya_mcp.gate import InvalidArguments
+from alya_mcp.markets import nyse
 from alya_mcp.tools.markets import alpaca_paper_status as tool
 from alya_mcp.tools.markets import polymarket_categorize
 
@@ -62,6 +64,24 @@ async def test_account_positions_and_clock_are_asked_once_at_the_same_time(
             await anyio.to_thread.run_sync(source.arrived.acquire)
         source.gate.set()
     assert sorted(asked.path for asked in source.asked) == [answers.ACCOUNT, answers.CLOCK, answers.POSITIONS]
+
+
+async def test_a_kept_clock_never_tells_whether_the_exchange_is_open(
+    ask: Ask, source: LoopbackSource, clock: Clock
+) -> None:
+    """Hours later it may have closed: then its own rules say it, and the answer that they do."""
+    script(source)
+    source.on(answers.CLOCK, answers.ALPACA_CLOCK | {"is_open": True})
+    asked = (await ask(tool))["clock"]
+    assert (asked["isOpen"], asked["computed"]) == (True, False)
+    clock.ahead = 600
+    source.bad_day = BAD_DAYS["500"]
+    answer = await ask(tool)
+    assert answer["sources"][2]["state"] == "stale"
+    assert answer["clock"]["computed"] is True
+    now = nyse.clock(datetime.fromisoformat(answer["clock"]["timestamp"]))
+    assert answer["clock"]["isOpen"] == now.is_open
+    assert abs(now.now - datetime.now(UTC)) < timedelta(minutes=5)
 
 
 async def test_the_usual_variables_count_too(hub: Any, ask: Ask, source: LoopbackSource) -> None:

@@ -68,6 +68,7 @@ class MarketClock(Output):
     is_open: bool = Field(description="Whether it is open.")
     next_open: AwareDatetime = Field(description="When it opens next.")
     next_close: AwareDatetime = Field(description="When it closes next.")
+    computed: bool = Field(description="True when worked out from the exchange's rules, not asked.")
 
 
 class Totals(Output):
@@ -125,7 +126,7 @@ async def alpaca_paper_status(arguments: NoArguments, context: Context) -> Paper
     return PaperStatus(
         account=_account(account.value),
         positions=[_position(each) for each in positions.value],
-        clock=_clock(clock.value),
+        clock=_computed_clock(datetime.now(UTC)) if clock.stale else _clock(clock.value, computed=False),
         totals=_totals(account.value, positions.value),
         simulated=False,
         notice=None,
@@ -143,7 +144,7 @@ async def _simulated(home: Path) -> PaperStatus:
     return PaperStatus(
         account=_account(kept.account),
         positions=[_position(each) for each in kept.positions],
-        clock=_clock(simulated_account.exchange_clock(now)),
+        clock=_computed_clock(now),
         totals=_totals(kept.account, kept.positions),
         simulated=True,
         notice=_NOTICE,
@@ -202,9 +203,20 @@ def _position(of: "Position") -> PaperPosition:
     )
 
 
-def _clock(of: "ExchangeClock") -> MarketClock:
+def _computed_clock(now: datetime) -> MarketClock:
+    """The clock by the exchange's rules: one that was asked a while ago can't tell whether it is open."""
+    from alya_mcp.sources import simulated_account
+
+    return _clock(simulated_account.exchange_clock(now), computed=True)
+
+
+def _clock(of: "ExchangeClock", *, computed: bool) -> MarketClock:
     return MarketClock(
-        timestamp=of.timestamp, is_open=of.is_open, next_open=of.next_open, next_close=of.next_close
+        timestamp=of.timestamp,
+        is_open=of.is_open,
+        next_open=of.next_open,
+        next_close=of.next_close,
+        computed=computed,
     )
 
 
