@@ -32,8 +32,12 @@ Schema = dict[str, Any]
 
 CATALOGUE = (
     "alya_mcp.tools.images:image_gen",
+    "alya_mcp.tools.ask:alya_ask",
+    "alya_mcp.tools.agents:agent_registry",
+    "alya_mcp.tools.apps:alya_app_directory",
     "alya_mcp.tools.hub:alya_usage",
     "alya_mcp.tools.hub:alya_status",
+    "alya_mcp.tools.web:web_search",
     "alya_mcp.tools.markets:alpaca_paper_status",
     "alya_mcp.tools.markets:polymarket_edge",
     "alya_mcp.tools.markets:polymarket_signals",

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from alya_mcp.catalogue import Tool
-from alya_mcp.earth.names import fold
 from alya_mcp.gate import Decision, LimitRow, Policy, Usage
+from alya_mcp.letters import fold
 from alya_mcp.web.words import Language, stem
 
 from .glossary import search_terms

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from alya_mcp.earth.names import fold as fold_letters
+from alya_mcp.letters import fold as fold_letters
 
 _WORD: Final = re.compile(r"[^\W_]+[+#]*(?:[.'-][^\W_]+[+#]*)*")
 _STEM: Final = 6

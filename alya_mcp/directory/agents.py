@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from alya_mcp.earth.names import fold
+from alya_mcp.letters import fold
 from alya_mcp.web.ranking import bm25
 from alya_mcp.web.words import guess_language, terms
 

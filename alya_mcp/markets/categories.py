@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from alya_mcp.earth.names import fold
+from alya_mcp.letters import fold
 
 from .category import Category
 from .teams import CITIES, LA_LIGA, LEAGUES

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Final
 
-from alya_mcp.earth.names import fold
+from alya_mcp.letters import fold
 
 LEAST_PEOPLE: Final = 20
 """An opinion of fewer people counts for nothing."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Final, Literal
 
-from alya_mcp.earth.names import fold
+from alya_mcp.letters import fold
 
 Language = Literal["tr", "en"]
 

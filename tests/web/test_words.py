@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alya_mcp.earth.names import fold
+from alya_mcp.letters import fold
 from alya_mcp.web.extract import extract
 from alya_mcp.web.hits import Hit, moment, recent
 from alya_mcp.web.ranking import bm25, ranked

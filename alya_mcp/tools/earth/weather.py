@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from alya_mcp.catalogue import Context, Input, Output, tool
-from alya_mcp.earth.names import fold, language_of
 from alya_mcp.earth.sky import Icon, Sky
 from alya_mcp.failures import InvalidInput
+from alya_mcp.letters import fold, language_of
 from alya_mcp.sources.fetched import Fetched, first_answer
 from alya_mcp.tools.provenance import Provenance, provenance
 

@@ -1,4 +1,4 @@
-"""Names of places compared as people write them, with or without the letters of their language."""
+"""Text compared as people write it, with or without the letters of their language."""
 
 import unicodedata
 
