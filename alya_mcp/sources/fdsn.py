@@ -74,11 +74,14 @@ def on_earth(source: Source, quakes: Sequence[Quake]) -> list[Quake]:
     """The quakes as they are, once their numbers are possible ones.
 
     Raises:
-        ChangedShape: a place or a magnitude isn't.
+        ChangedShape: a place, a depth or a magnitude isn't.
     """
     for quake in quakes:
-        if not (abs(quake.latitude) <= 90 and abs(quake.longitude) <= 180 and -5 <= quake.magnitude <= 11):
-            numbers = f"{quake.latitude:g}, {quake.longitude:g} and magnitude {quake.magnitude:g}"
+        if not (
+            abs(quake.latitude) <= 90 and abs(quake.longitude) <= 180 and -5 <= quake.magnitude <= 11
+        ) or not (quake.depth_km is None or -100 < quake.depth_km < 1000):
+            depth = "" if quake.depth_km is None else f", {quake.depth_km:g} km deep"
+            numbers = f"{quake.latitude:g}, {quake.longitude:g}{depth} and magnitude {quake.magnitude:g}"
             raise ChangedShape(source, f"lists an earthquake at {numbers}, which can't be")
     return list(quakes)
 

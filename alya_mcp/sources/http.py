@@ -13,12 +13,13 @@ from typing import TypeVar, cast
 import anyio
 import httpx2
 
+from alya_mcp.failures import Failure
 from alya_mcp.outside import SOURCES, Source
 from alya_mcp.settings import Settings
 
 from .cache import Cache, Kept
 from .exchange import Answer, Exchange, Patience, Request, check_form
-from .fetched import Body, Fetched, Seen, SourceFailed, SourceRefused
+from .fetched import Body, ChangedShape, Fetched, Seen, SourceFailed, SourceRefused
 from .flights import Flights
 from .freshness import lifetime, may_keep
 from .memo import Memo
@@ -78,9 +79,9 @@ class Http:
         longer if the source says so, up to `stale_for`; when the source fails, for `stale_for` seconds,
         marked as stale. It takes at most `deadline` seconds, all tries together, and `largest` bytes.
 
-        `read` depends on the body alone; a named function of a module is called once per answer. For
-        what it can't use it raises a `SourceFailed`, and the answer isn't kept. Its body says so when the
-        source has nothing to tell (204).
+        `read` depends on the body alone; a named function of a module is called once per answer. For what it
+        can't use it raises a `SourceFailed`, and the answer isn't kept; any other error counts as one. Its
+        body says so when the source has nothing to tell (204).
 
         Raises:
             SourceRefused: the source said no to this request; see its `status`.
@@ -147,7 +148,7 @@ class Http:
 
         async def ask() -> T:
             answer = await self._exchange.ask(request, {})
-            return read(Body(source, answer.body, answer.content_type))
+            return _read(read, Body(source, answer.body, answer.content_type))
 
         return self._live(source, await self._within(deadline, source, ask), self._clock())
 
@@ -189,6 +190,10 @@ class Http:
                 source, "has an address that is none; it takes one such as https://a.example/b"
             ) from None
         check_form(source, url)
+        if not all(value.isascii() and value.isprintable() for value in (secrets or {}).values()):
+            raise SourceRefused(
+                source, "has a key with a sign in it that can't be sent; the person should set it again"
+            )
         return Request(
             source=source, method=method, url=url, headers=headers, secrets=dict(secrets or {}),
             content=content, repeatable=repeatable, largest=largest,
@@ -255,8 +260,8 @@ class Http:
         nothing = kept.status == HTTPStatus.NO_CONTENT
         body = Body(request.source, kept.body, kept.content_type, nothing)
         if not inspect.isfunction(read) or read.__closure__ or read.__name__ == "<lambda>":
-            return read(body)
-        return self.memo.get((request.key, read, kept.fetched_at), lambda: read(body))
+            return _read(read, body)
+        return self.memo.get((request.key, read, kept.fetched_at), lambda: _read(read, body))
 
     def _masked_url(self, url: httpx2.URL) -> str:
         text = str(url)
@@ -279,6 +284,18 @@ class Http:
             stale=problem is not None,
             problem=problem,
         )
+
+
+def _read(read: Callable[[Body], T], body: Body) -> T:
+    """What `read` makes of `body`; whatever a stranger's bytes lead to is that stranger's failure."""
+    try:
+        return read(body)
+    except Failure:
+        raise
+    except Exception as error:
+        logger.warning("an answer of %s can't be read", body.source.title, exc_info=True)
+        problem = "answers something that can't be read; a newer version of alya-mcp may know it"
+        raise ChangedShape(body.source, problem) from error
 
 
 def _fresh_until(kept: Kept, fresh_for: float, stale_for: float) -> float:

@@ -327,6 +327,34 @@ async def test_a_changed_shape_is_named_and_not_kept(
         await ask(http)
 
 
+@pytest.mark.parametrize("error", [OverflowError, RecursionError, ZeroDivisionError, KeyError])
+async def test_an_answer_that_no_reader_foresaw_is_the_sources_failure(
+    http: Http, source: LoopbackSource, clock: Clock, error: type[Exception]
+) -> None:
+    def read(body: Body) -> str:
+        if b"odd" in body.data:
+            raise error("odd")
+        return body.text()
+
+    source.on("/text", Reply("fine"), Reply("odd"))
+    await http.get(SAMPLE, "/text", read=read)
+    clock.ahead = 100
+    kept = await http.get(SAMPLE, "/text", read=read)
+    assert (kept.value, kept.stale) == ("fine", True)
+    with pytest.raises(SourceFailed, match="Sample answers something that can't be read"):
+        await http.post(SAMPLE, "/text", json={}, read=read)
+
+
+@pytest.mark.parametrize("key", ["k\u20acy", "two\nlines", "bell\a"])
+async def test_a_key_that_cant_be_sent_is_said_and_not_shown(
+    http: Http, source: LoopbackSource, key: str
+) -> None:
+    with pytest.raises(SourceRefused, match="Sample has a key") as refused:
+        await ask(http, secrets={"X-Key": key})
+    assert key not in str(refused.value)
+    assert not source.asked
+
+
 async def test_text_is_read_in_its_own_encoding(http: Http, source: LoopbackSource) -> None:
     source.on("/t", Reply("İstanbul ğ".encode("iso-8859-9"), content_type="text/html; charset=iso-8859-9"))
     source.on("/none", Reply(status=204))

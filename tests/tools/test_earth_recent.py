@@ -119,6 +119,24 @@ async def test_a_list_that_doesnt_reach_back_is_not_complete(ask: Ask, source: L
     assert lately["sources"][2]["problem"] is None
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        answers.fdsn_line("g1", mag="nan"),
+        answers.fdsn_line("g1", depth="nan"),
+        answers.fdsn_line("g1", lat=91),
+        "g1|0001-01-01T00:00:00+14:00|1|2|3||||||5||x|earthquake",
+    ],
+)
+async def test_an_impossible_number_fails_its_own_catalogue_alone(
+    ask: Ask, source: LoopbackSource, line: str
+) -> None:
+    script(source, *ONE[:2], answers.fdsn(line))
+    answer = await ask(tool, minMagnitude=3)
+    assert answer["quakes"][0]["sources"] == ["USGS", "EMSC"]
+    assert [each["state"] for each in answer["sources"]] == ["live", "live", "failed"]
+
+
 @pytest.mark.parametrize("day", ["500", "truncated", "a web page", "reset"])
 async def test_without_one_catalogue_the_others_answer_and_it_is_said(
     ask: Ask, source: LoopbackSource, day: str
