@@ -24,6 +24,7 @@ _CURRENT: Final = (
     "pressure_msl,wind_speed_10m,wind_direction_10m,wind_gusts_10m,uv_index"
 )
 _NAME: Final = 100
+_PLACES: Final = 50
 
 Name = Annotated[str, Field(max_length=_NAME)]
 
@@ -73,7 +74,7 @@ async def places(http: "Http", name: str, *, language: str) -> Fetched[list[Plac
     return await http.get(
         GEOCODING,
         "/v1/search",
-        {"name": name, "count": 10, "language": language, "format": "json"},
+        {"name": name, "count": _PLACES, "language": language, "format": "json"},
         read=lambda body: body.json(_Places).results,
         fresh_for=7 * 86_400,
         stale_for=30 * 86_400 - 1,

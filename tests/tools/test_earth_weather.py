@@ -91,6 +91,28 @@ async def test_a_name_of_several_places_takes_the_best_known_and_names_the_other
         await ask(tool, city="Springfield, Ohio")
 
 
+async def test_a_province_and_a_country_may_both_be_said(ask: Ask, source: LoopbackSource) -> None:
+    script(source, places=answers.places(*answers.SPRINGFIELDS))
+    chosen = await ask(tool, city="Springfield, Massachusetts, United States")
+    assert chosen["place"]["admin"] == "Massachusetts"
+    with pytest.raises(InvalidInput, match="in 'Massachusetts, Canada'"):
+        await ask(tool, city="Springfield, Massachusetts, Canada")
+
+
+async def test_a_country_may_be_in_english_where_the_name_has_letters_of_turkish(
+    ask: Ask, source: LoopbackSource
+) -> None:
+    """Zürich could be Turkish by its letters; its country is named in the language that is asked for."""
+
+    def search(asked: Asked) -> Reply:
+        country = {"tr": "İsviçre", "en": "Switzerland"}[asked.query["language"]]
+        return Reply(answers.places(answers.ISTANBUL | {"name": "Zürich", "country": country}))
+
+    script(source, places=search)
+    answer = await ask(tool, city="Zürich, Switzerland")
+    assert (answer["place"]["name"], answer["place"]["country"]) == ("Zürich", "Switzerland")
+
+
 async def test_a_name_is_also_looked_up_without_its_marks(ask: Ask, source: LoopbackSource) -> None:
     def search(asked: Asked) -> Reply:
         return Reply(answers.places(*([answers.ISTANBUL] if asked.query["name"] == "sanliurfa" else [])))

@@ -130,21 +130,25 @@ async def _find_place(http: "Http", city: str) -> "tuple[Place, list[Place], Fet
     if len(name) < 2:
         raise InvalidInput(f"city is {city!r}; it takes a name of two letters or more")
     seen: list[str] = []
-    for spelling in dict.fromkeys((name, fold(name))):
-        answer = await open_meteo.places(http, spelling, language=language_of(city))
+    language = language_of(city)
+    # A region is compared in the language that places are named in, and many a language has Turkish letters.
+    tries = [(name, language), (fold(name), language), *([(name, "en")] if region else [])]
+    for spelling, named_in in dict.fromkeys(tries):
+        answer = await open_meteo.places(http, spelling, language=named_in)
         fitting = [place for place in answer.value if _fits(place, region)]
         if fitting:
             return fitting[0], _others(fitting), answer
         seen += [_words(place) for place in answer.value]
     if seen:
         listed = "; ".join(dict.fromkeys(seen[:5]))
-        raise InvalidInput(f"no place called {name!r} is in {region!r}; there are: {listed}")
+        raise InvalidInput(f"none of the best-known places called {name!r} is in {region!r}; there are: {listed}")
     raise InvalidInput(f"no place called {name!r} is known; check the spelling, or name the nearest city")
 
 
 def _fits(place: "Place", region: str) -> bool:
-    named = (place.country, place.country_code, place.admin1)
-    return not region or fold(region) in {fold(each) for each in named if each}
+    """Whether it lies in `region`: a province, a country, or both with a comma between."""
+    named = {fold(each) for each in (place.country, place.country_code, place.admin1) if each}
+    return not region or all(fold(part) in named for part in region.split(","))
 
 
 def _others(fitting: "Sequence[Place]") -> "list[Place]":
