@@ -39,6 +39,7 @@ async def test_the_markets_own_book_shows_no_edge_and_it_is_said(ask: Ask, sourc
     assert row["ev"] == pytest.approx(-0.02248 * 100 / 0.52)
     assert row["kelly"] == row["otherSide"]["kelly"] == 0
     assert row["spread"] == pytest.approx(0.02)
+    assert row["depth"] == pytest.approx(0.52 * 1000 + 0.54 * 4000)
     assert row["daysToEnd"] == pytest.approx(30, abs=0.5)
     assert row["evAnnualPct"] == pytest.approx(row["evPct"] * 365 / row["daysToEnd"])
     assert row["independent"] is False

@@ -141,7 +141,9 @@ async def _find_place(http: "Http", city: str) -> "tuple[Place, list[Place], Fet
         seen += [_words(place) for place in answer.value]
     if seen:
         listed = "; ".join(dict.fromkeys(seen[:5]))
-        raise InvalidInput(f"none of the best-known places called {name!r} is in {region!r}; there are: {listed}")
+        raise InvalidInput(
+            f"none of the best-known places called {name!r} is in {region!r}; there are: {listed}"
+        )
     raise InvalidInput(f"no place called {name!r} is known; check the spelling, or name the nearest city")
 
 

@@ -64,7 +64,7 @@ class EdgeRow(Side):
         "trading costs, and no reason to bet."
     )
     spread: float = Field(description="Best ask less best bid.")
-    depth_usd: float = Field(description="USD on offer up to 0.02 above the best price.")
+    depth: float = Field(description="USD on offer up to 0.02 above the best price.")
     days_to_end: float | None = Field(description="Days until it is due to end, where that is known.")
     ev_annual_pct: float | None = Field(
         description="evPct for a year of such bets, not compounded; null for under a day or an unknown end."
@@ -174,7 +174,7 @@ def _row(market: "Market", assessment: edge.Assessment, now: datetime) -> EdgeRo
         other_side=_side(assessment.worse),
         independent=assessment.independent,
         spread=assessment.spread,
-        depth_usd=assessment.depth_usd,
+        depth=assessment.depth_usd,
         days_to_end=days,
         ev_annual_pct=None if year is None else 100 * year,
         volume24h=market.volume_day,
