@@ -241,20 +241,23 @@ class Http:
 
     async def _within(self, deadline: float, source: Source, ask: Callable[[], Awaitable[T]]) -> T:
         deadline = min(deadline, self._patience.deadline)
-        problem: str | None = None
         try:
             with anyio.fail_after(deadline):
-                return await ask()
+                answer = await ask()
         except TimeoutError:
             problem = f"didn't answer within {deadline:g} s; call again later"
+            self._note(source, problem)
             raise SourceFailed(source, problem) from None
         except SourceFailed as failure:
             # Not found is an answer: that it has no such thing.
-            problem = None if failure.status == HTTPStatus.NOT_FOUND else failure.problem
+            self._note(source, None if failure.status == HTTPStatus.NOT_FOUND else failure.problem)
             raise
-        finally:
-            if source.key in SOURCES:
-                self._seen[source.key] = Seen(source=source, at=_date(self._clock()), problem=problem)
+        self._note(source, None)
+        return answer
+
+    def _note(self, source: Source, problem: str | None) -> None:
+        if source.key in SOURCES:
+            self._seen[source.key] = Seen(source=source, at=_date(self._clock()), problem=problem)
 
     def _value(self, request: Request, kept: Kept, read: Callable[[Body], T]) -> T:
         nothing = kept.status == HTTPStatus.NO_CONTENT

@@ -385,6 +385,26 @@ async def test_what_came_of_the_last_request_to_each_source_is_known(
     await http.aclose()
 
 
+async def test_a_request_that_was_given_up_says_nothing_of_its_source(
+    tmp_path: Path, source: LoopbackSource, clock: Clock
+) -> None:
+    http = moved_here(tmp_path, source, clock)
+    source.on("/thing", {"number": 1})
+    source.gate.clear()
+
+    async with anyio.create_task_group() as tasks:
+
+        async def asked() -> None:
+            await http.get(SOURCES["usgs"], "/thing", read=read_thing)
+
+        tasks.start_soon(asked)
+        await anyio.to_thread.run_sync(source.arrived.acquire)
+        tasks.cancel_scope.cancel()
+    source.gate.set()
+    assert http.seen == []
+    await http.aclose()
+
+
 async def test_no_cookie_comes_back(http: Http, source: LoopbackSource) -> None:
     source.on("/thing", Reply({"number": 1}, headers={"Set-Cookie": "track=1; Path=/"}))
     await ask(http)
