@@ -18,14 +18,18 @@ NOTHING_FOUND: Final = "NOT IN THE SOURCES"
 _LANGUAGES: Final = {"tr": "Turkish", "en": "English"}
 _GROUPED: Final = re.compile(r"[\[\u3010]\s*(\d{1,3}(?:\s*[,;]\s*\d{1,3})+)\s*[\]\u3011]")
 _CITED: Final = re.compile(r"[\[\u3010]\s*(\d{1,3})\s*[\]\u3011]")
-_IMAGE: Final = re.compile(r"!\[[^\]]*\]\([^)]*\)")
+_IMAGE: Final = re.compile(r"!\[[^\]]*\](?:\([^)]*\)|\s?\[[^\]]*\])")
 _LINK: Final = re.compile(r"\[([^\]]*)\]\([^)]*\)")
-_ADDRESS: Final = re.compile(r"<?(?:https?://|\bwww\.)\S+", re.IGNORECASE)
+_ADDRESS: Final = re.compile(
+    r"<?(?:\b[a-z][a-z0-9+.-]{0,20}://|(?<![\w:])//(?=\w)|\bwww\.|\b(?:mailto|javascript|data):(?=\w))\S+",
+    re.IGNORECASE,
+)
 _QUOTED: Final = re.compile(
     '"([^"\n]{8,})"|\u201c([^\u201d\n]{8,})\u201d|\u00ab([^\u00bb\n]{8,})\u00bb|\u201e([^\u201c\u201d\n]{8,})[\u201c\u201d]'
 )
 _CUT: Final = re.compile(r"\[?(?:\.{3}|\u2026)\]?")
 _AFTER_THE_STOP: Final = re.compile(r"([.!?]+)((?:\s*\[\d+\])+)(?=\s|$)")
+_WORD: Final = re.compile(r"\w")
 _FEWEST_WORDS: Final = 3
 
 
@@ -63,8 +67,8 @@ def check(answer: str, texts: Sequence[str]) -> Checked:
     """What of a model's answer the sources carry; `texts` are theirs, the first has number 1.
 
     Taken out: citations of numbers that don't exist, sentences that cite nothing else, sentences with a
-    quotation of three words or more that no source cited there has, paragraphs without any citation, links
-    and addresses.
+    quotation of three words or more that no source cited there has, what no citation follows in its
+    paragraph, citations of nothing, links and addresses.
     """
     removed = 0
     plain, links = _without_links(answer.replace(NOTHING_FOUND, ""))
@@ -101,9 +105,11 @@ def _paragraph(text: str, texts: Sequence[str]) -> tuple[str, int]:
         tidy, wrong = _real_citations(sentence, texts)
         removed += wrong
         standing.append(tidy)
-    if not any(_CITED.search(sentence) for sentence in standing):
-        return "", removed + len(standing)
-    return " ".join(standing), removed
+    while standing and not _CITED.search(standing[-1]):
+        standing.pop()
+        removed += 1
+    left = " ".join(standing)
+    return (left, removed) if _WORD.search(_CITED.sub("", left)) else ("", removed + len(standing))
 
 
 def _numbers(text: str, texts: Sequence[str]) -> list[int]:

@@ -1,5 +1,6 @@
 """An answer made of sentences that the sources really have, each with its number."""
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -11,18 +12,20 @@ _PER_SOURCE: Final = 2
 _SHORTEST: Final = 4
 _LONGEST: Final = 400
 _SAME: Final = 0.6
+_FOOTNOTE: Final = re.compile(r"\s?[\[\u3010]\s*\d{1,3}(?:\s*[,;\u2013-]\s*\d{1,3})*\s*[\]\u3011]")
 
 
 def extract(question: str, texts: Sequence[str], language: Language) -> str:
     """At most four sentences of `texts` that fit the question best, as `Sentence [n]`; n counts from 1.
 
-    They stand in the order of the texts, no two say the same, and none is changed but for its white space.
+    They stand in the order of the texts, no two say the same, and none is changed but for its white space
+    and numbers in brackets of its own, which would be taken for citations.
     Empty when the texts have no sentence of four words that shares a word with the question.
     """
     found = [
         (number, sentence, terms(sentence, language))
         for number, text in enumerate(texts, 1)
-        for sentence in sentences(text)
+        for sentence in sentences(_FOOTNOTE.sub("", text))
         if len(sentence.split()) >= _SHORTEST and len(sentence) <= _LONGEST
     ]
     scores = bm25(terms(question, language), [words for _, _, words in found])

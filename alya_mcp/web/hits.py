@@ -46,7 +46,7 @@ def moment(text: str | None) -> datetime | None:
     except ValueError:
         try:
             found = parsedate_to_datetime(text)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return None
     found = found if found.tzinfo else found.replace(tzinfo=UTC)
     try:

@@ -1,6 +1,7 @@
 """Turkish and English text as words that can be compared, and as sentences."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from typing import Final, Literal
 
@@ -59,6 +60,7 @@ _END: Final = re.compile(rf"[.!?\u2026][\"'\u201d\u2019)\]]*\s+(?=[\"'\u201c\u20
 
 def guess_language(text: str) -> Language:
     """Turkish when `text` has letters or words that English has not, else English."""
+    text = unicodedata.normalize("NFC", text)
     if _ONLY_TURKISH.intersection(text):
         return "tr"
     words = {fold(word) for word in _WORD.findall(text)}
@@ -72,7 +74,7 @@ def terms(text: str, language: Language) -> list[str]:
     ending.
     """
     found: list[str] = []
-    for match in _WORD.finditer(text):
+    for match in _WORD.finditer(unicodedata.normalize("NFC", text)):
         word = fold(re.split("['\u2019]", match[0])[0])
         if word and word not in _STOP[language]:
             found.append(stem(word, language))

@@ -170,6 +170,7 @@ async def test_a_models_answer_stands_as_far_as_the_sources_carry_it(
         ("NOT IN THE SOURCES", "found no answer in the sources"),
         (BAD_DAYS["500"], "answers 500"),
         (answers.openai("half [1]", finish="length"), "gave no whole answer (length)"),
+        ("[" * 2_000_000, "gave 2,000,000 characters"),
         (BAD_DAYS["another shape"], "changed its shape"),
     ],
 )

@@ -1,6 +1,7 @@
 """Turkish and English words, sentences, ranking and extracts: pure functions."""
 
 from datetime import UTC, datetime, timedelta
+from unicodedata import normalize
 
 import pytest
 from hypothesis import given
@@ -47,6 +48,13 @@ def test_different_words_stay_different_and_small_ones_tell_nothing() -> None:
 def test_the_language_of_a_question_is_guessed() -> None:
     assert guess_language("İstanbul'da hava nasıl") == guess_language("istanbul nufusu kac") == "tr"
     assert guess_language("how is the weather in Istanbul") == guess_language("müller") == "en"
+
+
+def test_letters_in_two_parts_are_the_same_as_whole_ones() -> None:
+    whole = "depremin dağılımı, İzmir nüfusu"
+    parted = normalize("NFD", whole)
+    assert guess_language(parted) == "tr"
+    assert terms(parted, "tr") == terms(whole, "tr")
 
 
 def test_sentences_end_where_a_reader_ends_them() -> None:
@@ -99,6 +107,13 @@ def test_times_are_read_as_engines_write_them(text: str) -> None:
     assert moment("3 days ago") is moment(None) is None
 
 
+@pytest.mark.parametrize(
+    "text", ["Fri, 01 May 99999999999999 10:00:00 GMT", f"Fri, 01 May 2026 {'9' * 30}:00:00 GMT"]
+)
+def test_a_time_beyond_all_calendars_is_none(text: str) -> None:
+    assert moment(text) is None
+
+
 def test_an_extract_is_made_of_whole_sentences_each_with_its_number() -> None:
     texts = [
         "Bears eat fish. The old bridge opened in 1973 in spring.",
@@ -109,6 +124,13 @@ def test_an_extract_is_made_of_whole_sentences_each_with_its_number() -> None:
     )
     for sentence in ("The bridge is 1,560 m long.", "It is a bridge."):
         assert sentence in texts[1]
+
+
+def test_footnotes_of_a_source_are_not_taken_for_citations() -> None:
+    texts = ["The bridge is 1,560 m long.[3] It opened as a bridge in 1973 [2, 4].", "Bridges get old【5】."]
+    assert extract("bridge", texts, "en") == (
+        "The bridge is 1,560 m long. [1] It opened as a bridge in 1973. [1] Bridges get old. [2]"
+    )
 
 
 def test_an_extract_says_nothing_twice_and_nothing_beside_the_question() -> None:

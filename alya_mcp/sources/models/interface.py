@@ -11,6 +11,8 @@ from alya_mcp.sources.fetched import SourceFailed
 LLM: Final = SOURCES["llm"]
 LONGEST_ANSWER: Final = 1024
 """Tokens that an answer may have."""
+_MOST_LETTERS: Final = 8000
+"""Characters of an answer that are looked at: more than so many tokens have."""
 DEADLINE: Final = 45.0
 """Seconds that an answer may take."""
 
@@ -50,11 +52,15 @@ def whole(source: Source, text: str | None, *, ended: bool, because: str) -> str
     """The answer, without what a model thought aloud before it.
 
     Raises:
-        SourceFailed: it is empty, or didn't end by itself but `because` of something.
+        SourceFailed: it is empty, far too long, or didn't end by itself but `because` of something.
     """
     if not ended:
         raise SourceFailed(source, f"gave no whole answer ({because[:40]}); ask for less or call again")
     said = _THOUGHT.sub("", text or "").strip()
     if not said:
         raise SourceFailed(source, "answered nothing; call again later")
+    if len(said) > _MOST_LETTERS:
+        raise SourceFailed(
+            source, f"gave {len(said):,} characters, and an answer has {_MOST_LETTERS:,} at most"
+        )
     return said
