@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError
 from alya_mcp.directory.agents import Agent, Endpoint, Skill, slug_of
 from alya_mcp.outside import SOURCES, agent_card
 
+from . import links
 from .fetched import Body, ChangedShape, Fetched, Shape, SourceFailed, SourceRefused, made_here
 from .http import Http
 
@@ -200,9 +201,18 @@ def _agent(body: Body) -> Agent:
         endpoints=tuple(
             Endpoint(url=url, protocol=f"A2A, {binding}" if binding else "A2A")
             for url, binding in dict(reversed(interfaces)).items()
-            if urlsplit(url).scheme in {"http", "https"}
+            if _may_be_shown(url)
         )[::-1],
         skills=tuple(Skill(name=each.name, description=each.description) for each in found.skills),
-        homepage=found.documentation if (found.documentation or "").startswith("https://") else None,
+        homepage=links.shown(found.documentation or ""),
         source=f"A2A card of {body.source.title}",
     )
+
+
+def _may_be_shown(url: str) -> bool:
+    """Whether it is a web address without a name or password; that of one's own agent may be private."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and "@" not in parts.netloc

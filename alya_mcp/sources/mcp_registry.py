@@ -3,7 +3,7 @@
 https://github.com/modelcontextprotocol/registry, docs/reference/api; it searches in names alone.
 """
 
-from typing import Any, Final, Literal
+from typing import Final, Literal
 from urllib.parse import quote
 
 from pydantic import Field
@@ -48,9 +48,13 @@ class _Official(Shape):
     status: Literal["active", "deprecated", "deleted"] = "active"
 
 
+class _Meta(Shape):
+    official: _Official | None = Field(None, alias=_OFFICIAL)
+
+
 class _Entry(Shape):
     server: _Server
-    meta: dict[str, Any] = Field(default_factory=dict[str, Any], alias="_meta")
+    meta: _Meta | None = Field(None, alias="_meta")
 
 
 class _Metadata(Shape):
@@ -102,7 +106,7 @@ def _one(body: Body) -> Agent | None:
 
 
 def _agent(entry: _Entry) -> Agent | None:
-    official = _Official.model_validate(entry.meta.get(_OFFICIAL) or {})
+    official = (entry.meta and entry.meta.official) or _Official()
     if official.status == "deleted":
         return None
     server = entry.server

@@ -32,7 +32,7 @@ class _Snap(Shape):
     description: str = ""
     publisher: _Publisher | None = None
     categories: list[_Category] = Field(default_factory=list[_Category])
-    prices: dict[str, str] = Field(default_factory=dict[str, str])
+    prices: dict[str, str] | None = None
 
 
 class _Result(Shape):
@@ -64,7 +64,7 @@ def _apps(body: Body) -> list[App]:
             publisher=each.snap.publisher.name if each.snap.publisher else "",
             genres=tuple(category.name for category in each.snap.categories),
             price=_price(each.snap.prices),
-            currency=next(iter(each.snap.prices), None),
+            currency=next(iter(each.snap.prices or {}), None),
             rating=None,
             ratings=None,
             url=f"{_PAGE}{each.name}",
@@ -76,7 +76,10 @@ def _apps(body: Body) -> list[App]:
     ]
 
 
-def _price(prices: dict[str, str]) -> float:
+def _price(prices: dict[str, str] | None) -> float | None:
+    """None where it isn't told; a snap that is told to have no price is free."""
+    if prices is None:
+        return None
     try:
         return float(next(iter(prices.values()), "0"))
     except ValueError:

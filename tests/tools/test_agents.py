@@ -170,6 +170,22 @@ async def test_a_directory_that_fails_is_noted_and_the_others_answer(
     assert len([each for each in found["sources"] if each["source"] == "MCP Registry"]) == 1
 
 
+async def test_a_state_that_nobody_knows_and_an_address_that_is_none_stop_nobody_else(
+    ask: Ask, source: LoopbackSource
+) -> None:
+    broken = [{"url": "https://[x/"}, {"url": "https://me:secret@quakes.example/"}]
+    script(
+        source,
+        servers=answers.servers(answers.server(status="suspended")),
+        card={**answers.CARD_1_0, "supportedInterfaces": broken, "documentationUrl": "https://a:b@x.example"},
+    )
+    answer = await ask(tool)
+    assert [each["name"] for each in answer["agents"]] == ["alya-mcp", "Deprem Uzmanı", "Old Agent"]
+    assert (answer["agents"][1]["endpoints"], answer["agents"][1]["homepage"]) == ([], None)
+    assert "status" in answer["sources"][-1]["problem"]
+    assert answer["complete"] is False
+
+
 async def test_invisible_words_of_a_card_are_taken_out(ask: Ask, source: LoopbackSource) -> None:
     script(source, card={**answers.CARD_1_0, "description": "Good\u200b \U000e0049\u202eagent"})
     assert (await ask(tool))["agents"][1]["description"] == "Good agent"

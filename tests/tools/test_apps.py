@@ -111,3 +111,13 @@ def app(description: str, genre: str = "Business", name: str = "X") -> App:
 )
 def test_categories_are_judged_by_words_and_genre(found: App, fits: list[str]) -> None:
     assert categories(found) == fits
+
+
+async def test_a_price_that_the_store_doesnt_tell_is_not_taken_for_free(
+    ask: Ask, source: LoopbackSource
+) -> None:
+    untold = answers.snap()
+    del untold["snap"]["prices"]
+    script(source, snaps=answers.snaps(untold))
+    (found,) = (await ask(tool, query="invoice", platform="linux"))["apps"]
+    assert (found["price"], found["currency"]) == (None, None)
