@@ -1,5 +1,6 @@
 """What can be said of this hub and its caller without looking anything up, in Turkish and English."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 from alya_mcp.catalogue import Tool
@@ -22,6 +23,7 @@ _GENERAL = {
     stem(word, "en")
     for word in ("policy", "allow", "say", "price", "cost", "deny", "refuse", "limit", "tool")
 }
+_WORD = re.compile(r"[^\W_]+")
 _OF_MINE = frozenset({"i", "my", "me", "last", "why", "was", "were", "current", "force", "now", "left"})
 _OF_MINE_TURKISH = (
     "neden",
@@ -39,18 +41,13 @@ _OF_MINE_TURKISH = (
 
 def mentioned(question: str, tools: Iterable[Tool]) -> list[Tool]:
     """The tools that a question names by their name, also with spaces for underscores, or their title."""
-    asked = f" {fold(question).replace('_', ' ').replace('?', ' ')} "
-    return [
-        each
-        for each in tools
-        if f" {each.name.replace('_', ' ')} " in asked or f" {fold(each.title)} " in asked
-    ]
+    asked = f" {_plain(question)} "
+    return [each for each in tools if f" {_plain(each.name)} " in asked or f" {_plain(each.title)} " in asked]
 
 
 def is_mine(question: str) -> bool:
     """Whether a question is about what the caller did or may do, rather than about how things are done."""
-    asked = fold(question)
-    words = set(asked.replace("?", " ").split())
+    words = set(_plain(question).split())
     return bool(words & _OF_MINE) or any(word.startswith(_OF_MINE_TURKISH) for word in words)
 
 
@@ -58,7 +55,7 @@ def about(question: str) -> frozenset[str]:
     """Which of refusal, usage, policy and tools a question is about."""
     words = _searched(question)
     mine = is_mine(question)
-    plain = set(fold(question).replace("?", " ").split())
+    plain = set(_plain(question).split())
     counts = plain & _HOW_MUCH or any(word.startswith(_HOW_MUCH_TURKISH) for word in plain)
     topics = {
         "refusal": mine and words & _REFUSED,
@@ -157,6 +154,11 @@ def of_tools(tools: Sequence[Tool], language: Language) -> Passage:
     names = ", ".join(each.name for each in tools)
     text = f"Bu merkezin araçları: {names}." if language == "tr" else f"The tools of this hub are: {names}."
     return Passage(title="The tools", source="the catalogue", text=text)
+
+
+def _plain(text: str) -> str:
+    """Folded words without signs, so that what is written about them doesn't matter."""
+    return " ".join(_WORD.findall(fold(text)))
 
 
 def _searched(text: str) -> set[str]:

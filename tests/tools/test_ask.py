@@ -107,11 +107,13 @@ async def test_it_knows_what_was_used_and_is_left(hub: Hub, ask: Ask) -> None:
         ("Is alya_status allowed?", "a person has to say yes first (/tools/alya_status/action)"),
         ("Is alya_usage allowed?", "denied ((default deny))"),
         ("alya_status izinli mi?", "önce bir insanın onayı gerekir"),
+        ("image_gen'in ücreti ne kadar?", "Çağrısı"),
+        ("Tell me the price of `image_gen`.", "A call is metered at"),
         (
             "Which policy is in force?",
             "a tool that it doesn't list is denied. It lists: alya_status, image_gen.",
         ),
-        ("Which tools are there?", "The tools of this hub are: image_gen, alya_usage"),
+        ("Which tools are there?", "The tools of this hub are: image_gen, "),
     ],
 )
 async def test_it_knows_the_tools_and_the_policy(ask: Ask, question: str, holds: str) -> None:
