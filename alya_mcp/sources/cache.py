@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, cast
 from zlib import crc32
 
-_FORMAT: Final = 2
+_FORMAT: Final = 3
 _SUFFIX: Final = ".answer"
 _BLOCK: Final = 4096
 """Bytes that a file takes at least on most disks."""
@@ -22,9 +22,8 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """One kept answer. Times are in seconds since 1970; `url` has its secrets masked."""
+    """One kept answer, which doesn't say what was asked. Times are in seconds since 1970."""
 
-    url: str
     fetched_at: float
     fresh_until: float
     status: int

@@ -47,7 +47,6 @@ class Http:
         patience: Patience | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._secrets = tuple(settings.source_secrets.values())
         self._clock = clock
         self._patience = patience or Patience()
         self._exchange = Exchange(settings, self._patience, tls)
@@ -223,7 +222,6 @@ class Http:
                 body=kept.body,
             )
         newest = Kept(
-            url=self._masked_url(request.url),
             fetched_at=now,
             fresh_until=now + lifetime(answer.headers),
             status=answer.status,
@@ -265,12 +263,6 @@ class Http:
         if not inspect.isfunction(read) or read.__closure__ or read.__name__ == "<lambda>":
             return _read(read, body)
         return self.memo.get((request.key, read, kept.fetched_at), lambda: _read(read, body))
-
-    def _masked_url(self, url: httpx2.URL) -> str:
-        text = str(url)
-        for secret in self._secrets:
-            text = text.replace(secret, "[secret]")
-        return text
 
     def _live(self, source: Source, value: T, now: float) -> Fetched[T]:
         return Fetched(value=value, source=source, fetched_at=_date(now), age=0.0, cached=False)

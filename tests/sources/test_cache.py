@@ -8,7 +8,7 @@ from alya_mcp.sources.cache import Cache, Kept
 
 def answer(size: int) -> Kept:
     return Kept(
-        url="", fetched_at=0, fresh_until=0, status=200, content_type="", etag=None, last_modified=None,
+        fetched_at=0, fresh_until=0, status=200, content_type="", etag=None, last_modified=None,
         body=b"x" * size,
     )  # fmt: skip
 
