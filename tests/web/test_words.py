@@ -127,9 +127,9 @@ def test_an_extract_is_made_of_whole_sentences_each_with_its_number() -> None:
 
 
 def test_footnotes_of_a_source_are_not_taken_for_citations() -> None:
-    texts = ["The bridge is 1,560 m long.[3] It opened as a bridge in 1973 [2, 4].", "Bridges get old【5】."]
+    texts = ["The bridge is 1,560 m long.[3] The bridge of 1973 opened [2, 4].", "Bridges may be old【5】."]
     assert extract("bridge", texts, "en") == (
-        "The bridge is 1,560 m long. [1] It opened as a bridge in 1973. [1] Bridges get old. [2]"
+        "The bridge is 1,560 m long. [1] The bridge of 1973 opened. [1] Bridges may be old. [2]"
     )
 
 
