@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from .http import Http
 
 ALPACA: Final = SOURCES["alpaca"]
-_HOSTS: Final = frozenset({"paper-api.alpaca.markets", "127.0.0.1", "localhost", "::1"})
+_PAPER: Final = "paper-api.alpaca.markets"
+_HOSTS: Final = frozenset({_PAPER, "127.0.0.1", "localhost", "::1"})
 _PAIRS: Final = (
     ("ALYA_ALPACA_KEY_ID", "ALYA_ALPACA_SECRET_KEY"),
     ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY"),
@@ -85,7 +86,8 @@ def keys(settings: Settings) -> Mapping[str, str] | None:
     """The headers with the person's keys; None when no key is set.
 
     Raises:
-        NotConfigured: half a pair is set, or they would go to a host that isn't for paper trading.
+        NotConfigured: half a pair is set, or they would go to a host that isn't for paper trading or
+            go there unencrypted.
     """
     held = settings.source_secrets
     for name, secret in _PAIRS:
@@ -102,7 +104,10 @@ def keys(settings: Settings) -> Mapping[str, str] | None:
 
 def _check_host(settings: Settings) -> None:
     url = settings.source_urls.get(ALPACA.key, ALPACA.url)
-    host = urlsplit(url).hostname
+    parts = urlsplit(url)
+    host = parts.hostname
+    if host == _PAPER and parts.scheme != "https":
+        raise NotConfigured(f"{ALPACA.variable} is not encrypted; it takes {ALPACA.url}")
     if host not in _HOSTS:
         raise NotConfigured(
             f"{ALPACA.variable} leads to {host}, which isn't Alpaca's paper trading; it takes {ALPACA.url} "

@@ -112,6 +112,12 @@ async def test_half_a_pair_of_keys_is_an_error(hub: Any, ask: Ask, source: Loopb
     assert source.asked == []
 
 
+async def test_keys_never_go_out_unencrypted(hub: Any, ask: Ask) -> None:
+    object.__setattr__(hub.settings, "source_urls", {"alpaca": "http://paper-api.alpaca.markets"})
+    with pytest.raises(NotConfigured, match="ALYA_ALPACA_URL is not encrypted"):
+        await ask(tool)
+
+
 @pytest.mark.parametrize("host", ["api.alpaca.markets", "broker-api.alpaca.markets", "elsewhere.example"])
 async def test_keys_go_to_no_host_but_that_of_paper_trading(
     hub: Any, ask: Ask, source: LoopbackSource, host: str
