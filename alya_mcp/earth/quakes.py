@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import product
 from typing import Final
 
 EARTH_RADIUS_KM: Final = 6371.0088
@@ -59,9 +60,9 @@ def merge(catalogues: Sequence[Iterable[Quake]]) -> list[Merged]:
     """Each earthquake once, newest first; `catalogues` are in order of preference.
 
     Two reports are of one earthquake when they are from different catalogues, at most 16 s and 100 km apart.
-    Where more than two fit, the nearest in time and space belong together. The order of the reports doesn't
-    matter. Preferred is a moment magnitude to any other, a reviewed report to an automatic one, then an
-    earlier catalogue to a later one.
+    Where more than two fit, the nearest in time and space belong together, and three are one only when each
+    two of them fit. The order of the reports doesn't matter. Preferred is a moment magnitude to any other, a
+    reviewed report to an automatic one, then an earlier catalogue to a later one.
     """
     reports = sorted(
         ((quake, order) for order, catalogue in enumerate(catalogues) for quake in catalogue),
@@ -69,10 +70,12 @@ def merge(catalogues: Sequence[Iterable[Quake]]) -> list[Merged]:
     )
     group_of = list(range(len(reports)))
     members: dict[int, list[int]] = {number: [number] for number in range(len(reports))}
-    for _, one, other in sorted(_candidates(reports)):
+    candidates = sorted(_candidates(reports))
+    fit = {(one, other) for _, one, other in candidates}
+    for _, one, other in candidates:
         first, second = group_of[one], group_of[other]
-        orders = [reports[number][1] for number in (*members[first], *members[second])]
-        if first != second and len(set(orders)) == len(orders):
+        pairs = ((min(pair), max(pair)) for pair in product(members[first], members[second]))
+        if first != second and all(pair in fit for pair in pairs):
             for number in members.pop(second):
                 members[first].append(number)
                 group_of[number] = first

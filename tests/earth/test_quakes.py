@@ -45,6 +45,12 @@ def test_of_several_that_fit_the_nearest_belong_together() -> None:
     assert [[report.magnitude for report in each.reports] for each in merged] == [[4.0, 4.1], [6.0]]
 
 
+def test_a_report_between_two_doesnt_make_them_one() -> None:
+    """12 s before one and 15 s after the other, which are 27 s apart and so two earthquakes."""
+    merged = merge([[quake(0)], [emsc(15)], [quake(27, catalogue="GFZ")]])
+    assert [[report.catalogue for report in each.reports] for each in merged] == [["EMSC", "GFZ"], ["USGS"]]
+
+
 def test_a_moment_magnitude_is_preferred_then_a_reviewed_report_then_the_first_catalogue() -> None:
     reports = [quake(0, 5.0, reviewed=True)], [emsc(1, 5.1, magnitude_type="Mww")]
     assert merge(reports)[0].preferred.magnitude == 5.1
@@ -71,6 +77,9 @@ def test_merging_loses_nothing_doubles_nothing_and_knows_no_order(reports, shuff
     everything = [report for each in merged for report in each.reports]
     assert len(everything) == len({report.id for report in everything}) == len(reports)
     assert all(len({report.catalogue for report in each.reports}) == len(each.reports) for each in merged)
+    for each in merged:
+        moments = [report.time for report in each.reports]
+        assert max(moments) - min(moments) <= timedelta(seconds=16)
     times = [each.preferred.time for each in merged]
     assert times == sorted(times, reverse=True)
     shuffle.shuffle(reports)
