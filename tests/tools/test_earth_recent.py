@@ -127,6 +127,7 @@ async def test_a_list_that_doesnt_reach_back_is_not_complete(ask: Ask, source: L
         answers.fdsn_line("g1", lat=91),
         "g1|0001-01-01T00:00:00+14:00|1|2|3||||||5||x|earthquake",
     ],
+    ids=["magnitude", "depth", "latitude", "time"],
 )
 async def test_an_impossible_number_fails_its_own_catalogue_alone(
     ask: Ask, source: LoopbackSource, line: str
