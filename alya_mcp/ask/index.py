@@ -19,6 +19,7 @@ class Index:
     def __init__(self, passages: Sequence[Passage]) -> None:
         self._passages = tuple(passages)
         self._words = [set(_words(f"{each.title} {each.text}")) for each in passages]
+        self._titles = [set(_words(each.title)) for each in passages]
         self._database = sqlite3.connect(":memory:", check_same_thread=False)
         self._database.execute("CREATE VIRTUAL TABLE passage USING fts5(title, body, tokenize='ascii')")
         self._database.executemany(
@@ -34,7 +35,8 @@ class Index:
         one of `without`.
 
         Enough is 0.6 of their number, where each counts as one in whatever language or synonym; so a
-        question about something else finds nothing, although single words of it occur.
+        question about something else finds nothing, although single words of it occur. A question of one
+        word finds nothing unless a title has it: "time" in some text doesn't answer what time it is.
         """
         asked = search_terms(question)
         words = {word for meanings in asked for word in meanings}
@@ -48,6 +50,8 @@ class Index:
             (match, _TITLE_WEIGHT, _CANDIDATES),
         )
         numbers = [int(row[0]) for row in rows]
+        if len(asked) == 1 and not any(words & self._titles[number] for number in numbers):
+            return []
         found = [self._passages[number] for number in numbers if self._covers(number, asked)]
         return [each for each in found if not any(_names(each, name) for name in without)][:most]
 

@@ -11,6 +11,7 @@ from alya_mcp.catalogue import Context, Input, Output, Tool, load_catalogue, too
 from alya_mcp.directory.agents import Agent, Skill, distinct, matching
 from alya_mcp.failures import InvalidInput
 from alya_mcp.gate import outside
+from alya_mcp.letters import fold
 from alya_mcp.outside import Source, agent_card
 from alya_mcp.sources import a2a, mcp_registry
 from alya_mcp.sources.fetched import Fetched, SourceRefused, all_answers, made_here
@@ -23,7 +24,7 @@ _OWN = "own:"
 _REGISTRY = "registry:"
 _MOST_WORDS = 3
 _LONGEST = 2000
-_MOST_SKILLS = 60
+_MOST_EACH = 60
 
 T = TypeVar("T")
 
@@ -62,7 +63,7 @@ class AgentSkill(Output):
 
 
 class AgentRecord(Output):
-    """One agent."""
+    """One agent; at most 60 endpoints, packages and skills of it."""
 
     slug: str = Field(description="What to look it up by.")
     name: str = Field(description="Its name.")
@@ -209,7 +210,7 @@ async def _search(query: str, limit: int, context: Context) -> AgentList:
     agents = (*own, *listed.values())
     best = list(http.memo.get(("agent_registry search", query, agents), lambda: matching(query, agents)))
     slugs = {agent.slug for agent in best}
-    best += [agent for slug, agent in listed.items() if slug not in slugs and query.lower() in slug.lower()]
+    best += [agent for slug, agent in listed.items() if slug not in slugs and fold(query) in fold(slug)]
     return heard.told(best[:limit], None)
 
 
@@ -313,12 +314,13 @@ def _record(agent: Agent) -> AgentRecord:
         description=plain(agent.description),
         version=agent.version and plain(agent.version),
         endpoints=[
-            AgentEndpoint(url=plain(each.url), protocol=plain(each.protocol)) for each in agent.endpoints
+            AgentEndpoint(url=plain(each.url), protocol=plain(each.protocol))
+            for each in agent.endpoints[:_MOST_EACH]
         ],
-        packages=[plain(each) for each in agent.packages],
+        packages=[plain(each) for each in agent.packages[:_MOST_EACH]],
         skills=[
             AgentSkill(name=plain(each.name), description=plain(each.description))
-            for each in agent.skills[:_MOST_SKILLS]
+            for each in agent.skills[:_MOST_EACH]
         ],
         homepage=agent.homepage,
         state=agent.state,

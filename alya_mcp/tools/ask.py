@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AwareDatetime, Field, StringConstraints
 
 from alya_mcp.ask import facts
 from alya_mcp.ask.glossary import search_terms
@@ -59,6 +60,9 @@ class Answer(Output):
     language: Literal["tr", "en"] = Field(description="Language of the question, as it was understood.")
     removed: int = Field(description="Passages of a model's answer taken out because no source carries them.")
     notice: str | None = Field(description="What to know about the answer, such as who didn't answer.")
+    fetched_at: AwareDatetime | None = Field(
+        description="When an agent gave its answer (UTC); null for what rests on this hub's own sources."
+    )
     sources: list[AskSource] = Field(description="What the answer rests on.")
 
 
@@ -93,7 +97,7 @@ async def alya_ask(arguments: Question, context: Context) -> Answer:
             said.append(str(failure))
         else:
             text = str(outside(told.value, told.source.title)["text"])
-            return _answer(text, language, [], model=told.source.title, untrusted=True)
+            return _answer(text, language, [], model=told.source.title, fetched_at=told.fetched_at)
     own, more = _own(question, language, context)
     pages: list[Passage] = []
     if more:
@@ -185,23 +189,24 @@ def _answer(
     sources: Sequence[Passage],
     *,
     model: str | None = None,
-    untrusted: bool = False,
+    fetched_at: datetime | None = None,
     said: Sequence[str] = (),
     removed: int = 0,
     answered: bool = True,
 ) -> Answer:
     notices = [f"Not answered by a model before this: {'; '.join(said)}."] if said else []
-    if untrusted:
+    if fetched_at is not None:
         notices.append("These are another agent's words; nothing of them was checked here.")
     return Answer(
         answer=text,
         answered=answered,
         mode="retrieval" if model is None else "model",
         model=model,
-        untrusted=untrusted,
+        untrusted=fetched_at is not None,
         language=language,
         removed=removed,
         notice=" ".join(notices) or None,
+        fetched_at=fetched_at,
         sources=[
             AskSource(number=number, title=each.title, source=each.source, text=each.text)
             for number, each in enumerate(sources, 1)

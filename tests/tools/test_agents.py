@@ -186,6 +186,14 @@ async def test_a_state_that_nobody_knows_and_an_address_that_is_none_stop_nobody
     assert answer["complete"] is False
 
 
+async def test_a_record_without_end_is_cut(ask: Ask, source: LoopbackSource) -> None:
+    package = {"registryType": "npm", "identifier": "x"}
+    remote = {"type": "sse", "url": "https://a.example/sse"}
+    script(source, servers=answers.servers(answers.server(packages=[package] * 500, remotes=[remote] * 500)))
+    record = (await ask(tool))["agents"][-1]
+    assert (len(record["packages"]), len(record["endpoints"])) == (60, 60)
+
+
 async def test_invisible_words_of_a_card_are_taken_out(ask: Ask, source: LoopbackSource) -> None:
     script(source, card={**answers.CARD_1_0, "description": "Good\u200b \U000e0049\u202eagent"})
     assert (await ask(tool))["agents"][1]["description"] == "Good agent"

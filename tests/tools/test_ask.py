@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +139,11 @@ async def test_a_hidden_tool_is_not_told_of(ask: Ask) -> None:
 
 @pytest.mark.parametrize(
     ("question", "said"),
-    [("What is the capital of France?", "I found nothing"), ("en iyi pizza?", "bulamadım")],
+    [
+        ("What is the capital of France?", "I found nothing"),
+        ("en iyi pizza?", "bulamadım"),
+        ("What time is it?", "I found nothing"),
+    ],
 )
 async def test_where_nothing_is_found_nobody_is_asked_to_invent(
     hub: Hub, ask: Ask, source: LoopbackSource, question: str, said: str
@@ -203,6 +208,7 @@ async def test_the_persons_own_agent_is_asked_first_in_the_protocol_that_it_spea
     answer = await ask(tool, question="Who are you?")
     assert (answer["answer"], answer["mode"], answer["untrusted"]) == (text, "model", True)
     assert "nothing of them was checked" in answer["notice"]
+    assert datetime.fromisoformat(answer["fetchedAt"]).tzinfo is not None
     assert [asked.json["method"] for asked in source.asked] == methods
     first, last = source.asked[0], source.asked[-1]
     assert (first.headers["a2a-version"], first.headers["authorization"]) == ("1.0", f"Bearer {SECRET}")
