@@ -82,7 +82,7 @@ async def around(
         },
         read=_quakes,
         fresh_for=300,
-        stale_for=7 * 86_400,
+        stale_for=86_400,
         deadline=12,
         largest=32 << 20,
     )

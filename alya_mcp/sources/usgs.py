@@ -121,7 +121,7 @@ async def around(
         {"format": "geojson", **params},
         read=_quakes,
         fresh_for=300,
-        stale_for=7 * 86_400,
+        stale_for=86_400,
         deadline=12,
         largest=_LARGEST,
     )

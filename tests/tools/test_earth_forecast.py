@@ -1,12 +1,13 @@
 """alya_seismic_forecast: both parts, what they rest on, and what it does without them."""
 
+import re
 from typing import Any
 
 import earth_answers as answers
 import pytest
 from jsonschema import Draft202012Validator
-from loopback_source import Asked, LoopbackSource, Reply
-from moved import Ask
+from loopback_source import BAD_DAYS, Asked, LoopbackSource, Reply
+from moved import Ask, Clock
 
 from alya_mcp.earth.aftershocks import Sequence
 from alya_mcp.earth.quakes import distance_km
@@ -184,6 +185,22 @@ async def test_without_the_usgs_the_emsc_is_asked_and_it_is_said(ask: Ask, sourc
     assert {(each["source"], each["fallback"]) for each in answer["sources"]} == {("EMSC", True)}
     assert answer["events"][0]["magnitude"] == 6.5
     assert answer["parameters"]["observed"] == 0
+
+
+async def test_a_forecast_from_an_old_list_says_what_it_cant_know(
+    ask: Ask, source: LoopbackSource, clock: Clock
+) -> None:
+    script(source)
+    now = await ask(tool, **PLACE)
+    assert (now["complete"], "know nothing of" in now["notice"]) == (True, False)
+    clock.ahead = 6 * 3600
+    source.bad_day = BAD_DAYS["500"]
+    later = await ask(tool, **PLACE)
+    assert later["complete"] is False
+    assert re.search(r"know nothing of earthquakes since 20\d\d-\d\d-\d\d \d\d:\d\d UTC", later["notice"])
+    clock.ahead = 2 * DAY
+    with pytest.raises(Unavailable, match="No source answered"):
+        await ask(tool, **PLACE)
 
 
 async def test_without_any_catalogue_there_is_no_forecast(ask: Ask, source: LoopbackSource) -> None:

@@ -156,6 +156,9 @@ class SeismicForecast(Output):
     official: Official | None = Field(description="The USGS's own forecast, where it published one.")
     official_problem: str | None = Field(description="Why an official forecast couldn't be read.")
     method: list[str] = Field(description="How the numbers were made, and what was assumed.")
+    complete: bool = Field(
+        description="False when an old list of the newest earthquakes stands in: see notice and sources."
+    )
     fetched_at: AwareDatetime = Field(description="When the oldest of the answers used was fetched (UTC).")
     sources: list[Provenance] = Field(description="The catalogues used.")
 
@@ -258,8 +261,9 @@ async def alya_seismic_forecast(arguments: ForecastRequest, context: Context) ->
         return updated, forecast.rows(quiet, updated, hours=arguments.hours, magnitudes=magnitudes)
 
     active, rows = await _made(http, ("rows", *question), used, work_out)
+    newest = [answer for answer in used if answer is not ever]
     return SeismicForecast(
-        notice=NOT_A_PREDICTION,
+        notice=_notice(newest),
         start=now,
         end=now + timedelta(hours=arguments.hours),
         latitude=circle.latitude,
@@ -274,8 +278,20 @@ async def alya_seismic_forecast(arguments: ForecastRequest, context: Context) ->
         official=official,
         official_problem=official_problem,
         method=list(_METHOD),
+        complete=not any(answer.stale for answer in newest),
         fetched_at=min(answer.fetched_at for answer in used),
         sources=[provenance(answer) for answer in used],
+    )
+
+
+def _notice(newest: "list[Answer]") -> str:
+    """What the numbers are and aren't; a sequence that began after an old list isn't in them."""
+    old = [answer.fetched_at for answer in newest if answer.stale]
+    if not old:
+        return NOT_A_PREDICTION
+    since = f"{min(old):%Y-%m-%d %H:%M} UTC"
+    return (
+        f"{NOT_A_PREDICTION} No catalogue answers now: the numbers know nothing of earthquakes since {since}."
     )
 
 
