@@ -276,6 +276,10 @@ async def test_what_a_model_of_this_machine_lacks_is_said(
     with pytest.raises(NotConfigured, match="can't be loaded") as failed:
         await LocalModel(tmp_path / "odd").answer("", [])
     assert str(tmp_path) not in str(failed.value)
+    torn = tiny_chat.build(tmp_path / "torn", ends=True) / "model.safetensors"
+    torn.write_bytes(torn.read_bytes()[:100])
+    with pytest.raises(NotConfigured, match="can't be loaded"):
+        await LocalModel(tmp_path / "torn").answer("", [])
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(NotInstalled, match=r"alya-mcp\[image\]"):
         await LocalModel(tmp_path / "odd").answer("", [])

@@ -73,6 +73,7 @@ class LocalModel:
     def _load(self) -> tuple[Any, Any]:
         try:
             import_module("torch")  # without it transformers imports and says nothing useful
+            from safetensors import SafetensorError
             from transformers import AutoModelForCausalLM, AutoTokenizer
         except ImportError:
             raise NotInstalled("A local model (ALYA_ASK_MODEL)", "image") from None
@@ -87,7 +88,7 @@ class LocalModel:
         try:
             tokenizer = tokenizers.from_pretrained(self._folder, **kept)
             model = models.from_pretrained(self._folder, use_safetensors=True, **kept).eval()
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
             kind = type(error).__name__
             raise NotConfigured(
                 f"ALYA_ASK_MODEL: the model in {self.name!r} can't be loaded ({kind}); it takes a folder "
