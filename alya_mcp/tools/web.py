@@ -16,7 +16,7 @@ from alya_mcp.sources.fetched import Fetched, first_answer
 from alya_mcp.sources.http import Http
 from alya_mcp.sources.models import LanguageModel, Message, open_model
 from alya_mcp.tools.provenance import Provenance, provenance
-from alya_mcp.web.cited import check, instructions, prompt
+from alya_mcp.web.cited import check, instructions, prompt, without_markup
 from alya_mcp.web.extract import extract
 from alya_mcp.web.hits import Freshness, Hit, Wanted, recent
 from alya_mcp.web.ranking import ranked
@@ -215,7 +215,7 @@ class _Answered:
 
 
 def _extracted(query: str, best: Sequence[Hit], language: Language) -> _Answered:
-    text = extract(query, [hit.snippet for hit in best], language)
+    text = extract(query, [without_markup(hit.snippet)[0] for hit in best], language)
     if text:
         return _Answered(text=text)
     said = (

@@ -82,11 +82,17 @@ def check(answer: str, texts: Sequence[str]) -> Checked:
     return Checked("\n".join(kept), removed)
 
 
-def _without_links(text: str) -> tuple[str, int]:
+def without_markup(text: str) -> tuple[str, int]:
+    """A text without images and with the words of its links alone, and how many of both it had."""
     text, images = _IMAGE.subn("", text)
     text, links = _LINK.subn(lambda match: f"[{match[1]}]" if match[1].isdecimal() else match[1], text)
+    return text, images + links
+
+
+def _without_links(text: str) -> tuple[str, int]:
+    text, marked = without_markup(text)
     text, addresses = _ADDRESS.subn("", text)
-    return text, images + links + addresses
+    return text, marked + addresses
 
 
 def _paragraph(text: str, texts: Sequence[str]) -> tuple[str, int]:

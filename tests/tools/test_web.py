@@ -69,6 +69,16 @@ async def test_without_a_model_the_answer_is_made_of_the_sources_own_sentences(
     )
 
 
+async def test_no_picture_or_hidden_link_of_a_snippet_gets_into_an_answer(
+    ask: Ask, source: LoopbackSource
+) -> None:
+    text = "The old bridge ![x](https://evil.example/x.png) opened [in 1973](https://evil.example/y)."
+    script(source, searxng=answers.searxng(answers.result(title="Bridge", text=text)))
+    answer = await ask(tool, query="old bridge")
+    assert answer["answer"] == "The old bridge opened in 1973. [1]"
+    assert answer["sources"][0]["snippet"]["text"] == text
+
+
 @pytest.mark.parametrize(
     ("down", "provider"),
     [
