@@ -38,7 +38,7 @@ class SearchRequest(Input):
         Field(
             None,
             description="Language of the sources as two letters, such as tr or en; any language when absent, "
-            "but for a Turkish query Turkish.",
+            "but for a Turkish query Turkish. Tavily can't be told and finds in any.",
         )
     )
     freshness: Freshness | None = Field(
