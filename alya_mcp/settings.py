@@ -35,6 +35,7 @@ _VARIABLES = {
     "s3_prefix": "ALYA_S3_PREFIX",
     "contact": "ALYA_CONTACT",
     "web_ddgs": "ALYA_WEB_DDGS",
+    "web_keyless": "ALYA_WEB_KEYLESS",
     "llm_kind": "ALYA_LLM_KIND",
     "llm_model": "ALYA_LLM_MODEL",
     "ask_model": "ALYA_ASK_MODEL",
@@ -72,7 +73,8 @@ class Settings:
     `image_deadline` those that a picture may take, waiting and drawing but not loading. The `s3_*` values
     are None when the variable is unset or empty.
     `ray_url` is where the Ray application answers, `ray_token` its token, a secret; None likewise.
-    `contact` is an address that outside services are told. `web_ddgs` lets the web be searched through ddgs.
+    `contact` is an address that outside services are told. `web_ddgs` lets the web be searched through ddgs,
+    `web_keyless` through Tavily without a key.
     `llm_kind` is how the language model `llm_model` is spoken to; without a name there is none. `ask_model`
     is the folder of a model that answers on this machine, `a2a_agents` where the cards of agents are.
     `source_urls` has the addresses that the person set for outside services, by the service's key, those
@@ -98,6 +100,7 @@ class Settings:
     s3_prefix: str = ""
     contact: str | None = None
     web_ddgs: bool = False
+    web_keyless: bool = True
     llm_kind: ModelKind = "openai"
     llm_model: str | None = None
     ask_model: Path | None = None
@@ -134,9 +137,7 @@ class Settings:
         precision = given.get("image_precision", "auto")
         if precision not in get_args(Precision):
             problems.append(f"ALYA_IMAGE_PRECISION is {precision!r}; it takes {_choices(Precision)}")
-        warm = given.get("image_warm", "0").lower()
-        if warm not in _FLAGS:
-            problems.append(f"ALYA_IMAGE_WARM is {warm!r}; it takes 1 or 0")
+        warm = _flag("image_warm", "0", given, problems)
         model = given.get("image_model", "auto")
         if model.startswith("~") and not _path(model).is_absolute():
             problems.append(f"ALYA_IMAGE_MODEL is {model!r}; there is no user of that name here")
@@ -148,9 +149,8 @@ class Settings:
         endpoint = _web_address("s3_endpoint_url", "https://s3.example.org", given, problems)
         ray_url = _web_address("ray_url", "http://head:8000", given, problems)
         contact = _contact(given, problems)
-        ddgs = given.get("web_ddgs", "0").lower()
-        if ddgs not in _FLAGS:
-            problems.append(f"ALYA_WEB_DDGS is {ddgs!r}; it takes 1 or 0")
+        ddgs = _flag("web_ddgs", "0", given, problems)
+        keyless = _flag("web_keyless", "1", given, problems)
         kind = given.get("llm_kind", "openai")
         if kind not in get_args(ModelKind):
             problems.append(f"ALYA_LLM_KIND is {kind!r}; it takes {_choices(ModelKind)}")
@@ -169,7 +169,7 @@ class Settings:
             image_model=model,
             image_engine=cast("Engine", engine),
             image_precision=cast("Precision", precision),
-            image_warm=_FLAGS[warm],
+            image_warm=warm,
             image_memory=memory,
             image_idle=idle,
             image_deadline=deadline,
@@ -180,7 +180,8 @@ class Settings:
             s3_region=given.get("s3_region"),
             s3_prefix=given.get("s3_prefix", "").strip("/"),
             contact=contact,
-            web_ddgs=_FLAGS.get(ddgs, False),
+            web_ddgs=ddgs,
+            web_keyless=keyless,
             llm_kind=cast("ModelKind", kind),
             llm_model=given.get("llm_model"),
             ask_model=ask_model,
@@ -251,6 +252,13 @@ def _seconds(field: str, default: int, least: int, given: Mapping[str, str], pro
     takes = f"a whole number of seconds from {least} to {_MAX_SECONDS}" + ("" if least else ", 0 for never")
     problems.append(f"{_VARIABLES[field]} is {text!r}; it takes {takes}")
     return default
+
+
+def _flag(field: str, default: str, given: Mapping[str, str], problems: list[str]) -> bool:
+    value = given.get(field, default).lower()
+    if value not in _FLAGS:
+        problems.append(f"{_VARIABLES[field]} is {value!r}; it takes 1 or 0")
+    return _FLAGS.get(value, False)
 
 
 def _gigabytes(field: str, given: Mapping[str, str], problems: list[str]) -> int | None:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from alya_mcp.catalogue import Context, Input, Output, Outside, tool
-from alya_mcp.failures import NotInstalled, Unavailable
+from alya_mcp.failures import NotConfigured, NotInstalled, Unavailable
 from alya_mcp.gate import outside
 from alya_mcp.settings import Settings
 from alya_mcp.sources import brave, ddgs, links, searxng, tavily
@@ -162,7 +162,11 @@ async def web_search(arguments: SearchRequest, context: Context) -> SearchAnswer
 def _attempts(
     settings: Settings, http: Http, wanted: Wanted
 ) -> list[Callable[[], Awaitable[Fetched[list[Hit]]]]]:
-    """Those who may be asked, the preferred one first."""
+    """Those who may be asked, the preferred one first.
+
+    Raises:
+        NotConfigured: there is nobody.
+    """
     keys = settings.source_secrets
     attempts: list[Callable[[], Awaitable[Fetched[list[Hit]]]]] = []
     if searxng.SEARXNG.key in settings.source_urls:
@@ -171,9 +175,15 @@ def _attempts(
         attempts.append(partial(brave.search, http, wanted, key=keys["ALYA_BRAVE_KEY"]))
     if "ALYA_TAVILY_KEY" in keys:
         attempts.append(partial(tavily.search, http, wanted, key=keys["ALYA_TAVILY_KEY"]))
-    attempts.append(partial(tavily.search, http, wanted, key=None))
+    if settings.web_keyless:
+        attempts.append(partial(tavily.search, http, wanted, key=None))
     if settings.web_ddgs:
         attempts.append(partial(_ddgs, wanted))
+    if not attempts:
+        raise NotConfigured(
+            "web_search may ask nobody: ALYA_WEB_KEYLESS is 0 and no search engine is set up. The person can "
+            "set ALYA_SEARXNG_URL, ALYA_BRAVE_KEY or ALYA_TAVILY_KEY (docs/tools/web.md)"
+        )
     return attempts
 
 

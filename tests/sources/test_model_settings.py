@@ -21,6 +21,7 @@ def read(home: Path, **variables: str) -> Settings:
     [
         ("ALYA_LLM_KIND", "gpt"),
         ("ALYA_WEB_DDGS", "perhaps"),
+        ("ALYA_WEB_KEYLESS", "never"),
         ("ALYA_ASK_MODEL", "models/x"),
         ("ALYA_LLM_URL", "x"),
     ],

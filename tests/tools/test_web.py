@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from loopback_source import BAD_DAYS, Asked, LoopbackSource, Reply
 from moved import SECRET, Ask, Clock
 
-from alya_mcp.failures import Unavailable
+from alya_mcp.failures import NotConfigured, Unavailable
 from alya_mcp.hub import Hub
 from alya_mcp.tools.web import web_search as tool
 
@@ -270,6 +270,21 @@ async def test_ddgs_is_asked_last_and_only_where_the_person_says_so(
     with pytest.raises(Unavailable, match="ddgs is asked too often") as refused:
         await ask(tool, query="too often")
     assert "secret words" not in str(refused.value)
+
+
+async def test_nobody_is_asked_whom_the_person_didnt_set_up_where_they_say_so(
+    hub: Hub, ask: Ask, source: LoopbackSource
+) -> None:
+    script(source)
+    object.__setattr__(hub.settings, "web_keyless", False)
+    object.__setattr__(hub.settings, "source_secrets", {})
+    source.bad_day = BAD_DAYS["empty"]
+    with pytest.raises(Unavailable):
+        await ask(tool, query="istanbul city")
+    assert {each.method for each in source.asked} == {"GET"}
+    object.__setattr__(hub.settings, "source_urls", {})
+    with pytest.raises(NotConfigured, match="ALYA_SEARXNG_URL"):
+        await ask(tool, query="istanbul city")
 
 
 async def test_without_the_extra_ddgs_says_how_to_get_it(
