@@ -218,3 +218,16 @@ async def test_a_catalogue_that_is_cut_counts_from_where_it_begins(
     whole = await ask(tool, **PLACE)
     assert whole["background"]["years"] < 25
     assert whole["background"]["listedEvents"] == 75
+
+
+async def test_catalogues_that_answer_too_slowly_end_a_forecast_in_time(
+    ask: Ask, source: LoopbackSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("alya_mcp.tools.earth.forecast._LONGEST_SECONDS", 0.1)
+    script(source)
+    source.gate.clear()
+    try:
+        with pytest.raises(Unavailable, match=r"too slowly for a forecast within 0\.1 s"):
+            await ask(tool, **PLACE)
+    finally:
+        source.gate.set()

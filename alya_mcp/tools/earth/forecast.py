@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeVar
 
+import anyio
 import anyio.to_thread
 from pydantic import AwareDatetime, Field
 
@@ -31,6 +32,8 @@ _GREAT, _MARGIN_KM, _GREAT_MARGIN_KM = 8.0, 200.0, 2000.0
 those of a greater one (`aftershocks.search_radius_km`)."""
 _HIGHEST_ROW = 8.0
 _EVENTS_SHOWN = 10
+_LONGEST_SECONDS = 45.0
+"""All requests together; a client may end a call after 60 s."""
 
 T = TypeVar("T")
 
@@ -196,6 +199,17 @@ async def alya_seismic_forecast(arguments: ForecastRequest, context: Context) ->
     earthquakes they rest on; and the USGS's own forecast beside it where it published one. Costs 0.001 USD;
     the first call for a place takes some seconds, later ones are quick.
     """
+    try:
+        with anyio.fail_after(_LONGEST_SECONDS):
+            return await _forecast(arguments, context)
+    except TimeoutError:
+        raise Unavailable(
+            f"The catalogues of earthquakes answer too slowly for a forecast within {_LONGEST_SECONDS:g} s. "
+            "Call again in a minute: what came until now is kept and needn't come again"
+        ) from None
+
+
+async def _forecast(arguments: ForecastRequest, context: Context) -> SeismicForecast:
     from alya_mcp.earth import forecast
     from alya_mcp.earth.background import background
     from alya_mcp.sources import catalogues
