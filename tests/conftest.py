@@ -10,12 +10,18 @@ import gallery as galleries
 import pytest
 import tiny_flux
 from gallery import Gallery
+from hypothesis import settings
 from raw_client import Servers, environment, expect_nothing_running
 
 # As many processes test at once as there are cores: one thread each is quickest, and one that spins while it
 # waits for its like takes the core from another test. Read when torch is imported, here and in every child.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# The same examples in every run, so that a change fails by what it changed; test_slow.sh draws others.
+settings.register_profile("same", deadline=None, derandomize=True)
+settings.register_profile("random", deadline=None, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 def pytest_collection_finish() -> None:
