@@ -71,16 +71,14 @@ def _conditions(rules: "Rules") -> Iterator[Bound]:
 
 
 def _caps(rules: "Rules") -> Iterator[Bound]:
-    from alya_mcp.gate.rules import SECOND
-
     for rule in rules.repeats:
         yield Bound(
             rule=rule.rule,
             kind="max_repeats",
-            text=f"{rule.max} times the same per {_span(rule.window_ns / SECOND)}",
+            text=f"{rule.max} times the same per {_span(rule.window)}",
             unit="calls",
             max=rule.max,
-            window=rule.window_ns / SECOND,
+            window=rule.window,
             scope=rule.scope,
             shadow=rule.shadow,
             every_tool=rule.tool is None,
@@ -99,17 +97,16 @@ def _caps(rules: "Rules") -> Iterator[Bound]:
 
 
 def _limits(rules: "Rules") -> Iterator[Bound]:
-    from alya_mcp.gate.rules import UNIT
+    from alya_mcp.gate.rules import UNIT, quotient
     from alya_mcp.gate.wording import measure
 
     for limit in rules.limits:
-        amount = limit.amount
         yield Bound(
             rule=limit.rule,
             kind=limit.kind,
             text=f"{measure(limit, limit.max).removesuffix(' of all tools')} per {_span(limit.window)}",
-            unit="calls" if amount == "call" else "usd" if amount == "price" else f"args.{'.'.join(amount)}",
-            max=limit.max // UNIT if limit.max % UNIT == 0 else limit.max / UNIT,
+            unit=limit.unit,
+            max=quotient(limit.max, UNIT),
             window=limit.window,
             scope=limit.scope,
             shadow=limit.shadow,

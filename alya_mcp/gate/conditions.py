@@ -129,7 +129,7 @@ def _equal(value: Any) -> Verify:
     """`same` with `value`, which for text and numbers needs no look at what kind the other is."""
     if isinstance(value, str):
         return lambda found: bool(found == value)
-    if _is_number(value):
+    if is_number(value):
         return lambda found: bool(found == value) and not isinstance(found, bool)
     return lambda found: same(found, value)
 
@@ -154,20 +154,21 @@ def _listed(op: str, value: Any) -> Verify:
 
 
 def _ordered(op: str, value: Any) -> Verify:
-    if not _is_number(value):
+    if not is_number(value):
         raise Unfit(f'operator "{op}" requires a number value; only numbers have an order here')
     match op:
         case "lt":
-            return lambda found: _is_number(found) and found < value
+            return lambda found: is_number(found) and found < value
         case "lte":
-            return lambda found: _is_number(found) and found <= value
+            return lambda found: is_number(found) and found <= value
         case "gt":
-            return lambda found: _is_number(found) and found > value
+            return lambda found: is_number(found) and found > value
         case _:
-            return lambda found: _is_number(found) and found >= value
+            return lambda found: is_number(found) and found >= value
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether a JSON value is a number; true and false are none."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

@@ -26,10 +26,9 @@ class Uncountable(Exception):
 
 
 class Over(NamedTuple):
-    """A limit that a call doesn't fit into: what it would take, and in how many nanoseconds it would fit."""
+    """A limit that a call doesn't fit into, and in how many nanoseconds it would; None for never."""
 
     limit: Limit
-    amount: int
     wait_ns: int | None
 
 
@@ -54,14 +53,9 @@ class Counting:
         Raises:
             Uncountable, StateError.
         """
-        parts = self._parts(limits, call, arguments)
-        if len(parts) == 1:
-            ledger, taken, charges = parts[0]
-            spent = ledger.first_spent(charges)
-            return None if spent is None else _over(taken, charges, spent)
         found = [
-            _over(taken, charges, spent)
-            for ledger, taken, charges in parts
+            _over(taken, spent)
+            for ledger, taken, charges in self._parts(limits, call, arguments)
             if (spent := ledger.first_spent(charges)) is not None
         ]
         return min(found, key=lambda over: limits.index(over.limit)) if found else None
@@ -81,7 +75,7 @@ class Counting:
             ledger = self._ledger(limits[0].scope)
             moment = ledger.reserve((charge,))
             if isinstance(moment, Spent):
-                return Over(limits[0], charge.amount, moment.wait_ns)
+                return _over(limits, moment)
             held.charges += ((ledger, limits, (charge,), moment),)
             return None
         parts = self._parts(limits, call, arguments)
@@ -93,41 +87,39 @@ class Counting:
                 moment = ledger.reserve(charges)
                 if isinstance(moment, Spent):
                     self._give_back(held, taken_here)
-                    return _over(taken, charges, moment)
+                    return _over(taken, moment)
                 held.charges += ((ledger, taken, charges, moment),)
         except BaseException:
             self._give_back(held, taken_here)
             raise
         return None
 
-    def attempt(
-        self, repeats: Sequence[Repeats], call: Call, digest: str
-    ) -> list[tuple[Repeats, int | None]]:
-        """Count an attempt in every one of `repeats`; those that are over their `max` now, with the wait."""
-        return self._repeated(repeats, call, digest, count=True)
-
     def repeated(
-        self, repeats: Sequence[Repeats], call: Call, digest: str
+        self, repeats: Sequence[Repeats], call: Call, digest: str, *, count: bool
     ) -> list[tuple[Repeats, int | None]]:
-        """What `attempt` would say. Counts nothing."""
-        return self._repeated(repeats, call, digest, count=False)
-
-    def full(self, concurrency: Sequence[Concurrency], call: Call) -> Concurrency | None:
-        """The first of `concurrency` that has no place for the call now."""
-        for rule in concurrency:
-            if self._ledger(rule.scope).first_full([_slot(rule, call)]) is not None:
-                return rule
-        return None
-
-    def enter(self, held: Held, concurrency: Sequence[Concurrency], call: Call) -> Concurrency | None:
-        """Take a place in every one of `concurrency` into `held`, or say which is full."""
-        for rule in concurrency:
+        """Those of `repeats` that an attempt now is over the `max` of, with the wait; `count` counts it."""
+        found: list[tuple[Repeats, int | None]] = []
+        for rule in repeats:
             ledger = self._ledger(rule.scope)
-            entered = ledger.enter([_slot(rule, call)])
-            if isinstance(entered, int):
-                return rule
-            held.places += ((ledger, entered),)
-        return None
+            counter = f"{rule.counter} {call.tool} {digest}"
+            charge = Charge(counter, _subject(rule.scope, call), UNIT, rule.max * UNIT, rule.window_ns)
+            spent = ledger.attempt([charge]) if count else ledger.first_spent([charge])
+            if spent is not None:
+                found.append((rule, spent.wait_ns))
+        return found
+
+    def full(self, rule: Concurrency, call: Call) -> bool:
+        """Whether `rule` has no place for the call now. Takes none."""
+        return self._ledger(rule.scope).first_full([_slot(rule, call)]) is not None
+
+    def enter(self, held: Held, rule: Concurrency, call: Call) -> bool:
+        """Take a place of `rule` into `held`; False when it is full."""
+        ledger = self._ledger(rule.scope)
+        entered = ledger.enter([_slot(rule, call)])
+        if isinstance(entered, int):
+            return False
+        held.places += ((ledger, entered),)
+        return True
 
     def release(self, held: Held) -> None:
         """Undo everything that `held` holds: its call didn't start."""
@@ -146,7 +138,8 @@ class Counting:
 
     def standing(self, limit: Limit, session: str, grant: str) -> tuple[int, int | None]:
         """What a limit has left, in billionths, and in how many ns the oldest of it stops counting."""
-        charge = Charge(limit.counter, _subject(limit.scope, session, grant), 0, limit.max, limit.window_ns)
+        subject = _subject_of(limit.scope, session, grant)
+        charge = Charge(limit.counter, subject, 0, limit.max, limit.window_ns)
         used, frees = self._ledger(limit.scope).standing(charge)
         return max(0, limit.max - used), frees
 
@@ -175,20 +168,6 @@ class Counting:
             parts.append((self._shared, of_shared, shared))
         return parts
 
-    def _repeated(
-        self, repeats: Sequence[Repeats], call: Call, digest: str, count: bool
-    ) -> list[tuple[Repeats, int | None]]:
-        found: list[tuple[Repeats, int | None]] = []
-        for rule in repeats:
-            ledger = self._ledger(rule.scope)
-            subject = _subject(rule.scope, call.session, call.grant or "")
-            counter = f"{rule.counter} {call.tool} {digest}"
-            charge = Charge(counter, subject, UNIT, rule.max * UNIT, rule.window_ns)
-            spent = ledger.attempt([charge]) if count else ledger.first_spent([charge])
-            if spent is not None:
-                found.append((rule, spent.wait_ns))
-        return found
-
     def _ledger(self, scope: Scope) -> Ledger:
         return self._session if scope == "session" else self._shared
 
@@ -203,8 +182,8 @@ class Counting:
             ledger.refund(charges, moment)
 
 
-def _over(taken: Sequence[Limit], charges: Sequence[Charge], spent: Spent) -> Over:
-    return Over(taken[spent.index], charges[spent.index].amount, spent.wait_ns)
+def _over(taken: Sequence[Limit], spent: Spent) -> Over:
+    return Over(taken[spent.index], spent.wait_ns)
 
 
 def _charge(limit: Limit, call: Call, arguments: Mapping[str, Any]) -> Charge | None:
@@ -212,17 +191,19 @@ def _charge(limit: Limit, call: Call, arguments: Mapping[str, Any]) -> Charge | 
     amount = UNIT if limit.amount == "call" else _amount(limit, call, arguments)
     if not amount or (amount <= limit.max and not limit.window_ns):
         return None
-    scope = limit.scope
-    subject = call.session if scope == "session" else _subject(scope, "", call.grant or "")
-    return Charge(limit.counter, subject, amount, limit.max, limit.window_ns)
+    return Charge(limit.counter, _subject(limit.scope, call), amount, limit.max, limit.window_ns)
 
 
-def _subject(scope: Scope, session: str, grant: str) -> str:
+def _subject(scope: Scope, call: Call) -> str:
+    return _subject_of(scope, call.session, call.grant or "")
+
+
+def _subject_of(scope: Scope, session: str, grant: str) -> str:
     return session if scope == "session" else grant if scope == "grant" else ""
 
 
 def _slot(rule: Concurrency, call: Call) -> Slot:
-    return Slot(rule.counter, _subject(rule.scope, call.session, call.grant or ""), rule.max)
+    return Slot(rule.counter, _subject(rule.scope, call), rule.max)
 
 
 def _amount(limit: Limit, call: Call, arguments: Mapping[str, Any]) -> int:

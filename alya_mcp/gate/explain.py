@@ -1,30 +1,29 @@
 """The trace of one decision, and what is left of every limit: for a person, off the way of calls."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, cast
+from typing import Any
 
 from . import wording
 from .call import DEFAULT_DENY, HIDDEN, INVALID_ARGUMENTS, NO_POLICY, UNKNOWN_TOOL, Call, Decision
 from .canonical import NotCanonical
+from .conditions import values_at
 from .counting import Counting, Uncountable
 from .document import step
-from .errors import InvalidArguments
-from .judge import Judge
+from .judge import Judge, fit
 from .policy import Policy
-from .rules import SECOND, UNIT, Condition, Limit, Rules, Test
+from .rules import SECOND, UNIT, Condition, Limit, Rules, Test, quotient
 from .trace import LimitRow, Step, Trace
 
 
 def explain(call: Call, policy: Policy, judge: Judge, counting: Counting, decision: Decision) -> Trace:
     """Every rule on the way of `call`, in order: what it asks, what it saw, whether it held."""
     rules = policy.rules(call.tool, call.category)
-    arguments, misfit = _fit(call)
+    arguments, misfit = fit(call)
+    fits = "not checked" if call.validate is None else misfit or "they fit"
     steps = [
         *_caller(call, policy),
         *_allowed(call, policy, rules),
-        Step(INVALID_ARGUMENTS, "the arguments fit the input schema", misfit or "they fit", misfit is None)
-        if call.validate is not None
-        else Step(INVALID_ARGUMENTS, "the arguments fit the input schema", "not checked", True),
+        Step(INVALID_ARGUMENTS, "the arguments fit the input schema", fits, misfit is None),
         *(_tested(test, arguments) for test in rules.tests),
         *_capped(call, rules, arguments, judge, counting),
         *(_limited(call, limit, arguments, counting) for limit in rules.limits),
@@ -49,31 +48,14 @@ def _row(limit: Limit, counting: Counting, session: str, grant: str) -> LimitRow
     return LimitRow(
         tool=limit.tool,
         rule=limit.rule,
-        unit="calls"
-        if limit.amount == "call"
-        else "usd"
-        if limit.amount == "price"
-        else ".".join(limit.amount),
+        unit=limit.unit,
         scope=limit.scope,
         mode="shadow" if limit.shadow else "enforce",
-        max=_number(limit.max),
+        max=quotient(limit.max, UNIT),
         window_s=limit.window,
-        left=_number(left),
+        left=quotient(left, UNIT),
         resets_in=0.0 if resets is None else resets / SECOND,
     )
-
-
-def _number(amount: int) -> float:
-    return amount // UNIT if amount % UNIT == 0 else amount / UNIT
-
-
-def _fit(call: Call) -> tuple[Mapping[str, Any], str | None]:
-    if call.validate is None:
-        return call.arguments, None
-    try:
-        return call.validate(call.arguments), None
-    except InvalidArguments as error:
-        return call.arguments, str(error)
 
 
 def _caller(call: Call, policy: Policy) -> Iterator[Step]:
@@ -96,19 +78,14 @@ def _allowed(call: Call, policy: Policy, rules: Rules) -> Iterator[Step]:
 
 def _tested(test: Test, arguments: Mapping[str, Any]) -> Step:
     asked = " and ".join(wording.said(c.path, c.op, c.value) for c in test.conditions)
-    holds = all(condition.holds(arguments) for condition in test.conditions)
     asks = asked if test.must_hold else f"not ({asked})" if asked else "the policy never denies it"
     seen = "; ".join(f"{c.path} is {_seen(c, arguments)}" for c in test.conditions) or "always denied"
-    return Step(test.rule, asks, seen, holds == test.must_hold, test.shadow)
+    return Step(test.rule, asks, seen, not test.refuses(arguments), test.shadow)
 
 
 def _seen(condition: Condition, arguments: Mapping[str, Any]) -> str:
-    value: Any = arguments
-    for name in condition.path.removeprefix("args.").split("."):
-        if not isinstance(value, Mapping) or name not in value:
-            return "missing"
-        value = cast("Mapping[str, Any]", value)[name]
-    return wording.shown_value(value)
+    values = values_at(arguments, condition.path.split(".")[1:])
+    return " and ".join(map(wording.shown_value, values)) or "missing"
 
 
 def _capped(
@@ -116,16 +93,16 @@ def _capped(
 ) -> Iterator[Step]:
     if rules.repeats:
         try:
-            over = {rule.rule for rule, _ in counting.repeated(rules.repeats, call, judge.digest(arguments))}
+            digest = judge.digest(arguments)
+            over = {rule.rule for rule, _ in counting.repeated(rules.repeats, call, digest, count=False)}
         except NotCanonical:
             over = set[str]()
         for rule in rules.repeats:
-            span = rule.window_ns / SECOND
-            asks = f"at most {rule.max} attempts with the same arguments per {span:g} s"
+            asks = f"at most {rule.max} attempts with the same arguments per {rule.window:g} s"
             held = rule.rule not in over
             yield Step(rule.rule, asks, "fewer so far" if held else "as many already", held, rule.shadow)
     for cap in rules.concurrency:
-        held = counting.full([cap], call) is None
+        held = not counting.full(cap, call)
         seen = "a place is free" if held else "all are taken"
         yield Step(cap.rule, f"at most {cap.max} calls in flight", seen, held, cap.shadow)
 
@@ -135,7 +112,7 @@ def _limited(call: Call, limit: Limit, arguments: Mapping[str, Any], counting: C
     try:
         held = counting.over([limit], call, arguments) is None
     except Uncountable as error:
-        return Step(limit.rule, asks, f"{'.'.join(limit.amount)} {error.found}", False, limit.shadow)
+        return Step(limit.rule, asks, f"{limit.unit} {error.found}", False, limit.shadow)
     left, _ = counting.standing(limit, call.session, call.grant or "")
     seen = f"{wording.measure(limit, limit.max - left)} in the last {limit.window:g} s"
     return Step(limit.rule, asks, seen, held, limit.shadow)

@@ -5,21 +5,24 @@ The first refusal by an enforced rule wins; what shadowed rules before it would 
 
 import hashlib
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from . import wording
 from .approvals import Approvals, Question
 from .call import HIDDEN, NO_POLICY, UNKNOWN_TOOL, Call, Decision, shown
 from .canonical import NotCanonical, canonical
-from .counting import Counting, Held, Uncountable
+from .counting import Counting, Held, Over, Uncountable
 from .errors import InvalidArguments
 from .policy import Policy
-from .rules import Repeats, Rules
+from .rules import Limit, Repeats, Rules
 from .state import State
 
 NOTHING = Rules()
+
+AskLimits = Callable[[Sequence[Limit], Call, Mapping[str, Any]], Over | None]
 
 
 @dataclass(slots=True)
@@ -44,15 +47,7 @@ class Judged:
         decision = self.policy.allowed if self.refusal is None else self.refusal
         if not self.shadow:
             return decision
-        return Decision(
-            decision.decision,
-            decision.rule,
-            decision.message,
-            decision.retry_after,
-            decision.policy,
-            "shadow",
-            self.shadow,
-        )
+        return replace(decision, mode="shadow", shadow=self.shadow)
 
     def heard(self, decision: Decision) -> bool:
         """Take note of a rule's decision; whether it refuses the call."""
@@ -86,14 +81,13 @@ class Judge:
         if not 0 <= call.price < math.inf:
             raise ValueError(f"the price of {call.tool} is {call.price}; it takes a finite number from 0 on")
         judged.rules = rules = policy.rules(call.tool, call.category)
-        misfit = self._fit(call, judged)
+        judged.arguments, misfit = fit(call)
         over: list[tuple[Repeats, int | None]] = []
         if rules.repeats or rules.approval:
             try:
                 over = self._attempt(call, judged, count)
             except NotCanonical as error:
-                text = f"the arguments are not JSON: {error}"
-                misfit = misfit or wording.invalid(call, policy.digest, text)
+                misfit = misfit or f"the arguments are not JSON: {error}"
         # 3: the policy allows the tool.
         judged.shadow = rules.shadow_denials
         if rules.denial is not None:
@@ -101,7 +95,7 @@ class Judge:
             return judged
         # 4: the arguments fit the input schema. From here on only those that were judged count.
         if misfit is not None:
-            judged.refusal = misfit
+            judged.refusal = wording.invalid(call, policy.digest, misfit)
             return judged
         # 5: conditions hold.
         if rules.tests and self._tested(call, judged):
@@ -111,15 +105,15 @@ class Judge:
             if judged.heard(wording.repeated(call, policy.digest, rule, wait_ns)):
                 return judged
         for cap in rules.concurrency:
-            full = self._counting.full([cap], call)
-            if full is not None and judged.heard(wording.full(call, policy.digest, full)):
+            if self._counting.full(cap, call) and judged.heard(wording.full(call, policy.digest, cap)):
                 return judged
         # 7: limits and budgets would hold. A call that needs no approval learns it when it takes them.
-        if rules.limits and not (count and rules.approval is None) and self._limited(call, judged):
+        learns_later = count and rules.approval is None
+        if not learns_later and self._limited(call, judged, self._counting.over):
             return judged
         # 8: a required approval is there.
-        if rules.approval is not None:
-            self._asked(call, judged)
+        if rules.approval is not None and not judged.agreed:
+            judged.heard(wording.asks(call, policy.digest, rules.approval, ""))
         return judged
 
     def digest(self, arguments: Mapping[str, Any]) -> str:
@@ -145,15 +139,6 @@ class Judge:
             judged.refusal = wording.deny(policy.digest, NO_POLICY, text)
         return judged.refusal is None
 
-    def _fit(self, call: Call, judged: Judged) -> Decision | None:
-        if call.validate is None:
-            return None
-        try:
-            judged.arguments = call.validate(call.arguments)
-        except InvalidArguments as error:
-            return wording.invalid(call, judged.policy.digest, str(error))
-        return None
-
     def _attempt(self, call: Call, judged: Judged, count: bool) -> list[tuple[Repeats, int | None]]:
         """Prepare the question to a person, and count the attempt unless an answer makes it part of another.
 
@@ -172,27 +157,23 @@ class Judge:
                 return []
         if not rules.repeats:
             return []
-        ask = self._counting.attempt if count else self._counting.repeated
-        return ask(rules.repeats, call, self.digest(judged.arguments))
+        return self._counting.repeated(rules.repeats, call, self.digest(judged.arguments), count=count)
 
     def _tested(self, call: Call, judged: Judged) -> bool:
-        arguments = judged.arguments
         for test in judged.rules.tests:
-            holds = True
-            for condition in test.conditions:  # a generator would cost as much again as most conditions
-                if not condition.holds(arguments):
-                    holds = False
-                    break
-            if holds != test.must_hold and judged.heard(wording.failed(call, judged.policy.digest, test)):
+            if test.refuses(judged.arguments) and judged.heard(
+                wording.failed(call, judged.policy.digest, test)
+            ):
                 return True
         return False
 
-    def _limited(self, call: Call, judged: Judged) -> bool:
-        rules, digest = judged.rules, judged.policy.digest
+    def _limited(self, call: Call, judged: Judged, ask: AskLimits) -> bool:
+        """Whether an enforced limit refuses the call; `ask` says which of those that go together is over."""
+        digest = judged.policy.digest
         refused = False
-        for limits in rules.groups:  # the shadowed ones are heard also where an enforced one refuses
+        for limits in judged.rules.groups:  # the shadowed ones are heard also where an enforced one refuses
             try:
-                over = self._counting.over(limits, call, judged.arguments)
+                over = ask(limits, call, judged.arguments)
             except Uncountable as error:
                 refused |= judged.heard(wording.uncountable(call, digest, error))
             else:
@@ -207,25 +188,17 @@ class Judge:
         Raises:
             StateError: what is counted can't be read or kept.
         """
-        rules, digest = judged.rules, judged.policy.digest
-        for cap in rules.concurrency:
-            full = self._counting.enter(held, [cap], call)
-            if full is not None and not cap.shadow:
-                return not judged.heard(wording.full(call, digest, full))
-        refused = False
-        for limits in rules.groups:
-            try:
-                over = self._counting.reserve(held, limits, call, judged.arguments)
-            except Uncountable as error:
-                refused |= judged.heard(wording.uncountable(call, digest, error))
-            else:
-                refused |= over is not None and judged.heard(wording.spent(call, digest, over))
-        return not refused
+        for cap in judged.rules.concurrency:
+            if not self._counting.enter(held, cap, call) and not cap.shadow:
+                return not judged.heard(wording.full(call, judged.policy.digest, cap))
+        return not self._limited(call, judged, partial(self._counting.reserve, held))
 
-    def _asked(self, call: Call, judged: Judged) -> None:
-        approval = judged.rules.approval
-        assert approval is not None  # noqa: S101 - asked by `judge`
-        if approval.shadow or judged.question is None:
-            judged.heard(wording.asks(call, judged.policy.digest, approval, ""))
-        elif not judged.agreed:
-            judged.refusal = wording.asks(call, judged.policy.digest, approval, "")
+
+def fit(call: Call) -> tuple[Mapping[str, Any], str | None]:
+    """The arguments that the handler would get, and what is wrong with them if they don't fit the schema."""
+    if call.validate is None:
+        return call.arguments, None
+    try:
+        return call.validate(call.arguments), None
+    except InvalidArguments as error:
+        return call.arguments, str(error)

@@ -17,6 +17,34 @@ UNIT: Final = 1_000_000_000
 SECOND: Final = 1_000_000_000
 
 
+def quotient(number: int, unit: int) -> float:
+    """How many `unit` a number holds, an int where it is whole."""
+    return number // unit if number % unit == 0 else number / unit
+
+
+class _Counted:
+    """A rule with a counter of its own, whose name is `counter`."""
+
+    __slots__ = ()
+    rule: str
+    tool: str | None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "counter", _counter(self.rule, self.tool))
+
+
+class _Sliding(_Counted):
+    """A rule whose counter slides over `window_ns`."""
+
+    __slots__ = ()
+    window_ns: int
+
+    @property
+    def window(self) -> float:
+        """The span in seconds, an int where it is whole."""
+        return quotient(self.window_ns, SECOND)
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """One comparison over the arguments: `path` as the document writes it, for example `args.size`."""
@@ -41,9 +69,16 @@ class Test:
     message: str
     shadow: bool
 
+    def refuses(self, arguments: Mapping[str, Any]) -> bool:
+        """Whether a call with these arguments is refused."""
+        for condition in self.conditions:  # a generator would cost as much again as most conditions
+            if not condition.holds(arguments):
+                return self.must_hold
+        return not self.must_hold
+
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(_Sliding):
     """At most `max` in any span of `window_ns`: of calls, of money, or of an argument's sum.
 
     `amount` is what a call takes of it: one, its metered price, or the number at a path below the arguments.
@@ -62,17 +97,15 @@ class Limit:
     shadow: bool
     counter: str = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "counter", _counter(self.rule, self.tool))
-
     @property
-    def window(self) -> float:
-        """The span in seconds, an int where it is whole."""
-        return self.window_ns // SECOND if self.window_ns % SECOND == 0 else self.window_ns / SECOND
+    def unit(self) -> str:
+        """What it counts: `calls`, `usd`, or the argument that it adds up, as `args.size`."""
+        amount = self.amount
+        return "calls" if amount == "call" else "usd" if amount == "price" else f"args.{'.'.join(amount)}"
 
 
 @dataclass(frozen=True, slots=True)
-class Repeats:
+class Repeats(_Sliding):
     """At most `max` attempts of one tool with the same arguments in any span of `window_ns`."""
 
     rule: str
@@ -83,12 +116,9 @@ class Repeats:
     shadow: bool
     counter: str = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "counter", _counter(self.rule, self.tool))
-
 
 @dataclass(frozen=True, slots=True)
-class Concurrency:
+class Concurrency(_Counted):
     """At most `max` calls in flight; of all tools together where `tool` is None."""
 
     rule: str
@@ -97,9 +127,6 @@ class Concurrency:
     scope: Scope
     shadow: bool
     counter: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "counter", _counter(self.rule, self.tool))
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ def repeated(call: Call, policy: str, rule: Repeats, wait_ns: int | None) -> Dec
     wait = (rule.window_ns if wait_ns is None else wait_ns) / SECOND
     times = "once" if rule.max == 1 else f"{rule.max} times"
     text = (
-        f"{shown(call.tool)}: the same call was attempted {times} within {_span(rule.window_ns)} "
+        f"{shown(call.tool)}: the same call was attempted {times} within {rule.window:g} s "
         f"({rule.rule}); trying again counts too and won't help, other arguments may; "
         f"next in {_whole(wait)} s"
     )
@@ -69,7 +69,7 @@ def spent(call: Call, policy: str, over: Over) -> Decision:
     """A limit or budget doesn't hold this call."""
     limit = over.limit
     wait = None if over.wait_ns is None else over.wait_ns / SECOND
-    what = limit.message or f"{measure(limit, limit.max)} per {_span(limit.window_ns)} reached"
+    what = limit.message or f"{measure(limit, limit.max)} per {limit.window:g} s reached"
     if wait is None:
         # The amount itself may be an argument's value, and the audit log holds none.
         what = limit.message or f"takes more than the {measure(limit, limit.max)} allowed"
@@ -81,9 +81,8 @@ def spent(call: Call, policy: str, over: Over) -> Decision:
 def uncountable(call: Call, policy: str, error: Uncountable) -> Decision:
     """A limit counts an argument that can't be counted."""
     limit = error.limit
-    path = ".".join(limit.amount) if isinstance(limit.amount, tuple) else limit.amount
     text = (
-        f"{shown(call.tool)}: args.{path} {error.found}; the policy counts it, so give a number "
+        f"{shown(call.tool)}: {limit.unit} {error.found}; the policy counts it, so give a number "
         f"from 0 on ({limit.rule})"
     )
     return deny(policy, limit.rule, text, shadow=limit.shadow)
@@ -108,11 +107,7 @@ def measure(limit: Limit, amount: int) -> str:
         of = "" if limit.tool else " of all tools"
         return f"{count} {'call' if count == 1 else 'calls'}{of}"
     number = f"{amount / UNIT:.9f}".rstrip("0").rstrip(".") if amount % UNIT else str(amount // UNIT)
-    return f"{number} USD" if limit.amount == "price" else f"{number} of args.{'.'.join(limit.amount)}"
-
-
-def _span(window_ns: int) -> str:
-    return f"{window_ns // SECOND if window_ns % SECOND == 0 else window_ns / SECOND:g} s"
+    return f"{number} USD" if limit.amount == "price" else f"{number} of {limit.unit}"
 
 
 def _whole(seconds: float) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final, Literal, TypeVar, cast
 
+from ..conditions import is_number
 from ..document import WRONG, Document, Problem, Unreadable, kind, nearest, quoted, step
 from ..rules import SECOND, UNIT, Scope
 from .keys import KEYS, REQUIRED, UNSUPPORTED
@@ -156,7 +157,7 @@ class Reading:
         """A span in nanoseconds: a word, or seconds unless `words_only`."""
         if isinstance(value, str) and value in WINDOWS:
             return WINDOWS[value] * SECOND
-        if words_only or not _is_number(value):
+        if words_only or not is_number(value):
             near = nearest(value, WINDOWS) if isinstance(value, str) else None
             hint = f"; did you mean {quoted(near)}?" if near else ""
             takes = '"minute", "hour" or "day"' if words_only else 'seconds, "minute", "hour" or "day"'
@@ -167,7 +168,7 @@ class Reading:
 
     def seconds(self, value: Any, pointer: str) -> float | None:
         """A span in seconds."""
-        if not _is_number(value):
+        if not is_number(value):
             self.problem(value, pointer, f"is {kind(value)}; it takes seconds")
         elif value <= 0:
             self.problem(value, pointer, f"is {kind(value)}; it takes more than 0 seconds")
@@ -195,7 +196,3 @@ def _unknown(key: str, known: Sequence[str]) -> str:
     near = nearest(key, known)
     hint = f"did you mean {quoted(near)}?" if near else f"it takes {', '.join(known)}"
     return f"unknown key {quoted(key)}; {hint}"
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
