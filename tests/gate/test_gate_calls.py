@@ -341,6 +341,14 @@ def test_the_trace_and_the_call_agree_with_decide(
         assert anyio.run(outcome_of, gate, call) == (decided.rule or "ok")
 
 
+async def test_an_explanation_finds_a_value_where_the_condition_does() -> None:
+    """A name may hold dots itself; the trace called what the condition had found missing."""
+    gate = Gate(policy({"draw": {"require": [{"path": "args.a.b", "op": "eq", "value": 1}]}}))
+    for arguments in ({"a.b": 1}, {"a": {"b": 1}}):
+        (step,) = [each for each in gate.explain(a_call(arguments=arguments)).steps if "require" in each.rule]
+        assert (step.seen, step.held) == ("args.a.b is 1", True)
+
+
 async def test_an_explanation_says_what_each_rule_saw() -> None:
     gate = Gate(policy(TWO_A_MINUTE), clock=HandClock())
     await outcome_of(gate, a_call())
