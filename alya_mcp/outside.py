@@ -33,12 +33,6 @@ class Source:
         return f"ALYA_{self.key.upper()}_URL"
 
 
-def site(url: str) -> Source:
-    """The site that a public web address belongs to, as a source whose base address is `url` itself."""
-    host = urlsplit(url).hostname or url[:60]
-    return Source(key=f"site:{host}", title=host, url=url, rate=2.0, at_once=2)
-
-
 def agent_card(url: str) -> Source:
     """The card of an agent that the person named in ALYA_A2A_AGENTS, at `url` itself."""
     return Source(key=f"agent:{url}", title=urlsplit(url).netloc[:60], url=url, rate=2.0, at_once=2)

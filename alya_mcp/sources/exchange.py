@@ -248,9 +248,7 @@ class Exchange:
 
     def _is_own(self, source: Source, url: httpx2.URL) -> bool:
         """Whether `url` is where the person put this source, or the source is one of this machine."""
-        if source.key not in self._settings.source_urls and (
-            source.key.startswith("site:") or httpx2.URL(source.url).host not in _LOCAL
-        ):
+        if source.key not in self._settings.source_urls and httpx2.URL(source.url).host not in _LOCAL:
             return False
         return _origin(url) == _origin(httpx2.URL(self.base(source)))
 
