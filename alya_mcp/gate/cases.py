@@ -19,13 +19,14 @@ from decimal import Decimal
 from typing import Any, Final, Literal, cast
 
 from .call import ApprovalNeeded, Call, Decision, Refused, Verdict
-from .document import Unreadable, kind, nearest, quoted, read_text, step
+from .conditions import is_number
+from .document import Unreadable, kind, quoted, read_text, step
 from .errors import ToolError
 from .gate import Ask, Gate
 from .json import read_json
 from .policy import Policy, PolicyError
 from .policy.file import is_yaml
-from .policy.reading import LARGEST, Reading, Word
+from .policy.reading import LARGEST, Reading, Word, unknown_key
 from .rehearsal import Facts, FactsOf, SetClock
 from .rules import SECOND
 from .state import MemoryState
@@ -221,8 +222,7 @@ class _Reading(Reading):
         )
 
     def _at(self, value: Any, pointer: str, last_ns: int) -> int:
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not 0 <= cast("float", value) <= LARGEST:
+        if not is_number(value) or not 0 <= value <= LARGEST:
             self.problem(value, pointer, f"is {kind(value)}; it takes seconds from 0 to {LARGEST:,}")
             return last_ns
         at_ns = math.ceil(Decimal(repr(value)) * SECOND)
@@ -248,9 +248,7 @@ class _Reading(Reading):
         members = cast("dict[str, Any]", value)
         for key in members:
             if key not in known:
-                near = nearest(key, known)
-                hint = f"did you mean {quoted(near)}?" if near else f"it takes {', '.join(known)}"
-                self.report(step(pointer, key), f"unknown key {quoted(key)}; {hint}", key=True)
+                self.report(step(pointer, key), unknown_key(key, known), key=True)
         for key in needed:
             if key not in members:
                 self.report(pointer, f"{quoted(key)} is missing")

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from .call import Call
-from .conditions import values_at
+from .conditions import is_number, values_at
 from .rules import UNIT, Concurrency, Limit, Repeats, Scope
 from .state import Charge, Entered, Ledger, Slot, Spent
 
@@ -214,7 +214,7 @@ def _amount(limit: Limit, call: Call, arguments: Mapping[str, Any]) -> int:
     if len(found) != 1:
         raise Uncountable(limit, "is given twice" if found else "is missing")
     (value,) = found
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not is_number(value):
         raise Uncountable(limit, f"is {_kind(value)}, no number")
     if isinstance(value, float) and not math.isfinite(value):
         raise Uncountable(limit, f"is {value}, which can't be counted")

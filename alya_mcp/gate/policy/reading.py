@@ -63,7 +63,7 @@ class Reading:
         known = KEYS[what]
         for key, value in members.items():
             if key not in known:
-                self.report(step(pointer, key), _unknown(key, known), key=True)
+                self.report(step(pointer, key), UNSUPPORTED.get(key) or unknown_key(key, known), key=True)
             elif value is None:
                 message = "is null, which counts as absent; take it out or give it a value"
                 self.report(step(pointer, key), message)
@@ -141,7 +141,7 @@ class Reading:
 
     def amount(self, value: Any, pointer: str, takes: str) -> int | None:
         """A number above 0 in billionths, rounded down; `takes` says of what."""
-        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        if not is_number(value) or value < 0:
             self.problem(value, pointer, f"is {kind(value)}; it takes {takes}, a number above 0")
         elif value > LARGEST:
             self.problem(value, pointer, f"is over {LARGEST:,}, the most that can be counted")
@@ -190,9 +190,8 @@ def by_name(pointer: str, names: Sequence[str]) -> list[str]:
     return found
 
 
-def _unknown(key: str, known: Sequence[str]) -> str:
-    if key in UNSUPPORTED:
-        return UNSUPPORTED[key]
+def unknown_key(key: str, known: Sequence[str]) -> str:
+    """What is said of a key that isn't among those known."""
     near = nearest(key, known)
     hint = f"did you mean {quoted(near)}?" if near else f"it takes {', '.join(known)}"
     return f"unknown key {quoted(key)}; {hint}"
