@@ -1,5 +1,6 @@
 """What people say they would pay for."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _THEMES_OF = 300
 _MOST_THEMES = 20
+_MOST_SIGNALS = 100
 
 
 class DemandRequest(Input):
@@ -33,7 +35,7 @@ class DemandRequest(Input):
     )
     days: int = Field(90, ge=1, le=365, description="How many days back.")
     limit: int = Field(
-        20, ge=1, le=100, description="How many signals to return at most, the strongest first."
+        20, ge=1, le=_MOST_SIGNALS, description="How many signals to return at most, the strongest first."
     )
 
 
@@ -131,30 +133,44 @@ async def alya_demand_signals(arguments: DemandRequest, context: Context) -> Dem
     key = ("demand", arguments.topic, since, came)
     found = [post for answer in answers for post in answer.value.posts]
     work = partial(_judged, found, arguments.topic, since, hour + timedelta(hours=1))
-    signals, themes = await http.memo.get_slow(key, lambda: anyio.to_thread.run_sync(work))
-    theme_of = {member: number for number, theme in enumerate(themes) for member in theme.members}
+    judged = await http.memo.get_slow(key, lambda: anyio.to_thread.run_sync(work))
     return DemandSignals(
-        signals=[
-            _signal(signal, theme_of.get(number)) for number, signal in enumerate(signals[: arguments.limit])
-        ],
-        total=len(signals),
-        themes=[_theme(theme, signals) for theme in themes],
+        signals=judged.signals[: arguments.limit],
+        total=judged.total,
+        themes=judged.themes,
         since=since,
-        posts_read=len({post.url for post in found if post.time >= since}),
+        posts_read=judged.posts_read,
         complete=all(_reaches(each, since) for each in searched),
         fetched_at=min(answer.fetched_at for answer in answers),
         searches=[_search(each) for each in searched],
     )
 
 
-def _judged(
-    found: "list[Post]", topic: str, since: datetime, until: datetime
-) -> "tuple[list[Signal], list[Theme]]":
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What the posts of a search come to, as it is answered; no more signals than anyone may ask for."""
+
+    signals: list[DemandSignal]
+    total: int
+    themes: list[DemandTheme]
+    posts_read: int
+
+
+def _judged(found: "list[Post]", topic: str, since: datetime, until: datetime) -> _Judged:
     from alya_mcp.demand.signals import find_signals
     from alya_mcp.demand.themes import find_themes
 
     signals = find_signals(found, topic, since=since, until=until)
-    return signals, find_themes(signals[:_THEMES_OF], topic)[:_MOST_THEMES]
+    themes = find_themes(signals[:_THEMES_OF], topic)[:_MOST_THEMES]
+    theme_of = {member: number for number, theme in enumerate(themes) for member in theme.members}
+    return _Judged(
+        signals=[
+            _signal(signal, theme_of.get(number)) for number, signal in enumerate(signals[:_MOST_SIGNALS])
+        ],
+        total=len(signals),
+        themes=[_theme(theme, signals) for theme in themes],
+        posts_read=len({post.url for post in found if post.time >= since}),
+    )
 
 
 def _reaches(searched: "Searched", since: datetime) -> bool:
