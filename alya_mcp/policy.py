@@ -7,6 +7,7 @@ from typing import Literal
 
 from alya_mcp.callers import calling_grant
 from alya_mcp.gate import Policy, PolicyError, PolicyFile, PolicySource, Problem, StateError
+from alya_mcp.gate.grants import Grant
 from alya_mcp.settings import Settings
 
 Origin = Literal["--policy or ALYA_POLICY", "the grant's own", "ALYA_HOME", "packaged"]
@@ -28,9 +29,17 @@ def find_policy(settings: Settings) -> Place:
     Raises:
         StateError: a grant's token is given, and the grants can't be read.
     """
+    return _place(settings, _asked_grant(settings))
+
+
+def _asked_grant(settings: Settings) -> Grant | None:
+    """The grant that may have a policy of its own; none is asked where a person named the policy."""
+    return None if settings.policy is not None else calling_grant(settings)
+
+
+def _place(settings: Settings, grant: Grant | None) -> Place:
     if settings.policy is not None:
         return Place(settings.policy, "--policy or ALYA_POLICY")
-    grant = calling_grant(settings)
     if grant is not None and grant.policy is not None:
         return Place(Path(grant.policy), "the grant's own")
     own = settings.home / "policy.json"
@@ -47,12 +56,13 @@ def packaged_policy() -> Path:
 def open_policy(settings: Settings) -> PolicySource:
     """The policy for a server: reloaded when its file changes, all denied while no good one was read."""
     try:
-        if settings.policy is None and settings.grant is not None and calling_grant(settings) is None:
-            return _UntilGrantIsKnown(settings, None)
-        place = find_policy(settings)
+        grant = _asked_grant(settings)
     except StateError:
         why = "the grants can't be read, and so not which policy this one obeys; `alya-mcp doctor` says more"
         return _UntilGrantIsKnown(settings, PolicyError([Problem("", why)]))
+    if grant is None and settings.policy is None and settings.grant is not None:
+        return _UntilGrantIsKnown(settings, None)
+    place = _place(settings, grant)
     if place.origin == "packaged":
         return _UntilOwn(settings)
     return PolicyFile(place.path, initial=Policy.parse(_DENY_ALL))
