@@ -58,6 +58,8 @@ class Plain:
                 os.kill(os.getpid(), signal.SIGKILL)
             case "bug":
                 raise RuntimeError("a secret in /home/someone")
+            case quoted if quoted.startswith("quote "):
+                raise RuntimeError(f"can't read {quoted!r} with {os.environ['HF_TOKEN']}")
             case "lost":
                 raise DeviceLost("the GPU is gone; call again")
             case "lost once" if _first_time("lost-once"):

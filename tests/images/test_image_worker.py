@@ -279,17 +279,6 @@ async def test_a_worker_that_cannot_start_is_told_with_where_to_look(
         await open_at().render(a_job(), Steps())
 
 
-async def test_the_workers_log_stays_small_and_holds_no_prompt(alya_home: Path, open_at: Opener):
-    engine = open_at()
-    await engine.render(a_job("a very private prompt"), Steps())
-    log = Place(alya_home).log
-    with log.open("ab") as file:
-        file.write(b"x" * (3 << 20))
-    await until(lambda: log.stat().st_size < 1 << 20, "a rotated log")
-    assert log.with_suffix(".log.1").stat().st_size > 3 << 20
-    assert b"private" not in log.read_bytes() + log.with_suffix(".log.1").read_bytes()
-
-
 async def test_a_job_that_no_model_could_draw_is_refused_by_the_worker_too(open_at: Opener):
     engine = open_at()
     job = a_job()

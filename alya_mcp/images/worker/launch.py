@@ -13,6 +13,7 @@ from typing import Final
 from alya_mcp import __version__
 from alya_mcp.failures import Unavailable
 from alya_mcp.images.worker.link import Link
+from alya_mcp.images.worker.log import open_log
 from alya_mcp.images.worker.place import Address, FileLock, Place, kept_in_home
 from alya_mcp.images.worker.wire import PROTOCOL, Hello, RefusedError
 
@@ -132,7 +133,7 @@ class Launcher:
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         with kept_in_home():
-            log = self.place.log.open("ab")
+            log = open_log(self.place.log)
         with log:
             try:
                 child = subprocess.Popen(  # noqa: S603 - our own interpreter and code

@@ -6,7 +6,6 @@ An event loop in front answers at once, whatever the render thread behind it is 
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
 import sys
 import threading
@@ -18,14 +17,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from alya_mcp import __version__
+from alya_mcp.gate.hygiene import hidden
 from alya_mcp.images.engine import EngineStatus
 from alya_mcp.images.environment import tell_libraries
 from alya_mcp.images.rendering import Renderer
 from alya_mcp.images.worker.client import Client
 from alya_mcp.images.worker.desk import Desk
+from alya_mcp.images.worker.log import LogStream, rotate, say
 from alya_mcp.images.worker.place import Address, FileLock, Place, Sentinel
 from alya_mcp.images.worker.wire import PROTOCOL, Hello, WireError, pack, read, welcome
-from alya_mcp.settings import Settings
+from alya_mcp.settings import Settings, secret_words
 
 _FAREWELL: Final = pack({"type": "farewell"})
 _GREETING_LIMIT: Final = 5.0
@@ -34,7 +35,6 @@ _LOCK_LIMIT: Final = 120.0
 _FAREWELL_LIMIT: Final = 5.0
 _ALIVE: Final = 5.0
 _WATCH: Final = 1.0
-_MAX_LOG: Final = 2 << 20
 
 
 class Front:
@@ -109,7 +109,7 @@ class Front:
             async with asyncio.timeout(_GREETING_LIMIT):
                 await welcome(reader, writer, self._key, own)
         except (OSError, EOFError) as error:
-            _log(f"a connection was not accepted ({type(error).__name__})")
+            say(f"a connection was not accepted ({type(error).__name__})")
             return False
         return True
 
@@ -123,7 +123,7 @@ class Front:
             while True:
                 self._handle(client, (await read(reader)).head)
         except WireError as error:
-            _log(f"a client sent nonsense: {error}")
+            say(f"a client sent nonsense: {error}")
         except (OSError, EOFError):
             pass
         finally:
@@ -185,9 +185,9 @@ class Front:
     async def _watch(self, sentinel: Sentinel) -> None:
         while True:
             await asyncio.sleep(_WATCH)
-            _rotate(self._place.log)
+            rotate(self._place.log)
             if not self._desk.leaving and not sentinel.intact():
-                _log("files of this worker were removed or replaced; leaving")
+                say("files of this worker were removed or replaced; leaving")
                 self._desk.leave()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -195,21 +195,6 @@ class Front:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-def _rotate(log: Path) -> None:
-    try:
-        if log.stat().st_size > _MAX_LOG:
-            shutil.copyfile(log, log.with_suffix(".log.1"))
-            os.truncate(log, 0)
-    except OSError:
-        pass
-
-
-def _log(message: str) -> None:
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%S%z")
-    sys.stderr.write(f"{stamp} image worker {os.getpid()}: {message}\n")
-    sys.stderr.flush()
 
 
 def _take_lock(lock: FileLock) -> bool:
@@ -231,6 +216,7 @@ def _flux() -> Renderer:
 
 def main(create: Callable[[], Renderer] = _flux, version: str = __version__) -> None:
     """Be the worker of the ALYA_HOME named by the one argument, until nobody needs it. Doesn't return."""
+    sys.stdout = sys.stderr = LogStream(hidden(secret_words()))
     place = Place(Path(sys.argv[1]))
     lock = FileLock(place.lock)
     if not _take_lock(lock):
@@ -243,14 +229,14 @@ def main(create: Callable[[], Renderer] = _flux, version: str = __version__) -> 
     async def serve() -> None:
         await Front(place, key, create, version).run()
 
-    _log(f"version {version} starts")
+    say(f"version {version} starts")
     status = 0
     try:
         asyncio.run(serve())
     except Exception:  # noqa: BLE001 - the process ends here, and its log says why
         traceback.print_exc()
         status = 1
-    _log("ends")
+    say("ends")
     # The render thread may be in a call that nothing interrupts; nobody waits for it.
     os._exit(status)
 

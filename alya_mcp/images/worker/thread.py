@@ -139,13 +139,22 @@ class RenderThread:
                 kind=Failure.__name__,
                 message="The machine ran out of memory for this picture; close other programs and call again",
             )
-        except Exception as error:  # noqa: BLE001 - whatever a library raises ends this job and nothing else
-            traceback.print_exc(file=sys.stderr)
+        except BaseException as error:  # noqa: BLE001 - whatever a library raises ends this job alone
+            sys.stderr.write(_particulars(request))
             return Failed(
                 kind=Failure.__name__,
                 message=f"Drawing failed for a reason that isn't known ({type(error).__name__}). "
                 "The person finds it in logs/image-worker.log of ALYA_HOME",
             )
+
+
+def _particulars(request: Request) -> str:
+    """The traceback of what just went wrong, without the prompt that it may quote."""
+    text = traceback.format_exc()
+    prompt = request.job.prompt if request.job is not None else ""
+    for quoted in filter(None, (prompt, repr(prompt)[1:-1])):
+        text = text.replace(quoted, "[prompt]")
+    return text
 
 
 def _durations(began: dict[RenderPhase, float], end: float) -> dict[str, float]:
