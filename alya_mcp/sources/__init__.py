@@ -3,7 +3,7 @@
 A module of this package holds an API's request, the shape of its answer and how long that stays fresh:
 
     from alya_mcp.outside import SOURCES
-    from alya_mcp.sources.fetched import Fetched, Shape
+    from alya_mcp.sources.fetched import Body, Fetched, Shape
 
     if TYPE_CHECKING:
         from alya_mcp.sources.http import Http
@@ -15,8 +15,11 @@ A module of this package holds an API's request, the shape of its answer and how
     async def rates(http: "Http") -> Fetched[list[Rate]]:
         return await http.get(
             SOURCES["bank"], "/v1/rates", {"base": "EUR"},
-            read=lambda body: body.json(list[Rate]), fresh_for=60, stale_for=3600,
+            read=_rates, fresh_for=60, stale_for=3600,
         )
+
+    def _rates(body: Body) -> list[Rate]:
+        return body.json(list[Rate])
 
 A handler calls it with `context.hub.http`. The client does the rest: it keeps answers on disk and knows their
 age, asks at most as often as the source allows, makes one request of identical ones, tries again where that

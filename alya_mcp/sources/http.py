@@ -1,6 +1,5 @@
 """The one HTTP client of all sources: what is asked, what is kept of it, and for how long."""
 
-import inspect
 import json as json_text
 import logging
 import ssl
@@ -71,16 +70,17 @@ class Http:
         deadline: float = 10.0,
         largest: int = LARGEST,
     ) -> Fetched[T]:
-        """Get what `read` makes of the answer, such as `lambda body: body.json(Rates)`.
+        """Get what `read` makes of the answer.
 
         `path` follows the source's base address; `params` is its query. `secrets` are headers that no other
         host sees and no log shows. An answer is used again, without asking, for `fresh_for` seconds, or for
         longer if the source says so, up to `stale_for`; when the source fails, for `stale_for` seconds,
         marked as stale. It takes at most `deadline` seconds, all tries together, and `largest` bytes.
 
-        `read` depends on the body alone; a named function of a module is called once per answer. For what it
-        can't use it raises a `SourceFailed`, and the answer isn't kept; any other error counts as one. Its
-        body says so when the source has nothing to tell (204).
+        `read` depends on the body alone and is called once per answer; a function of a module, which is the
+        same at the next call, isn't called again for a kept one. For what it can't use it raises a
+        `SourceFailed`, and the answer isn't kept; any other error counts as one. Its body says so when the
+        source has nothing to tell (204).
 
         Raises:
             SourceRefused: the source said no to this request; see its `status`.
@@ -260,8 +260,6 @@ class Http:
     def _value(self, request: Request, kept: Kept, read: Callable[[Body], T]) -> T:
         nothing = kept.status == HTTPStatus.NO_CONTENT
         body = Body(request.source, kept.body, kept.content_type, nothing)
-        if not inspect.isfunction(read) or read.__closure__ or read.__name__ == "<lambda>":
-            return _read(read, body)
         return self.memo.get((request.key, read, kept.fetched_at), lambda: _read(read, body))
 
     def _live(self, source: Source, value: T, now: float) -> Fetched[T]:

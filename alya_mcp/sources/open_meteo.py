@@ -75,7 +75,7 @@ async def places(http: "Http", name: str, *, language: str) -> Fetched[list[Plac
         GEOCODING,
         "/v1/search",
         {"name": name, "count": _PLACES, "language": language, "format": "json"},
-        read=lambda body: body.json(_Places).results,
+        read=_read_places,
         fresh_for=7 * 86_400,
         stale_for=30 * 86_400 - 1,
         deadline=8,
@@ -100,6 +100,10 @@ async def now(http: "Http", latitude: float, longitude: float) -> Fetched[Sky]:
         stale_for=12 * 3600,
         deadline=8,
     )
+
+
+def _read_places(body: Body) -> list[Place]:
+    return body.json(_Places).results
 
 
 def _sky(body: Body) -> Sky:

@@ -155,7 +155,7 @@ async def official_forecast(http: "Http", event: str) -> Fetched[OfficialForecas
         USGS,
         _QUERY,
         {"format": "geojson", "eventid": event},
-        read=lambda body: body.json(_Detail),
+        read=_read_detail,
         fresh_for=600,
         largest=_LARGEST,
     )
@@ -179,11 +179,17 @@ async def _forecast(
     for name, content in product.contents.items():
         url = str(content.get("url", ""))
         if name.endswith(".json") and url.startswith(f"{USGS.url}/"):
-            answer = await http.get(
-                USGS, url.removeprefix(USGS.url), read=lambda body: body.json(OfficialForecast), fresh_for=600
-            )
+            answer = await http.get(USGS, url.removeprefix(USGS.url), read=_read_forecast, fresh_for=600)
             return answer.map(_or_none)
     raise SourceFailed(USGS, "lists an official forecast in a form that this version can't read")
+
+
+def _read_detail(body: Body) -> _Detail:
+    return body.json(_Detail)
+
+
+def _read_forecast(body: Body) -> OfficialForecast:
+    return body.json(OfficialForecast)
 
 
 def _or_none(forecast: OfficialForecast) -> OfficialForecast | None:

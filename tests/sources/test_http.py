@@ -419,7 +419,19 @@ async def test_no_cookie_comes_back(http: Http, source: LoopbackSource) -> None:
     assert "cookie" not in source.asked[1].headers
 
 
-async def test_a_named_reader_is_called_once_per_answer(
+async def test_a_reader_is_called_once_per_answer_whatever_it_is(http: Http, source: LoopbackSource) -> None:
+    source.on("/thing", {"number": 1})
+    read: list[Body] = []
+
+    def noting(body: Body) -> Thing:
+        read.append(body)
+        return body.json(Thing)
+
+    assert (await http.get(SAMPLE, "/thing", read=noting)).value.number == 1
+    assert len(read) == 1
+
+
+async def test_a_named_reader_isnt_called_again_for_a_kept_answer(
     http: Http, source: LoopbackSource, clock: Clock
 ) -> None:
     source.on("/thing", {"number": 1}, {"number": 2})
