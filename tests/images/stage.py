@@ -1,5 +1,6 @@
 """Holding a real worker in a phase, and asking engines for pictures."""
 
+import asyncio
 import itertools
 import json
 import os
@@ -18,6 +19,8 @@ from raw_client import processes_of
 from alya_mcp import __version__
 from alya_mcp.images.engine import EngineStatus, Job, Step
 from alya_mcp.images.local import LocalEngine
+from alya_mcp.images.worker.place import Place
+from alya_mcp.images.worker.wire import PROTOCOL, Hello, introduce
 from alya_mcp.settings import Settings
 
 T = TypeVar("T")
@@ -170,6 +173,23 @@ def clients(number: int, home: Path, *, model: str = "plain", side: int = SIDE) 
         for client in started:
             client.kill()
             client.communicate()
+
+
+@asynccontextmanager
+async def connection(home: Path) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """To the worker that runs, greeted; what is then said is up to the body."""
+    place = Place(home)
+    address, key = place.read_address(), place.read_key()
+    assert address is not None
+    assert key is not None
+    reader, writer = await asyncio.open_unix_connection(address.unix)
+    try:
+        await introduce(reader, writer, key, Hello(version=__version__, protocol=PROTOCOL, pid=os.getpid()))
+        yield reader, writer
+    finally:
+        writer.transport.abort()
+        with suppress(OSError):
+            await writer.wait_closed()
 
 
 # -- engines

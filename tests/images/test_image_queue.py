@@ -1,7 +1,5 @@
 """Who waits for the worker, in which order, for how long, and how one leaves (DESIGN.md section 7)."""
 
-import asyncio
-import os
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from stage import (
     Steps,
     a_job,
     clients,
+    connection,
     pid_of,
     rendering,
     state,
@@ -23,12 +22,10 @@ from stage import (
     waiting,
 )
 
-from alya_mcp import __version__
 from alya_mcp.failures import Unavailable
 from alya_mcp.images.local import LocalEngine
 from alya_mcp.images.worker.desk import MAX_WAITING
-from alya_mcp.images.worker.place import Place
-from alya_mcp.images.worker.wire import PROTOCOL, Hello, introduce, pack, read
+from alya_mcp.images.worker.wire import pack, read
 
 pytestmark = pytest.mark.anyio
 
@@ -116,14 +113,8 @@ async def test_the_next_picture_begins_before_the_last_one_is_sent(
 ):
     await open_at().warm()
     stage.hold("decode")
-    place = Place(alya_home)
-    address, key = place.read_address(), place.read_key()
-    assert address is not None
-    assert key is not None
-    reader, writer = await asyncio.open_unix_connection(address.unix)
     said: list[tuple[str, int]] = []
-    try:
-        await introduce(reader, writer, key, Hello(version=__version__, protocol=PROTOCOL, pid=os.getpid()))
+    async with connection(alya_home) as (reader, writer):
         for number in (1, 2):
             head = {"type": "render", "id": number, "model": "plain", "precision": "auto"}
             writer.write(pack({**head, "job": asdict(a_job()), "idle": 0, "deadline": 60, "spent": 0}))
@@ -132,9 +123,6 @@ async def test_the_next_picture_begins_before_the_last_one_is_sent(
         while ("done", 2) not in said:
             frame = (await read(reader)).head
             said.append((frame["type"], frame["id"]))
-    finally:
-        writer.close()
-        await writer.wait_closed()
     assert said.index(("begun", 2)) < said.index(("done", 1))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from alya_mcp.failures import InvalidInput, Unavailable
-from alya_mcp.images.engine import EngineStatus, Job, Picture, State
+from alya_mcp.images.engine import EngineStatus, Picture, State
 from alya_mcp.images.rendering import Renderer, RendererStatus, RenderPhase
 from alya_mcp.images.worker.client import Client
 from alya_mcp.images.worker.clock import WorkClock
@@ -17,7 +17,7 @@ from alya_mcp.images.worker.health import Health
 from alya_mcp.images.worker.place import Ending
 from alya_mcp.images.worker.thread import Failed, Order, Outcome, RenderThread
 from alya_mcp.images.worker.wire import DEVICE_LOST, LEAVING
-from alya_mcp.images.worker.work import Work, picture_head, refusal
+from alya_mcp.images.worker.work import Work, job_of, picture_head, refusal, seconds
 
 MAX_WAITING: Final = 16
 GRACE = 60.0
@@ -60,11 +60,11 @@ class Desk:
             KeyError, TypeError, ValueError: when `head` isn't such a request.
         """
         try:
-            job = Job(**head["job"]) if head["type"] == "render" else None
+            job = job_of(head)
         except InvalidInput as error:
             client.say(refusal(number, InvalidInput.__name__, str(error)))
             return
-        self._idle = float(head["idle"])
+        self._idle = seconds(head, "idle")
         if self.leaving:
             client.say(refusal(number, LEAVING, "the image worker takes no more work"))
             return

@@ -121,7 +121,7 @@ class Front:
         self._clients.add(client)
         try:
             while True:
-                self._handle(client, (await read(reader)).head)
+                self._handle(client, (await read(reader, max_payload=0)).head)
         except WireError as error:
             say(f"a client sent nonsense: {error}")
         except (OSError, EOFError):
@@ -155,17 +155,17 @@ class Front:
 
     def _handle(self, client: Client, head: dict[str, Any]) -> None:
         try:
-            match head["type"]:
-                case "render" | "warm":
-                    self._desk.take(client, int(head["id"]), head)
-                case "cancel":
-                    self._desk.cancel(client, int(head["id"]))
-                case "status":
-                    self._tell_status(client, int(head["id"]))
-                case "leave":
+            match head:
+                case {"type": "render" | "warm", "id": int(number)}:
+                    self._desk.take(client, number, head)
+                case {"type": "cancel", "id": int(number)}:
+                    self._desk.cancel(client, number)
+                case {"type": "status", "id": int(number)}:
+                    self._tell_status(client, number)
+                case {"type": "leave"}:
                     self._desk.leave()
-                case other:
-                    raise WireError(f"an unknown message {other!r:.40}")
+                case _:
+                    raise WireError("a message that is unknown or lacks its number")
         except (KeyError, TypeError, ValueError) as error:
             raise WireError(f"a message with a missing or wrong field ({type(error).__name__})") from None
 

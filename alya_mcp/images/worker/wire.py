@@ -152,6 +152,6 @@ def _hello(head: dict[str, Any]) -> Hello:
 
 def _text(head: dict[str, Any], field: str) -> str:
     value = head.get(field)
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not value.isascii():
         raise WireError(f"a greeting without {field}")
     return value

@@ -3,13 +3,15 @@
 import math
 import time
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Final, Self, cast
 
 from alya_mcp.images.engine import Job, Picture
 from alya_mcp.images.rendering import Request
 from alya_mcp.images.worker.client import Client
 from alya_mcp.images.worker.thread import Order
 from alya_mcp.images.worker.wire import pack
+
+_MAX_SECONDS: Final = 1e9
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
@@ -38,15 +40,15 @@ class Work:
         """The work that a request's `head` asks for with `job`; only loading has no deadline.
 
         Raises:
-            KeyError, TypeError, ValueError: when `head` isn't such a request.
+            KeyError, ValueError: when `head` isn't such a request.
         """
-        asked = now - float(head["spent"])
+        asked = now - seconds(head, "spent")
         return cls(
             client=client,
             number=number,
             request=Request(model=str(head["model"]), precision=str(head["precision"]), job=job),
             asked=asked,
-            until=math.inf if job is None else asked + float(head["deadline"]),
+            until=math.inf if job is None else asked + seconds(head, "deadline"),
             ahead=ahead,
         )
 
@@ -61,6 +63,36 @@ class Work:
         self.wanted = False
         if self.order is not None:
             self.order.cancelled.set()
+
+
+def seconds(head: dict[str, Any], field: str) -> float:
+    """A number of seconds that `head` holds.
+
+    Raises:
+        KeyError, ValueError: when it holds none.
+    """
+    value = head[field]
+    if not isinstance(value, int | float) or not 0 <= value <= _MAX_SECONDS:
+        raise ValueError(f"{field} is no number of seconds")
+    return value
+
+
+def job_of(head: dict[str, Any]) -> Job | None:
+    """The job in a request's `head`; None where only loading is asked for.
+
+    Raises:
+        InvalidInput: when no model could draw it.
+        KeyError, TypeError: when it isn't one.
+    """
+    if head["type"] != "render":
+        return None
+    asked = head["job"]
+    if not isinstance(asked, dict):
+        raise TypeError("the job is no object")
+    asked = cast("dict[str, Any]", asked)
+    if any(type(value) is not (str if name == "prompt" else int) for name, value in asked.items()):
+        raise TypeError("the job has a field of another kind")
+    return Job(**asked)
 
 
 def picture_head(picture: Picture) -> dict[str, Any]:

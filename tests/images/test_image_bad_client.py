@@ -1,0 +1,106 @@
+"""A client that holds the key and misbehaves: it loses its connection, and nobody else anything."""
+
+import asyncio
+import json
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from stage import Opener, Steps, a_job, connection, status_when
+from staged_worker import HEAVY
+
+from alya_mcp.images.worker.place import Place
+from alya_mcp.images.worker.wire import pack, read
+
+pytestmark = pytest.mark.anyio
+
+GOOD: dict[str, Any] = {
+    "type": "render",
+    "id": 1,
+    "model": "plain",
+    "precision": "auto",
+    "job": asdict(a_job()),
+    "idle": 0,
+    "deadline": 60,
+    "spent": 0,
+}
+BAD: list[dict[str, Any]] = [
+    {},
+    {"type": ["render"]},
+    {"type": "dance"},
+    {"type": "status"},
+    {"type": "cancel", "id": math.inf},
+    {"type": "status", "id": "1"},
+    {name: value for name, value in GOOD.items() if name != "job"},
+    *({**GOOD, "job": job} for job in (None, "a red circle", [], {}, {**GOOD["job"], "extra": 1})),
+    *(
+        {**GOOD, "job": {**GOOD["job"], **wrong}}
+        for wrong in (
+            {"prompt": 7},
+            {"prompt": ["a"]},
+            {"seed": "7"},
+            {"seed": True},
+            {"steps": 1.5},
+            {"width": math.nan},
+        )
+    ),
+    *(
+        {**GOOD, name: value}
+        for name in ("idle", "deadline", "spent")
+        for value in (math.nan, math.inf, -1, "nan", "60", None, [])
+    ),
+]
+
+
+def frame(text: bytes, payload: int = 0) -> bytes:
+    return len(text).to_bytes(4) + payload.to_bytes(4) + text
+
+
+async def test_a_frame_that_is_wrong_costs_the_one_who_sent_it_its_connection_and_nothing_else(
+    alya_home: Path, open_at: Opener
+):
+    engine = open_at()
+    await engine.warm()
+    frames = [
+        *(frame(json.dumps(head).encode()) for head in BAD),
+        frame(json.dumps({**GOOD, "idle": 7}).replace("7", "1e999").encode()),
+        frame(b"[]"),
+        frame(b"["),
+        frame(b"[" * 100_000),
+        frame(b"\xff"),
+        frame(b"", 1 << 20),
+        b"\xff" * 8,
+    ]
+    for number, each in enumerate(frames):
+        async with connection(alya_home) as (reader, writer):
+            writer.write(each)
+            with pytest.raises((EOFError, ConnectionError)), anyio.fail_after(60):
+                pytest.fail(f"frame {number} was answered: {(await read(reader)).head}")
+    address = Place(alya_home).read_address()
+    assert address is not None
+    reader, writer = await asyncio.open_unix_connection(address.unix)
+    writer.write(frame(b'{"nonce": "\\ud800", "proof": "\\ud800"}'))
+    await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    assert (await engine.render(a_job(), Steps())).model == "plain"
+    assert "Traceback" not in Place(alya_home).log.read_text()
+
+
+async def test_a_client_that_asks_and_never_reads_is_let_go_before_its_pictures_fill_the_memory(
+    alya_home: Path, open_at: Opener, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("STAGE_UNREAD", "30000000")
+    engine = open_at()
+    await engine.warm()
+    async with connection(alya_home) as (_, writer):
+        for number in range(4):
+            job = {**GOOD["job"], "width": 2048, "height": 2048}
+            writer.write(pack({**GOOD, "id": number, "job": job}))
+        status = await status_when(engine, lambda status: status.clients == 1)
+    assert status.memory is not None
+    assert status.memory["resident"] < HEAVY
+    assert "doesn't read" in Place(alya_home).log.read_text()
