@@ -92,7 +92,10 @@ def known_words(folder: Path) -> frozenset[str] | None:
 
 def _automatic(machine: Machine, precision: str) -> Choice:
     if machine.device == "cpu":
-        return _sketch("FLUX.1-schnell needs a GPU, and this machine has none that can be used", _HARDWARE)
+        passed_over = f" ({machine.passed_over})" if machine.passed_over else ""
+        return _sketch(
+            f"FLUX.1-schnell needs a GPU, and this machine has none that can be used{passed_over}", _HARDWARE
+        )
     try:
         choose_plan(machine, FLUX_SCHNELL_WEIGHTS, precision)
     except NotConfigured as why:
@@ -134,6 +137,11 @@ def _local(path: Path) -> Choice:
 
 
 def _require_gpu(machine: Machine) -> None:
+    if machine.passed_over is not None:
+        raise NotConfigured(
+            f"FLUX.1-schnell needs a GPU, and this machine's can't be used: {machine.passed_over}. Set "
+            "ALYA_IMAGE_MODEL to 'sketch' for the small bundled model, which the CPU draws, or leave it out"
+        )
     if machine.device == "cpu":
         raise NotConfigured(
             "FLUX.1-schnell needs a GPU and this machine has none that can be used: without one its 34 GB of "

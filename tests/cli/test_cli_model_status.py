@@ -152,6 +152,18 @@ def test_less_memory_than_the_model_needs_is_a_refusal_beside_what_it_would_need
     assert not any(way.fits for way in found.ways)
 
 
+def test_a_card_that_is_passed_over_is_told_with_the_reason_and_the_cpu_draws_what_it_can():
+    why = "PyTorch 2.13.0 holds no code for the card, whose compute capability is 6.1"
+    machine = Machine(
+        device="cpu", name="this machine", free=8 * GB, total=16 * GB, main=8 * GB, passed_over=why
+    )
+    found = look(machine, "auto", "auto")
+    assert (found.model, found.refusal) == ("alya-sketch", None)
+    assert f"none that can be used ({why})" in str(found.notice)
+    assert f"{why}, so the CPU draws" in found.reasons
+    assert f"this machine's can't be used: {why}" in str(look(machine, "flux-schnell", "auto").refusal)
+
+
 def test_a_workers_own_memory_is_what_the_next_model_may_have():
     memory = {"resident": 3 * GB, "gpu_allocated": 20 * GB}
     on_gpu = EngineStatus(state="idle", detail="Ready", model="tiny", device="cuda", memory=memory)

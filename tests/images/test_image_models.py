@@ -22,6 +22,10 @@ LARGE_GPU = Machine(
 OLD_GPU = Machine(
     device="cuda", name="an old card", free=22 * GB, total=24 * GB, main=20 * GB, capability=(7, 5)
 )
+FULL_GPU = Machine(
+    device="cpu", name="this machine", free=20 * GB, total=24 * GB, main=20 * GB,
+    passed_over="the card has 0.1 GB free of 24.0 GB",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -78,6 +82,7 @@ def test_auto_draws_with_flux_where_it_fits_and_its_weights_are_here(bundled: Pa
         (CPU, 2, "needs a GPU"),
         (SMALL_GPU, 2, "a small card has 2.0 GB free of 4.0 GB"),
         (OLD_GPU, 2, "an old card has compute capability 7.5"),
+        (FULL_GPU, 2, "none that can be used (the card has 0.1 GB free of 24.0 GB)"),
         (LARGE_GPU, 0, "weights of FLUX.1-schnell are not on this machine"),
         (LARGE_GPU, 1, "weights of FLUX.1-schnell are not on this machine"),
     ],
@@ -113,6 +118,8 @@ def test_flux_that_cannot_fit_is_refused_with_the_figures(name: str, hub_cache: 
         choose(name, SMALL_GPU)
     with pytest.raises(NotConfigured, match=r"34 GB .* 30 to 50 minutes"):
         choose(name, CPU)
+    with pytest.raises(NotConfigured, match=r"can't be used: the card has 0\.1 GB free of 24\.0 GB\. Set"):
+        choose(name, FULL_GPU)
 
 
 def test_a_hub_id_is_named_in_the_notice(hub_cache: Path):

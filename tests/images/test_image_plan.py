@@ -1,5 +1,6 @@
 """From a machine and a model to a plan: which cards run FLUX.1-schnell how, and what is refused with what."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -223,7 +224,63 @@ def test_the_ladder_goes_down_in_memory_for_flux_on_every_device():
             assert min(needs) == needs[-1]
 
 
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize(
+    "machine", [H100, RTX_4090, RTX_3090, apple(64), processor(64)], ids=lambda m: m.device
+)
+def test_every_plan_of_flux_is_the_best_one_somewhere(machine: Machine, precision: str):
+    if precision == "fp8" and (machine.capability or (0, 0)) < (8, 9):
+        return
+    for plan in plans(machine, FLUX_SCHNELL_WEIGHTS, precision):
+        just = replace(machine, free=plan.needs, total=plan.needs, main=plan.needs_main)
+        assert choose_plan(just, FLUX_SCHNELL_WEIGHTS, precision) == plan
+
+
+_ROWS: dict[str, tuple[Machine, ...]] = {
+    "40 GB and more": (A100, H100, H200),
+    "32 GB": (RTX_5090,),
+    "24 GB": (RTX_4090, RTX_3090),
+    "16 GB": (card(16, (8, 9)), card(16, (8, 6))),
+    "12 GB": (card(12, (8, 9)), card(12, (8, 6))),
+    "4 to 8 GB": (card(4, (8, 9)), card(6, (8, 6)), card(8, (8, 9))),
+    "the same, with less main memory": (card(4, (8, 9), main=25), card(8, (8, 6), main=25)),
+    "Mac with 64 GB": (apple(64),),
+    "Mac with 32 GB; 24 GB": (apple(32), apple(24)),
+}
+_AWAY = {"all weights on the device": (False, False), "text encoder streamed": (True, False)}
+
+
+def test_the_table_in_the_documentation_is_what_is_chosen():
+    text = (Path(__file__).parents[2] / "docs" / "images.md").read_text(encoding="utf-8")
+    table = text.partition("| card | plan of `auto` | it needs |\n")[2].partition("\n\n")[0].splitlines()[1:]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
+    assert [row[0] for row in rows[:-1]] == list(_ROWS)
+    for name, said, needs in rows[:-1]:
+        precisions, _, rest = said.partition(", ")
+        where = rest.split(", ")
+        chosen = [choose_plan(machine, FLUX_SCHNELL_WEIGHTS, "auto") for machine in _ROWS[name]]
+        for plan in chosen:
+            assert plan.precision in precisions.replace(";", " or").split(" or "), name
+            assert f"{plan.needs / 1e9:.1f} GB" in needs, name
+            assert ("decoded in tiles" in where) == plan.tiled, name
+            assert (f"{plan.needs_main / 1e9:.1f} GB of main memory" in needs) == (plan.needs_main > 0), name
+            away = (plan.encoder_streamed, plan.transformer_streamed)
+            assert away == _AWAY.get(where[0], (True, True) if "streamed" in rest else (False, False)), name
+
+
 # -- what is looked at
+
+
+def pretend(monkeypatch: pytest.MonkeyPatch, **answers: Any) -> None:
+    """torch finds a CUDA card that answers so."""
+    import torch
+
+    known: dict[str, Any] = {
+        "is_available": True, "mem_get_info": (GB, GB), "memory_reserved": 0, "memory_allocated": 0,
+        "get_device_name": "the card", "get_device_capability": (9, 0), "get_arch_list": [], **answers,
+    }  # fmt: skip
+    for name, answer in known.items():
+        monkeypatch.setattr(torch.cuda, name, lambda answer=answer: answer)
 
 
 @pytest.mark.parametrize(
@@ -234,18 +291,120 @@ def test_the_ladder_goes_down_in_memory_for_flux_on_every_device():
 def test_flash_attention_3_counts_where_diffusers_takes_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, modules: tuple[str, ...], usable: bool
 ):
-    import torch
-
     for module in modules:
         (tmp_path / f"{module}.py").touch()
     monkeypatch.syspath_prepend(tmp_path)
-    for name, answer in (
-        ("is_available", True), ("mem_get_info", (GB, GB)), ("memory_reserved", 0), ("memory_allocated", 0),
-        ("get_device_name", "the card"), ("get_device_capability", (9, 0)),
-    ):  # fmt: skip
-        monkeypatch.setattr(torch.cuda, name, lambda answer=answer: answer)
+    pretend(monkeypatch)
     machine = survey()
     assert (machine.device, machine.flash_3) == ("cuda", usable)
+
+
+NEWEST = ["sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120", "compute_120"]
+OLDER = ["sm_50", "sm_60", "sm_70", "sm_75", "sm_80", "sm_86", "sm_90"]
+
+
+@pytest.mark.parametrize(
+    ("capability", "architectures", "runs"),
+    [
+        ((8, 9), NEWEST, True),
+        ((12, 1), NEWEST, True),
+        ((13, 0), NEWEST, True),
+        ((10, 3), NEWEST, True),
+        ((6, 1), NEWEST, False),
+        ((7, 0), NEWEST, False),
+        ((6, 1), OLDER, True),
+        ((12, 0), OLDER, False),
+        ((12, 0), [*OLDER, "compute_90"], True),
+        ((10, 0), ["sm_90a", "compute_90a"], False),
+        ((9, 0), ["sm_90a"], True),
+        ((10, 3), ["sm_100a"], False),
+        ((10, 3), ["sm_100f"], True),
+        ((12, 0), ["compute_100f"], False),
+        ((6, 1), [], True),
+    ],
+)
+def test_a_card_is_drawn_on_where_pytorch_was_built_for_it_and_else_the_cpu_says_why_it_draws(
+    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], architectures: list[str], runs: bool
+):
+    pretend(monkeypatch, get_device_capability=capability, get_arch_list=architectures)
+    machine = survey()
+    assert machine.device == ("cuda" if runs else "cpu")
+    assert (machine.passed_over is None) == runs
+    if not runs:
+        number = f"{capability[0]}.{capability[1]}"
+        assert f"no code for the card, whose compute capability is {number}" in str(machine.passed_over)
+
+
+def test_a_card_that_is_full_is_passed_over_with_its_figures_unless_it_is_this_process_that_fills_it(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    pretend(monkeypatch, mem_get_info=(GB // 10, 24 * GB))
+    machine = survey()
+    assert (machine.device, machine.passed_over) == ("cpu", "the card has 0.1 GB free of 24.0 GB")
+    assert survey(held=20 * GB).free == pytest.approx(20.1 * GB)
+    pretend(monkeypatch, mem_get_info=(GB // 10, 24 * GB), memory_allocated=20 * GB, memory_reserved=21 * GB)
+    machine = survey()
+    assert (machine.device, machine.free) == ("cuda", pytest.approx(1.1 * GB))
+
+
+def test_a_card_that_cannot_be_opened_is_passed_over_and_one_that_dies_under_a_model_is_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    import torch
+
+    def broken() -> None:
+        raise torch.AcceleratorError("CUDA error: out of memory\nFor debugging consider this and that")
+
+    pretend(monkeypatch)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", broken)
+    machine = survey()
+    assert (machine.device, machine.passed_over) == (
+        "cpu", "the card can't be opened (CUDA error: out of memory)"
+    )  # fmt: skip
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda: GB)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        survey()
+
+
+def test_another_makers_card_has_no_compute_capability_and_is_promised_nothing_that_hangs_on_it(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    import torch
+
+    size = 24 * GB
+    pretend(monkeypatch, mem_get_info=(size, size), get_device_capability=(11, 0), get_arch_list=["gfx1100"])
+    monkeypatch.setattr(torch.version, "hip", "7.0")
+    plan = choose_plan(survey(), FLUX_SCHNELL_WEIGHTS, "auto")
+    assert (plan.precision, plan.attention) == ("int8", "native")
+
+
+@pytest.mark.parametrize("device", ["cuda", "mps"])
+def test_a_limit_counts_what_this_process_has_already(monkeypatch: pytest.MonkeyPatch, device: str):
+    import torch
+
+    if device == "cuda":
+        pretend(monkeypatch, mem_get_info=(20 * GB, 24 * GB), memory_allocated=3 * GB, memory_reserved=3 * GB)
+    else:
+        monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+        monkeypatch.setattr(torch.mps, "recommended_max_memory", lambda: 24 * GB)
+        monkeypatch.setattr(torch.mps, "driver_allocated_memory", lambda: 3 * GB)
+    machine = survey(4 * GB)
+    assert (machine.device, machine.free, machine.total) == (device, GB, 4 * GB)
+    assert survey(2 * GB).free == 0
+
+
+def test_a_model_that_needs_a_gpu_never_goes_to_the_cpu_because_the_gpu_is_full_and_a_small_one_does():
+    machine = Machine(
+        device="cpu", name="this machine", free=900 * GB, total=900 * GB, main=900 * GB,
+        passed_over="the card has 0.1 GB free of 24.0 GB",
+    )  # fmt: skip
+    for precision in PRECISIONS:
+        with pytest.raises(NotConfigured, match=r"can't be used: the card has 0\.1 GB free of 24\.0 GB"):
+            choose_plan(machine, FLUX_SCHNELL_WEIGHTS, precision)
+    plan = choose_plan(machine, SKETCH, "auto", full_precision=True)
+    assert plan.reasons == (
+        "this model is made for float32", "the card has 0.1 GB free of 24.0 GB, so the CPU draws"
+    )  # fmt: skip
 
 
 # -- what is special

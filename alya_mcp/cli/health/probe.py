@@ -92,8 +92,7 @@ def main() -> None:
     from alya_mcp.images.plan import survey
 
     model, precision, limit, held = sys.argv[1:]
-    machine = survey(int(limit) or None)
-    machine = replace(machine, free=min(machine.total, machine.free + int(held)))
+    machine = survey(int(limit) or None, int(held))
     sys.stdout.write(json.dumps(asdict(look(machine, model, precision))) + "\n")
 
 

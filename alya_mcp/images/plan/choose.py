@@ -102,8 +102,8 @@ def choose_plan(machine: Machine, weights: Weights, precision: str, *, full_prec
     )
     raise NotConfigured(
         f"The model{asked} needs {smallest.needs / 1e9:.1f} GB of memory at least{main}; {machine.name} has "
-        f"{machine.free / 1e9:.1f} GB free of {machine.total / 1e9:.1f} GB. Close what else uses it, or set "
-        "ALYA_IMAGE_MODEL to 'sketch' for the small bundled model"
+        f"{machine.free / 1e9:.1f} GB free of {machine.total / 1e9:.1f} GB. Close what else uses it"
+        + ("" if full_precision else ", or set ALYA_IMAGE_MODEL to 'sketch' for the small bundled model")
     )
 
 
@@ -127,6 +127,11 @@ def _require_able(machine: Machine, precision: str) -> None:
         raise NotConfigured(
             f"ALYA_IMAGE_PRECISION is {precision!r:.80}; this version of alya-mcp takes {', '.join(_ASKED)}"
         )
+    if machine.passed_over is not None:
+        raise NotConfigured(
+            f"The model needs a GPU, and this machine's can't be used: {machine.passed_over}. Set "
+            "ALYA_IMAGE_MODEL to 'sketch' for the small bundled model, which the CPU draws"
+        )
     if machine.device == "cuda" and capability is not None and capability < (8, 0):
         raise NotConfigured(
             f"{machine.name} has compute capability {capability[0]}.{capability[1]}; FLUX models need "
@@ -144,8 +149,12 @@ def _require_able(machine: Machine, precision: str) -> None:
 def _plans(machine: Machine, weights: Weights, precision: str, *, full_precision: bool) -> Iterator[Plan]:
     if machine.device == "cpu" or full_precision:
         chosen: Precision = "fp32" if full_precision or precision == "auto" else cast("Precision", precision)
-        reason = "this model is made for float32" if full_precision else "no GPU was found, so the CPU draws"
-        yield _plan(machine, weights, chosen, "fp32" if chosen == "fp32" else "bf16", reasons=(reason,))
+        reasons = ("this model is made for float32",) if full_precision else ()
+        if machine.passed_over is not None:
+            reasons += (f"{machine.passed_over}, so the CPU draws",)
+        elif not full_precision:
+            reasons += ("no GPU was found, so the CPU draws",)
+        yield _plan(machine, weights, chosen, "fp32" if chosen == "fp32" else "bf16", reasons=reasons)
         return
     eight: Precision = "fp8" if machine.capability is not None and machine.capability >= (8, 9) else "int8"
     rungs: list[tuple[Precision, Precision, str]] = [

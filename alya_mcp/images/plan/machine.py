@@ -2,10 +2,16 @@
 
 import importlib
 import importlib.util
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 Device = Literal["cuda", "mps", "cpu"]
+
+_LEAST: Final = 350_000_000
+"""Bytes that the smallest model takes: a card without as much is no use to any."""
+_CODE: Final = re.compile(r"(sm|compute)_(\d+)(\d)([af]?)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,7 +19,8 @@ class Machine:
     """A device: its name, its free and total memory in bytes, and the machine's free main memory.
 
     `capability` is a CUDA device's compute capability, `compiles` whether kernels can be compiled for it
-    here, `flash_3` whether FlashAttention 3 is installed.
+    here, `flash_3` whether FlashAttention 3 is installed. `passed_over` says of a GPU that is here why it
+    can't be used; the device is the CPU then.
     """
 
     device: Device
@@ -24,39 +31,99 @@ class Machine:
     capability: tuple[int, int] | None = None
     compiles: bool = False
     flash_3: bool = False
+    passed_over: str | None = None
 
 
-def survey(limit: int | None = None) -> Machine:
-    """The device to draw on as it is now; with `limit`, no more than that of its memory in bytes counts."""
+def survey(limit: int | None = None, held: int = 0) -> Machine:
+    """The device to draw on as it is now.
+
+    With `limit`, no more than that of its memory in bytes counts. `held` bytes of it are a process's that
+    would have them for itself, so they count as free.
+
+    Raises:
+        RuntimeError: when a GPU on which this process has something doesn't answer any more.
+    """
     torch: Any = importlib.import_module("torch")
     psutil: Any = importlib.import_module("psutil")
     main = psutil.virtual_memory()
+    passed_over: str | None = None
     if torch.cuda.is_available():
-        free, total = torch.cuda.mem_get_info()
-        # What this process holds and doesn't use is free to it.
-        free += torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
-        if limit is not None:
-            total = min(total, limit)
-            free = min(free, total - torch.cuda.memory_allocated())
-        return Machine(
-            device="cuda",
-            name=torch.cuda.get_device_name(),
-            free=free,
-            total=total,
-            main=main.available,
-            capability=torch.cuda.get_device_capability(),
-            compiles=importlib.util.find_spec("triton") is not None,
-            # Builds before it was named so have the second alone, which diffusers doesn't take.
-            flash_3=all(map(importlib.util.find_spec, ("flash_attn_3", "flash_attn_interface"))),
-        )
-    if torch.backends.mps.is_available():
-        total = torch.mps.recommended_max_memory()
+        card = _card(torch, main.available, limit, held)
+        if isinstance(card, Machine):
+            return card
+        passed_over = card
+    elif torch.backends.mps.is_available():
+        total, taken = torch.mps.recommended_max_memory(), torch.mps.driver_allocated_memory()
         # It shares the machine's memory with all other programs.
-        free = min(total - torch.mps.driver_allocated_memory(), main.available)
-        if limit is not None:
-            total, free = min(total, limit), min(free, limit)
+        free, total = _within(limit, taken, min(total - taken, main.available), total)
+        free = min(total, free + held)
         return Machine(device="mps", name="the Apple GPU", free=free, total=total, main=main.available)
-    free, total = main.available, main.total
+    free, total = _within(limit, 0, main.available, main.total)
+    return Machine(
+        device="cpu",
+        name="this machine",
+        free=min(total, free + held),
+        total=total,
+        main=main.available,
+        passed_over=passed_over,
+    )
+
+
+def _card(torch: Any, main: int, limit: int | None, held: int) -> Machine | str:
+    """The first CUDA card, or why it can't be used."""
+    name, capability = torch.cuda.get_device_name(), torch.cuda.get_device_capability()
+    nvidia = torch.version.hip is None
+    if nvidia and not _runs_on(capability, torch.cuda.get_arch_list()):
+        return (
+            f"PyTorch {torch.__version__} holds no code for {name}, whose compute capability is "
+            f"{capability[0]}.{capability[1]}; another build of PyTorch may"
+        )
+    taken = torch.cuda.memory_allocated()
+    try:
+        free, total = torch.cuda.mem_get_info()
+    except RuntimeError as error:
+        if taken:
+            raise
+        return f"{name} can't be opened ({str(error).partition(chr(10))[0]:.100})"
+    # What this process holds and doesn't use is free to it.
+    free, total = _within(limit, taken, free + torch.cuda.memory_reserved() - taken, total)
+    if free + taken + held < _LEAST:
+        return f"{name} has {free / 1e9:.1f} GB free of {total / 1e9:.1f} GB"
+    return Machine(
+        device="cuda",
+        name=name,
+        free=min(total, free + held),
+        total=total,
+        main=main,
+        # Other makers' numbers mean something else.
+        capability=capability if nvidia else None,
+        compiles=importlib.util.find_spec("triton") is not None,
+        # Builds before it was named so have the second alone, which diffusers doesn't take.
+        flash_3=all(map(importlib.util.find_spec, ("flash_attn_3", "flash_attn_interface"))),
+    )
+
+
+def _within(limit: int | None, taken: int, free: int, total: int) -> tuple[int, int]:
+    """What is free and in all, of which this process has `taken`, under `limit`."""
     if limit is not None:
-        total, free = min(total, limit), min(free, limit)
-    return Machine(device="cpu", name="this machine", free=free, total=total, main=main.available)
+        total = min(total, limit)
+        free = min(free, total - taken)
+    return max(0, free), total
+
+
+def _runs_on(capability: tuple[int, int], architectures: Iterable[str]) -> bool:
+    """Whether code for one of `architectures` runs on a card; none are named by builds without CUDA.
+
+    Binary code (sm_86) runs on its major version from its minor one on, PTX (compute_86) on everything from
+    there on; what ends in "a" only there, in "f" on its major version (CUDA C++ programming guide, compute
+    capabilities).
+    """
+    known = [code.groups() for code in map(_CODE.fullmatch, architectures) if code]
+    for kind, major, minor, suffix in known:
+        made_for = int(major), int(minor)
+        same = made_for[0] == capability[0]
+        if made_for == capability or (
+            made_for < capability and suffix != "a" and (same or (kind == "compute" and not suffix))
+        ):
+            return True
+    return not known
