@@ -17,6 +17,7 @@ from stage import SIDE, a_job
 
 from alya_mcp.failures import Failure
 from alya_mcp.images.engine import Picture
+from alya_mcp.images.flux import loading
 from alya_mcp.images.flux import renderer as flux
 from alya_mcp.images.flux.drawing import Shortcuts
 from alya_mcp.images.flux.renderer import FluxRenderer
@@ -41,6 +42,9 @@ class Room:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, holder: Any, name: str) -> None:
         self.missing = 0
+        self.error: Callable[[], Exception] = lambda: torch.OutOfMemoryError(
+            "CUDA out of memory. Tried to allocate 2.00 GiB"
+        )
         self._held: list[weakref.ref[Any]] = []
         real: Callable[..., Any] = getattr(holder, name)
 
@@ -49,7 +53,7 @@ class Room:
                 self.missing -= 1
                 tensor = torch.zeros(1000)
                 self._held.append(weakref.ref(tensor))
-                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+                raise self.error()
             return real(*args, **options)
 
         monkeypatch.setattr(holder, name, work)
@@ -196,6 +200,72 @@ def test_weights_move_only_into_main_memory_that_is_there(tiny: Path, monkeypatc
         card.draw()
     assert card.loaded.manner == "fp32, all weights on the device, PyTorch's attention"
     assert card.draw().model == "tiny"
+
+
+@pytest.mark.parametrize("steps", [1, 2], ids=["text encoder", "transformer"])
+def test_a_move_that_main_memory_ends_half_way_is_a_refusal_and_the_next_picture_loads_the_model_anew(
+    card: Card, monkeypatch: pytest.MonkeyPatch, steps: int
+):
+    whole = card.draw()
+    real, moved = loading.stream, list[int]()
+
+    def stream(module: Any, device: Any) -> None:
+        moved.append(1)
+        if len(moved) < steps:
+            real(module, device)
+            return
+        for parameter in list(module.parameters())[: len(list(module.parameters())) // 2]:
+            # As good as on another device.
+            parameter.data = parameter.data.double()
+        raise torch.AcceleratorError("CUDA error: out of memory")
+
+    monkeypatch.setattr(loading, "stream", stream)
+    card.denoise.missing = steps
+    with pytest.raises(Failure, match=r"ran out of memory .* \(denoise\)"):
+        card.draw()
+    monkeypatch.undo()
+    broken = weakref.ref(card.loaded.artist.pipeline.transformer)
+    del card.loaded
+    assert card.draw() == whole
+    assert broken() is None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        lambda: torch.AcceleratorError(
+            "CUDA error: out of memory\nCUDA kernel errors might be reported later"
+        ),
+        lambda: RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        lambda: RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+        MemoryError,
+    ],
+    ids=["driver", "cuBLAS", "cuDNN", "Python"],
+)
+def test_memory_that_ends_below_pytorch_is_no_broken_device(card: Card, error: Callable[[], Exception]):
+    card.denoise.missing, card.denoise.error = 1, error
+    assert "Memory was short: " in str(card.draw().notice)
+    assert card.kept() == 0
+
+
+def test_full_precision_that_an_overflow_asks_for_goes_down_too(card: Card, monkeypatch: pytest.MonkeyPatch):
+    artist = card.loaded.artist
+    vae = artist.pipeline.vae.to(torch.bfloat16)
+    real, asked = vae.decode, list[torch.dtype]()
+
+    def decode(latents: Any, **options: Any) -> Any:
+        asked.append(vae.dtype)
+        if vae.dtype == torch.bfloat16:
+            return (real(latents, **options)[0] * float("nan"),)
+        if asked.count(torch.float32) == 1:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return real(latents, **options)
+
+    monkeypatch.setattr(vae, "decode", decode)
+    assert "Memory was short: decoded in tiles" in str(card.draw().notice)
+    assert asked == [torch.bfloat16, torch.float32] * 2
+    assert {parameter.dtype for parameter in vae.parameters()} == {torch.bfloat16}
+    assert not vae.use_tiling
 
 
 def test_a_device_without_main_memory_of_its_own_moves_nothing(card: Card):

@@ -310,6 +310,78 @@ def test_another_model_or_precision_takes_the_place_of_the_one_that_is_loaded(
     assert "rounded to int8" in str(draw(renderer, other).notice)
 
 
+@pytest.mark.parametrize(("one", "other"), [("auto", "sketch"), ("sketch", "auto")])
+def test_servers_that_want_the_same_model_by_different_names_take_no_turns_in_loading_it(
+    one: str, other: str
+):
+    renderer, reports = FluxRenderer(), Reports()
+    renderer.prepare(Request(model=one, precision="auto", job=None), Reports())
+    transformer = pipeline_of(renderer).transformer
+    for model, precision, why in ((other, "bf16", None), (one, "auto", None), ("sketch", "auto", "asks for")):
+        picture = draw(renderer, Request(model=model, precision=precision, job=None), reports)
+        assert pipeline_of(renderer).transformer is transformer
+        assert why is None or why in str(picture.notice)
+    assert "load" not in {phase for phase, _ in reports}
+
+
+def test_servers_with_different_settings_in_turn_leave_nothing_of_each_others_model(request_for: Request):
+    import threading
+    import weakref
+
+    renderer = FluxRenderer()
+    others = Request(model=request_for.model, precision="int8", job=None)
+    left: list[weakref.ref[Any]] = []
+    pictures: list[bytes] = []
+    threads = threading.active_count()
+    for request in (request_for, others) * 2:
+        pictures.append(draw(renderer, request).pixels)
+        assert not any(transformer() is not None for transformer in left)
+        left.append(weakref.ref(pipeline_of(renderer).transformer))
+    assert pictures[:2] == pictures[2:]
+    assert threading.active_count() == threads
+
+
+def test_main_memory_that_was_pinned_for_a_model_is_given_back_with_it(
+    renderer: FluxRenderer, monkeypatch: pytest.MonkeyPatch
+):
+    import torch
+
+    given_back: list[str] = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: given_back.append("device"))
+    monkeypatch.setattr(torch._C, "_host_emptyCache", lambda: given_back.append("main"), raising=False)
+    renderer._unload()
+    assert given_back == ["device", "main"]
+
+
+def test_numbers_that_were_not_finite_once_in_the_text_are_not_remembered(
+    renderer: FluxRenderer, request_for: Request, monkeypatch: pytest.MonkeyPatch
+):
+    assert renderer._loaded is not None
+    artist = renderer._loaded.artist
+    real = artist.encode
+    with monkeypatch.context() as patch:
+        patch.setattr(artist, "encode", lambda *ids: tuple(part * float("nan") for part in real(*ids)))
+        with pytest.raises(Failure, match="aren't finite"):
+            draw(renderer, request_for)
+    assert draw(renderer, request_for).model == "tiny"
+
+
+def test_the_bundled_model_without_memory_is_not_told_to_be_taken(monkeypatch: pytest.MonkeyPatch):
+    sketch = Request(model="sketch", precision="auto", job=None)
+    small = Machine(device="cpu", name="this machine", free=10**8, total=2 * 10**8, main=10**8)
+    with monkeypatch.context() as patch:
+        patch.setattr(flux, "survey", lambda limit: small)
+        with pytest.raises(NotConfigured, match=r"Close what else uses it$"):
+            FluxRenderer().prepare(sketch, Reports())
+    renderer = FluxRenderer()
+    renderer.prepare(sketch, Reports())
+    transformer = pipeline_of(renderer).transformer
+    monkeypatch.setattr(transformer, "forward", Fails(transformer.forward, no_memory()))
+    with pytest.raises(Failure, match=r"call again$"):
+        draw(renderer, sketch)
+
+
 def test_a_limit_is_the_memory_that_plans_are_made_for(request_for: Request):
     with pytest.raises(NotConfigured, match=r"this machine has 0\.2 GB free of 0\.2 GB"):
         FluxRenderer(2 * 10**8).prepare(request_for, Reports())

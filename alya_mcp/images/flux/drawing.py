@@ -142,6 +142,8 @@ class Artist:
                 after(job.steps)
         latents = latents.clone()
         if not bool(torch.isfinite(latents).all()):
+            # If the text's encoding is what is wrong, every later picture of it would be.
+            self._readings.pop(job.prompt, None)
             raise NotFinite("model")
         return latents
 

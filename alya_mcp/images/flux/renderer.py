@@ -40,7 +40,11 @@ _FLAT: Final = 2
 """A picture whose channels vary by no more than this, of 255, is blank."""
 _MAX_IGNORED: Final = 20
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
-_NO_MEMORY: Final = re.compile(r"out of memory|can't allocate memory|not enough memory", re.IGNORECASE)
+_NO_MEMORY: Final = re.compile(
+    r"out of memory|can't allocate memory|not enough memory|_STATUS_ALLOC_FAILED", re.IGNORECASE
+)
+_NO_MEMORY_OF_CUDA: Final = "CUDA error: out of memory"
+"""The driver's own word, which is no broken device: pinning, recording and loading of kernels end with it."""
 _LOST: Final = re.compile(r"CUDA error|device-side assert|CUBLAS_STATUS|CUDNN_STATUS|ECC error")
 
 
@@ -50,7 +54,7 @@ class _NoMemoryError(Exception):
 
 @dataclass(slots=True, kw_only=True)
 class _Loaded:
-    """A model in memory; `plan` changes when memory ends."""
+    """A model in memory; `plan` changes when memory ends, and `whole` is false once that failed half way."""
 
     wanted: tuple[str, str]
     choice: Choice
@@ -59,12 +63,22 @@ class _Loaded:
     device: str
     words: frozenset[str] | None
     accelerator: "Accelerator | None" = None
+    whole: bool = True
 
     @property
     def manner(self) -> str:
         """How it is run, in a line."""
         compiled = [self.accelerator.words] if self.accelerator else []
         return ", ".join([self.plan.words, *compiled])
+
+    def is_from(self, choice: Choice, precision: str) -> bool:
+        """Whether it is what loading `choice` in `precision` would give, by whichever name it was wanted."""
+        mine = self.choice
+        return (
+            (mine.name, mine.full_precision) == (choice.name, choice.full_precision)
+            and (mine.repository or mine.folder) == (choice.repository or choice.folder)
+            and (choice.full_precision or self.wanted[1] == precision)
+        )
 
 
 class FluxRenderer:
@@ -124,6 +138,8 @@ class FluxRenderer:
 
     def _load(self, request: Request, report: Report) -> _Loaded:
         wanted = (request.model, request.precision)
+        if self._loaded and not self._loaded.whole:
+            self._unload()
         # A fallback that `auto` chose is looked at again: the weights may have come, memory may be free now.
         if self._loaded and self._loaded.wanted == wanted and not _is_fallback(self._loaded):
             return self._loaded
@@ -138,14 +154,18 @@ class FluxRenderer:
         machine = self._survey()
         if self._loaded is not None and self._loaded.wanted != wanted:
             # What isn't there, or wouldn't fit on an empty machine, leaves the loaded model where it is.
-            choose(model, replace(machine, free=machine.total, main=sys.maxsize), precision)
-            self._unload()
-            machine = self._survey()
+            choice = choose(model, replace(machine, free=machine.total, main=sys.maxsize), precision)
+            if not self._loaded.is_from(choice, precision):
+                self._unload()
+                machine = self._survey()
+            elif not choice.full_precision:
+                self._loaded.wanted, self._loaded.choice = wanted, choice
+                return self._loaded
         choice = choose(model, machine, precision)
         if self._loaded is not None:
-            if self._loaded.choice.name == choice.name:
+            if self._loaded.is_from(choice, precision):
                 # The reason to fall back may be another one now.
-                self._loaded.choice = choice
+                self._loaded.wanted, self._loaded.choice = wanted, choice
                 return self._loaded
             self._unload()
         folder = None if model == RANDOM else choice.folder or self._download(choice, report)
@@ -191,6 +211,9 @@ class FluxRenderer:
             if self._limit is not None:
                 total = torch.cuda.mem_get_info()[1]
                 torch.cuda.set_per_process_memory_fraction(min(1.0, self._limit / total))
+        elif machine.device == "mps" and self._limit is not None:
+            most = torch.mps.recommended_max_memory()
+            torch.mps.set_per_process_memory_fraction(min(1.0, self._limit / most))
 
         def load() -> Any:
             if folder is None:
@@ -220,8 +243,7 @@ class FluxRenderer:
             ) from None
         raise Failure(
             f"{machine.name} ran out of memory while loading {choice.name}: {free / 1e9:.1f} GB of "
-            f"{machine.total / 1e9:.1f} GB are free. Close what else uses it, or set ALYA_IMAGE_MODEL to "
-            "'sketch'"
+            f"{machine.total / 1e9:.1f} GB are free. Close what else uses it{_instead(choice)}"
         )
 
     def _unload(self) -> None:
@@ -346,20 +368,34 @@ class _Stairs:
             return "compiling given up"
         if loaded.device != "cuda":
             return None
-        plan, pipeline, device = loaded.plan, loaded.artist.pipeline, loaded.artist.device
-        loading: Any = importlib.import_module("alya_mcp.images.flux.loading")
+        plan, pipeline = loaded.plan, loaded.artist.pipeline
         encoder = pipeline.text_encoder_2.encoder
         if not plan.encoder_streamed and self._has_main_memory_for(encoder):
-            loading.stream(encoder, device)
+            if not self._moved(encoder):
+                return None
             loaded.plan = replace(plan, encoder_streamed=True)
             return "text encoder moved to main memory"
         if not plan.transformer_streamed and self._has_main_memory_for(pipeline.transformer):
             # What is compiled expects its weights where they are.
             self._stop_compiling()
-            loading.stream(pipeline.transformer, device)
+            if not self._moved(pipeline.transformer):
+                return None
             loaded.plan = replace(plan, transformer_streamed=True, compiled=False)
             return "transformer moved to main memory, which is slow"
         return None
+
+    def _moved(self, part: Any) -> bool:
+        """Keep `part` in main memory; False when that has no room either, and the model is in pieces."""
+        loading: Any = importlib.import_module("alya_mcp.images.flux.loading")
+        self._loaded.whole = False
+        try:
+            loading.stream(part, self._loaded.artist.device)
+        except (RuntimeError, MemoryError) as error:
+            if not _is_no_memory(error):
+                raise
+            return False
+        self._loaded.whole = True
+        return True
 
     def _stop_compiling(self) -> None:
         if self._loaded.accelerator is not None:
@@ -376,8 +412,8 @@ class _Stairs:
         return Failure(
             f"{machine.name} ran out of memory while a {job.width}x{job.height} picture was drawn with "
             f"{self._loaded.choice.name} ({phase}): {machine.free / 1e9:.1f} GB of "
-            f"{machine.total / 1e9:.1f} GB are free.{tried} Close what else uses it and call again, or set "
-            "ALYA_IMAGE_MODEL to 'sketch'"
+            f"{machine.total / 1e9:.1f} GB are free.{tried} Close what else uses it and call again"
+            f"{_instead(self._loaded.choice)}"
         )
 
 
@@ -399,7 +435,9 @@ def _device_errors() -> Generator[None]:
 def _is_no_memory(error: Exception) -> bool:
     if isinstance(error, MemoryError | _torch().OutOfMemoryError):
         return True
-    return bool(_NO_MEMORY.search(str(error))) and not isinstance(error, _torch().AcceleratorError)
+    if isinstance(error, _torch().AcceleratorError):
+        return str(error).startswith(_NO_MEMORY_OF_CUDA)
+    return bool(_NO_MEMORY.search(str(error)))
 
 
 def _is_fallback(loaded: _Loaded) -> bool:
@@ -411,8 +449,16 @@ def _free_memory() -> None:
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+        # Weights that were streamed from there; without this the next model finds main memory taken.
+        with contextlib.suppress(AttributeError):
+            torch._C._host_emptyCache()
     elif torch.backends.mps.is_available():
         torch.mps.empty_cache()
+
+
+def _instead(choice: Choice) -> str:
+    """The way out that is left when there is no memory, for a model that isn't it already."""
+    return "" if choice.full_precision else ", or set ALYA_IMAGE_MODEL to 'sketch'"
 
 
 def _require_contrast(choice: Choice, job: Job, pixels: Any) -> None:
