@@ -4,7 +4,6 @@ Both kinds of store keep a picture under the same key and answer with a signed l
 expires. Nothing heavy is imported here: the store process (`serve`) starts from this package too.
 """
 
-import hashlib
 import re
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -62,6 +61,7 @@ class Stored:
 
     `url` opens until `expires_at` (UTC) and not after. `shortened` is true when that is earlier than was
     asked for. `key` is the full key in the store; `file` is the picture's path, for the local store only.
+    `signing` is how many milliseconds making the link took, as part of storing.
     """
 
     url: str
@@ -69,6 +69,7 @@ class Stored:
     key: str
     file: Path | None
     shortened: bool
+    signing: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,8 +142,8 @@ async def resume_links(settings: "Settings") -> None:
     await LocalStore(settings.home).resume()
 
 
-def image_key(data: bytes, suffix: str, day: date) -> str:
-    """The key of an encoded picture: `2026-11-22/<SHA-256 in hex>.png`.
+def image_key(sha256: str, suffix: str, day: date) -> str:
+    """The key of an encoded picture whose SHA-256 is `sha256` in hex: `2026-11-22/<sha256>.png`.
 
     Raises:
         ValueError: `suffix` isn't one of png, webp, jpg, jpeg (with or without a dot).
@@ -150,7 +151,7 @@ def image_key(data: bytes, suffix: str, day: date) -> str:
     extension = suffix.removeprefix(".")
     if extension not in _SUFFIXES:
         raise ValueError(f"suffix is {suffix!r}; it takes one of {', '.join(sorted(_SUFFIXES))}")
-    return f"{day.isoformat()}/{hashlib.sha256(data).hexdigest()}.{extension}"
+    return f"{day.isoformat()}/{sha256}.{extension}"
 
 
 def safe_filename(filename: str) -> str:

@@ -69,6 +69,7 @@ class LocalStore:
     def _link(self, key: str, filename: str, expires_in: int) -> Stored:
         from alya_mcp.stores import process
 
+        began = time.perf_counter()
         life = clamp_expiry(expires_in)
         try:
             with self._folder.locked():
@@ -87,6 +88,7 @@ class LocalStore:
             key=key,
             file=self._folder.images / key,
             shortened=life < expires_in,
+            signing=1000 * (time.perf_counter() - began),
         )
 
     def _resume(self) -> None:

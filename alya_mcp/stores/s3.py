@@ -3,6 +3,7 @@
 import hashlib
 import io
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -117,10 +118,14 @@ class S3Store:
             connection.verify_link(url, self._bucket)
             return url, expires_at
 
+        began = time.perf_counter()
         asked = datetime.now(UTC) + timedelta(seconds=expires_in)
         url, expires_at = self._talk(presign)
         shortened = (asked - expires_at).total_seconds() > 1
-        return Stored(url=url, expires_at=expires_at, key=key, file=None, shortened=shortened)
+        signing = 1000 * (time.perf_counter() - began)
+        return Stored(
+            url=url, expires_at=expires_at, key=key, file=None, shortened=shortened, signing=signing
+        )
 
     def _check_region(self, connection: Connection) -> None:
         """Make sure that links are signed for the bucket's region: botocore corrects uploads, not links."""

@@ -179,7 +179,7 @@ async def _draw(
     started = time.perf_counter()
     upload = Upload(
         data=file.data,
-        key=image_key(file.data, file.suffix, datetime.now(UTC).date()),
+        key=image_key(file.sha256, file.suffix, datetime.now(UTC).date()),
         content_type=file.content_type,
         filename=_filename(picture.seed, file.suffix),
     )
@@ -197,7 +197,9 @@ async def _draw(
         notice=picture.notice,
         preview=small,
     )
-    return known, stored, {**timings, "store": _milliseconds(started)}
+    presign = round(stored.signing, 1)
+    upload_took = round(_milliseconds(started) - presign, 1)
+    return known, stored, {**timings, "upload": upload_took, "presign": presign}
 
 
 def _reply(

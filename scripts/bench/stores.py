@@ -8,6 +8,7 @@ finding it in the index, and a fresh link.
 """
 
 import argparse
+import hashlib
 import json
 import logging
 import os
@@ -65,7 +66,7 @@ def upload(number: int, size: int) -> Upload:
     data = number.to_bytes(8, "big") + os.urandom(size - 8)
     return Upload(
         data=data,
-        key=image_key(data, "png", datetime.now(UTC).date()),
+        key=image_key(hashlib.sha256(data).hexdigest(), "png", datetime.now(UTC).date()),
         content_type="image/png",
         filename="bench.png",
     )

@@ -118,6 +118,14 @@ def test_progress_covers_every_phase_and_only_grows(gallery: Gallery) -> None:
         assert phase in said
 
 
+def test_the_answer_tells_the_milliseconds_of_every_phase(gallery: Gallery) -> None:
+    timings = gallery.first["structuredContent"]["timings"]
+    drawing = ["queue", "load", "encode", "denoise", "decode", "total"]
+    assert list(timings) == [*drawing, "file", "upload", "presign"]
+    assert all(milliseconds >= 0 for milliseconds in timings.values())
+    assert sum(timings[phase] for phase in drawing[:-1]) <= timings["total"]
+
+
 def test_a_cancelled_picture_costs_nothing_and_the_next_one_is_the_same(gallery: Gallery) -> None:
     client, seed = gallery.client, gallery.seed()
 

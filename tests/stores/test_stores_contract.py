@@ -179,14 +179,14 @@ def test_a_bucket_decides_which_store_is_opened(tmp_path: Path) -> None:
 
 
 def test_a_key_is_the_day_and_the_hash() -> None:
-    empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-    assert image_key(b"", ".png", DAY) == image_key(b"", "png", DAY) == f"2026-11-22/{empty}.png"
+    digest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    assert image_key(digest, ".png", DAY) == image_key(digest, "png", DAY) == f"2026-11-22/{digest}.png"
 
 
 @pytest.mark.parametrize("suffix", ["", ".svg", "png/..", ".PNG", "..png"])
 def test_a_key_takes_image_suffixes_only(suffix: str) -> None:
     with pytest.raises(ValueError, match="suffix is"):
-        image_key(b"", suffix, DAY)
+        image_key("0" * 64, suffix, DAY)
 
 
 @pytest.mark.parametrize("key", ["", "a.png", "../2026-11-22/" + "0" * 64 + ".png", "2026-11-22/" + "0" * 64])

@@ -152,7 +152,7 @@ async def _picture(engine: LocalEngine, store: Store, seed: int) -> dict[str, fl
     written = time.monotonic()
     upload = Upload(
         data=file.data,
-        key=image_key(file.data, file.suffix, datetime.now(UTC).date()),
+        key=image_key(file.sha256, file.suffix, datetime.now(UTC).date()),
         content_type=file.content_type,
         filename=f"bench-{seed}.png",
     )
