@@ -26,11 +26,19 @@ class Caller:
         """
         if self._token is None:
             return LOCAL
-        grant = Grants(self._state.grants).caller(self._token)
+        grant = self.grant()
         return None if grant is None else grant.label
 
+    def grant(self) -> Grant | None:
+        """The grant; None without a token, and for a wrong or revoked one.
+
+        Raises:
+            StateError: the grants can't be read.
+        """
+        return None if self._token is None else Grants(self._state.grants).caller(self._token)
+
     def close(self) -> None:
-        """Let go of the state's file."""
+        """Let go of the state's file; the next look opens it again."""
         self._state.close()
 
 
@@ -50,7 +58,8 @@ def calling_grant(settings: Settings) -> Grant | None:
     Raises:
         StateError: the grants can't be read.
     """
-    if settings.grant is None:
-        return None
-    with open_grants(settings) as grants:
-        return grants.caller(settings.grant)
+    caller = Caller(settings)
+    try:
+        return caller.grant()
+    finally:
+        caller.close()

@@ -1,18 +1,26 @@
 """Which policy is in force: the first of the places where one may stand."""
 
+import math
+import time
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
-from alya_mcp.callers import calling_grant
+from alya_mcp.callers import Caller, calling_grant
 from alya_mcp.gate import Policy, PolicyError, PolicyFile, PolicySource, Problem, StateError
 from alya_mcp.gate.grants import Grant
 from alya_mcp.settings import Settings
 
 Origin = Literal["--policy or ALYA_POLICY", "the grant's own", "ALYA_HOME", "packaged"]
 
+LOOK_EVERY_SECONDS: Final = 0.5
+"""How often a grant is looked up that is unknown, or can't be looked up."""
+
 _DENY_ALL = {"version": "1", "default": "deny", "description": "in force while the policy file is wrong"}
+_UNREADABLE: Final = (
+    "the grants can't be read, and so not which policy this one obeys; `alya-mcp doctor` says more"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +37,8 @@ def find_policy(settings: Settings) -> Place:
     Raises:
         StateError: a grant's token is given, and the grants can't be read.
     """
-    return _place(settings, _asked_grant(settings))
-
-
-def _asked_grant(settings: Settings) -> Grant | None:
-    """The grant that may have a policy of its own; none is asked where a person named the policy."""
-    return None if settings.policy is not None else calling_grant(settings)
+    # None is asked where a person named the policy.
+    return _place(settings, None if settings.policy is not None else calling_grant(settings))
 
 
 def _place(settings: Settings, grant: Grant | None) -> Place:
@@ -55,13 +59,12 @@ def packaged_policy() -> Path:
 
 def open_policy(settings: Settings) -> PolicySource:
     """The policy for a server: reloaded when its file changes, all denied while no good one was read."""
-    try:
-        grant = _asked_grant(settings)
-    except StateError:
-        why = "the grants can't be read, and so not which policy this one obeys; `alya-mcp doctor` says more"
-        return _UntilGrantIsKnown(settings, PolicyError([Problem("", why)]))
-    if grant is None and settings.policy is None and settings.grant is not None:
-        return _UntilGrantIsKnown(settings, None)
+    if settings.policy is None and settings.grant is not None:
+        return _UntilGrantIsKnown(settings)
+    return _open(settings, None)
+
+
+def _open(settings: Settings, grant: Grant | None) -> PolicySource:
     place = _place(settings, grant)
     if place.origin == "packaged":
         return _UntilOwn(settings)
@@ -93,23 +96,37 @@ class _UntilOwn:
 
 
 class _UntilGrantIsKnown:
-    """Everything denied while nobody can say whether the grant has a policy of its own."""
+    """Everything denied while nobody can say whether the grant has a policy of its own.
 
-    def __init__(self, settings: Settings, error: PolicyError | None) -> None:
+    The grant is looked up when a call asks, no more than every `LOOK_EVERY_SECONDS`.
+    """
+
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._caller = Caller(settings)
         self._denying = Policy.parse(_DENY_ALL)
-        self._error = error
+        self._error: PolicyError | None = None
         self._found: PolicySource | None = None
+        self._next_look = -math.inf
 
     @property
     def error(self) -> PolicyError | None:
         return self._error if self._found is None else self._found.error
 
     def current(self) -> Policy:
-        if self._found is None:
-            found = open_policy(self._settings)
-            if isinstance(found, _UntilGrantIsKnown):
-                self._error = found._error
-                return self._denying
-            self._found = found
-        return self._found.current()
+        if self._found is None and time.monotonic() >= self._next_look:
+            self._look()
+            self._next_look = time.monotonic() + LOOK_EVERY_SECONDS
+        return self._denying if self._found is None else self._found.current()
+
+    def _look(self) -> None:
+        try:
+            grant = self._caller.grant()
+        except StateError:
+            self._error = PolicyError([Problem("", _UNREADABLE)])
+            return
+        finally:
+            self._caller.close()
+        self._error = None
+        if grant is not None:
+            self._found = _open(self._settings, grant)

@@ -1,6 +1,7 @@
 """Callers with a grant: let in, told apart, refused once it is revoked, under a policy of their own."""
 
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from raw_client import RawClient, Servers, eventually
 from scene import ALLOW_ALL, audit_records, write_policy
 
+import alya_mcp.policy
 from alya_mcp.callers import open_grants
 from alya_mcp.gate import StateError
 from alya_mcp.policy import find_policy, open_policy, packaged_policy
@@ -103,7 +105,7 @@ def test_a_grant_that_becomes_known_obeys_its_own_policy_and_not_the_common_one(
     assert policy.current().default == "deny"
     assert policy.error is None
     elsewhere.rename(state)
-    assert "alya_status" in policy.current().compiled
+    eventually(lambda: "alya_status" in policy.current().compiled, "the grant's own policy")
 
 
 def test_while_grants_cannot_be_read_nothing_is_allowed_and_afterwards_it_is(tmp_path: Path) -> None:
@@ -120,5 +122,22 @@ def test_while_grants_cannot_be_read_nothing_is_allowed_and_afterwards_it_is(tmp
     assert policy.error is not None
     assert str(tmp_path) not in str(policy.error)
     state.write_bytes(good)
-    assert policy.current().default == "allow"
+    eventually(lambda: policy.current().default == "allow", "the common policy")
     assert policy.error is None
+
+
+def test_a_caller_whom_nobody_knows_is_not_looked_up_at_every_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path, "ci")
+    connect, opened = sqlite3.connect, list[Path]()
+
+    def counting(path: Path, **how: Any) -> sqlite3.Connection:
+        opened.append(path)
+        return connect(path, **how)
+
+    monkeypatch.setattr(sqlite3, "connect", counting)
+    monkeypatch.setattr(alya_mcp.policy, "LOOK_EVERY_SECONDS", 3600.0)
+    policy = open_policy(Settings(home=tmp_path, grant="alya_wrong"))
+    assert {policy.current().default for _ in range(20)} == {"deny"}
+    assert opened == [tmp_path / "state.sqlite"]
