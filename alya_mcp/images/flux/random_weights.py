@@ -86,6 +86,10 @@ def _fill(module: nn.Module, device: torch.device) -> None:
                 else:
                     parameter.fill_(1.0 if norm and name == "weight" else 0.0)
     module.to(device)
+    # Modules that share numbers were given some each.
+    share: Any = getattr(module, "tie_weights", None)
+    if share is not None:
+        share()
 
 
 def _tokenizer(transformers: Any, length: int) -> Any:
