@@ -18,8 +18,7 @@ from alya_mcp.images.worker.wire import DEVICE_LOST, LEAVING, Frame, RefusedErro
 from alya_mcp.settings import Settings
 
 _KINDS: Final = {cls.__name__: cls for cls in (Failure, InvalidInput, NotConfigured, Unavailable)}
-_SILENCE: Final = 60.0
-"""Seconds without a word after which a worker with work in hand counts as stuck; it speaks every 5 s."""
+_CLOSED: Final = "The image engine was closed while the image was drawn; call again"
 _STATUS_LIMIT: Final = 5.0
 _MAX_LOST_BEFORE_START: Final = 3
 _PACKAGES: Final = (
@@ -42,7 +41,10 @@ class LocalEngine:
     ) -> None:
         self._settings = settings
         self._launcher = Launcher(
-            settings.home, command or command_of("alya_mcp.images.worker.process"), version
+            settings.home,
+            command or command_of("alya_mcp.images.worker.process"),
+            version,
+            patience=settings.image_deadline,
         )
         self._link: Link | None = None
         self._links: set[Link] = set()
@@ -134,12 +136,17 @@ class LocalEngine:
         )
 
     async def _connected(self) -> Link:
+        if self._closed:
+            raise Unavailable(_CLOSED)
         if self._link is not None and not self._link.lost:
             return self._link
         if self._joining is None or self._joining.done():
             self._joining = asyncio.create_task(self._launcher.join())
             self._joining.add_done_callback(self._joined)
-        return await asyncio.shield(self._joining)
+        await asyncio.wait({self._joining})
+        if self._joining.cancelled():
+            raise Unavailable(_CLOSED)
+        return self._joining.result()
 
     def _joined(self, joining: asyncio.Task[Link]) -> None:
         if not joining.cancelled() and joining.exception() is None:
@@ -155,15 +162,13 @@ class LocalEngine:
         lost_at_work = lost_before = 0
         spent = 0.0
         while True:
-            if self._closed:
-                raise Unavailable("The image engine was closed while the image was drawn; call again")
             await meter.report(
                 "start",
                 0.0,
                 1.0,
-                "Starting the image worker" if self._link is None else "Asking the image worker",
+                self._launcher.doing if self._link is None else "Asking the image worker",
             )
-            link = await meter.beating(self._connected())
+            link = await meter.beating(self._connected(), lambda: self._launcher.doing)
             attempt = _Attempt(spent)
             try:
                 call = link.call({**head, "spent": spent})
@@ -218,7 +223,7 @@ class _Attempt:
 
     async def follow(self, call: Call, meter: Meter) -> Frame:
         while True:
-            frame = await meter.beating(_within_silence(call))
+            frame = await meter.beating(call.answer())
             self.spent = frame.head.get("spent", self.spent)
             match frame.head.get("type"):
                 case "begun":
@@ -243,17 +248,6 @@ class _Attempt:
                     return frame
                 case _:
                     pass
-
-
-async def _within_silence(call: Call) -> Frame:
-    try:
-        async with asyncio.timeout(_SILENCE):
-            return await call.answer()
-    except TimeoutError:
-        raise Unavailable(
-            f"The image worker has said nothing for {_SILENCE:.0f} s and counts as stuck. The person can "
-            "end its process (alya_status names it); the next call starts a fresh one"
-        ) from None
 
 
 def _require_installed() -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 from alya_mcp.images.engine import Phase, Progress, Step
@@ -51,11 +51,15 @@ class Meter:
         """Let a new attempt share what is left of the scale."""
         self._base = self._last
 
-    async def beating(self, work: Awaitable[T]) -> T:
-        """Await `work`, with a sign of life BEAT seconds after a step; `work` is cancelled when this is."""
+    async def beating(self, work: Awaitable[T], words: Callable[[], str] | None = None) -> T:
+        """Await `work`, with a sign of life BEAT seconds after a step; `work` is cancelled when this is.
+
+        It says again what was last reported, or what `words` says by then.
+        """
         task = asyncio.ensure_future(work)
         try:
             while not (await asyncio.wait({task}, timeout=max(0.0, self._told + BEAT - time.monotonic())))[0]:
+                self._message = words() if words else self._message
                 waited = time.monotonic() - self._reported
                 creep = (self._until - self._from) * waited / (waited + _HALF_WAY)
                 await self._emit(self._from + creep, f"{self._message} ({waited:.0f} s)")

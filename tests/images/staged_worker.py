@@ -4,7 +4,7 @@ A renderer says where it is by a file `at-PHASE` in STAGE_FOLDER, and stays ther
 deaf to cancellation as a matrix product is; what it does ahead is the phase `tend`. STAGE_RENDERER is
 `plain`, `flux` or `broken`, which fails to be made; STAGE_VERSION is the version that the worker says it has,
 STAGE_GRACE the seconds that a picture has to stop in after its deadline, STAGE_UNREAD the bytes that a
-client may leave unread.
+client may leave unread, STAGE_ALIVE the seconds between two signs of life.
 """
 
 import hashlib
@@ -24,8 +24,7 @@ from alya_mcp.images.rendering import (
     Report,
     Request,
 )
-from alya_mcp.images.worker import client, desk
-from alya_mcp.images.worker.process import main
+from alya_mcp.images.worker import client, desk, process
 
 HEAVY = 300_000_000
 
@@ -146,4 +145,5 @@ def create() -> Renderer:
 if __name__ == "__main__":
     desk.GRACE = float(os.environ.get("STAGE_GRACE", desk.GRACE))
     client.MAX_UNREAD = int(os.environ.get("STAGE_UNREAD", client.MAX_UNREAD))
-    main(create, os.environ.get("STAGE_VERSION", __version__))
+    process.ALIVE = float(os.environ.get("STAGE_ALIVE", process.ALIVE))
+    process.main(create, os.environ.get("STAGE_VERSION", __version__))

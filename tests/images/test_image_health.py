@@ -13,6 +13,7 @@ from alya_mcp.failures import NotConfigured, Unavailable
 from alya_mcp.hub import Hub, open_gate
 from alya_mcp.images import local
 from alya_mcp.images.local import LocalEngine
+from alya_mcp.images.worker import link
 from alya_mcp.settings import Settings
 from alya_mcp.tools.hub import Part, Status, alya_status
 
@@ -39,7 +40,7 @@ async def test_a_worker_that_does_not_answer_is_told_as_stuck_and_goes_on_when_i
     open_at: Opener, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(local, "_STATUS_LIMIT", 0.5)
-    monkeypatch.setattr(local, "_SILENCE", 1.0)
+    monkeypatch.setattr(link, "ALIVE", 0.1)
     engine = open_at()
     await engine.render(a_job(), Steps())
     pid = await pid_of(engine)
@@ -51,7 +52,7 @@ async def test_a_worker_that_does_not_answer_is_told_as_stuck_and_goes_on_when_i
             await engine.render(a_job(), Steps())
     finally:
         os.kill(pid, signal.SIGCONT)
-    monkeypatch.setattr(local, "_SILENCE", PATIENCE)
+    monkeypatch.setattr(link, "ALIVE", PATIENCE)
     assert (await engine.render(a_job(), Steps())).model == "plain"
 
 

@@ -1,6 +1,5 @@
 """The worker process from outside: one for all, and gone when nobody needs it (DESIGN.md section 7)."""
 
-import asyncio
 import os
 import sys
 from pathlib import Path
@@ -28,11 +27,9 @@ from stage import (
 from staged_worker import HEAVY
 
 from alya_mcp.failures import InvalidInput, Unavailable
-from alya_mcp.images.local import LocalEngine
 from alya_mcp.images.worker import launch
 from alya_mcp.images.worker.launch import Launcher
-from alya_mcp.images.worker.place import Address, Place
-from alya_mcp.images.worker.wire import PROTOCOL, Hello, pack, read, welcome
+from alya_mcp.images.worker.place import Place
 
 pytestmark = pytest.mark.anyio
 
@@ -193,33 +190,6 @@ async def test_warming_loads_the_model_so_that_the_first_picture_does_not(open_a
     assert "load" not in steps.phases()
 
 
-async def test_an_older_worker_finishes_its_picture_and_makes_room_for_a_newer_server(
-    alya_home: Path, open_at: Opener, stage: Stage, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setenv("STAGE_VERSION", "1.0.0")
-    old, new = open_at(version="1.0.0"), open_at(version="1.1.0")
-    pictures: list[str] = []
-
-    async def draw(engine: LocalEngine, name: str) -> None:
-        await engine.render(a_job(name), Steps())
-        pictures.append(name)
-
-    stage.hold("denoise")
-    async with anyio.create_task_group() as group:
-        group.start_soon(draw, old, "old")
-        await stage.reached("denoise")
-        (first,) = workers(alya_home)
-        monkeypatch.setenv("STAGE_VERSION", "1.1.0")
-        group.start_soon(draw, new, "new")
-        await state(old, "leaving")
-        stage.release()
-    assert pictures == ["old", "new"]
-    (second,) = workers(alya_home)
-    assert second != first
-    await old.render(a_job(), Steps())
-    assert workers(alya_home) == {second}
-
-
 async def test_a_picture_asked_of_a_leaving_worker_is_drawn_by_the_next_one(
     alya_home: Path, open_at: Opener, stage: Stage
 ):
@@ -236,38 +206,6 @@ async def test_a_picture_asked_of_a_leaving_worker_is_drawn_by_the_next_one(
         stage.release()
     (second,) = workers(alya_home)
     assert second != first
-
-
-async def test_a_worker_of_another_protocol_is_named_with_what_to_do(
-    open_at: Opener, stage: Stage, monkeypatch: pytest.MonkeyPatch
-):
-    await open_at().render(a_job(), Steps())
-    stranger = open_at()
-    monkeypatch.setattr("alya_mcp.images.worker.launch.PROTOCOL", PROTOCOL + 1)
-    with pytest.raises(Unavailable, match="Restart this client"):
-        await stranger.render(a_job(), Steps())
-
-
-async def test_a_worker_of_an_earlier_version_that_tells_less_of_itself_is_understood(
-    alya_home: Path, open_at: Opener
-):
-    place = Place(alya_home)
-    place.prepare()
-    place.ensure_key()
-    key = place.read_key()
-    assert key is not None
-
-    async def attend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await welcome(reader, writer, key, Hello(version="0.0.1", protocol=1, pid=os.getpid()))
-        number = (await read(reader)).head["id"]
-        writer.write(pack({"type": "status", "id": number, "state": "idle", "detail": "ready"}))
-        writer.close()
-
-    path = place.new_socket_path()
-    async with await asyncio.start_unix_server(attend, path):
-        place.write_address(Address(pid=os.getpid(), unix=str(path)))
-        status = await open_at().status()
-    assert (status.state, status.detail, status.plan, status.temperature) == ("idle", "ready", None, None)
 
 
 async def test_a_worker_that_cannot_start_is_told_with_where_to_look(

@@ -1,6 +1,7 @@
 """Finds the image worker of this ALYA_HOME, or starts it: once, whoever asks first."""
 
 import asyncio
+import contextlib
 import os
 import re
 import subprocess
@@ -12,22 +13,31 @@ from typing import Final
 
 from alya_mcp import __version__
 from alya_mcp.failures import Unavailable
-from alya_mcp.images.worker.link import Link
+from alya_mcp.images.worker.link import Link, WorkerGoneError
 from alya_mcp.images.worker.log import open_log
 from alya_mcp.images.worker.place import Address, FileLock, Place, kept_in_home
-from alya_mcp.images.worker.wire import PROTOCOL, Hello, RefusedError
+from alya_mcp.images.worker.wire import ALIVE, PROTOCOL, Hello, RefusedError
 
 _POLL: Final = 0.05
 _GREETING_LIMIT: Final = 20.0
 _REFUSAL_LIMIT: Final = 10.0
 _START_LIMIT: Final = 120.0
 _MAX_STARTS: Final = 3
+_STARTING: Final = "Starting the image worker"
 
 
 class Launcher:
-    """Joins the worker at `place`; `command` gets the home folder as its last argument."""
+    """Joins the worker at `place`; `command` gets the home folder as its last argument.
 
-    def __init__(self, home: Path, command: Sequence[str], version: str = __version__) -> None:
+    `patience` is for how many seconds a worker that has to make room may finish its pictures. `doing` says
+    for a person what `join` does now.
+    """
+
+    def __init__(
+        self, home: Path, command: Sequence[str], version: str = __version__, *, patience: float = 600.0
+    ) -> None:
+        self._patience = patience
+        self.doing = _STARTING
         self._home = home
         self._command = [*command, str(home)]
         self._own = Hello(version=version, protocol=PROTOCOL, pid=os.getpid())
@@ -64,7 +74,7 @@ class Launcher:
         starting = FileLock(self.place.start_lock)
         child: subprocess.Popen[bytes] | None = None
         starts = 0
-        since = time.monotonic()
+        began = since = time.monotonic()
         link: Link | None = None
         try:
             while True:
@@ -74,8 +84,9 @@ class Launcher:
                     self.place.ensure_key()
                 link = await self._find_patiently(since)
                 if link is not None:
-                    if await self._suits(link):
+                    if await self._suits(link, began + self._patience):
                         return link
+                    await asyncio.sleep(_POLL)
                     since = time.monotonic()
                     continue
                 if child is not None and child.poll() is not None:
@@ -95,6 +106,10 @@ class Launcher:
                         "stuck: the person can look for a process named image-worker and end it"
                     )
                 await asyncio.sleep(_POLL)
+        except BaseException:
+            if link is not None:
+                await link.close()
+            raise
         finally:
             starting.release()
             if child is not None:
@@ -118,18 +133,41 @@ class Launcher:
                 + ". The person can end that process; the next call starts a fresh one"
             ) from None
 
-    async def _suits(self, link: Link) -> bool:
+    async def _suits(self, link: Link, until: float) -> bool:
         if link.hello.leaving or _is_newer(self._own.version, link.hello.version):
             link.tell({"type": "leave"})
-            await link.ended()
+            self.doing = f"Waiting for the {_named(link)} to finish its pictures"
+            try:
+                await self._outlast(link, until)
+            finally:
+                self.doing = _STARTING
             return False
         if link.hello.protocol != PROTOCOL:
-            await link.close()
             raise Unavailable(
                 f"The running image worker belongs to alya-mcp {link.hello.version}, this server is "
                 f"{self._own.version} and can't talk to it. Restart this client to use the new version"
             )
         return True
+
+    async def _outlast(self, link: Link, until: float) -> None:
+        """Wait for the end of a worker that was asked to leave, as long as it answers."""
+        while (left := until - time.monotonic()) > 0:
+            try:
+                asked = link.call({"type": "status"})
+                try:
+                    await asked.answer()
+                finally:
+                    asked.end(cancel=False)
+            except WorkerGoneError:
+                return
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(ALIVE, left)):
+                    await link.ended()
+        raise Unavailable(
+            f"The {_named(link)} has to make room and still has pictures to finish after "
+            f"{self._patience:.0f} s. Call again later, or the person can end that process; the next call "
+            "starts a fresh one"
+        )
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         with kept_in_home():
@@ -156,6 +194,10 @@ class Launcher:
             f"The image worker (process {address.pid}) doesn't answer within {_GREETING_LIMIT:.0f} s. "
             "The person can end that process; the next call starts a fresh one"
         )
+
+
+def _named(link: Link) -> str:
+    return f"image worker of alya-mcp {link.hello.version} (process {link.hello.pid})"
 
 
 def _let_go(child: subprocess.Popen[bytes]) -> None:

@@ -2,10 +2,14 @@
 
 import asyncio
 import sys
-from typing import Any, Self
+from typing import Any, Final, Self
 
+from alya_mcp.failures import Unavailable
 from alya_mcp.images.worker.place import Address
-from alya_mcp.images.worker.wire import Frame, Hello, introduce, pack, read
+from alya_mcp.images.worker.wire import ALIVE, Frame, Hello, introduce, pack, read
+
+_MISSED: Final = 12
+"""Signs of life in a row without which a worker counts as stuck."""
 
 
 class WorkerGoneError(Exception):
@@ -25,11 +29,24 @@ class Call:
 
         Raises:
             WorkerGoneError: when none will come.
+            Unavailable: when the worker is stuck.
         """
-        frame = await self.frames.get()
-        if frame is None:
-            raise WorkerGoneError
-        return frame
+        # Counted in pieces: of the time in which this process itself stood still, only one is missed.
+        for _ in range(_MISSED):
+            try:
+                async with asyncio.timeout(ALIVE):
+                    frame = await self.frames.get()
+            except TimeoutError:
+                continue
+            if frame is None:
+                raise WorkerGoneError
+            return frame
+        hello = self._link.hello
+        raise Unavailable(
+            f"The image worker of alya-mcp {hello.version} (process {hello.pid}) has said nothing for "
+            f"{_MISSED * ALIVE:.0f} s and counts as stuck. The person can end that process; the next call "
+            "starts a fresh one"
+        )
 
     def end(self, *, cancel: bool) -> None:
         """Take no more frames; with `cancel`, tell the worker that nobody wants them."""

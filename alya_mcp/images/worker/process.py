@@ -25,7 +25,7 @@ from alya_mcp.images.worker.client import Client
 from alya_mcp.images.worker.desk import Desk
 from alya_mcp.images.worker.log import LogStream, rotate, say
 from alya_mcp.images.worker.place import Address, FileLock, Place, Sentinel
-from alya_mcp.images.worker.wire import PROTOCOL, Hello, WireError, pack, read, welcome
+from alya_mcp.images.worker.wire import ALIVE, PROTOCOL, Hello, WireError, pack, read, welcome
 from alya_mcp.settings import Settings, secret_words
 
 _FAREWELL: Final = pack({"type": "farewell"})
@@ -33,7 +33,6 @@ _GREETING_LIMIT: Final = 5.0
 _FIRST_CLIENT_LIMIT: Final = 30.0
 _LOCK_LIMIT: Final = 120.0
 _FAREWELL_LIMIT: Final = 5.0
-_ALIVE: Final = 5.0
 _WATCH: Final = 1.0
 
 
@@ -179,7 +178,7 @@ class Front:
 
     async def _say_alive(self) -> None:
         while True:
-            await asyncio.sleep(_ALIVE)
+            await asyncio.sleep(ALIVE)
             self._desk.say_alive()
 
     async def _watch(self, sentinel: Sentinel) -> None:

@@ -17,6 +17,9 @@ LEAVING: Final = "leaving"
 DEVICE_LOST: Final = "device lost"
 """The kind of a failure that ends the worker, because only a new process clears its device."""
 
+ALIVE: Final = 5.0
+"""Seconds between two signs of life of a worker with work in hand."""
+
 _LENGTHS: Final = struct.Struct("!II")
 _MAX_HEAD: Final = 1 << 20
 _MAX_PAYLOAD: Final = 64 << 20
