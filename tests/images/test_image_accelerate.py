@@ -281,6 +281,40 @@ def test_a_decoder_that_is_compiled_wrong_is_found_too(tiny: Path, capfd: pytest
         assert (draw(artist) == before).all()
 
 
+def test_memory_that_ends_while_compiled_parts_are_taken_into_use_leaves_the_eager_parts_and_nothing_else(
+    tiny: Path, capfd: pytest.CaptureFixture[str]
+):
+    def short(work: Callable[..., Any]) -> Callable[..., Any]:
+        def change(*inputs: Any) -> Any:
+            answer = work(*inputs)
+            decodes = any(value.shape[1:2] == (3,) for value in answer)
+            if decodes and threading.current_thread().name != "compile":
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+            return answer
+
+        return change
+
+    artist = artist_for(tiny)
+    before = draw(artist)
+    eager = artist.pipeline.vae.decoder
+    with Compiler("short", short):
+        accelerator, others = Accelerator(artist, PLAN, "short"), threading.enumerate()
+        accelerator.advance(idle=True)
+        compiling = set(threading.enumerate()) - set(others)
+        assert accelerator._decoder is not None
+        copied = weakref.ref(next(accelerator._decoder[0].parameters()))
+        finish(accelerator)
+        assert accelerator.words == "not compiled (the compiled parts can't be used)"
+        assert artist.shortcuts is None
+        assert artist.pipeline.vae.decoder is eager
+        assert (draw(artist) == before).all()
+        for thread in compiling:
+            thread.join(PATIENCE)
+        gc.collect()
+        assert copied() is None
+    assert "OutOfMemoryError" in capfd.readouterr().err
+
+
 def test_a_warm_up_picture_that_fails_is_tried_once_and_leaves_nothing_behind(
     tiny: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ):

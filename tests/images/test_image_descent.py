@@ -339,6 +339,37 @@ def test_what_is_still_being_compiled_is_given_up_before_weights_move(card: Card
     assert not card.loaded.manner.endswith(state)
 
 
+def test_compiling_that_fails_gives_the_memory_it_took_back_once(card: Card, monkeypatch: pytest.MonkeyPatch):
+    accelerator: Any = Accelerates("eager")
+    card.loaded.accelerator = accelerator
+
+    def advance(*, idle: bool) -> bool:
+        accelerator.state = accelerator.words = "failed"
+        return False
+
+    accelerator.advance = advance
+    freed: list[bool] = []
+    monkeypatch.setattr(flux, "_free_memory", lambda: freed.append(True))
+    assert [card.renderer.tend(idle=True) for _ in range(2)] == [False, False]
+    assert freed == [True]
+    assert card.loaded.manner.endswith(", failed")
+
+
+def test_a_streamed_model_that_runs_out_half_way_through_a_step_draws_the_next_picture(
+    card: Card, monkeypatch: pytest.MonkeyPatch
+):
+    whole = card.draw()
+    card.denoise.missing = 2
+    card.draw()
+    block = card.loaded.artist.pipeline.transformer.single_transformer_blocks[0]
+    attend = Room(monkeypatch, block.attn, "forward")
+    attend.missing = 1
+    with pytest.raises(Failure, match=r"\(denoise\)"):
+        card.draw()
+    assert attend.kept == 0
+    assert card.draw() == whole
+
+
 def test_what_is_compiled_stays_in_use_until_the_transformer_moves(card: Card):
     accelerator: Any = Accelerates("done")
     card.loaded.accelerator = accelerator

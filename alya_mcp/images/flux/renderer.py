@@ -103,10 +103,16 @@ class FluxRenderer:
 
     def tend(self, *, idle: bool) -> bool:
         """Compile beside the drawing, and take into use what is compiled."""
-        if self._loaded is None or self._loaded.accelerator is None:
+        accelerator = self._loaded and self._loaded.accelerator
+        if accelerator is None:
             return False
+        before = accelerator.state
         with _device_errors():
-            return self._loaded.accelerator.advance(idle=idle)
+            more = accelerator.advance(idle=idle)
+        if accelerator.state == "failed" and before != "failed":
+            # Memory may be what it failed by, and other programs can use what it leaves.
+            _free_memory()
+        return more
 
     def status(self) -> RendererStatus:
         """The loaded model and the device's memory, as far as the device tells."""
