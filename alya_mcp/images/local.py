@@ -19,6 +19,7 @@ from alya_mcp.settings import Settings
 
 _KINDS: Final = {cls.__name__: cls for cls in (Failure, InvalidInput, NotConfigured, Unavailable)}
 _CLOSED: Final = "The image engine was closed while the image was drawn; call again"
+_LOOK_LIMIT: Final = 20.0
 _STATUS_LIMIT: Final = 5.0
 _MAX_LOST_BEFORE_START: Final = 3
 _PACKAGES: Final = (
@@ -86,7 +87,7 @@ class LocalEngine:
             return EngineStatus(state="not installed", detail=str(missing))
         own = self._link if self._link is not None and not self._link.lost else None
         try:
-            link = own or await self._launcher.find()
+            link = own or await self._launcher.find(_LOOK_LIMIT)
         except RefusedError:
             return EngineStatus(
                 state="stuck", detail="The image worker holds another key; it leaves by itself"

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import anyio
 import pytest
-from stage import PATIENCE, Opener, Stage, Steps, a_job, no_worker_at, pid_of, rendering, waiting
+from stage import PATIENCE, Opener, Stage, Steps, a_job, no_worker_at, pid_of, rendering, stopped, waiting
 
 from alya_mcp.catalogue import Context
 from alya_mcp.failures import NotConfigured, Unavailable
 from alya_mcp.hub import Hub, open_gate
 from alya_mcp.images import local
 from alya_mcp.images.local import LocalEngine
-from alya_mcp.images.worker import link
+from alya_mcp.images.worker import launch, link
 from alya_mcp.settings import Settings
 from alya_mcp.tools.hub import Part, Status, alya_status
 
@@ -54,6 +54,22 @@ async def test_a_worker_that_does_not_answer_is_told_as_stuck_and_goes_on_when_i
         os.kill(pid, signal.SIGCONT)
     monkeypatch.setattr(link, "ALIVE", PATIENCE)
     assert (await engine.render(a_job(), Steps())).model == "plain"
+
+
+async def test_a_server_that_comes_to_a_stuck_worker_names_it_with_what_to_do(
+    open_at: Opener, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(local, "_LOOK_LIMIT", 0.2)
+    monkeypatch.setattr(launch, "_GREETING_LIMIT", 0.5)
+    await open_at().render(a_job(), Steps())
+    newcomer = open_at()
+    pid = await pid_of(newcomer)
+    with stopped(pid):
+        status = await newcomer.status()
+        assert (status.state, status.pid) == ("stuck", None)
+        with pytest.raises(Unavailable, match=rf"\(process {pid}\) doesn't answer within 0\.5 s"):
+            await newcomer.render(a_job(), Steps())
+    assert (await newcomer.render(a_job(), Steps())).model == "plain"
 
 
 async def test_asking_for_the_status_neither_starts_nor_keeps_a_worker(alya_home: Path, open_at: Opener):

@@ -1,5 +1,6 @@
 """The files by which servers find and trust the worker: stale ones, foreign ones, other users."""
 
+import errno
 import json
 import os
 import socket
@@ -10,10 +11,24 @@ from pathlib import Path
 
 import anyio
 import pytest
-from stage import Opener, Steps, a_job, command_of, no_worker_at, pid_of, until, workers
+from stage import (
+    Opener,
+    Stage,
+    Steps,
+    a_job,
+    command_of,
+    no_worker_at,
+    pid_of,
+    staged_command,
+    until,
+    workers,
+)
 
-from alya_mcp.failures import NotConfigured
+from alya_mcp.failures import NotConfigured, Unavailable
+from alya_mcp.images.local import LocalEngine
+from alya_mcp.images.worker import place
 from alya_mcp.images.worker.place import FileLock, Place
+from alya_mcp.settings import Settings
 
 _STRANGER = """
 import os, socket, sys
@@ -176,6 +191,26 @@ async def test_a_file_of_the_worker_that_cannot_be_written_is_told_without_its_p
         await open_at().render(a_job(), Steps())
     assert str(alya_home) not in str(raised.value)
     assert not list(place.folder.glob("*.new"))
+
+
+async def test_a_home_on_a_disk_that_knows_no_locks_is_told_at_once(
+    open_at: Opener, monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(descriptor: int) -> bool:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(place, "try_lock", refuse)
+    with pytest.raises(NotConfigured, match=r"No locks available.*ALYA_HOME"):
+        await open_at().render(a_job(), Steps())
+
+
+async def test_a_disk_that_is_full_leaves_no_halves_of_files(alya_home: Path, stage: Stage):
+    command = ["sh", "-c", 'ulimit -f 0 && exec "$@"', "sh", *staged_command()]
+    engine = LocalEngine(Settings(home=alya_home, image_model="plain"), command=command)
+    with pytest.raises(Unavailable, match="ended while starting"):
+        await engine.render(a_job(), Steps())
+    await engine.aclose()
+    assert {file.suffix for file in Place(alya_home).folder.iterdir()} == {".key", ".lock", ".sock"}
 
 
 async def test_a_home_that_cannot_be_written_is_told_without_its_path(tmp_path: Path, open_at: Opener):

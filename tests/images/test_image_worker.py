@@ -29,7 +29,7 @@ from staged_worker import HEAVY
 from alya_mcp.failures import InvalidInput, Unavailable
 from alya_mcp.images.worker import launch
 from alya_mcp.images.worker.launch import Launcher
-from alya_mcp.images.worker.place import Place
+from alya_mcp.images.worker.place import FileLock, Place
 
 pytestmark = pytest.mark.anyio
 
@@ -114,7 +114,7 @@ async def test_a_server_that_ends_while_it_starts_the_worker_leaves_it_to_others
     starter, other = open_at(), Launcher(alya_home, staged_command())
     async with rendering(starter, a_job()) as scope:
         await until(lambda: other.place.read_address(), "a worker that listens")
-        link = await other.find()
+        link = await other.find(60)
         assert link is not None
         scope.cancel()
     await starter.aclose()
@@ -158,21 +158,34 @@ async def test_the_worker_ends_when_its_only_client_is_killed_in(alya_home: Path
         client.communicate()
 
 
-async def test_a_worker_whose_starter_was_killed_before_connecting_ends(alya_home: Path, stage: Stage):
+@pytest.mark.parametrize("moment", ["at once", "while it waits for the worker before it", "once it listens"])
+async def test_a_worker_whose_starter_was_killed_before_connecting_ends(
+    alya_home: Path, stage: Stage, moment: str
+):
     place = Place(alya_home)
     place.prepare()
     place.ensure_key()
-    # A starter that does nothing else: its end is seen by the closed pipe.
+    before = FileLock(place.lock)
+    if moment != "once it listens":
+        assert before.acquire()
+    # A starter that does nothing else.
     start = (
-        "import subprocess, sys\n"
-        "subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE, start_new_session=True)"
+        "import subprocess, sys, time\n"
+        "subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE, start_new_session=True)\n"
+        "time.sleep(600)"
     )
-    await anyio.run_process(
+    async with await anyio.open_process(
         [sys.executable, "-c", start, *staged_command(), str(alya_home)],
         env={**os.environ, "ALYA_HOME": str(alya_home)},
-    )
-    await until(lambda: place.log.exists() or not workers(alya_home), "its log or its end")
+    ) as starter:
+        await until(lambda: workers(alya_home) - {starter.pid}, "a worker")
+        if moment == "once it listens":
+            await until(place.read_address, "a worker that listens")
+        elif moment != "at once":
+            await anyio.sleep(1)
+        starter.kill()
     await no_worker_at(alya_home)
+    before.release()
 
 
 async def test_another_model_is_drawn_with_by_the_same_worker(open_at: Opener):

@@ -15,11 +15,12 @@ from alya_mcp import __version__
 from alya_mcp.failures import Unavailable
 from alya_mcp.images.worker.link import Link, WorkerGoneError
 from alya_mcp.images.worker.log import open_log
-from alya_mcp.images.worker.place import Address, FileLock, Place, kept_in_home
+from alya_mcp.images.worker.place import FileLock, Place, kept_in_home
 from alya_mcp.images.worker.wire import ALIVE, PROTOCOL, Hello, RefusedError
 
 _POLL: Final = 0.05
-_GREETING_LIMIT: Final = 20.0
+_GREETING_LIMIT: Final = 60.0
+"""Seconds for a greeting when there is work: a worker that reads large libraries may stand still for some."""
 _REFUSAL_LIMIT: Final = 10.0
 _START_LIMIT: Final = 120.0
 _MAX_STARTS: Final = 3
@@ -43,8 +44,8 @@ class Launcher:
         self._own = Hello(version=version, protocol=PROTOCOL, pid=os.getpid())
         self.place = Place(home)
 
-    async def find(self) -> Link | None:
-        """A link to the running worker; None when there is none.
+    async def find(self, limit: float) -> Link | None:
+        """A link to the running worker, which has `limit` seconds to answer; None when there is none.
 
         Raises:
             RefusedError: when it holds another key.
@@ -54,10 +55,13 @@ class Launcher:
         if address is None or key is None:
             return None
         try:
-            async with asyncio.timeout(_GREETING_LIMIT):
+            async with asyncio.timeout(limit):
                 return await Link.open(address, key, self._own)
         except TimeoutError:
-            raise Unavailable(self._silent(address)) from None
+            raise Unavailable(
+                f"The image worker (process {address.pid}) doesn't answer within {limit:g} s. "
+                "The person can end that process; the next call starts a fresh one"
+            ) from None
         except RefusedError:
             raise
         except (OSError, EOFError):
@@ -102,8 +106,14 @@ class Launcher:
                     starts += 1
                 if time.monotonic() - since > _START_LIMIT:
                     raise Unavailable(
-                        f"The image worker didn't start within {_START_LIMIT:.0f} s. Another one may be "
-                        "stuck: the person can look for a process named image-worker and end it"
+                        f"The image worker didn't start within {_START_LIMIT:.0f} s. "
+                        + (
+                            "The one before it may be stuck: the person can look for a process that runs "
+                            "alya_mcp.images.worker and end it"
+                            if holding
+                            else "Another server was about to start it and may be stuck or stopped: the "
+                            "person can end that client, or let it go on"
+                        )
                     )
                 await asyncio.sleep(_POLL)
         except BaseException:
@@ -121,7 +131,7 @@ class Launcher:
 
     async def _find_patiently(self, since: float) -> Link | None:
         try:
-            return await self.find()
+            return await self.find(_GREETING_LIMIT)
         except RefusedError:
             # A worker whose key file was replaced notices within a second and leaves.
             if time.monotonic() - since < _REFUSAL_LIMIT:
@@ -188,12 +198,6 @@ class Launcher:
                 raise Unavailable(f"The image worker can't be started ({error.strerror})") from error
         threading.Thread(target=child.wait, name="alya-image-worker-reaper", daemon=True).start()
         return child
-
-    def _silent(self, address: Address) -> str:
-        return (
-            f"The image worker (process {address.pid}) doesn't answer within {_GREETING_LIMIT:.0f} s. "
-            "The person can end that process; the next call starts a fresh one"
-        )
 
 
 def _named(link: Link) -> str:

@@ -99,16 +99,8 @@ class Place:
         """
         if self.read_key() is not None:
             return
-        temporary = self.key.with_suffix(f".{os.getpid()}.new")
         with kept_in_home():
-            temporary.unlink(missing_ok=True)
-            try:
-                with os.fdopen(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-                    file.write(secrets.token_bytes(_KEY_BYTES))
-                temporary.replace(self.key)
-            except OSError:
-                temporary.unlink(missing_ok=True)
-                raise
+            _write(self.key, secrets.token_bytes(_KEY_BYTES))
 
     def read_key(self) -> bytes | None:
         """The shared key; None when there is none, it is cut short, or others could have read it."""
@@ -135,7 +127,7 @@ class Place:
 
     def write_address(self, address: Address) -> None:
         """Publish where this process listens."""
-        _write(self.address, asdict(address))
+        _write(self.address, json.dumps(asdict(address)).encode())
 
     def read_ending(self) -> Ending:
         """What the worker before left to say; one that was killed left its address instead."""
@@ -155,7 +147,7 @@ class Place:
         """Leave `ending` for whoever asks, and for the next worker."""
         # The folder may be gone, and this process with it.
         with contextlib.suppress(OSError):
-            _write(self.ending, asdict(ending))
+            _write(self.ending, json.dumps(asdict(ending)).encode())
 
     def clear_ending(self) -> None:
         """Remove what the worker before left; the caller holds the worker's lock."""
@@ -203,19 +195,21 @@ class FileLock:
         self._descriptor: int | None = None
 
     def acquire(self) -> bool:
-        """Take the lock now; False when another holds it."""
+        """Take the lock now; False when another holds it.
+
+        Raises:
+            OSError: when its file can't be opened or the disk knows no locks.
+        """
         if self._descriptor is not None:
             return True
         descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600)
         try:
-            taken = try_lock(descriptor)
-        except OSError:
-            taken = False
-        if not taken:
-            os.close(descriptor)
-            return False
-        self._descriptor = descriptor
-        return True
+            if try_lock(descriptor):
+                self._descriptor = descriptor
+        finally:
+            if self._descriptor is None:
+                os.close(descriptor)
+        return self._descriptor is not None
 
     def release(self) -> None:
         """Give the lock back, if it is held."""
@@ -233,10 +227,17 @@ def _read(path: Path) -> dict[str, Any]:
     return cast("dict[str, Any]", raw) if isinstance(raw, dict) else {}
 
 
-def _write(path: Path, fields: dict[str, Any]) -> None:
+def _write(path: Path, content: bytes) -> None:
+    """Replace the file as a whole, by one that only its owner may read."""
     temporary = path.with_suffix(f".{os.getpid()}.new")
-    temporary.write_text(json.dumps(fields))
-    temporary.replace(path)
+    temporary.unlink(missing_ok=True)
+    try:
+        with os.fdopen(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+            file.write(content)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _runs(pid: int) -> bool:

@@ -39,8 +39,16 @@ _WATCH: Final = 1.0
 class Front:
     """Who is connected, what they say, and when this process has to end."""
 
-    def __init__(self, place: Place, key: bytes, create: Callable[[], Renderer], version: str) -> None:
+    def __init__(
+        self,
+        place: Place,
+        key: bytes,
+        create: Callable[[], Renderer],
+        version: str,
+        starter_gone: threading.Event,
+    ) -> None:
         self._place = place
+        self._starter_gone = starter_gone
         self._key = key
         self._version = version
         self._loop = asyncio.get_running_loop()
@@ -63,7 +71,7 @@ class Front:
         self._spawn(self._watch(Sentinel(watched)))
         self._spawn(self._say_alive())
         self._loop.call_later(_FIRST_CLIENT_LIMIT, self._let_go)
-        threading.Thread(target=self._watch_starter, name="starter", daemon=True).start()
+        threading.Thread(target=self._watch_starter, name="held", daemon=True).start()
         if sys.platform != "win32":
             self._loop.add_signal_handler(signal.SIGTERM, self._desk.finish)
         try:
@@ -145,9 +153,7 @@ class Front:
 
     def _watch_starter(self) -> None:
         """Stay, whoever comes and goes, until the server that started this process has connected or died."""
-        with contextlib.suppress(OSError):
-            while os.read(0, 1024):
-                pass
+        self._starter_gone.wait()
         self._loop.call_soon_threadsafe(self._let_go)
 
     # -- what they say
@@ -196,14 +202,20 @@ class Front:
         return task
 
 
-def _take_lock(lock: FileLock) -> bool:
-    """Wait for the worker before this one to end, as long as the process that started this one lives."""
-    parent = os.getppid()
+def _watch_pipe(gone: threading.Event) -> None:
+    """Set `gone` once the server that started this process has closed its end of the pipe, or died."""
+    with contextlib.suppress(OSError):
+        while os.read(0, 1024):
+            pass
+    gone.set()
+
+
+def _take_lock(lock: FileLock, gone: threading.Event) -> bool:
+    """Wait for the worker before this one to end, as long as the server that started this one waits too."""
     deadline = time.monotonic() + _LOCK_LIMIT
     while not lock.acquire():
-        if time.monotonic() > deadline or os.getppid() != parent:
+        if time.monotonic() > deadline or gone.wait(0.05):
             return False
-        time.sleep(0.05)
     return True
 
 
@@ -217,16 +229,18 @@ def main(create: Callable[[], Renderer] = _flux, version: str = __version__) -> 
     """Be the worker of the ALYA_HOME named by the one argument, until nobody needs it. Doesn't return."""
     sys.stdout = sys.stderr = LogStream(hidden(secret_words()))
     place = Place(Path(sys.argv[1]))
+    gone = threading.Event()
+    threading.Thread(target=_watch_pipe, args=(gone,), name="starter", daemon=True).start()
     lock = FileLock(place.lock)
-    if not _take_lock(lock):
-        sys.exit("another image worker runs and doesn't end")
+    if not _take_lock(lock, gone):
+        sys.exit("another image worker runs and does not end, or nobody waits for this one")
     key = place.read_key()
     if key is None:
         sys.exit("there is no key to share with servers; the worker is started by a server, which makes one")
     tell_libraries(TORCHINDUCTOR_CACHE_DIR=str(place.kernels))
 
     async def serve() -> None:
-        await Front(place, key, create, version).run()
+        await Front(place, key, create, version, gone).run()
 
     say(f"version {version} starts")
     status = 0
