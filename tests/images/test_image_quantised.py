@@ -63,14 +63,18 @@ def test_the_product_is_nearly_the_full_layers(
 @torch_types
 @pytest.mark.parametrize("shape", [(64, 1024), (2, 32, 1024)])
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
-def test_integer_products_of_rounded_inputs_are_nearly_the_full_layers_too(
-    dtype: torch.dtype, shape: tuple[int, ...], scale: float
+@pytest.mark.parametrize(("precision", "bound"), [("fp8", 0.05), ("int8", 0.02)])
+@pytest.mark.parametrize("bias", [True, False])
+def test_products_of_rounded_inputs_are_nearly_the_full_layers_too(
+    dtype: torch.dtype, shape: tuple[int, ...], scale: float, precision: Precision, bound: float, bias: bool
 ):
-    full = a_linear(bias=False, dtype=dtype)
-    narrow = quantised(full, "int8", activations=True)
+    full = a_linear(bias=bias, dtype=dtype)
+    narrow = quantised(full, precision, activations=True)
     inputs = rows(*shape, dtype=dtype) * scale
+    kept = inputs.clone()
     assert narrow(inputs).dtype == dtype
-    assert error(narrow, full, inputs) < 0.02
+    assert error(narrow, full, inputs) < bound
+    assert torch.equal(inputs, kept)
 
 
 @precisions

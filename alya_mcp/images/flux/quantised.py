@@ -48,7 +48,7 @@ class _EightBitLinear(nn.Module):
         return product.reshape(*inputs.shape[:-1], self.out_features)
 
     def _rounded(self, numbers: Tensor) -> Tensor:
-        """Numbers within the limit, in 8 bits."""
+        """Numbers within the limit in 8 bits; what is passed may be overwritten."""
         raise NotImplementedError
 
     def _product(self, rows: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
@@ -62,7 +62,7 @@ class Fp8Linear(_EightBitLinear):
     limit = 448.0
 
     def _rounded(self, numbers: Tensor) -> Tensor:
-        return numbers.clamp(-self.limit, self.limit).to(FP8)
+        return numbers.to(FP8)
 
     def _product(self, rows: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
         return _products._scaled_mm(
@@ -82,7 +82,7 @@ class Int8Linear(_EightBitLinear):
     limit = 127.0
 
     def _rounded(self, numbers: Tensor) -> Tensor:
-        return numbers.round().to(torch.int8)
+        return numbers.round_().to(torch.int8)
 
     def _product(self, rows: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
         product = _products._int_mm(rows, self.weight.t()).float() * scale * self.scale.t()
