@@ -1,19 +1,22 @@
 """A client that holds the key and misbehaves: it loses its connection, and nobody else anything."""
 
 import asyncio
+import contextlib
 import json
 import math
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
-from stage import Opener, Steps, a_job, connection, status_when
+from stage import Opener, Stage, Steps, a_job, connection, status_when, until
 from staged_worker import HEAVY
 
-from alya_mcp.images.worker.place import Place
-from alya_mcp.images.worker.wire import pack, read
+from alya_mcp import __version__
+from alya_mcp.images.worker.place import Address, Place
+from alya_mcp.images.worker.wire import PROTOCOL, Hello, RefusedError, introduce, pack, read, welcome
 
 pytestmark = pytest.mark.anyio
 
@@ -88,6 +91,49 @@ async def test_a_frame_that_is_wrong_costs_the_one_who_sent_it_its_connection_an
     await writer.wait_closed()
     assert (await engine.render(a_job(), Steps())).model == "plain"
     assert "Traceback" not in Place(alya_home).log.read_text()
+
+
+async def test_a_client_without_the_key_gets_nothing_out_of_the_worker(
+    alya_home: Path, open_at: Opener, stage: Stage
+):
+    engine = open_at()
+    await engine.render(a_job(), Steps())
+    stage.forget()
+    address = Place(alya_home).read_address()
+    assert address is not None
+    reader, writer = await asyncio.open_unix_connection(address.unix)
+    own = Hello(version=__version__, protocol=PROTOCOL, pid=os.getpid())
+    with pytest.raises(RefusedError):
+        await introduce(reader, writer, b"k" * 32, own)
+    writer.write(pack(GOOD))
+    with contextlib.suppress(ConnectionError):
+        assert await reader.read() == b""
+    writer.close()
+    assert (await engine.status()).clients == 1
+    assert not stage.was_at("encode")
+
+
+async def test_nothing_is_asked_of_a_process_that_listens_there_without_the_key(
+    alya_home: Path, open_at: Opener
+):
+    place = Place(alya_home)
+    place.prepare()
+    place.ensure_key()
+    heard: list[bytes] = []
+
+    async def attend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(RefusedError):
+            await welcome(reader, writer, b"k" * 32, Hello(version=__version__, protocol=PROTOCOL, pid=1))
+        writer.write(pack({"proof": "", "version": __version__, "protocol": PROTOCOL, "pid": 1}))
+        heard.append(await reader.read())
+        writer.close()
+
+    path = place.new_socket_path()
+    async with await asyncio.start_unix_server(attend, path):
+        place.write_address(Address(pid=os.getpid(), unix=str(path)))
+        assert "another key" in (await open_at().status()).detail
+        await until(lambda: heard, "the end of the connection")
+    assert heard == [b""]
 
 
 async def test_a_client_that_asks_and_never_reads_is_let_go_before_its_pictures_fill_the_memory(

@@ -1,6 +1,8 @@
 """What breaks costs one call at most: killed workers, lost devices, bugs (DESIGN.md section 7)."""
 
 import hashlib
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -13,10 +15,12 @@ from stage import (
     Steps,
     a_job,
     clients,
+    command_of,
     kill,
     pid_of,
     state,
     stopped,
+    until,
     waiting,
     workers,
 )
@@ -78,6 +82,28 @@ async def test_a_worker_killed_twice_ends_the_call_with_words_and_the_next_call_
     assert "ended unexpectedly" in str(failures[0])
     stage.release()
     assert (await engine.render(a_job(), Steps())).model == "plain"
+
+
+async def test_a_worker_that_is_told_to_end_while_it_loads_ends_at_once_and_the_next_one_draws(
+    alya_home: Path, open_at: Opener, stage: Stage
+):
+    engine, pictures = open_at(), list[Picture]()
+
+    async def draw() -> None:
+        pictures.append(await engine.render(a_job(), Steps()))
+
+    stage.hold("load")
+    async with anyio.create_task_group() as group:
+        for _ in range(2):
+            group.start_soon(draw)
+        await stage.reached("load")
+        await waiting(engine, 1)
+        (told,) = workers(alya_home)
+        os.kill(told, signal.SIGTERM)
+        await until(lambda: not command_of(told), "the end of the worker")
+        stage.release()
+    assert len(pictures) == 2
+    assert (await engine.status()).last_error is None
 
 
 async def test_a_worker_killed_while_a_picture_waits_costs_nothing_but_time(

@@ -17,6 +17,7 @@ from stage import (
     pid_of,
     rendering,
     state,
+    status_when,
     stopped,
     until,
     waiting,
@@ -89,6 +90,28 @@ async def test_a_client_that_disconnects_while_waiting_leaves_no_job_behind(
         client.kill()
         client.communicate()
         await waiting(engine, 0)
+        stage.release()
+
+
+async def test_a_picture_whose_server_was_killed_stops_at_its_next_step_and_the_next_one_is_drawn(
+    alya_home: Path, open_at: Opener, stage: Stage
+):
+    engine = open_at()
+    await engine.warm()
+    stage.hold("denoise")
+    client = Client(alya_home)
+    await stage.reached("denoise")
+    async with anyio.create_task_group() as group:
+        group.start_soon(engine.render, a_job(), Steps())
+        await waiting(engine, 1)
+        client.kill()
+        client.communicate()
+        await status_when(engine, lambda status: status.clients == 1)
+        stage.forget()
+        stage.hold("encode")
+        stage.release("denoise")
+        await stage.reached("encode")
+        assert not stage.was_at("decode")
         stage.release()
 
 

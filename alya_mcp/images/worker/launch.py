@@ -155,7 +155,8 @@ class Launcher:
         if link.hello.protocol != PROTOCOL:
             raise Unavailable(
                 f"The running image worker belongs to alya-mcp {link.hello.version}, this server is "
-                f"{self._own.version} and can't talk to it. Restart this client to use the new version"
+                f"{self._own.version} and can't talk to it. Restart this client, and others that still run "
+                "another version"
             )
         return True
 
