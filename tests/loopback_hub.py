@@ -13,16 +13,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 COMMIT = "c" * 40
-LARGE = 24 << 20
-"""Bytes; the library writes a file in steps of 10 MiB, so a part of this one reaches the disk."""
+LARGE = 2 << 20
+"""Bytes; a file is written in pieces of 256 KiB, so a part of this one reaches the disk."""
 
 
 class Hub(ThreadingHTTPServer):
     """A hub with one repository, `them/model`.
 
-    `refusal` answers every request, `gate` only those for files. `broken` resets the connection after each of
-    these counts of bytes of a file, once; `cut` ends it early each time; `stall` stops midway and waits;
-    `swapped` serves other bytes. `storage` is the address that has the large files. `sent` counts bytes.
+    `refusal` answers every request, `gate` only those for files, each of `moods` the next of those. `broken`
+    resets the connection after each of these counts of bytes of a file, once; `cut` ends it early each time;
+    `stall` stops midway and waits; `swapped` serves other bytes. `storage` is the address that has the large
+    files. `sent` counts bytes.
     """
 
     daemon_threads = True
@@ -32,6 +33,7 @@ class Hub(ThreadingHTTPServer):
         self.files = pipeline(os.urandom(200_000))
         self.refusal: tuple[int, dict[str, str]] | None = None
         self.gate: tuple[int, dict[str, str]] | None = None
+        self.moods: list[tuple[int, dict[str, str]]] = []
         self.broken: dict[str, list[int]] = {}
         self.cut: dict[str, int] = {}
         self.stall: str | None = None
@@ -127,8 +129,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _file(self, name: str, *, body: bool) -> None:
         hub = self.server
         data = hub.files.get(name)
-        if hub.gate is not None:
-            status, headers = hub.gate
+        refusal = hub.moods.pop(0) if hub.moods else hub.gate
+        if refusal is not None:
+            status, headers = refusal
             self._send(status, b"", headers, body=body)
             return
         if data is None:

@@ -125,6 +125,7 @@ def test_the_bundled_model_is_whole(pull: Run) -> None:
     ("word", "message"),
     [
         ("/no/such/folder", "there is no such folder"),
+        ("/" + "a" * 300, "there is no such folder"),
         ("flux", "it takes 'flux-schnell', owner/name, or a folder's full path"),
         ("a/b/c", "it takes 'flux-schnell'"),
         ("--mirror", "No such option"),
@@ -220,8 +221,8 @@ def test_a_pull_that_is_ended_keeps_the_part_and_the_next_one_goes_on(
     hub.sent.clear()
     ended = pull("them/model", "--output", "json")
     assert ended.code == 0, ended.err
-    assert hub.sent == {WEIGHTS: len(data) - here}
-    assert ended.json["downloadedBytes"] == len(data) - here
+    assert hub.sent[WEIGHTS] == len(data) - here
+    assert ended.json["downloadedBytes"] == sum(hub.sent.values())
 
 
 # -- progress ---------------------------------------------------------------------------------------
@@ -233,6 +234,7 @@ def test_speed_and_time_left_are_those_of_the_last_seconds() -> None:
     assert pace.words(Step(phase="download", done=2 * 10**9, total=34 * 10**9), 10) == (
         ", 100.0 MB/s, 5 min left"
     )
+    words = ""
     for second in range(11, 40):
         words = pace.words(Step(phase="download", done=2 * 10**9 + second * 10**6, total=34 * 10**9), second)
     assert words == ", 1.0 MB/s, 8 h 53 min left"
@@ -275,4 +277,4 @@ def test_on_a_terminal_a_bar_shows_bytes_and_is_wiped(env: dict[str, str], hub: 
     frames = shown.decode().split("\r\x1b[K")
     assert frames[-1] == ""
     assert any(frame.startswith("[####") and "Downloading them/model: " in frame for frame in frames)
-    assert any("Checking them/model: 25.2 of 25.2 MB" in frame for frame in frames)
+    assert any("Checking them/model: 2.1 of 2.1 MB" in frame for frame in frames)

@@ -1,7 +1,9 @@
 """Weights from a hub: a real HTTP server on the loopback interface stands for it and answers as it does."""
 
+import errno
 import json
 import os
+import resource
 import shutil
 import socket
 import threading
@@ -15,6 +17,7 @@ from stage import a_job
 
 from alya_mcp.failures import Failure, NotConfigured, Unavailable
 from alya_mcp.images.fetch import Gated, Pulled, Step, download, pull, require_flux
+from alya_mcp.images.fetch.refusals import explain
 from alya_mcp.images.flux.renderer import FluxRenderer
 from alya_mcp.images.rendering import Request
 
@@ -128,6 +131,14 @@ def test_a_pipeline_of_another_kind_is_told_before_anything_large_is_fetched(hub
     assert hub.served == ["model_index.json"]
 
 
+def test_code_of_a_repositorys_own_is_refused_before_anything_large_is_fetched(hub: Hub):
+    index = {"_class_name": "FluxPipeline", "vae": ["own_code", "AutoencoderKL"]}
+    hub.files |= {"model_index.json": json.dumps(index).encode(), "vae/own_code.py": b"raise SystemExit"}
+    with pytest.raises(NotConfigured, match=r"wants code for its part 'vae' from 'own_code'.*runs no code"):
+        pulled()
+    assert hub.served == ["model_index.json"]
+
+
 def test_a_hub_in_trouble_is_unavailable(hub: Hub):
     hub.refusal = (418, {})
     with pytest.raises(Unavailable, match="status 418"):
@@ -211,8 +222,8 @@ def test_a_killed_pull_goes_on_in_the_middle_of_the_file_and_fetches_nothing_twi
     here = stop_within_the_weights(hub, part)
     assert 0 < here < len(data)
     result = pulled()
-    assert hub.sent == {WEIGHTS: len(data) - here}
-    assert result.downloaded == len(data) - here
+    assert hub.sent[WEIGHTS] == len(data) - here
+    assert result.downloaded == sum(hub.sent.values())
     assert (result.folder / WEIGHTS).read_bytes() == data
     assert not list(repository.rglob("*.incomplete"))
 
@@ -249,14 +260,43 @@ def test_a_hub_without_ranges_sends_the_whole_file_again_and_it_is_whole(hub: Hu
     assert (pulled().folder / WEIGHTS).read_bytes() == data
 
 
-def test_a_body_that_ends_early_is_unavailable_and_never_gets_its_place(hub: Hub, repository: Path):
-    hub.cut[WEIGHTS] = 1000
+@pytest.mark.parametrize("way", ["early", "never"])
+def test_a_body_that_ends_elsewhere_than_the_file_is_unavailable_and_never_gets_its_place(
+    hub: Hub, repository: Path, way: str
+):
+    if way == "early":
+        hub.cut[WEIGHTS] = 1000
+    else:
+        hub.swapped[WEIGHTS] = bytes(LARGE)
     with pytest.raises(Unavailable, match=r"broke off .* goes on where it stopped"):
         pulled()
     assert not (repository / "snapshots" / COMMIT / WEIGHTS).exists()
     assert not (repository / "refs").exists()
+    parts = [part.stat().st_size for part in repository.rglob("*.incomplete")]
+    assert all(part <= len(hub.files[WEIGHTS]) for part in parts)
     hub.cut.clear()
+    hub.swapped.clear()
     assert pulled().verified
+
+
+def test_a_hub_that_asks_for_a_pause_or_is_in_trouble_for_a_moment_is_asked_again(hub: Hub):
+    hub.moods = [(429, {"Retry-After": "0"}), (503, {"Retry-After": "0"})]
+    assert pulled().verified
+    assert not hub.moods
+
+
+@pytest.mark.parametrize("headers", [{"Retry-After": "86400"}, {"RateLimit": '"api";r=0;t=86400'}])
+def test_a_pause_that_is_too_long_is_told_instead_of_kept(hub: Hub, headers: dict[str, str]):
+    hub.gate = (429, headers)
+    with pytest.raises(Unavailable, match=r"asks for a pause \(429\) .* call again in 86,400 s"):
+        pulled()
+
+
+def test_a_file_that_the_hub_changed_in_the_meantime_is_begun_anew(hub: Hub, repository: Path):
+    hub.files = pipeline(os.urandom(LARGE))
+    stop_within_the_weights(hub, repository / "blobs" / f"{sha256(hub.files[WEIGHTS])}.incomplete")
+    hub.files = pipeline(os.urandom(LARGE))
+    assert (pulled().folder / WEIGHTS).read_bytes() == hub.files[WEIGHTS]
 
 
 def test_two_pulls_at_once_fetch_once(hub: Hub):
@@ -275,7 +315,7 @@ def test_a_new_version_fetches_what_changed_and_is_published_when_it_is_whole(hu
     pulled()
     hub.commit, hub.files["vae/config.json"] = "d" * 40, b'{"new": true}'
     hub.sent.clear()
-    hub.gate = (503, {})
+    hub.gate = (503, {"Retry-After": "0"})
     with pytest.raises(Unavailable, match="status 503"):
         pulled()
     assert (repository / "refs" / "main").read_text() == COMMIT
@@ -437,6 +477,50 @@ def test_the_token_of_a_login_is_sent_and_named(hub: Hub, tmp_path: Path):
     assert "Bearer hf_login" in hub.tokens
 
 
+def test_a_403_that_is_not_the_hubs_own_is_no_matter_of_terms(hub: Hub, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    with running() as storage:
+        hub.storage, storage.refusal = storage.address, (403, {})
+        with pytest.raises(Unavailable, match=r"status 403.*proxy or firewall"):
+            pulled()
+
+
+@pytest.mark.parametrize("token", ["\u201chf_secret\u201d", "hf_secret hf_secret", "hf_sec\x01ret"])
+def test_a_token_with_characters_that_no_token_has_is_named_before_it_is_sent(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, token: str
+):
+    monkeypatch.setenv("HF_TOKEN", token)
+    with pytest.raises(
+        NotConfigured, match="The token in HF_TOKEN has characters that no token has"
+    ) as raised:
+        pulled()
+    assert "sec" not in str(raised.value)
+    assert not hub.tokens
+
+
+def test_a_mirror_without_a_scheme_is_named(hub: Hub, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HF_ENDPOINT", "me:secret@mirror.example.org")
+    with pytest.raises(NotConfigured, match="HF_ENDPOINT holds no address") as raised:
+        pulled()
+    assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("answer", ["echo", "trouble", "nobody"])
+def test_a_token_is_in_no_word_and_no_log(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], answer: str
+):
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    if answer == "echo":
+        hub.refusal = (401, {"X-Error-Message": "Bearer hf_secret is no token"})
+    elif answer == "trouble":
+        hub.gate = (500, {"X-Error-Message": "Bearer hf_secret", "Retry-After": "0"})
+    else:
+        monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(NotConfigured if answer == "echo" else Unavailable) as raised:
+        pulled()
+    assert "secret" not in str(raised.value) + "".join(capfd.readouterr())
+
+
 def test_a_token_is_not_sent_to_where_large_files_are_stored(hub: Hub, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     with running() as storage:
@@ -463,6 +547,20 @@ def test_a_disk_that_fills_up_during_the_download_is_told(hub: Hub, repository: 
     (blobs / f"{sha256(hub.files[WEIGHTS])}.incomplete").symlink_to("/dev/full")
     with pytest.raises(NotConfigured, match=r"disk filled up .* what is here is kept"):
         pulled()
+
+
+def test_a_disk_that_takes_no_large_files_is_told_and_another_one_goes_on(hub: Hub):
+    hub.files = pipeline(os.urandom(LARGE))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LARGE // 2, hard))
+    try:
+        with pytest.raises(NotConfigured, match=r"can't be written \(File too large\).* files of 10 GB"):
+            pulled()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    hub.sent.clear()
+    assert pulled().verified
+    assert hub.sent[WEIGHTS] == len(hub.files[WEIGHTS]) - LARGE // 2
 
 
 def test_a_cache_that_cannot_be_written_is_told(hub: Hub, tmp_path: Path):
@@ -498,7 +596,13 @@ def write(folder: Path, files: dict[str, bytes]) -> Path:
 
 WHOLE = pipeline(b"12345678")
 CUT = WHOLE[WEIGHTS][:-3]
-SHARDS = json.dumps({"weight_map": {"a": "one.safetensors", "b": "two.safetensors"}}).encode()
+
+
+def weight_map(**shards: str) -> bytes:
+    return json.dumps({"weight_map": shards}).encode()
+
+
+SHARDS = weight_map(a="one.safetensors", b="two.safetensors")
 
 
 @pytest.mark.parametrize(
@@ -513,6 +617,20 @@ SHARDS = json.dumps({"weight_map": {"a": "one.safetensors", "b": "two.safetensor
         ({WEIGHTS: b"\x04" + bytes(7) + b"[[]]"}, "has a header that can't be read"),
         ({"vae/model.safetensors.index.json": SHARDS}, "vae/one.safetensors isn't there; vae/two"),
         ({"vae/model.safetensors.index.json": b"[]"}, "vae/model.safetensors.index.json can't be read"),
+        (
+            {"vae/model.safetensors.index.json": weight_map(tensor="../x.safetensors")},
+            "index.json can't be read",
+        ),
+        ({"vae/model.safetensors.index.json": weight_map(tensor="model.bin")}, "index.json can't be read"),
+        (
+            {
+                "vae/model.safetensors.index.json": weight_map(
+                    tensor="model.safetensors", b="model.safetensors"
+                )
+            },
+            "vae/model.safetensors lacks 1 of the tensors that its index names",
+        ),
+        ({"vae/config.json": b'{"a": '}, "vae/config.json can't be read as JSON"),
         ({"model_index.json": b'{"_class_name": "FluxPipeline"}'}, "names no parts"),
         (
             {"model_index.json": b'{"_class_name": "FluxPipeline", "transformer": ["diffusers", "F"]}'},
@@ -532,3 +650,49 @@ def test_a_folder_that_is_not_whole_is_refused_by_the_files_name(
 def test_a_whole_folder_is_taken(tmp_path: Path, tiny: Path):
     require_flux(write(tmp_path / "model", WHOLE), "The model")
     require_flux(tiny, "The model")
+
+
+@pytest.mark.parametrize(
+    ("gone", "words"),
+    [
+        ("vae/config.json", "vae/config.json isn't there"),
+        ("vae/*", "vae isn't there"),
+        (WEIGHTS, "vae has no weights as safetensors, and no other form of them is read"),
+        ("vae/*.index.json", "vae has shards of weights and no *.safetensors.index.json"),
+        ("vae/*-2-of-2*", "vae/model-2-of-2.safetensors isn't there"),
+    ],
+)
+def test_a_folder_that_was_copied_in_part_is_refused_by_what_is_missing(
+    tmp_path: Path, gone: str, words: str
+):
+    folder = write(tmp_path / "model", WHOLE)
+    if "of" in gone or "index" in gone:
+        (folder / WEIGHTS).unlink()
+        shard = safetensors(b"12345678")
+        shards = {f"vae/model-{number}-of-2.safetensors": shard for number in (1, 2)}
+        index = weight_map(tensor="model-1-of-2.safetensors", other="model-2-of-2.safetensors")
+        write(folder, {**shards, "vae/model.safetensors.index.json": index})
+    for path in folder.glob(gone):
+        path.unlink()
+    with pytest.raises(NotConfigured) as raised:
+        require_flux(folder, "The model")
+    assert words in str(raised.value)
+
+
+def test_links_without_what_they_lead_to_are_no_model(
+    hub: Hub, repository: Path, monkeypatch: pytest.MonkeyPatch
+):
+    folder = pulled().folder
+    shutil.rmtree(repository / "blobs")
+    with pytest.raises(NotConfigured, match=r"has no model_index\.json"):
+        pull(str(folder), lambda step: None)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(NotConfigured, match="not on this machine in full"):
+        pulled()
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    assert pulled().downloaded == sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_folder_that_may_not_be_read_is_not_called_the_cache():
+    failure = explain(PermissionError(errno.EACCES, "no"), "/models/flux")
+    assert str(failure) == "The folder /models/flux can't be read (Permission denied)"

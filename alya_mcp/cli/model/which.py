@@ -1,5 +1,6 @@
 """Which model a word means: on the command line, or in ALYA_IMAGE_MODEL."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,12 +34,16 @@ def which(word: str | None, settings: Settings) -> Wanted:
     said = "MODEL" if word else "ALYA_IMAGE_MODEL"
     path = Path(wanted).expanduser()
     if path.is_absolute():
-        if not path.is_dir():
+        if not _is_folder(path):
             raise click.UsageError(f"{said} is {wanted!r}, and there is no such folder on this machine.")
         return Wanted(path.name, str(path), str(path))
     if HUB_ID.fullmatch(wanted):
         return Wanted(wanted, wanted, wanted)
-    hint = f" Its full path is {path.resolve()}" if path.is_dir() else ""
+    hint = f" Its full path is {path.resolve()}" if _is_folder(path) else ""
     raise click.UsageError(
         f"{said} is {wanted!r:.80}; it takes 'flux-schnell', owner/name, or a folder's full path.{hint}"
     )
+
+
+def _is_folder(path: Path) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112 - Path.is_dir raises where a name is too long or a folder closed

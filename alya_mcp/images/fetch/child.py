@@ -21,7 +21,7 @@ from alya_mcp.failures import Failure, NotConfigured, Unavailable
 from alya_mcp.images.fetch.cache import File, Snapshot, cached, files_in, fits
 from alya_mcp.images.fetch.folder import require_flux, require_pipeline
 from alya_mcp.images.fetch.plan import Plan, ask_hub
-from alya_mcp.images.fetch.refusals import ELSEWHERE, Gated, explain, offline
+from alya_mcp.images.fetch.refusals import ELSEWHERE, Gated, explain, offline, require_usable_settings
 from alya_mcp.images.fetch.transfer import Transfer
 
 _POLL: Final = 0.5
@@ -55,6 +55,8 @@ def _bring(repository: str) -> dict[str, Any]:
     try:
         if constants.HF_HUB_OFFLINE:
             raise offline(repository)
+        hub: Any = importlib.import_module("huggingface_hub")
+        require_usable_settings(constants.ENDPOINT, hub.get_token())
         plan = ask_hub(repository)
     except Exception as error:  # noqa: BLE001 - see main
         failure = explain(error, repository)

@@ -1,7 +1,9 @@
 """What a model's folder must hold: a FLUX pipeline as diffusers saves it, whole, with safetensors only."""
 
+import contextlib
 import fnmatch
 import json
+import re
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +15,8 @@ PATTERNS: Final = ("model_index.json", "*/*.json", "*/*.txt", "*/*.model", "*/*.
 """The files of a diffusers pipeline, and no code, pickle or single-file copy of the weights."""
 INDEX: Final = "model_index.json"
 
+_LIBRARIES: Final = ("diffusers", "transformers")
+_SHARD: Final = re.compile(r"-\d+-of-\d+\.safetensors$")
 _MAX_HEADER: Final = 100_000_000
 _MAX_NAMED: Final = 3
 
@@ -58,16 +62,23 @@ def require_pipeline(folder: Path, what: str) -> None:
         NotConfigured: when it isn't.
     """
     try:
-        index: object = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        read: object = json.loads((folder / INDEX).read_text(encoding="utf-8"))
     except OSError:
         raise no_pipeline(what) from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise NotConfigured(
             f"{what} has a model_index.json that isn't JSON; download the model again"
         ) from None
-    kind = cast("dict[str, Any]", index).get("_class_name") if isinstance(index, dict) else None
+    index = cast("dict[str, Any]", read) if isinstance(read, dict) else {}
+    kind = index.get("_class_name")
     if kind != "FluxPipeline":
         raise NotConfigured(f"{what} holds a {kind!s:.60}; alya-mcp draws with a FluxPipeline only")
+    for name, library in _parts(index):
+        if library not in _LIBRARIES:
+            raise NotConfigured(
+                f"{what} wants code for its part {name!r:.60} from {library!r:.60}; alya-mcp takes parts of "
+                f"{' and '.join(_LIBRARIES)} only, and runs no code that comes with a model"
+            )
 
 
 def no_pipeline(what: str) -> NotConfigured:
@@ -78,46 +89,89 @@ def no_pipeline(what: str) -> NotConfigured:
     )
 
 
+def _parts(index: dict[str, Any]) -> list[tuple[str, object]]:
+    """The parts that an index names, each with the library of its class; those that are left out are not."""
+    entries = ((name, cast("list[Any]", entry)) for name, entry in index.items() if isinstance(entry, list))
+    return [(name, entry[0]) for name, entry in entries if entry and entry[0] is not None]
+
+
 def _missing(folder: Path) -> Iterator[str]:
     """What the index names and isn't there."""
     try:
-        index: dict[str, Any] = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-        parts = [name for name, entry in index.items() if isinstance(entry, list) and (entry[0] or "")]
-    except (OSError, ValueError, AttributeError, IndexError):
+        parts = _parts(json.loads((folder / INDEX).read_text(encoding="utf-8")))
+    except (OSError, ValueError, AttributeError, RecursionError):
         yield f"{INDEX} can't be read"
         return
     if not parts:
         yield f"{INDEX} names no parts"
-    for name in parts:
-        part = folder / name
-        if not part.is_dir():
-            yield f"{name} isn't there"
+    for name, _ in parts:
+        yield from _missing_of(folder / name)
+
+
+def _missing_of(part: Path) -> Iterator[str]:
+    """What isn't there of one part."""
+    if not part.is_dir() or not any(part.iterdir()):
+        yield f"{part.name} isn't there"
+        return
+    weights, indexes = list(part.glob("*.safetensors")), sorted(part.glob("*.safetensors.index.json"))
+    described = (part / "config.json").exists()
+    for index in indexes:
+        try:
+            needed = sorted(set(_shards(index).values()))
+        except ValueError:
+            yield f"{part.name}/{index.name} can't be read"
             continue
-        for shards in sorted(part.glob("*.safetensors.index.json")):
-            try:
-                weights: dict[str, str] = json.loads(shards.read_text(encoding="utf-8"))["weight_map"]
-                needed = sorted(set(weights.values()))
-            except (OSError, ValueError, KeyError, TypeError, AttributeError):
-                yield f"{name}/{shards.name} can't be read"
-                continue
-            yield from (f"{name}/{shard} isn't there" for shard in needed if not (part / shard).exists())
-        if (part / "config.json").exists() and not any(part.glob("*.safetensors")):
-            yield f"{name} has no weights as safetensors, and no other form of them is read"
+        yield from (f"{part.name}/{shard} isn't there" for shard in needed if not (part / shard).exists())
+    if described and not weights:
+        yield f"{part.name} has no weights as safetensors, and no other form of them is read"
+    if weights and not described:
+        yield f"{part.name}/config.json isn't there"
+    if weights and not indexes and all(_SHARD.search(file.name) for file in weights):
+        yield f"{part.name} has shards of weights and no *.safetensors.index.json, which says what is in them"
+
+
+def _shards(index: Path) -> dict[str, str]:
+    """The shard of each tensor, by an index of shards.
+
+    Raises:
+        ValueError: when it can't be read, or names a file that isn't a safetensors file beside it.
+    """
+    try:
+        shards: dict[str, str] = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+        if all(Path(name).name == name and name.endswith(".safetensors") for name in shards.values()):
+            return shards
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        pass
+    raise ValueError(index.name)
 
 
 def _damaged(folder: Path) -> Iterator[str]:
-    """The weights that don't have the length that they themselves name."""
+    """The text files that are no JSON, and the weights that aren't as they or their index say."""
+    named: dict[Path, set[str]] = {}
+    for file in sorted(folder.glob("*/*.json")):
+        if file.name.endswith(".safetensors.index.json"):
+            with contextlib.suppress(ValueError):
+                for tensor, shard in _shards(file).items():
+                    named.setdefault(file.parent / shard, set()).add(tensor)
+            continue
+        try:
+            json.loads(file.read_bytes())
+        except (OSError, ValueError, RecursionError):
+            yield f"{file.parent.name}/{file.name} can't be read as JSON"
     for file in sorted(folder.glob("*/*.safetensors")):
         try:
-            fault = _fault(file)
+            fault = _fault(file, named.get(file, set()))
         except OSError as error:
             fault = f"can't be read ({error.strerror})"
         if fault:
             yield f"{file.parent.name}/{file.name} {fault}"
 
 
-def _fault(file: Path) -> str | None:
-    """What is wrong with a safetensors file: 8 bytes of length, a JSON header of that length, the tensors."""
+def _fault(file: Path, named: set[str]) -> str | None:
+    """What is wrong with a safetensors file: 8 bytes of length, a JSON header of that length, the tensors.
+
+    `named` are the tensors that it should have, by its index.
+    """
     size = file.stat().st_size
     with file.open("rb") as stream:
         start = stream.read(8)
@@ -133,7 +187,10 @@ def _fault(file: Path) -> str | None:
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return "has a header that can't be read"
     whole = 8 + length + max((end for _, end in spans), default=0)
-    return None if size == whole else f"has {size:,} of {whole:,} bytes"
+    if size != whole:
+        return f"has {size:,} of {whole:,} bytes"
+    lacking = named - header.keys()
+    return f"lacks {len(lacking):,} of the tensors that its index names" if lacking else None
 
 
 def _span(entry: dict[str, Any]) -> tuple[int, int]:

@@ -4,6 +4,7 @@ import errno
 import importlib
 import os
 import sys
+from pathlib import Path
 from typing import Any, Final
 
 from alya_mcp.failures import Failure, NotConfigured, Unavailable
@@ -14,8 +15,7 @@ ELSEWHERE: Final = (
 TOKENS: Final = "https://huggingface.co/settings/tokens"
 
 _FULL: Final = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
-_FORBIDDEN: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST})
-_UNAUTHORISED, _FORBIDDEN_STATUS, _TOO_MANY = 401, 403, 429
+_UNAUTHORISED, _FORBIDDEN, _TOO_MANY = 401, 403, 429
 
 
 class Gated(NotConfigured):
@@ -44,32 +44,65 @@ def explain(error: Exception, repository: str) -> Failure:
         return NotConfigured(
             f"{repository!r:.80} is no name of a repository; it takes owner/name. {ELSEWHERE}"
         )
-    if isinstance(error, errors.GatedRepoError) or status in {_UNAUTHORISED, _FORBIDDEN_STATUS}:
+    if status == _FORBIDDEN and not _said_by_hub(error):
+        return Unavailable(
+            f"The download of {repository} was forbidden (status 403), and not in the hub's own words: a "
+            f"proxy or firewall on the way may do that. {ELSEWHERE}"
+        )
+    if isinstance(error, errors.GatedRepoError) or status in {_UNAUTHORISED, _FORBIDDEN}:
         return _refused(error, repository, status)
     if isinstance(error, errors.RepositoryNotFoundError):
         return _unknown(repository)
     if status is not None:
-        pause = "asks for a pause (429)" if status == _TOO_MANY else f"answered with status {status}"
-        return Unavailable(
-            f"The Hugging Face hub {pause} for {repository}; call again in some minutes. {ELSEWHERE}"
-        )
+        return _in_trouble(error, repository, status)
     sys.stderr.write(f"download failed: {type(error).__name__}: {error}\n")
     code = error.errno if isinstance(error, OSError) else None
+    if code is not None and Path(repository).is_absolute():
+        return NotConfigured(f"The folder {repository} can't be read ({os.strerror(code)})")
     if code in _FULL:
         return NotConfigured(
             f"The disk filled up while {repository} was downloaded. Make room, or set HF_HOME to a folder on "
             f"a larger disk, and call again: what is here is kept. {ELSEWHERE}"
         )
-    if code in _FORBIDDEN:
+    if code is not None:
         return NotConfigured(
             f"The Hugging Face cache can't be written ({os.strerror(code)}). Set HF_HOME to a folder that "
-            f"can be written. {ELSEWHERE}"
+            f"can be written, on a disk that takes files of 10 GB. {ELSEWHERE}"
         )
     return Unavailable(
         f"The Hugging Face hub can't be reached, or the download of {repository} broke off "
         f"({type(error).__name__}). Call again when the network is back: what is here is kept, and it goes "
         f"on where it stopped. {ELSEWHERE}"
     )
+
+
+def require_usable_settings(endpoint: str, token: str | None) -> None:
+    """See that the hub can be asked at `endpoint` with `token`; neither is ever told.
+
+    Raises:
+        NotConfigured: when the HTTP client would trip over one of them.
+    """
+    if not endpoint.startswith(("https://", "http://")):
+        raise NotConfigured(
+            "HF_ENDPOINT holds no address of a hub: it takes one that begins with https://, such as "
+            "https://mirror.example.org"
+        )
+    if token is not None and not (token.isascii() and token.isprintable() and " " not in token):
+        where = _token_source()
+        raise NotConfigured(
+            f"{where[0].upper()}{where[1:]} has characters that no token has, such as quotation marks or "
+            f"spaces. Copy it again from {TOKENS}"
+        )
+
+
+def asked_pause(response: Any) -> float | None:
+    """The seconds for which `response` asks to wait before the next request; None when it doesn't say."""
+    utils: Any = importlib.import_module("huggingface_hub.utils")
+    limit = utils.parse_ratelimit_headers(response.headers)
+    if limit is not None and limit.remaining == 0 and response.status_code == _TOO_MANY:
+        return float(limit.reset_in_seconds)
+    said = response.headers.get("Retry-After", "").strip()
+    return float(said) if said.isascii() and said.isdigit() else None
 
 
 def offline(repository: str) -> NotConfigured:
@@ -85,11 +118,11 @@ def _refused(error: Exception, repository: str, status: int | None) -> Failure:
     hub: Any = importlib.import_module("huggingface_hub")
     errors: Any = importlib.import_module("huggingface_hub.errors")
     gated = isinstance(error, errors.GatedRepoError)
-    token = _token_source(hub)
-    if token is None:
+    if hub.get_token() is None:
         if isinstance(error, errors.RepositoryNotFoundError) and not gated:
             return _unknown(repository)
         return Gated(repository, f"{repository} is a gated model and HF_TOKEN is not set.")
+    token = _token_source()
     if status == _UNAUTHORISED:
         return Gated(repository, f"The hub refused {token} (status 401): it is mistyped, expired or revoked.")
     limited = "fine-grained" in str(getattr(error, "server_message", None) or error)
@@ -103,11 +136,18 @@ def _refused(error: Exception, repository: str, status: int | None) -> Failure:
     )
 
 
-def _token_source(hub: Any) -> str | None:
-    """Where the token comes from that the library sends; None when it has none."""
-    if os.environ.get("HF_TOKEN") or os.environ.get("HUGGING_FACE_HUB_TOKEN"):
-        return "the token in HF_TOKEN"
-    return "the token of `hf auth login`" if hub.get_token() else None
+def _token_source() -> str:
+    """Where the token comes from that the library sends."""
+    named = (os.environ.get(name, "") for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"))
+    return "the token in HF_TOKEN" if any(map(str.strip, named)) else "the token of `hf auth login`"
+
+
+def _in_trouble(error: Exception, repository: str, status: int) -> Unavailable:
+    """The hub answered, and not with what was asked for."""
+    asked = asked_pause(_response_of(error))
+    when = f"{asked:,.0f} s" if asked else "some minutes"
+    what = "asks for a pause (429)" if status == _TOO_MANY else f"answered with status {status}"
+    return Unavailable(f"The Hugging Face hub {what} for {repository}; call again in {when}. {ELSEWHERE}")
 
 
 def _unknown(repository: str) -> NotConfigured:
@@ -117,11 +157,22 @@ def _unknown(repository: str) -> NotConfigured:
     )
 
 
-def _status_of(error: BaseException | None) -> int | None:
-    """The hub's answer behind `error`, which the library may hide behind one of its own; None without any."""
+def _said_by_hub(error: Exception) -> bool:
+    """Whether the hub itself wrote the answer: it gives its reason in a header."""
+    headers: Any = _response_of(error).headers
+    return "X-Error-Code" in headers or "X-Error-Message" in headers
+
+
+def _status_of(error: Exception) -> int | None:
+    status = getattr(_response_of(error), "status_code", None)
+    return status if isinstance(status, int) else None
+
+
+def _response_of(error: BaseException | None) -> Any:
+    """The answer behind `error`, which the library may hide behind an error of its own; None without any."""
     while error is not None:
-        status = getattr(getattr(error, "response", None), "status_code", None)
-        if isinstance(status, int):
-            return status
+        response = getattr(error, "response", None)
+        if response is not None:
+            return response
         error = error.__cause__
     return None
