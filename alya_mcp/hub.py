@@ -1,17 +1,15 @@
 """The parts of a server: the gate, and what tools share, made on first use and closed with it."""
 
-import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alya_mcp.callers import Caller
 from alya_mcp.gate import Audit, Gate, SqliteState, StateError
 from alya_mcp.gate.hygiene import clean_text, fit, hidden
 from alya_mcp.policy import open_policy
-from alya_mcp.settings import Settings, secret_words
+from alya_mcp.settings import Settings, home_folder, secret_words
 
 if TYPE_CHECKING:
     from alya_mcp.ask.alya import Alya
@@ -34,7 +32,7 @@ class Hub:
         self._caller = Caller(settings)
         self._hide = hidden(
             secrets=secret_words(),
-            private=[folder for folder in (str(Path.home()), str(settings.home)) if folder != os.sep],
+            private=[str(folder) for folder in (home_folder(), settings.home) if folder and folder.name],
             public=[str(settings.home / "images")],
         )
 

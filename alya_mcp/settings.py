@@ -120,10 +120,11 @@ class Settings:
             field: source[name].strip() for field, name in _VARIABLES.items() if source.get(name, "").strip()
         }
         problems: list[str] = []
-        home = _path(given["home"]) if "home" in given else _platform_home()
+        home = expanded(given["home"]) if "home" in given else _platform_home()
         if not home.is_absolute():
-            problems.append(f"ALYA_HOME is {str(home)!r}; it takes an absolute path")
-        policy = _path(given["policy"]) if "policy" in given else None
+            found = repr(str(home)) if "home" in given else "unset, and there is no home folder"
+            problems.append(f"ALYA_HOME is {found}; it takes an absolute path")
+        policy = expanded(given["policy"]) if "policy" in given else None
         if policy is not None and not policy.is_absolute():
             problems.append(f"ALYA_POLICY is {str(policy)!r}; it takes an absolute path")
         keep_days = given.get("audit_keep_days")
@@ -139,7 +140,7 @@ class Settings:
             problems.append(f"ALYA_IMAGE_PRECISION is {precision!r}; it takes {_choices(Precision)}")
         warm = _flag("image_warm", "0", given, problems)
         model = given.get("image_model", "auto")
-        if model.startswith("~") and not _path(model).is_absolute():
+        if model.startswith("~") and not expanded(model).is_absolute():
             problems.append(f"ALYA_IMAGE_MODEL is {model!r}; there is no user of that name here")
         if "random:" in model:
             problems.append("ALYA_IMAGE_MODEL asks for random weights, which only 'model bench' draws with")
@@ -154,7 +155,7 @@ class Settings:
         kind = given.get("llm_kind", "openai")
         if kind not in get_args(ModelKind):
             problems.append(f"ALYA_LLM_KIND is {kind!r}; it takes {_choices(ModelKind)}")
-        ask_model = _path(given["ask_model"]) if "ask_model" in given else None
+        ask_model = expanded(given["ask_model"]) if "ask_model" in given else None
         if ask_model is not None and not ask_model.is_absolute():
             problems.append(f"ALYA_ASK_MODEL is {str(ask_model)!r}; it takes the absolute path of a folder")
         agents = _agents(given, problems)
@@ -235,10 +236,28 @@ def unknown_variables(environment: Mapping[str, str]) -> dict[str, str | None]:
     }
 
 
+def expanded(path: Path | str) -> Path:
+    """`path` with a user's folder for a leading ~; relative as it stands when there is no such user."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
+def home_folder() -> Path | None:
+    """The person's home folder; None for a user without one, which a container may say with a `/`."""
+    home = expanded("~")
+    return home if home.is_absolute() and home.name else None
+
+
 def _platform_home() -> Path:
+    """The platform's folder for data; a relative path for a user without a home folder."""
     from platformdirs import user_data_path
 
-    return user_data_path("alya-mcp", appauthor=False)
+    try:
+        return user_data_path("alya-mcp", appauthor=False)
+    except RuntimeError:
+        return expanded("~")
 
 
 def _choices(literal: object) -> str:
@@ -269,14 +288,6 @@ def _gigabytes(field: str, given: Mapping[str, str], problems: list[str]) -> int
         return int(float(text) * 1e9)
     problems.append(f"{_VARIABLES[field]} is {text!r}; it takes gigabytes from 1 on, such as 12 or 7.5")
     return None
-
-
-def _path(text: str) -> Path:
-    """`text` as a path, a user's folder for a leading ~; relative as it stands when there is no such user."""
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:
-        return Path(text)
 
 
 def _web_address(field: str, example: str, given: Mapping[str, str], problems: list[str]) -> str | None:

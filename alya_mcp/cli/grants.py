@@ -9,7 +9,7 @@ import click
 
 from alya_mcp.cli.output import Output, output_option, say, say_unusable, show_json, show_table, tilde
 from alya_mcp.cli.times import moment
-from alya_mcp.settings import Settings
+from alya_mcp.settings import Settings, expanded
 
 if TYPE_CHECKING:
     from alya_mcp.gate.grants import Grant, Grants
@@ -140,7 +140,7 @@ def _usable(policy: Path) -> str:
     """
     from alya_mcp.gate import Policy, PolicyError
 
-    path = policy.expanduser().absolute()
+    path = expanded(policy).absolute()
     try:
         Policy.load(path)
     except PolicyError as error:

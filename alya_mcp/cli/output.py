@@ -1,13 +1,14 @@
 """How commands show things: data on stdout, as a table for people or as JSON; words on stderr."""
 
 import json
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
+
+from alya_mcp.settings import home_folder
 
 if TYPE_CHECKING:
     from alya_mcp.gate import StateError
@@ -83,8 +84,10 @@ def printable(text: str) -> str:
 
 def tilde(path: Path | str) -> str:
     """`path` with the person's home folder written as ~."""
-    home, text = str(Path.home()), str(path)
-    return "~" + text[len(home) :] if text == home or text.startswith(home + os.sep) else text
+    home = home_folder()
+    if home is None or not Path(path).is_relative_to(home):
+        return str(path)
+    return str("~" / Path(path).relative_to(home))
 
 
 def _json(value: object, indent: int | None) -> str:

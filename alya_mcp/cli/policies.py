@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from alya_mcp.cli.output import tilde
-from alya_mcp.settings import Settings
+from alya_mcp.settings import Settings, expanded
 
 if TYPE_CHECKING:
     from alya_mcp.catalogue import Tool
@@ -36,7 +36,7 @@ class InForce:
 def settings_with(policy: Path | None) -> Settings:
     """The environment's settings, with the policy file of the command line before all others."""
     settings = Settings.from_environment()
-    return settings if policy is None else replace(settings, policy=policy.expanduser().absolute())
+    return settings if policy is None else replace(settings, policy=expanded(policy).absolute())
 
 
 def read_policy(settings: Settings) -> InForce:

@@ -45,9 +45,8 @@ def _serve(incoming: int, outgoing: int, policy: str | None) -> int:
     gc.disable()  # what is imported stays; looking through it again and again took a seventh of the start
     from contextlib import suppress
     from dataclasses import replace
-    from pathlib import Path
 
-    from alya_mcp.settings import Settings, SettingsError, secret_words
+    from alya_mcp.settings import Settings, SettingsError, expanded, secret_words
 
     try:
         settings = Settings.from_environment()
@@ -55,7 +54,7 @@ def _serve(incoming: int, outgoing: int, policy: str | None) -> int:
         sys.stderr.write(f"alya-mcp: {error}\n")
         return 2
     if policy is not None:
-        settings = replace(settings, policy=Path(policy).expanduser().absolute())
+        settings = replace(settings, policy=expanded(policy).absolute())
 
     import anyio
 

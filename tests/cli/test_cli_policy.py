@@ -1,5 +1,7 @@
 """`alya-mcp policy` and `alya-mcp tools`: what a policy says before anyone is called."""
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -182,3 +184,27 @@ def test_a_policy_that_cannot_be_used_ends_tools_and_explain_with_2(
         ended = run(*words, "--policy", path)
         assert (ended.code, ended.out) == (2, "")
         assert "line 3, column 14" in ended.err
+
+
+def test_a_policy_in_the_folder_of_a_user_who_does_not_exist_is_a_file_that_cannot_be_read(run: Run) -> None:
+    ended = run("policy", "explain", "alya_status", "--policy", "~nobody-of-that-name/policy.json")
+    assert ended.code == 2
+    assert "~nobody-of-that-name/policy.json: can't read the file" in ended.err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a user there has a home folder always")
+def test_a_user_without_a_home_folder_names_another_one_for_the_state(
+    run: Run, cli_env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del cli_env["HOME"]
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getuid", lambda: 4_000_000_000)
+        with_state = run("tools")
+        del cli_env["ALYA_HOME"]
+        without = run("tools")
+    assert with_state.code == 0
+    assert "Policy: " in with_state.err
+    assert without.code == 2
+    assert (
+        without.err == "Error: ALYA_HOME is unset, and there is no home folder; it takes an absolute path\n"
+    )

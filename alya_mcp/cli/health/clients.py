@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from alya_mcp.cli.health.check import Check, fail, ok, warn
 from alya_mcp.cli.output import tilde
+from alya_mcp.settings import expanded
 
 _PART = "claude desktop"
 
@@ -41,11 +42,11 @@ def claude_desktop() -> Iterator[Check]:
 def claude_desktop_file(variables: Mapping[str, str]) -> Path:
     """Where Claude Desktop keeps its configuration on this system."""
     if sys.platform == "darwin":
-        folder = Path.home() / "Library" / "Application Support"
+        folder = expanded("~") / "Library" / "Application Support"
     elif sys.platform == "win32":
-        folder = Path(variables.get("APPDATA") or Path.home() / "AppData" / "Roaming")
+        folder = Path(variables.get("APPDATA") or expanded("~") / "AppData" / "Roaming")
     else:
-        folder = Path(variables.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+        folder = Path(variables.get("XDG_CONFIG_HOME") or expanded("~") / ".config")
     return folder / "Claude" / "claude_desktop_config.json"
 
 
@@ -53,7 +54,7 @@ def _server(shown: str, name: str, server: object) -> Iterator[Check]:
     command = cast("dict[str, Any]", server).get("command") if isinstance(server, dict) else None
     if not isinstance(command, str) or not command:
         yield fail(_PART, f"{shown}: the server {name} has no command", f"Give it one: {_command()}")
-    elif os.sep in command and not Path(command).expanduser().is_file():
+    elif os.sep in command and not expanded(command).is_file():
         yield fail(
             _PART,
             f"{shown}: the command of {name} is {tilde(command)}, which doesn't exist",

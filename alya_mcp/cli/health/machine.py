@@ -1,6 +1,5 @@
 """Python, the packages, the environment and the folder of alya-mcp's state."""
 
-import os
 import platform
 import shutil
 import sys
@@ -13,7 +12,7 @@ from pathlib import Path
 from alya_mcp import __version__
 from alya_mcp.cli.health.check import Check, fail, ok, warn
 from alya_mcp.cli.output import tilde
-from alya_mcp.settings import Settings, unknown_variables
+from alya_mcp.settings import Settings, expanded, unknown_variables
 
 _OLDEST = (3, 11)
 _BASE = ("mcp", "anyio", "pydantic", "click", "platformdirs")
@@ -128,10 +127,10 @@ def has_image_extra() -> bool:
 def hub_cache(variables: Mapping[str, str]) -> Path:
     """The folder where Hugging Face's libraries keep downloaded models, by their own rules."""
     if given := variables.get("HF_HUB_CACHE") or variables.get("HUGGINGFACE_HUB_CACHE"):
-        return Path(given).expanduser()
+        return expanded(given)
     if given := variables.get("HF_HOME"):
-        return Path(given).expanduser() / "hub"
-    cache = Path(variables.get("XDG_CACHE_HOME") or os.path.join("~", ".cache")).expanduser()  # noqa: PTH118
+        return expanded(given) / "hub"
+    cache = expanded(variables.get("XDG_CACHE_HOME") or Path("~", ".cache"))
     return cache / "huggingface" / "hub"
 
 
