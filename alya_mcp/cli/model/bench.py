@@ -1,24 +1,21 @@
 """`alya-mcp model bench`: measures the image engine on this machine beside plain diffusers."""
 
 import asyncio
+import signal
 import tempfile
-from collections.abc import Callable
-from dataclasses import asdict, replace
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
-from alya_mcp.cli.output import Output, output_option, say, show_json, show_table
+from alya_mcp.cli.model.bench_report import Report
+from alya_mcp.cli.output import Output, output_option
 from alya_mcp.settings import Settings
 
-if TYPE_CHECKING:
-    from alya_mcp.images.bench.measure import Measured
-
 FAILED = 1
-
-_HEADINGS = ("weights", "precision", "what", "ms", "TFLOP", "TFLOP/s", "of the device's rate")
 
 
 @click.command(short_help="Measure this machine beside plain diffusers.")
@@ -42,141 +39,86 @@ def bench(weights: str, precisions: tuple[str, ...], count: int, output: Output)
     Random weights have the true size and speed and need no download; what they draw shows nothing.
     Pictures go where the store is configured, or into a folder that is deleted afterwards.
 
+    Each row is shown as soon as it is known. What fails or is stopped costs its own rows: the others are
+    shown, in JSON too, and `errors` say what is missing.
+
     \b
     Examples:
       alya-mcp model bench --weights random --precision bf16 --precision fp8
       alya-mcp model bench --count 3 --output json
 
-    Exit codes: 0 measured, 1 it can't be, 2 wrong usage.
+    Exit codes: 0 all was measured, 1 something could not be, 2 wrong usage, 130 stopped.
     """
-    from alya_mcp.failures import Failure
-    from alya_mcp.images.bench.measure import baseline, measure
+    from alya_mcp.cli.health.machine import has_image_extra
+    from alya_mcp.cli.health.probe import ProbeError, probe
+    from alya_mcp.failures import Failure, NotConfigured, NotInstalled
     from alya_mcp.images.models import RANDOM
 
     settings = Settings.from_environment()
-    kind = "random weights" if weights == "random" else "the model's weights"
-
-    def tell(words: str) -> None:
-        say(f"{kind}: {words}")
-
+    if weights == "random":
+        settings = replace(settings, image_model=RANDOM)
+    report = Report(weights=weights, text=output == "text")
+    try:
+        if not has_image_extra():
+            raise NotInstalled("model bench", "image")
+        found = probe(settings, held=0)
+        if found.refusal is not None:
+            raise NotConfigured(found.refusal)
+        if found.folder is None and weights == "model":
+            raise NotConfigured(
+                f"The weights of {found.model} are not on this machine; 'alya-mcp model pull' first"
+            )
+    except (Failure, ProbeError) as failure:
+        report.tell(f"Error: {failure}")
+        return FAILED
+    report.device = found.name
+    report.full_size = weights == "random" or found.model == "FLUX.1-schnell"
     with tempfile.TemporaryDirectory(prefix="alya-bench-", ignore_cleanup_errors=True) as home:
-        model = RANDOM if weights == "random" else settings.image_model
-        settings = replace(settings, home=Path(home), image_model=model, image_idle=0)
-        results: list[Measured] = []
+        own = replace(settings, home=Path(home), image_idle=0)
         try:
-            source = _source(settings)
-            tell("plain diffusers")
-            plain = _or_none(tell, partial(baseline, source, count))
-            if output == "text":
-                show_table(_plain_rows(weights, plain), _HEADINGS)
-            for precision in precisions or (settings.image_precision,):
-                own = replace(settings, image_precision=precision)
-                say_so = partial(_tell_of, tell, precision)
-                results.append(asyncio.run(measure(own, count, say_so, restart=not results)))
-                if output == "text":
-                    show_table(_rows(weights, plain, results[-1]))
-        except Failure as failure:
-            say(f"Error: {failure}")
-            return FAILED
-    if output == "json":
-        measured = [_json(weights, each) for each in results]
-        show_json({"baseline": plain and {"weights": weights, **plain}, "measured": measured})
-    return 0
+            with _stopped_by_sigterm_too():
+                _measure(report, own, found.folder or RANDOM, precisions or (own.image_precision,), count)
+        finally:
+            report.end()
+    return FAILED if report.failed else 0
 
 
-def _or_none(tell: Callable[[str], None], ask: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
-    """What plain diffusers did; None, told why, where it can't: it needs the whole model on the device."""
+@contextmanager
+def _stopped_by_sigterm_too() -> Generator[None]:
+    """Let what ends commands after a time limit end this one as Ctrl-C does, with what was measured."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _measure(
+    report: Report, settings: Settings, source: str, precisions: tuple[str, ...], count: int
+) -> None:
+    """Measure everything, what matters most first."""
     from alya_mcp.failures import Failure
+    from alya_mcp.images.bench.measure import Measured, baseline, measure, measure_second_start, try_store
 
     try:
-        return ask()
+        asyncio.run(try_store(settings))
     except Failure as failure:
-        tell(f"nothing to compare with. {failure}")
-        return None
-
-
-def _tell_of(tell: Callable[[str], None], precision: str, words: str) -> None:
-    tell(f"{precision}: {words}")
-
-
-def _source(settings: Settings) -> str:
-    """What plain diffusers is to draw with: a folder, or random weights."""
-    from alya_mcp.cli.health.machine import has_image_extra
-    from alya_mcp.failures import NotConfigured, NotInstalled
-    from alya_mcp.images.models import RANDOM, choose
-    from alya_mcp.images.plan import survey
-
-    if not has_image_extra():
-        raise NotInstalled("model bench", "image")
-    choice = choose(settings.image_model, survey(settings.image_memory), settings.image_precision)
-    if settings.image_model == RANDOM:
-        return RANDOM
-    if choice.folder is None:
-        raise NotConfigured(
-            f"The weights of {choice.name} are not on this machine; 'alya-mcp model pull' first"
-        )
-    return str(choice.folder)
-
-
-def _plain_rows(weights: str, plain: dict[str, Any] | None) -> list[list[str]]:
-    if plain is None:
-        return [[weights, "plain", "diffusers can't draw with this model here", "", "", "", ""]]
-    what = f"diffusers on {plain['device']}, torch {plain['torch']}"
-    return [
-        [weights, "plain", *_figures(plain, what, plain["pipeline"], sum(plain["work"].values()))],
-        [weights, "plain", *_figures(plain, "its PNG", plain["file"])],
-    ]
-
-
-def _rows(weights: str, plain: dict[str, Any] | None, each: "Measured") -> list[list[str]]:
-    name = each.precision
-    work: dict[str, float] = plain["work"] if plain else {}
-
-    def words(said: str) -> list[str]:
-        return [weights, name, said, "", "", "", ""]
-
-    rows = [words(each.plan)]
-    rows += [
-        [weights, name, *_figures(plain, phase, each.phases[phase], work.get(phase))] for phase in each.phases
-    ]
-    for what, milliseconds in (
-        ("prompt to URL", each.total),
-        ("a fresh link to a picture", each.link),
-        ("prompt to URL, before compiling", each.eager),
-        ("one of 8 pictures asked for at once", each.queued),
-        ("cancelled until the device is free", each.cancel),
-        ("first start to URL", each.first),
-        ("first start until compiled", each.ready),
-        ("second start to URL", each.again),
-        ("second start until compiled", each.again_ready),
-    ):
-        if milliseconds is not None:
-            rows.append([weights, name, *_figures(plain, what, milliseconds)])
-    if each.peak:
-        rows.append(words(f"most GPU memory: {each.peak / 1e9:.1f} GB"))
-    if plain is not None:
-        drawing = sum(each.phases[phase] for phase in ("encode", "denoise", "decode"))
-        whole = (plain["pipeline"] + plain["file"]) / each.total
-        rows.append(words(f"{whole:.2f} times plain diffusers and its PNG, from prompt to URL"))
-        rows.append(words(f"{plain['pipeline'] / drawing:.2f} times plain diffusers, drawing alone"))
-    rows.append(words(f"queued: {each.queue_share:.2f} of the rate of denoising alone"))
-    return rows
-
-
-def _figures(
-    plain: dict[str, Any] | None, what: str, milliseconds: float, work: float | None = None
-) -> list[str]:
-    if plain is None or work is None:
-        return [what, f"{milliseconds:,.1f}", "", "", ""]
-    speed = 1000 * work / milliseconds
-    return [
-        what,
-        f"{milliseconds:,.1f}",
-        f"{work / 1e12:,.2f}",
-        f"{speed / 1e12:,.1f}",
-        f"{speed / plain['rate']:.0%}",
-    ]
-
-
-def _json(weights: str, each: "Measured") -> dict[str, Any]:
-    return {"weights": weights, **asdict(each), "queue_share": round(each.queue_share, 3)}
+        report.fail(f"the store: {failure} Measured with the store of this machine instead")
+        settings = replace(settings, s3_bucket=None)
+    report.tell("plain diffusers")
+    report.plain, error = baseline(source, count)
+    if error is not None:
+        report.fail(error)
+    report.show_baseline()
+    for precision in precisions:
+        result = Measured(precision=precision)
+        report.measured.append(result)
+        part = partial(report.part, result)
+        with part("a worker of its own"):
+            asyncio.run(measure(result, replace(settings, image_precision=precision), count, part))
+    result = report.measured[0]
+    if result.first is not None:
+        part = partial(report.part, result)
+        with part("a second worker"):
+            own = replace(settings, image_precision=result.precision)
+            asyncio.run(measure_second_start(result, own, part))

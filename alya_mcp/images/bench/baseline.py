@@ -1,15 +1,21 @@
 """The baseline: FluxPipeline as its documentation runs it, eager, with a PNG of the picture.
 
-In bfloat16, on a CPU in float32.
+In bfloat16, on a CPU in float32. Beside it what a device could do at best: how fast it multiplies, and how
+much a picture takes.
 
-Runs as a process of its own, so that nothing of ours is in its way and its memory is gone afterwards.
+Runs as a process of its own, so that nothing of ours is in its way and its memory is gone afterwards. It
+prints a JSON object a line, each as soon as it is known.
 """
 
+import importlib
 import io
 import json
 import statistics
 import sys
 import time
+import traceback
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,21 +24,49 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from alya_mcp.images.flux.drawing import MAX_TEXT_TOKENS
 from alya_mcp.images.flux.loading import load_pipeline
+from alya_mcp.images.flux.quantised import FP8
 from alya_mcp.images.flux.random_weights import random_pipeline
 from alya_mcp.images.models import RANDOM
-from alya_mcp.images.plan import Plan, Precision, survey
+from alya_mcp.images.plan import Plan, survey
 
+_torch: Any = torch
 _SIDE: Final = 1024
 _MATRIX: Final = {"cuda": 8192, "mps": 4096, "cpu": 2048}
+_LINEAR: Final = ("aten.mm", "aten.addmm")
+"""Products with weights; those of attention are batched."""
 
 
 def main() -> None:
-    """Draw with the model that the first argument names as often as the second says; print JSON."""
+    """Draw with the model that the first argument names as often as the second says; print JSON.
+
+    Ends with status 1 when a part failed, after the others.
+    """
     model, count = sys.argv[1], int(sys.argv[2])
-    machine = survey()
-    device = machine.device
-    precision: Precision = "fp32" if device == "cpu" else "bf16"
-    plan = Plan(precision=precision, encoder=precision, needs=0)
+    device = survey().device
+    parts: tuple[Callable[[], dict[str, Any]], ...] = (
+        partial(_rates, device),
+        partial(_work, model),
+        partial(_drawn, model, count, device),
+    )
+    failed = False
+    for part in parts:
+        try:
+            sys.stdout.write(json.dumps(part()) + "\n")
+            sys.stdout.flush()
+        except Exception:  # noqa: BLE001 - the other parts count without it
+            traceback.print_exc()
+            failed = True
+    sys.exit(failed)
+
+
+def _plan(device: str) -> Plan:
+    precision = "fp32" if device == "cpu" else "bf16"
+    return Plan(precision=precision, encoder=precision, needs=0)
+
+
+def _drawn(model: str, count: int, device: str) -> dict[str, Any]:
+    """Milliseconds of loading, of the first picture and of later ones; the most GPU memory in bytes."""
+    plan = _plan(device)
     began = time.perf_counter()
     pipeline = random_pipeline(plan, device) if model == RANDOM else load_pipeline(Path(model), plan, device)
     loaded = time.perf_counter() - began
@@ -46,63 +80,73 @@ def main() -> None:
             height=_SIDE,
             num_inference_steps=4,
             guidance_scale=0.0,
-            max_sequence_length=_text_tokens(pipeline),
+            max_sequence_length=min(MAX_TEXT_TOKENS, int(pipeline.tokenizer_2.model_max_length)),
             generator=torch.Generator("cpu").manual_seed(seed),
         ).images[0]
         drawn = time.perf_counter()
         image.save(io.BytesIO(), "PNG")
         pipes.append(1000 * (drawn - start))
         files.append(1000 * (time.perf_counter() - drawn))
-    answer = {
-        "device": "CPU" if device == "cpu" else machine.name,
-        "torch": torch.__version__,
+    return {
         "load": round(1000 * loaded, 1),
         "first": round(pipes[0], 1),
         "pipeline": round(statistics.median(pipes[1:]), 1),
         "file": round(statistics.median(files[1:]), 1),
         "peak": torch.cuda.max_memory_allocated() if device == "cuda" else None,
-        "rate": _rate(device, precision),
-        "work": _work(pipeline),
     }
-    sys.stdout.write(json.dumps(answer) + "\n")
 
 
-def _text_tokens(pipeline: Any) -> int:
-    return min(MAX_TEXT_TOKENS, int(pipeline.tokenizer_2.model_max_length))
-
-
-def _rate(device: str, precision: Precision) -> float:
-    """Operations a second of a large product of two matrices on this device: what its arithmetic allows."""
+def _rates(device: str) -> dict[str, Any]:
+    """Operations a second of a large product of two matrices, by precision: what the arithmetic allows."""
     side = _MATRIX[device]
-    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    one, other = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
+    wide = torch.float32 if device == "cpu" else torch.bfloat16
+    one, other = (torch.randn(side, side, device=device, dtype=wide) for _ in range(2))
+    rates = {"wide": _rate(side, device, partial(torch.matmul, one, other))}
+    if device == "cuda":
+        ones = torch.ones(side, 1, device=device)
+        for precision, dtype, product in (
+            ("fp8", FP8, partial(_torch._scaled_mm, scale_a=ones, scale_b=ones.t(), out_dtype=wide)),
+            ("int8", torch.int8, _torch._int_mm),
+        ):
+            try:
+                rates[precision] = _rate(side, device, partial(product, one.to(dtype), other.to(dtype).t()))
+            except RuntimeError:
+                continue  # this card has no such products
+    return {"torch": torch.__version__, "rates": rates}
+
+
+def _rate(side: int, device: str, product: Callable[[], torch.Tensor]) -> float:
+    def wait() -> None:
+        if device != "cpu":
+            torch.accelerator.synchronize()
+
     times: list[float] = []
     for _ in range(10):
-        if device != "cpu":
-            torch.accelerator.synchronize()
+        wait()
         start = time.perf_counter()
-        torch.matmul(one, other)
-        if device != "cpu":
-            torch.accelerator.synchronize()
+        product()
+        wait()
         times.append(time.perf_counter() - start)
     return 2 * side**3 / min(times)
 
 
-def _work(pipeline: Any) -> dict[str, int]:
-    """Operations of each phase of a picture with 4 steps, counted while the parts work."""
-    transformer, five, vae = pipeline.transformer, pipeline.text_encoder_2, pipeline.vae
-    limit = _text_tokens(pipeline)
-    cells = _SIDE // (2 * pipeline.vae_scale_factor)
-    dtype, device = transformer.dtype, transformer.device
+def _work(model: str) -> dict[str, Any]:
+    """Operations of each phase of a picture with 4 steps, counted in its shapes alone, without memory.
+
+    `linear` are those of the steps that multiply with weights, which a precision of 8 bits makes faster.
+    """
+    transformer, encoder, vae, tokens = _shapes(model)
+    limit = min(MAX_TEXT_TOKENS, tokens)
+    cells = _SIDE // 2 ** len(vae.config.block_out_channels)
     config = transformer.config
 
-    def zeros(*shape: int) -> torch.Tensor:
-        return torch.zeros(*shape, dtype=dtype, device=device)
+    def zeros(*shape: int, dtype: torch.dtype = transformer.dtype) -> torch.Tensor:
+        return torch.zeros(*shape, dtype=dtype, device="meta")
 
-    def count(work: Any) -> int:
+    def count(work: Callable[[], Any]) -> dict[str, int]:
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
             work()
-        return int(counter.get_total_flops())
+        return {str(each): flops for each, flops in counter.get_flop_counts()["Global"].items()}
 
     step = count(
         lambda: transformer(
@@ -115,9 +159,35 @@ def _work(pipeline: Any) -> dict[str, int]:
             txt_ids=zeros(limit, 3),
         )
     )
-    text = count(lambda: five(torch.zeros(1, limit, dtype=torch.long, device=device)))
-    latents = zeros(1, config.in_channels // 4, 2 * cells, 2 * cells)
-    return {"encode": text, "denoise": 4 * step, "decode": count(lambda: vae.decode(latents.to(vae.dtype)))}
+    latents = zeros(1, config.in_channels // 4, 2 * cells, 2 * cells, dtype=vae.dtype)
+    work = {
+        "encode": sum(count(lambda: encoder(zeros(1, limit, dtype=torch.long))).values()),
+        "denoise": 4 * sum(step.values()),
+        "decode": sum(count(lambda: vae.decode(latents)).values()),
+    }
+    return {"work": work, "linear": 4 * sum(step.get(each, 0) for each in _LINEAR)}
+
+
+def _shapes(model: str) -> tuple[Any, Any, Any, int]:
+    """Transformer, text encoder and decoder of `model` without values, and how many tokens it reads."""
+    with torch.device("meta"):
+        if model == RANDOM:
+            pipeline = random_pipeline(_plan("meta"), "meta")
+            tokens = int(pipeline.tokenizer_2.model_max_length)
+            return pipeline.transformer, pipeline.text_encoder_2, pipeline.vae, tokens
+        diffusers: Any = importlib.import_module("diffusers")
+        transformers: Any = importlib.import_module("transformers")
+        folder = Path(model)
+        said = json.loads((folder / "tokenizer_2" / "tokenizer_config.json").read_text(encoding="utf-8"))
+        parts = {"transformer": diffusers.FluxTransformer2DModel, "vae": diffusers.AutoencoderKL}
+        transformer, vae = (
+            kind.from_config(kind.load_config(folder, subfolder=name, local_files_only=True))
+            for name, kind in parts.items()
+        )
+        encoder = transformers.T5EncoderModel(
+            transformers.T5Config.from_pretrained(folder / "text_encoder_2", local_files_only=True)
+        )
+        return transformer, encoder, vae, int(said["model_max_length"])
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
 """The measurements: a real worker, pictures from prompt to URL."""
 
 import asyncio
+import contextlib
+import hashlib
 import json
 import statistics
 import subprocess
 import time
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -14,109 +16,147 @@ from typing import Any, Final
 from alya_mcp.child import command
 from alya_mcp.failures import Failure
 from alya_mcp.images.encode import encode_with_preview
-from alya_mcp.images.engine import EngineStatus, Job, Step
+from alya_mcp.images.engine import Job, Step
 from alya_mcp.images.local import LocalEngine
+from alya_mcp.images.png import png
 from alya_mcp.settings import Settings
 from alya_mcp.stores import Store, Upload, image_key, open_store
 
-PHASES: Final = ("queue", "encode", "denoise", "decode", "receive", "file", "store")
+PHASES: Final = ("queue", "encode", "denoise", "decode", "receive", "file", "upload", "presign")
 """Of a picture's way: `receive` is what lies between the worker's last pixel and the caller, `file` the PNG,
-`store` the upload and the signed URL.
+`presign` the signed URL.
 """
+DRAWING: Final = ("encode", "denoise", "decode")
+"""The phases in which the device is at work."""
 QUEUED: Final = 8
 _CANCELS: Final = 3
-_PATIENCE: Final = 300.0
+_PATIENCE: Final = 180.0
+"""Seconds that compiling may take; without it the rest is measured as it is."""
+_LEAVING: Final = 30.0
+"""Seconds that a worker without clients may take to end."""
 _POLL: Final = 0.01
 _UNSETTLED: Final = ("compiled when idle", "compiling")
 """How the plan's words end while compiled parts are still to come."""
+_COMPILED: Final = ", compiled"
+"""How they end when compiled parts draw."""
 
-Say = Callable[[str], None]
+Part = Callable[[str], AbstractContextManager[None]]
+"""Names what is measured in its body, and notes the body's failure instead of raising it."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Measured:
     """What was seen of one precision; times in milliseconds, medians where there are several.
 
+    None and empty is what wasn't measured or isn't there; `errors` say what failed and why.
+
     `phases` and `total` (prompt to URL) are those of a picture asked for alone, `link` is another link to it
     and `eager` the total before compiled parts were in use. `first` is a worker's start to its first URL and
-    `ready` to compiled parts in use; `again` and `again_ready` are the same for a second start, None when
-    there was none. `queued` is one of QUEUED pictures asked for at once, `cancel` from the wish to a free
-    device. `peak` and `resident` are the most GPU memory that tensors took, and the worker's main memory, in
-    bytes.
+    `ready` to compiled parts in use; `again` and `again_ready` are the same for a second start. `queued` is
+    one of QUEUED pictures asked for at once, `cancel` from the wish to a free device. `peak` and `resident`
+    are the most GPU memory that tensors took, and the worker's main memory, in bytes.
     """
 
     precision: str
     model: str = ""
     plan: str = ""
+    store: str = ""
     phases: dict[str, float] = field(default_factory=dict[str, float])
-    total: float = 0.0
-    link: float = 0.0
-    eager: float = 0.0
-    first: float = 0.0
-    ready: float = 0.0
+    total: float | None = None
+    link: float | None = None
+    eager: float | None = None
+    first: float | None = None
+    ready: float | None = None
     again: float | None = None
     again_ready: float | None = None
-    queued: float = 0.0
-    cancel: float = 0.0
+    queued: float | None = None
+    cancel: float | None = None
     peak: int | None = None
     resident: int | None = None
+    errors: list[str] = field(default_factory=list[str])
 
     @property
-    def queue_share(self) -> float:
+    def drawing(self) -> float | None:
+        """Milliseconds of a picture in which the device is at work."""
+        return round(sum(self.phases[phase] for phase in DRAWING), 1) if self.phases else None
+
+    @property
+    def queue_share(self) -> float | None:
         """The rate of queued pictures, as a share of what denoising alone would allow."""
-        return self.phases["denoise"] / self.queued
+        return self._share(self.phases.get("denoise"))
+
+    @property
+    def busy_share(self) -> float | None:
+        """The rate of queued pictures, as a share of what the device allows that also reads and decodes."""
+        return self._share(self.drawing)
+
+    def _share(self, least: float | None) -> float | None:
+        return None if least is None or self.queued is None else round(least / self.queued, 3)
 
 
-async def measure(settings: Settings, count: int, say: Say, *, restart: bool) -> Measured:
-    """Measure the model and precision of `settings` with `count` pictures, and a second start if asked to.
+async def measure(result: Measured, settings: Settings, count: int, part: Part) -> None:
+    """Measure the model and precision of `settings` with `count` pictures, and fill `result` as it goes.
 
     The worker's home is that of `settings`; what is compiled stays in it for the next measurement.
     """
-    result = Measured(precision=settings.image_precision)
     async with _started(settings) as (engine, store):
-        say("first start")
+        result.store = store.name
         began = time.monotonic()
-        await _picture(engine, store, 0)
-        result.first = _since(began)
-        eager = [(await _picture(engine, store, seed))["total"] for seed in range(1, 4)]
-        result.eager = statistics.median(eager)
-        say("compiling beside the drawing")
-        await _settled(engine)
-        result.ready = _since(began)
-        say(f"{count} pictures, one after the other")
-        await _picture(engine, store, 4)
-        drawn = [await _picture(engine, store, seed) for seed in range(10, 10 + count)]
-        result.total = statistics.median(each["total"] for each in drawn)
-        result.link = statistics.median(each["link"] for each in drawn)
-        result.phases = {
-            phase: round(statistics.median(each[phase] for each in drawn), 1) for phase in PHASES
-        }
-        say(f"{QUEUED} pictures at once")
+        with part("first start"):
+            await _picture(engine, store, 0)
+            result.first = _since(began)
+            await _look(engine, result)
+        if result.errors:
+            return
+        with part("before compiling"):
+            eager = [(await _picture(engine, store, seed))["total"] for seed in range(1, 4)]
+            result.eager = statistics.median(eager)
+        with part("compiling beside the drawing"):
+            if await _compiled(engine):
+                result.ready = _since(began)
+        worker = await _look(engine, result)
+        with part(f"{count} pictures, one after the other"):
+            await _one_by_one(engine, store, count, result)
+        with part(f"{QUEUED} pictures at once"):
+            began = time.monotonic()
+            await _at_once(engine, store)
+            result.queued = _since(began) / QUEUED
+        with part("cancelling"):
+            result.cancel = statistics.median([await _cancel(engine, 200 + n) for n in range(_CANCELS)])
+        with part("the worker's memory"):
+            if await _look(engine, result) != worker:
+                raise Failure("The worker was lost on the way, and a fresh one drew some of the pictures")
+
+
+async def measure_second_start(result: Measured, settings: Settings, part: Part) -> None:
+    """Measure what a later start takes, with what `measure` left in the home of `settings`."""
+    async with _started(settings) as (engine, store):
         began = time.monotonic()
-        await asyncio.gather(*(_picture(engine, store, 100 + number) for number in range(QUEUED)))
-        result.queued = _since(began) / QUEUED
-        say("cancelling")
-        result.cancel = statistics.median([await _cancel(engine, 200 + n) for n in range(_CANCELS)])
-        status = await engine.status()
-        result.model, result.plan = status.model or "", status.plan or ""
-        memory = status.memory or {}
-        result.peak, result.resident = memory.get("gpu_peak"), memory.get("resident")
-    if restart:
-        say("second start: the compiler's cache is there")
-        began = time.monotonic()
-        async with _started(settings) as (engine, store):
+        with part("second start, with what the first one compiled"):
             await _picture(engine, store, 300)
             result.again = _since(began)
-            await _settled(engine)
-            result.again_ready = _since(began)
-    return result
+            if await _compiled(engine):
+                result.again_ready = _since(began)
 
 
-def baseline(model: str, count: int) -> dict[str, Any]:
-    """Plain diffusers with the same model, in a process of its own.
+async def try_store(settings: Settings) -> None:
+    """Store a picture of one pixel.
 
     Raises:
-        Failure: when it can't draw.
+        Failure: with why pictures can't be stored.
+    """
+    store = open_store(settings)
+    try:
+        data = png(bytes(3), 1, 1, ())
+        await store.put(_upload(data, hashlib.sha256(data).hexdigest(), "png", "image/png", 0), expires_in=60)
+    finally:
+        await store.aclose()
+
+
+def baseline(model: str, count: int) -> tuple[dict[str, Any], str | None]:
+    """Plain diffusers with the same model, in a process of its own; what was found, and what went wrong.
+
+    `torch`, `rates` and `work` are found also where the model is too large to draw with.
     """
     child = subprocess.run(  # noqa: S603 - our own interpreter and code
         [*command("alya_mcp.images.bench.baseline"), model, str(count)],
@@ -124,10 +164,16 @@ def baseline(model: str, count: int) -> dict[str, Any]:
         text=True,
         check=False,
     )
-    if child.returncode:
-        reason = child.stderr.strip().rpartition("\n")[2][:300]
-        raise Failure(f"Plain diffusers can't draw with this model here: {reason}")
-    return json.loads(child.stdout.strip().rpartition("\n")[2])
+    found: dict[str, Any] = {}
+    for line in child.stdout.splitlines():
+        with contextlib.suppress(ValueError):  # a line that was cut, or a library's
+            found |= json.loads(line)
+    if child.returncode == 0:
+        return found, None
+    said = child.stderr.strip().rpartition("\n")[2][:300]
+    killed = "it was killed, by the system if main memory ended"
+    why = killed if child.returncode < 0 else said or f"exit status {child.returncode}"
+    return found, f"plain diffusers can't draw with this model here: {why}"
 
 
 @asynccontextmanager
@@ -142,6 +188,37 @@ async def _started(settings: Settings) -> AsyncGenerator[tuple[LocalEngine, Stor
         await _gone(engine, pid)
 
 
+async def _look(engine: LocalEngine, result: Measured) -> int | None:
+    """Note how the model is run and its memory; the worker's process."""
+    status = await engine.status()
+    result.model, result.plan = status.model or "", status.plan or ""
+    memory = status.memory or {}
+    result.peak, result.resident = memory.get("gpu_peak"), memory.get("resident")
+    return status.pid
+
+
+async def _one_by_one(engine: LocalEngine, store: Store, count: int, result: Measured) -> None:
+    drawn: list[dict[str, float]] = []
+    await _picture(engine, store, 4)
+    try:
+        for seed in range(10, 10 + count):
+            drawn.append(await _picture(engine, store, seed))  # noqa: PERF401 - those before a failure count
+    finally:
+        if drawn:
+            result.total = statistics.median(each["total"] for each in drawn)
+            result.link = statistics.median(each["link"] for each in drawn)
+            result.phases = {
+                phase: round(statistics.median(each[phase] for each in drawn), 1) for phase in PHASES
+            }
+
+
+async def _at_once(engine: LocalEngine, store: Store) -> None:
+    pictures = (_picture(engine, store, 100 + number) for number in range(QUEUED))
+    for each in await asyncio.gather(*pictures, return_exceptions=True):
+        if isinstance(each, BaseException):
+            raise each
+
+
 async def _picture(engine: LocalEngine, store: Store, seed: int) -> dict[str, float]:
     """Milliseconds of each phase from prompt to URL."""
     began = time.monotonic()
@@ -150,25 +227,24 @@ async def _picture(engine: LocalEngine, store: Store, seed: int) -> dict[str, fl
     drawn = time.monotonic()
     file, _ = await asyncio.to_thread(encode_with_preview, picture, "png", {})
     written = time.monotonic()
-    upload = Upload(
-        data=file.data,
-        key=image_key(file.sha256, file.suffix, datetime.now(UTC).date()),
-        content_type=file.content_type,
-        filename=f"bench-{seed}.png",
-    )
+    upload = _upload(file.data, file.sha256, file.suffix, file.content_type, seed)
     stored = await store.put(upload, expires_in=600)
-    timings = {**picture.timings, "store": _since(written), "total": _since(began)}
+    timings = {
+        **picture.timings,
+        "file": 1000 * (written - drawn),
+        "upload": _since(written) - stored.signing,
+        "presign": stored.signing,
+        "total": _since(began),
+    }
     linking = time.monotonic()
     await store.link(stored.key, size=len(file.data), filename=upload.filename, expires_in=600)
-    known = sum(
-        timings[phase] for phase in ("queue", "load", "encode", "denoise", "decode") if phase in timings
-    )
-    return {
-        **timings,
-        "receive": 1000 * (drawn - began) - known,
-        "file": 1000 * (written - drawn),
-        "link": _since(linking),
-    }
+    known = sum(picture.timings.get(phase, 0.0) for phase in ("queue", "load", *DRAWING))
+    return {**timings, "receive": 1000 * (drawn - began) - known, "link": _since(linking)}
+
+
+def _upload(data: bytes, sha256: str, suffix: str, content_type: str, seed: int) -> Upload:
+    key = image_key(sha256, suffix, datetime.now(UTC).date())
+    return Upload(data=data, key=key, content_type=content_type, filename=f"bench-{seed}.png")
 
 
 async def _cancel(engine: LocalEngine, seed: int) -> float:
@@ -194,22 +270,24 @@ async def _cancel(engine: LocalEngine, seed: int) -> float:
     return _since(began)
 
 
-async def _settled(engine: LocalEngine) -> EngineStatus:
-    """Wait until nothing is being compiled any more."""
+async def _compiled(engine: LocalEngine) -> bool:
+    """Wait until nothing is being compiled any more; whether compiled parts draw then."""
     began = time.monotonic()
     while True:
-        status = await engine.status()
-        plan = status.plan or ""
+        plan = (await engine.status()).plan or ""
         if not plan.endswith(_UNSETTLED):
-            return status
+            return plan.endswith(_COMPILED)
         if time.monotonic() - began > _PATIENCE:
             raise Failure(f"Nothing was ready within {_PATIENCE:.0f} s; the plan was: {plan}")
         await asyncio.sleep(0.1)
 
 
 async def _gone(engine: LocalEngine, pid: int | None) -> None:
-    while pid is not None and (await engine.status()).pid == pid:  # noqa: ASYNC110 - as above
-        await asyncio.sleep(0.1)
+    """Wait for the worker's end, so that the next one has the device for itself."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_LEAVING):
+            while pid is not None and (await engine.status()).pid == pid:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.1)
 
 
 async def _unheard(step: Step) -> None:
