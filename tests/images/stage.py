@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import anyio
+import psutil
 from raw_client import processes_of
 
 from alya_mcp import __version__
@@ -110,7 +111,15 @@ async def no_worker_at(home: Path) -> None:
 
 async def kill(pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
-    await until(lambda: not command_of(pid), f"the end of {pid}")
+    await until(lambda: not _runs(pid), f"the end of {pid}")
+
+
+def _runs(pid: int) -> bool:
+    """Whether it isn't over yet; one that is about to end has no command line any more."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def command_of(pid: int) -> bytes:
