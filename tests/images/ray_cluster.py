@@ -44,10 +44,10 @@ class Cluster:
     def proxies(self) -> set[int]:
         return {process.pid for process in self._processes() if "ray::ProxyActor" in _command(process)}
 
-    def deploy_failing(self) -> None:
-        """Begin to deploy the application `failing`, whose model can't be loaded."""
+    def deploy(self, application: str, replicas: int = 1) -> None:
+        """Begin to deploy one of `FURTHER`."""
         assert self._process.stdin
-        self._process.stdin.write(b"failing\n")
+        self._process.stdin.write(f"{application} {replicas}\n".encode())
         self._process.stdin.flush()
 
     def kill(self) -> None:
@@ -149,6 +149,15 @@ def poor() -> Renderer:
     return Poor()
 
 
+FURTHER = {
+    "failing": (poor, {}),
+    "gpuless": (plain, {"gpus": 1}),
+    "roomy": (plain, {"waiting": 16}),
+    "shrinking": (plain, {"waiting": 16}),
+}
+"""Applications that a test asks for: a model that can't be loaded, a GPU that isn't there, a long queue."""
+
+
 def main() -> None:
     session, model = sys.argv[1:]
     words = os.dup(1)
@@ -170,15 +179,12 @@ def main() -> None:
     )
     serve.run(build(Options(model=model, **shared)), name="flux", route_prefix="/flux")
     os.write(words, json.dumps({"url": f"http://127.0.0.1:{port}"}).encode() + b"\n")
-    for application_name in sys.stdin:
-        try:
-            serve.run(
-                application(Options(model="plain", gpus=0, cpus=0), poor),
-                name=application_name.strip(),
-                route_prefix=f"/{application_name.strip()}",
-            )
-        except RuntimeError as error:
-            sys.stderr.write(f"{error}\n")
+    for asked in sys.stdin:
+        name, replicas = asked.split()
+        create, options = FURTHER[name]
+        wanted = Options(**{"model": "plain", "replicas": int(replicas), "gpus": 0, "cpus": 0} | options)
+        target = serve.RunTarget(application(wanted, create), name=name, route_prefix=f"/{name}")
+        serve.run_many([target], wait_for_applications_running=False)
     serve.shutdown()
     ray.shutdown()
 

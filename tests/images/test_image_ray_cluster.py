@@ -19,6 +19,7 @@ from stage import PATIENCE, SIDE, Steps, a_job, until
 
 from alya_mcp.failures import Failure, InvalidInput, NotConfigured, Unavailable
 from alya_mcp.images.engine import Job, Picture
+from alya_mcp.images.ray import engine as ray_engine
 from alya_mcp.images.ray.engine import RayEngine
 from alya_mcp.images.rendering import RenderPhase, Request
 
@@ -57,6 +58,14 @@ async def busy_with(engine: RayEngine, drawn: int, waiting: int) -> None:
     deadline = time.monotonic() + PATIENCE
     while words not in (status := await engine.status()).detail:
         assert time.monotonic() < deadline, f"not {words}: {status.detail}"
+        await anyio.sleep(0.05)
+
+
+async def deployed(engine: RayEngine) -> None:
+    """Wait until all its replicas are ready."""
+    deadline = time.monotonic() + PATIENCE
+    while f"{REPLICAS} of {REPLICAS} replicas" not in (status := await engine.status()).detail:
+        assert time.monotonic() < deadline, status.detail
         await anyio.sleep(0.05)
 
 
@@ -211,6 +220,66 @@ async def test_a_waiting_caller_hears_how_many_are_first(cluster: Cluster):
         await asyncio.gather(*drawing)
 
 
+async def test_a_cancelled_picture_stops_at_its_next_step(cluster: Cluster):
+    cluster.stage.hold("denoise")
+    async with engine_of(cluster) as engine:
+        drawing = [asyncio.create_task(engine.render(a_job(steps=8), Steps())) for _ in range(4)]
+        await busy_with(engine, REPLICAS, 2)
+        for task in drawing:
+            task.cancel()
+        await asyncio.gather(*drawing, return_exceptions=True)
+        await busy_with(engine, 0, 0)
+        cluster.stage.forget()
+        cluster.stage.hold("encode")
+        following = [asyncio.create_task(engine.render(a_job(seed=seed), Steps())) for seed in range(4)]
+        cluster.stage.release("denoise")
+        await busy_with(engine, REPLICAS, 2)
+        assert not cluster.stage.was_at("decode")
+        cluster.stage.release()
+        assert [(await task).seed for task in following] == list(range(4))
+
+
+async def test_one_who_asks_for_much_lets_others_have_their_turn(cluster: Cluster):
+    cluster.deploy("roomy", REPLICAS)
+    async with engine_of(cluster, "roomy") as greedy, engine_of(cluster, "roomy") as modest:
+        await deployed(greedy)
+        cluster.stage.hold("denoise")
+        many = [asyncio.create_task(greedy.render(a_job(seed=seed), Steps())) for seed in range(12)]
+        await busy_with(greedy, REPLICAS, 12 - REPLICAS)
+        heard = Steps()
+        one = asyncio.create_task(modest.render(a_job(seed=99), heard))
+        # A job that lies ready at each replica, and one of the other's who came first.
+        await until(lambda: "Waiting: 3 images first" in [step.message for step in heard], "a place")
+        cluster.stage.release()
+        pictures = await asyncio.gather(*many, one)
+        assert [picture.seed for picture in pictures] == [*range(12), 99]
+        assert pictures[-1].timings["queue"] > 0
+
+
+async def test_a_replica_taken_away_loses_no_picture(cluster: Cluster):
+    cluster.deploy("shrinking", REPLICAS)
+    async with engine_of(cluster, "shrinking") as engine:
+        await deployed(engine)
+        cluster.stage.hold("denoise")
+        drawing = [asyncio.create_task(engine.render(a_job(seed=seed), Steps())) for seed in range(8)]
+        await busy_with(engine, REPLICAS, 8 - REPLICAS)
+        cluster.deploy("shrinking", 1)
+        await until(lambda: len(cluster.replicas("shrinking")) == 1, "one replica less")
+        cluster.stage.release()
+        pictures = await asyncio.gather(*drawing)
+        assert [picture.seed for picture in pictures] == list(range(8))
+
+
+async def test_where_no_replica_is_ready_the_one_who_waits_hears_it(cluster: Cluster):
+    cluster.deploy("gpuless")
+    async with engine_of(cluster, "gpuless") as engine:
+        heard = Steps()
+        drawing = asyncio.create_task(engine.render(a_job(), heard))
+        await until(lambda: any("no replica is ready" in step.message for step in heard), "the reason")
+        drawing.cancel()
+        assert (await engine.status()).state == "stuck"
+
+
 async def test_cancelling_frees_replicas_and_places_again_and_again(cluster: Cluster):
     async with engine_of(cluster) as engine:
         for seed in range(3):
@@ -264,6 +333,35 @@ async def test_pictures_in_flight_on_a_killed_replica_are_drawn_by_the_other(clu
         assert "replica was lost" in ((await one.status()).last_error or "")
 
 
+@pytest.mark.parametrize("phase", ["encode", "denoise", "decode"])
+async def test_all_replicas_killed_in_any_phase_lose_no_picture(cluster: Cluster, phase: str):
+    cluster.stage.hold(phase)
+    async with engine_of(cluster) as one, engine_of(cluster) as other:
+        drawing = [
+            asyncio.create_task(engine.render(a_job(seed=seed), Steps()))
+            for seed, engine in enumerate((one, other, one, other))
+        ]
+        await busy_with(one, REPLICAS, 2)
+        await cluster.stage.reached(phase)
+        for replica in cluster.replicas("plain"):
+            os.kill(replica, signal.SIGKILL)
+        cluster.stage.release()
+        pictures = await asyncio.gather(*drawing)
+        assert [picture.pixels for picture in pictures] == [stripes(a_job(seed=seed)) for seed in range(4)]
+
+
+async def test_a_killed_proxy_loses_no_picture(cluster: Cluster):
+    cluster.stage.hold("denoise")
+    async with engine_of(cluster) as engine:
+        drawing = [asyncio.create_task(engine.render(a_job(seed=seed), Steps())) for seed in range(4)]
+        await busy_with(engine, REPLICAS, 2)
+        (proxy,) = cluster.proxies()
+        os.kill(proxy, signal.SIGKILL)
+        cluster.stage.release()
+        pictures = await asyncio.gather(*drawing)
+        assert [picture.pixels for picture in pictures] == [stripes(a_job(seed=seed)) for seed in range(4)]
+
+
 async def test_a_killed_entrance_loses_no_picture(cluster: Cluster):
     cluster.stage.hold("denoise")
     async with engine_of(cluster) as engine:
@@ -282,6 +380,29 @@ async def test_a_prompt_that_ends_replicas_is_given_up_and_the_next_one_drawn(cl
         with pytest.raises(Unavailable, match="3 replicas of the Ray application ended"):
             await engine.render(a_job("crash"), Steps())
         assert (await engine.render(a_job(), Steps())).pixels == stripes(a_job())
+
+
+async def test_a_prompt_that_ends_replicas_takes_no_other_picture_with_it(cluster: Cluster):
+    cluster.stage.hold("encode")
+    jobs = [a_job("crash"), *(a_job(seed=seed) for seed in range(3))]
+    async with engine_of(cluster) as engine:
+        drawing = [asyncio.create_task(engine.render(job, Steps())) for job in jobs]
+        await busy_with(engine, REPLICAS, 2)
+        cluster.stage.release()
+        failed, *drawn = await asyncio.gather(*drawing, return_exceptions=True)
+    assert isinstance(failed, Unavailable)
+    assert [getattr(picture, "pixels", picture) for picture in drawn] == [stripes(job) for job in jobs[1:]]
+
+
+async def test_a_replica_that_stands_still_loses_no_picture(cluster: Cluster):
+    cluster.stage.hold("denoise")
+    async with engine_of(cluster) as engine:
+        drawing = [asyncio.create_task(engine.render(a_job(seed=seed), Steps())) for seed in range(4)]
+        await busy_with(engine, REPLICAS, 2)
+        os.kill(min(cluster.replicas("plain")), signal.SIGSTOP)
+        cluster.stage.release()
+        pictures = await asyncio.gather(*drawing)
+        assert [picture.pixels for picture in pictures] == [stripes(a_job(seed=seed)) for seed in range(4)]
 
 
 async def test_a_lost_gpu_costs_the_replica_and_not_the_picture(cluster: Cluster):
@@ -303,7 +424,7 @@ async def test_a_bug_costs_its_picture_and_sends_the_person_to_the_cluster(clust
 
 
 async def test_where_no_replica_can_start_callers_learn_it_whenever_they_came(cluster: Cluster):
-    cluster.deploy_failing()
+    cluster.deploy("failing")
     async with engine_of(cluster, "failing") as engine:
         deadline = time.monotonic() + PATIENCE
         while "replicas on Ray" not in (status := await engine.status()).detail:
@@ -329,20 +450,23 @@ async def test_logs_hold_neither_prompts_nor_the_token(cluster: Cluster):
         assert TOKEN.encode() not in text, path
 
 
-async def test_a_cluster_that_stops_in_the_middle_is_said_so(cluster: Cluster):
+async def test_a_cluster_that_stops_in_the_middle_is_said_so(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+):
     cluster.stage.hold("denoise")
     async with engine_of(cluster) as engine:
         drawing = asyncio.create_task(engine.render(a_job(), Steps()))
         await busy_with(engine, 1, 0)
         cluster.kill()
-        with pytest.raises(Unavailable, match="lost the image"):
+        monkeypatch.setattr(ray_engine, "_AWAY", 1.0)
+        with pytest.raises(Unavailable, match=r"lost the image\. Nothing answers"):
             await drawing
         with pytest.raises(Unavailable, match="Nothing answers"):
             await engine.render(a_job(), Steps())
 
 
 async def test_an_entrance_without_a_token_does_not_open():
-    start = "from alya_mcp.images.ray.front import Front; Front(None, 'Painter', 1)"
+    start = "from alya_mcp.images.ray.front import Front; Front(None, 'Painter', 1, 1)"
     for token in ("", "short"):
         environment = {**os.environ, "ALYA_RAY_TOKEN": token}
         ended = await anyio.run_process([sys.executable, "-c", start], check=False, env=environment)

@@ -152,6 +152,7 @@ async def silence(request: Request) -> None:
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ray_engine, "_PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(ray_engine, "_LOOK_AGAIN", 0.01)
 
 
 # -- good days --------------------------------------------------------------------------------------
@@ -173,7 +174,12 @@ async def test_a_picture_comes_with_everything_that_the_cluster_said_of_it():
         assert request.line == "POST /v1/pictures HTTP/1.1"
         assert request.headers["authorization"] == f"Bearer {TOKEN}"
         job = {"prompt": "a red circle", "seed": 7, "steps": 2, "width": SIDE, "height": SIDE}
-        assert request.ask == {"job": job, "again": False}
+        assert request.ask == {"job": job, "client": request.ask["client"], "again": False}
+        await engine.render(a_job(), steps)
+        async with answering(saying(ACCEPTED, DONE)) as (other, its):
+            await other.render(a_job(), steps)
+        clients = [each.ask["client"] for each in (*application.requests, *its.requests)]
+        assert clients[0] == clients[1] != clients[2]
 
 
 async def test_frames_may_be_cut_anywhere():
@@ -303,6 +309,29 @@ async def test_a_lost_picture_is_asked_for_again_and_the_queue_told_so(loss: Scr
         assert (await engine.render(a_job(), steps)).pixels == PIXELS
         assert [request.ask["again"] for request in application.requests] == [False, True, True]
         assert [step.done for step in steps] == sorted({step.done for step in steps})
+
+
+async def test_a_lost_picture_waits_for_an_application_that_restarts():
+    def not_yet(request: Request) -> Awaitable[None]:
+        return request.plain("404 Not Found", b"no such application", "text/plain")
+
+    async with answering(drop, *[not_yet] * 9, saying(ACCEPTED, DONE)) as (engine, application):
+        assert (await engine.render(a_job(), Steps())).pixels == PIXELS
+        assert [request.ask["again"] for request in application.requests] == [False] + [True] * 10
+
+
+async def test_a_lost_picture_whose_application_stays_away_is_given_up(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(ray_engine, "_AWAY", 0.1)
+    async with answering(drop, lambda request: request.plain("404 Not Found")) as (engine, _):
+        with pytest.raises(Unavailable, match=r"lost the image\. .*isn't the Ray application"):
+            await engine.render(a_job(), Steps())
+
+
+async def test_a_cluster_that_cannot_read_the_question_is_of_another_version():
+    async with answering(lambda request: request.plain("400 Bad Request")) as (engine, application):
+        with pytest.raises(Unavailable, match=r"couldn't read the question.*versions of alya-mcp"):
+            await engine.render(a_job(), Steps())
+        assert len(application.requests) == 1
 
 
 async def test_a_picture_that_keeps_getting_lost_is_an_error_in_the_end():

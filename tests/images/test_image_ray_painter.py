@@ -8,6 +8,7 @@ import pytest
 from stage import PATIENCE, Stage, a_job, until
 from staged_worker import Plain, Staged
 
+from alya_mcp import __version__
 from alya_mcp.images.engine import Job, Picture
 from alya_mcp.images.ray import painter as module
 from alya_mcp.images.ray.answers import Told
@@ -16,7 +17,7 @@ from alya_mcp.images.worker.thread import Failed
 
 pytestmark = pytest.mark.anyio
 
-WANTED = {"model": "plain", "precision": "auto"}
+WANTED = {"model": "plain", "precision": "auto", "version": __version__}
 
 
 async def a_painter(stage: Stage) -> Painter:
@@ -58,6 +59,12 @@ async def test_a_model_that_cannot_be_loaded_fails_the_deployment_with_the_words
     painter = Painter(Poor)
     with pytest.raises(RuntimeError, match="ran out of memory"):
         await painter.reconfigure(WANTED)
+
+
+async def test_a_machine_with_another_version_than_was_deployed_does_not_draw():
+    painter = Painter(Plain)
+    with pytest.raises(RuntimeError, match=rf"has alya-mcp {__version__}, and 0\.0\.1 was deployed: install"):
+        await painter.reconfigure({**WANTED, "version": "0.0.1"})
 
 
 async def test_two_jobs_at_a_time_are_drawn_one_after_the_other(stage: Stage):

@@ -6,9 +6,9 @@ two has lost the picture. `GET STATUS` is answered by an `EngineStatus` in JSON.
 """
 
 from dataclasses import dataclass, fields
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from alya_mcp.images.engine import EngineStatus, Job, Phase, Picture
 from alya_mcp.images.worker.wire import Frame, WireError, pack
@@ -22,9 +22,13 @@ ALIVE: Final = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """A picture to draw. With `again` it was accepted before and got lost: a full queue doesn't refuse it."""
+    """A picture to draw. With `again` it was accepted before and got lost: a full queue doesn't refuse it.
+
+    `client` names the server that asks, of those who hold the token: the queue gives each its turn.
+    """
 
     job: Job
+    client: Annotated[str, Field(max_length=64)] = ""
     again: bool = False
 
 

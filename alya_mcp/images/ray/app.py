@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ray import serve
 from ray.serve import Application
 
+from alya_mcp import __version__
 from alya_mcp.images.ray.front import Front, room
 from alya_mcp.images.ray.painter import Painter
 from alya_mcp.images.rendering import Renderer
@@ -15,8 +16,14 @@ from alya_mcp.settings import Precision
 
 _REPLICAS_PER_FRONT: Final = 8
 """What one entrance serves with ease: some 20 images a second, 3 MB each."""
+_AT_ONCE: Final = 2
+"""Jobs that a replica is given: one to draw, and the next (see `Painter`)."""
 _DRAIN: Final = 60.0
-"""Seconds in which a new deployment lets the old one finish; what is left then is asked for again."""
+"""Seconds in which a new deployment lets an entrance finish; what is left then is asked for again."""
+_DRAIN_PAINTER: Final = 20.0
+"""Seconds in which a replica may finish its two jobs before it ends, also one that no longer answers."""
+_HEALTH: Final = {"health_check_period_s": 5.0, "health_check_timeout_s": 10.0}
+"""Three times unanswered, a replica is replaced: after 45 s. It answers while it draws and compiles."""
 _PAINTER: Final = "Painter"
 
 
@@ -49,11 +56,12 @@ def application(options: Options, create: Callable[[], Renderer]) -> Application
     painter = deployed(Painter).options(
         name=_PAINTER,
         num_replicas=options.replicas,
-        user_config={"model": options.model, "precision": options.precision},
-        max_ongoing_requests=2,
+        user_config={"model": options.model, "precision": options.precision, "version": __version__},
+        max_ongoing_requests=_AT_ONCE,
         # The fronts bound the queue: theirs keeps the place of a job whose replica is lost.
         max_queued_requests=-1,
-        graceful_shutdown_timeout_s=_DRAIN,
+        graceful_shutdown_timeout_s=_DRAIN_PAINTER,
+        **_HEALTH,
         ray_actor_options={"num_gpus": options.gpus, "num_cpus": options.cpus},
     )
     front = deployed(Front).options(
@@ -64,7 +72,8 @@ def application(options: Options, create: Callable[[], Renderer]) -> Application
         graceful_shutdown_timeout_s=_DRAIN,
         ray_actor_options={"num_cpus": 0.1},
     )
-    return front.bind(painter.bind(create), _PAINTER, seats)
+    hands = math.ceil(_AT_ONCE * options.replicas / fronts)
+    return front.bind(painter.bind(create), _PAINTER, seats, hands)
 
 
 def _flux() -> Renderer:

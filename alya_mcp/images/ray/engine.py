@@ -1,6 +1,7 @@
 """The engine on a Ray cluster: asks the application at ALYA_RAY_URL over HTTP. Needs no Ray here."""
 
 import asyncio
+import secrets
 import time
 from dataclasses import replace
 from typing import Final
@@ -20,11 +21,10 @@ _SILENCE: Final = 30.0
 """Seconds without a byte after which an answer counts as lost; the application speaks every 5 s."""
 _STATUS_LIMIT: Final = 5.0
 _PAUSES: Final = (0.5, 5.0)
-"""Seconds before each new try of a lost picture: for a replaced process, then for a restarting proxy."""
-_NOBODY: Final = (
-    "Nothing answers at ALYA_RAY_URL. The person has to start the Ray cluster and the application there, "
-    "with `serve run` or `serve deploy` (docs/scale.md), or set ALYA_IMAGE_ENGINE to 'local'"
-)
+"""Seconds before each new try of a lost picture."""
+_AWAY: Final = 60.0
+"""Seconds for which a picture that got lost finds nobody to ask again; Serve restarts a proxy in some ten."""
+_LOOK_AGAIN: Final = 1.0
 _SILENT: Final = "The Ray application doesn't answer. On the cluster `serve status` says why"
 
 
@@ -33,6 +33,7 @@ class RayEngine:
 
     def __init__(self, url: str, token: str, *, deadline: float) -> None:
         self._deadline = deadline
+        self._name = secrets.token_hex(8)
         self._client = httpx2.AsyncClient(
             base_url=url,
             headers={"Authorization": f"Bearer {token}"},
@@ -43,7 +44,7 @@ class RayEngine:
         self._closed = False
 
     async def render(self, job: Job, progress: Progress) -> Picture:
-        """Draw `job`. A picture that gets lost on the way is asked for again, twice at most."""
+        """Draw `job`. A picture that gets lost on the way is asked for again, by two new tries at most."""
         began = time.monotonic()
         heard = ""
 
@@ -87,24 +88,29 @@ class RayEngine:
 
     async def _draw(self, job: Job, meter: Meter) -> Picture:
         lost = 0
+        given_up = 0.0
         while True:
             try:
-                return await self._try(Ask(job=job, again=lost > 0), meter)
-            except NobodyError:
+                return await self._try(Ask(job=job, client=self._name, again=lost > 0), meter)
+            except NobodyError as nobody:
                 if not lost:
-                    raise Unavailable(_NOBODY) from None
+                    raise nobody.failure from None
+                if time.monotonic() > given_up:
+                    raise Unavailable(f"The Ray application lost the image. {nobody}") from None
+                pause = _LOOK_AGAIN
             except LostError:
-                pass
-            if lost == len(_PAUSES):
-                raise Unavailable(
-                    "The Ray application lost the image, and again when it was asked for once more. The "
-                    "person finds the reason on the cluster with `serve status` and `ray logs`; the same "
-                    "call may succeed later"
-                )
+                if lost == len(_PAUSES):
+                    raise Unavailable(
+                        "The Ray application lost the image, and again when it was asked for once more. The "
+                        "person finds the reason on the cluster with `serve status` and `ray logs`; the same "
+                        "call may succeed later"
+                    ) from None
+                pause = _PAUSES[lost]
+                lost += 1
+                given_up = time.monotonic() + _AWAY
             meter.restart()
             await meter.report("start", 0.0, 1.0, "The image got lost on the cluster; asking for it again")
-            await meter.beating(asyncio.sleep(_PAUSES[lost]))
-            lost += 1
+            await meter.beating(asyncio.sleep(pause))
 
     async def _try(self, ask: Ask, meter: Meter) -> Picture:
         self._require_open()
@@ -144,9 +150,11 @@ class RayEngine:
             return read_status(response.content)
         except httpx2.HTTPError as error:
             meaning = told(error)
-            if isinstance(meaning, Failure):
-                raise meaning from None
-            raise Unavailable(_NOBODY if isinstance(meaning, NobodyError) else _SILENT) from None
+            if isinstance(meaning, NobodyError):
+                meaning = meaning.failure
+            raise meaning if isinstance(meaning, Failure) else Unavailable(_SILENT) from None
+        except NobodyError as nobody:
+            raise nobody.failure from None
         except (TimeoutError, LostError, WireError):
             raise Unavailable(_SILENT) from None
 

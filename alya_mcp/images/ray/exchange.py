@@ -6,14 +6,19 @@ from typing import Final
 
 import httpx2
 
-from alya_mcp.failures import NotConfigured
+from alya_mcp.failures import Failure, NotConfigured, Unavailable
 from alya_mcp.images.ray.answers import MEDIA_TYPE, PICTURES, Ask, pack_ask
 from alya_mcp.images.worker.wire import Frame, WireError, read
 
 _MAX_ANSWER: Final = 64 << 20
 _OK: Final = 200
+_BAD_REQUEST: Final = 400
 _UNAUTHORIZED: Final = 401
 _SERVER_ERROR: Final = 500
+_NOBODY: Final = (
+    "Nothing answers at ALYA_RAY_URL. The person has to start the Ray cluster and the application there, "
+    "with `serve run` or `serve deploy` (docs/scale.md), or set ALYA_IMAGE_ENGINE to 'local'"
+)
 _STRANGER: Final = (
     "What answers at ALYA_RAY_URL isn't the Ray application of alya-mcp, or that is still starting ({what}). "
     "The person can check the address, and on the cluster with `serve status` whether the application runs"
@@ -21,7 +26,11 @@ _STRANGER: Final = (
 
 
 class NobodyError(Exception):
-    """Nothing accepted the connection."""
+    """Nothing that knows the application answers, as while a proxy restarts; `failure` is what to tell."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
 
 
 class LostError(Exception):
@@ -79,9 +88,13 @@ def check(response: httpx2.Response, media_type: str = MEDIA_TYPE) -> None:
     """See that `response` is an answer of the application.
 
     Raises:
-        NotConfigured: when the token is wrong or something else answers.
+        NotConfigured: when the token is wrong.
+        NobodyError: when something else answers.
         LostError: when the application can't answer now.
+        WireError: when it can't read what it was asked.
     """
+    if response.status_code == _BAD_REQUEST:
+        raise WireError("it couldn't read the question")
     if response.status_code == _UNAUTHORIZED:
         raise NotConfigured(
             "The Ray application refused the token. The person has to set ALYA_RAY_TOKEN to the token that "
@@ -91,7 +104,7 @@ def check(response: httpx2.Response, media_type: str = MEDIA_TYPE) -> None:
         raise LostError
     kind = response.headers.get("content-type", "").partition(";")[0]
     if response.status_code != _OK or kind != media_type:
-        raise NotConfigured(_STRANGER.format(what=f"HTTP status {response.status_code}"))
+        raise NobodyError(NotConfigured(_STRANGER.format(what=f"HTTP status {response.status_code}")))
 
 
 def told(error: httpx2.HTTPError) -> Exception:
@@ -102,7 +115,7 @@ def told(error: httpx2.HTTPError) -> Exception:
                 "No safe connection to ALYA_RAY_URL is possible: the certificate isn't trusted, or nothing "
                 "there speaks TLS. SSL_CERT_FILE names a file with further certificates to trust"
             )
-        return NobodyError()
+        return NobodyError(Unavailable(_NOBODY))
     if isinstance(error, httpx2.TransportError):
         return LostError()
     return NotConfigured(_STRANGER.format(what=type(error).__name__))

@@ -7,7 +7,7 @@ import math
 import os
 import time
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from ray import serve
@@ -19,17 +19,22 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from alya_mcp.failures import Failure, InvalidInput, NotConfigured, Unavailable
 from alya_mcp.images.engine import EngineStatus, Job, Picture
 from alya_mcp.images.ray import answers
-from alya_mcp.images.ray.answers import MEDIA_TYPE, Told
+from alya_mcp.images.ray.answers import MEDIA_TYPE, Ask, Told
 from alya_mcp.images.rendering import RendererStatus
+from alya_mcp.images.worker.fair import FairQueue
 from alya_mcp.images.worker.thread import Failed
 from alya_mcp.images.worker.wire import WireError, pack
 
 _TOKEN: Final = "ALYA_RAY_TOKEN"  # noqa: S105 - the name of a variable
 _LEAST_TOKEN: Final = 16
 _MAX_ASK: Final = 64 << 10
-_ABOUT_LIMIT: Final = 2.0
+_ABOUT_LIMIT: Final = 1.5
+_LOOK_LIMIT: Final = 2.5
+"""Seconds for the answer to a question for the status, whose asker waits for 5."""
 _MOST_TRIES: Final = 3
-"""A prompt that ends its replica does so two more times; a job beside it is lost with two of them at most."""
+"""Replicas that may be lost while they draw a picture: a prompt that ends them does so no more often."""
+_MOST_LOSSES: Final = 10
+"""Replicas that a picture may be lost with in all: behind prompts that end them it is without blame."""
 _NO_REPLICA: Final = (
     "No replica of the Ray application can start. The person finds the reason on the cluster with "
     "`serve status`"
@@ -40,21 +45,27 @@ _log = logging.getLogger("ray.serve")
 
 @dataclass(eq=False, slots=True)
 class Ticket:
-    """An accepted job: the frames for its caller, whether a replica draws it, how many wait before it."""
+    """An accepted job: the frames for its client, whether a replica draws it, what was told of its wait."""
 
+    client: str
+    job: Job
     frames: asyncio.Queue[bytes | None] = field(default_factory=asyncio.Queue[bytes | None])
+    since: float = field(default_factory=time.monotonic)
     begun: bool = False
-    ahead: int | None = None
+    told: Told | None = None
+    drawing: "asyncio.Task[None] | None" = None
 
 
 class Front:
     """Takes jobs for `painters`, a handle to the replicas of the deployment `name`, `room` of them at a time.
 
+    `hands` of them are given to Ray; the others wait here, where each client gets its turn.
+
     Raises:
         NotConfigured: when this process' environment has no token that is long enough to be one.
     """
 
-    def __init__(self, painters: Any, name: str, room: int) -> None:
+    def __init__(self, painters: Any, name: str, room: int, hands: int) -> None:
         self._token = os.environ.get(_TOKEN, "").strip().encode()
         if len(self._token) < _LEAST_TOKEN:
             raise NotConfigured(
@@ -64,12 +75,14 @@ class Front:
         self._painters = painters
         self._name = name
         self._room = room
-        self._tickets: dict[Ticket, None] = {}
+        self._hands = hands
+        self._given: dict[Ticket, None] = {}
+        self._queue: FairQueue[str, Ticket] = FairQueue()
         self._renderer: RendererStatus | None = None
         self._since = time.time()
         self._last_error: tuple[str, float] | None = None
         self._looked = -math.inf
-        self._failed = False
+        self._failed = self._none_ready = False
 
     async def __call__(self, request: Request) -> Response:
         """Answer one request."""
@@ -99,62 +112,80 @@ class Front:
             return _refusal(400, str(error))
         except InvalidInput as error:
             return Response(_failure(InvalidInput, str(error)), media_type=MEDIA_TYPE)
-        return StreamingResponse(self._answer(ask.job, again=ask.again), media_type=MEDIA_TYPE)
+        return StreamingResponse(self._answer(ask), media_type=MEDIA_TYPE)
 
-    async def _answer(self, job: Job, *, again: bool) -> AsyncGenerator[bytes]:
+    async def _answer(self, ask: Ask) -> AsyncGenerator[bytes]:
         # A job is counted here and not before: a caller who is gone by now never gets this far.
-        if len(self._tickets) >= self._room and not again:
-            yield _failure(
-                Unavailable,
-                f"The Ray cluster's image queue is full: {self._waiting()} images wait. Call again later",
+        if len(self._given) + len(self._queue) >= self._room and not ask.again:
+            full = (
+                f"The Ray cluster's image queue is full: {len(self._waiting())} images wait. Call again later"
             )
+            yield _failure(Unavailable, full)
             return
-        ticket = Ticket()
-        self._tickets[ticket] = None
-        feeding = asyncio.create_task(self._feed(ticket, job))
+        ticket = Ticket(client=ask.client, job=ask.job)
+        self._queue.push(ticket.client, ticket)
         try:
             yield pack({"type": "accepted"})
-            self._tell_positions()
+            self._proceed()
             while True:
                 try:
                     async with asyncio.timeout(answers.ALIVE):
                         frame = await ticket.frames.get()
                 except TimeoutError:
-                    if not ticket.begun and await self._hopeless():
-                        yield _failure(Unavailable, _NO_REPLICA)
-                        return
+                    if not ticket.begun:
+                        await self._look()
+                        if self._failed:
+                            yield _failure(Unavailable, _NO_REPLICA)
+                            return
+                        self._tell_positions()
                     yield pack({"type": "alive"})
                     continue
                 if frame is None:
                     return
                 yield frame
         finally:
-            feeding.cancel()
-            del self._tickets[ticket]
-            self._tell_positions()
+            self._queue.remove(ticket.client, ticket)
+            if ticket.drawing is not None:
+                ticket.drawing.cancel()
+            self._hand_back(ticket)
 
-    async def _feed(self, ticket: Ticket, job: Job) -> None:
-        """Have `job` drawn, by another replica where one is lost, until there is a picture or a failure."""
+    def _proceed(self) -> None:
+        """Give what waits to Ray, as far as hands are free."""
+        while len(self._given) < self._hands and (ticket := self._queue.pop()) is not None:
+            self._given[ticket] = None
+            ticket.drawing = asyncio.create_task(self._feed(ticket))
+        self._tell_positions()
+
+    def _hand_back(self, ticket: Ticket) -> None:
+        self._given.pop(ticket, None)
+        self._proceed()
+
+    async def _feed(self, ticket: Ticket) -> None:
+        """Have a job drawn, by another replica where one is lost, until there is a picture or a failure."""
+        tries = losses = 0
         try:
-            for _ in range(_MOST_TRIES):
-                end = await self._outcome(ticket, job)
+            while tries < _MOST_TRIES and losses < _MOST_LOSSES:
+                end = await self._outcome(ticket)
                 if end is not None:
                     ticket.frames.put_nowait(end)
                     return
-                ticket.begun, ticket.ahead = False, None
+                losses += 1
+                tries += ticket.begun
+                ticket.begun, ticket.told = False, None
                 self._tell_positions()
             message = (
-                f"{_MOST_TRIES} replicas of the Ray application ended while they had the image. Another "
-                "prompt or size may work; the person finds the reason in the replicas' logs on the cluster"
+                f"{losses} replicas of the Ray application ended while they had the image. Another prompt or "
+                "size may work; the person finds the reason in the replicas' logs on the cluster"
             )
             ticket.frames.put_nowait(_failure(Unavailable, message))
         finally:
             ticket.frames.put_nowait(None)
+            self._hand_back(ticket)
 
-    async def _outcome(self, ticket: Ticket, job: Job) -> bytes | None:
-        """What one replica makes of `job`; None when the replica was lost."""
+    async def _outcome(self, ticket: Ticket) -> bytes | None:
+        """What one replica makes of the job; None when the replica was lost."""
         try:
-            return await self._try(ticket, job)
+            return await self._try(ticket)
         except DeploymentUnavailableError:
             return _failure(Unavailable, _NO_REPLICA)
         except RayTaskError:
@@ -164,19 +195,23 @@ class Front:
             self._last_error = (f"A replica was lost ({type(error).__name__})", time.time())
             return None
 
-    async def _try(self, ticket: Ticket, job: Job) -> bytes | None:
+    async def _try(self, ticket: Ticket) -> bytes | None:
         """Let one replica draw; None when it stopped with nothing said."""
-        stream = self._painters.options(stream=True).draw.remote(job)
+        queued = 0.0
+        stream = self._painters.options(stream=True).draw.remote(ticket.job)
         try:
             async for said in stream:
                 if not ticket.begun:
                     ticket.begun = True
+                    queued = time.monotonic() - ticket.since
+                    self._none_ready = False
                     self._tell_positions()
                 match said:
                     case Told():
                         ticket.frames.put_nowait(answers.pack_told(said))
                     case Picture():
-                        return answers.pack_picture(said)
+                        timings = {"queue": round(queued * 1000, 1), **said.timings}
+                        return answers.pack_picture(replace(said, timings=timings))
                     case Failed():
                         self._last_error = (said.message, time.time())
                         return pack({"type": "failure", "kind": said.kind, "message": said.message})
@@ -186,56 +221,66 @@ class Front:
         finally:
             stream.cancel()
 
-    def _waiting(self) -> int:
-        return sum(not ticket.begun for ticket in self._tickets)
+    def _waiting(self) -> list[Ticket]:
+        """Who waits, in the order in which they will be drawn now."""
+        return [*(ticket for ticket in self._given if not ticket.begun), *self._queue]
 
     def _tell_positions(self) -> None:
-        waiting = [ticket for ticket in self._tickets if not ticket.begun]
-        for ahead, ticket in enumerate(waiting):
-            if ticket.ahead == ahead:
-                continue
-            ticket.ahead = ahead
+        for ahead, ticket in enumerate(self._waiting()):
+            told = self._told(ahead)
+            if told != ticket.told:
+                ticket.told = told
+                ticket.frames.put_nowait(answers.pack_told(told))
+
+    def _told(self, ahead: int) -> Told:
+        if self._none_ready:
+            words = "Waiting: no replica is ready; `serve status` on the cluster says why"
+        elif ahead:
             words = f"Waiting: {ahead} images first" if ahead > 1 else "Waiting: 1 image first"
-            told = Told(
-                phase="queue",
-                at=1 / (ahead + 2),
-                until=1 / (ahead + 1),
-                message=words if ahead else "Waiting for a free replica",
-            )
-            ticket.frames.put_nowait(answers.pack_told(told))
+        else:
+            words = "Waiting for a free replica"
+        return Told(phase="queue", at=1 / (ahead + 2), until=1 / (ahead + 1), message=words)
 
     # -- status
 
-    async def _deployment(self) -> tuple[bool, int, int]:
-        """Whether the replicas' deployment has failed, how many are ready, and how many there are."""
-        name = serve.get_replica_context().app_name
-        cluster = await asyncio.to_thread(serve.status)
-        deployment = cluster.applications[name].deployments[self._name]
+    async def _deployment(self) -> tuple[bool, int, int, int]:
+        """Whether the replicas' deployment has failed, how many are ready, how many there are; entrances."""
+        own = serve.get_replica_context()
+        async with asyncio.timeout(_LOOK_LIMIT):
+            cluster = await asyncio.to_thread(serve.status)
+        deployments = cluster.applications[own.app_name].deployments
+        deployment, fronts = deployments[self._name], deployments[own.deployment]
         replicas = deployment.replica_states
         ready = sum(count for state, count in replicas.items() if state == "RUNNING")
-        return deployment.status == "DEPLOY_FAILED", ready, sum(replicas.values())
+        failed = deployment.status == "DEPLOY_FAILED"
+        return failed, ready, sum(replicas.values()), sum(fronts.replica_states.values())
 
-    async def _hopeless(self) -> bool:
-        """Whether nothing will ever draw: a handle lets a request that came before the failure wait on."""
+    async def _look(self) -> None:
+        """See whether replicas are ready, or never will be: Ray lets who came before a failure wait on."""
         now = time.monotonic()
-        if now - self._looked >= answers.ALIVE:
-            self._looked = now
-            try:
-                failed, ready, _ = await self._deployment()
-                self._failed = failed and not ready
-            except (RayError, RayServeException, KeyError):
-                _log.warning("the state of the replicas can't be asked for")
-        return self._failed
+        if now - self._looked < answers.ALIVE:
+            return
+        self._looked = now
+        try:
+            failed, ready, _, _ = await self._deployment()
+        except (TimeoutError, RayError, RayServeException, KeyError):
+            _log.warning("the state of the replicas can't be asked for")
+        else:
+            self._none_ready = not ready
+            self._failed = failed and not ready
 
     async def _status(self) -> EngineStatus:
-        _, ready, total = await self._deployment()
+        _, ready, total, entrances = await self._deployment()
         renderer = await self._about() if ready else None
         error, error_at = self._last_error or (None, None)
-        waiting = self._waiting()
-        drawing = len(self._tickets) - waiting
-        detail = f"{ready} of {total} replicas on Ray are ready; {drawing} images are drawn, {waiting} wait"
+        waiting = len(self._waiting())
+        drawing = sum(ticket.begun for ticket in self._given)
+        here = f" at this one of {entrances} entrances" if entrances > 1 else ""
+        detail = (
+            f"{ready} of {total} replicas on Ray are ready; {drawing} images are drawn, {waiting} wait{here}"
+        )
         return EngineStatus(
-            state="stuck" if not ready else "busy" if self._tickets else "idle",
+            state="stuck" if not ready else "busy" if drawing or waiting else "idle",
             detail=detail,
             since=self._since,
             model=renderer and renderer.model,

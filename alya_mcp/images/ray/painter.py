@@ -3,11 +3,13 @@
 import asyncio
 import math
 import os
+import platform
 import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Final
 
+from alya_mcp import __version__
 from alya_mcp.images.engine import Job, Picture
 from alya_mcp.images.environment import tell_libraries
 from alya_mcp.images.ray.answers import Told
@@ -40,8 +42,14 @@ class Painter:
         """Load the `model` of `wanted` in its `precision`; Serve calls this before it sends jobs.
 
         Raises:
-            RuntimeError: when it can't be loaded; the deployment fails with these words.
+            RuntimeError: when it can't be loaded, or this machine's alya-mcp isn't the `version` that was
+                deployed; the deployment fails with these words.
         """
+        if wanted["version"] != __version__:
+            raise RuntimeError(
+                f"{platform.node()} has alya-mcp {__version__}, and {wanted['version']} was deployed: "
+                "install the same version on every machine of the cluster, and start Ray there again"
+            )
         self._wanted = wanted
         async for told in self._fill(None):
             if isinstance(told, Failed):
