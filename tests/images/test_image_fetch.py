@@ -166,7 +166,7 @@ def test_a_disk_without_room_is_told_with_the_figures_before_the_download(
             return 10**16
 
     hub.files[WEIGHTS] = Huge(b"small")
-    with pytest.raises(NotConfigured, match=r"needs 10000000\.0 GB more .* GB are free"):
+    with pytest.raises(NotConfigured, match=r"needs 10000000\.0 GB more, and 1 GB to spare, .* GB are free"):
         download("them/model", quietly)
     assert hub.served == ["model_index.json"]
 
@@ -400,6 +400,17 @@ def test_a_complete_model_is_checked_by_the_caches_own_checksums(
     weights.write_bytes(safetensors(os.urandom(200_000)))
     with pytest.raises(NotConfigured, match=f"damaged: {WEIGHTS} doesn't fit its checksum"):
         pulled()
+
+
+@pytest.mark.skipif(not Path("/sys").is_dir(), reason="needs a folder that nobody can write to")
+def test_a_complete_model_in_a_cache_that_cannot_be_written_is_checked(hub: Hub, tmp_path: Path):
+    pulled()
+    locks = tmp_path / "hf" / "hub" / ".locks" / "models--them--model"
+    shutil.rmtree(locks)
+    locks.symlink_to("/sys")
+    again = pulled()
+    assert again.verified
+    assert "can't be written" in (again.notice or "")
 
 
 @pytest.mark.parametrize("links", [True, False])

@@ -4,6 +4,7 @@ Files come by plain HTTP with ranges into the cache's own layout: a part goes on
 gets a place there before its checksum was compared.
 """
 
+import errno
 import importlib
 import json
 import os
@@ -26,7 +27,8 @@ from alya_mcp.images.fetch.transfer import Transfer
 
 _POLL: Final = 0.5
 _AT_ONCE: Final = 4
-_SPARE: Final = 1 << 30
+_SPARE: Final = 10**9
+_CLOSED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 def main() -> None:
@@ -71,7 +73,14 @@ def _bring(repository: str) -> dict[str, Any]:
         plan.commit,
         links=not getattr(constants, "HF_HUB_DISABLE_SYMLINKS", False),
     )
-    return _fetch(repository, plan, snapshot)
+    try:
+        return _fetch(repository, plan, snapshot)
+    except OSError as error:
+        folder = cached(repository)
+        if folder is None or error.errno not in _CLOSED:
+            raise
+        why = f"The Hugging Face cache can't be written ({os.strerror(error.errno)})"
+        return _check(folder, f"{why}, so nothing newer could be fetched.")
 
 
 def _fetch(repository: str, plan: Plan, snapshot: Snapshot) -> dict[str, Any]:
@@ -180,9 +189,9 @@ def _require_space(folder: Path, repository: str, missing: int) -> None:
     free = shutil.disk_usage(folder).free
     if missing and missing + _SPARE > free:
         raise NotConfigured(
-            f"{repository} needs {missing / 1e9:.1f} GB more on the disk of the Hugging Face cache, where "
-            f"{free / 1e9:.1f} GB are free. Make room, or set HF_HOME to a folder on a larger disk. "
-            f"{ELSEWHERE}"
+            f"{repository} needs {missing / 1e9:.1f} GB more, and 1 GB to spare, on the disk of the Hugging "
+            f"Face cache, where {free / 1e9:.1f} GB are free. Make room, or set HF_HOME to a folder "
+            f"on a larger disk. {ELSEWHERE}"
         )
 
 
