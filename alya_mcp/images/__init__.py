@@ -19,6 +19,11 @@ def open_engine(settings: Settings) -> Engine:
                 "the Ray application, such as http://head:8000, and ALYA_RAY_TOKEN to its token; or set "
                 "ALYA_IMAGE_ENGINE to 'local'"
             )
+        if not (settings.ray_token.isascii() and settings.ray_token.isprintable()):
+            raise NotConfigured(
+                "ALYA_RAY_TOKEN holds a character that a request can't carry. Set it, here and on the "
+                "cluster, to one of letters, digits, - and _ (docs/scale.md says how to make one)"
+            )
         from alya_mcp.images.ray.engine import RayEngine
 
         return RayEngine(settings.ray_url, settings.ray_token, deadline=settings.image_deadline)

@@ -469,6 +469,14 @@ def test_what_is_missing_is_named(tmp_path: Path, missing: str, given: dict[str,
         open_engine(Settings(home=tmp_path, image_engine="ray", **given))
 
 
+@pytest.mark.parametrize("token", ["tök€n-of-some-length", "a-line\nand-another"])
+def test_a_token_that_no_request_can_carry_is_said_so(tmp_path: Path, token: str):
+    settings = Settings(home=tmp_path, image_engine="ray", ray_url="http://h:1", ray_token=token)
+    with pytest.raises(NotConfigured, match="ALYA_RAY_TOKEN holds a character") as caught:
+        open_engine(settings)
+    assert token not in str(caught.value)
+
+
 def test_the_token_is_never_described(tmp_path: Path):
     environment = {"ALYA_HOME": str(tmp_path), "ALYA_RAY_URL": "http://head:8000", "ALYA_RAY_TOKEN": TOKEN}
     described = Settings.from_environment(environment).describe()
