@@ -57,7 +57,11 @@ def _weights(asked: str) -> str:
 
 
 def _files(folder: Path) -> Iterator[str]:
-    for path in sorted(folder.rglob("*")):
+    try:
+        paths = sorted(folder.rglob("*"))
+    except OSError:
+        return  # the engine says what is wrong with it
+    for path in paths:
         try:
             seen = path.stat()
         except OSError:

@@ -87,6 +87,11 @@ def test_other_weights_in_the_same_folder_make_it_another_question(tmp_path: Pat
     assert question_of(settings, "local", JOB, "png") != first
 
 
+def test_a_folder_that_cannot_be_looked_into_is_left_to_the_engine_to_refuse(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, image_model=f"/{'too-long-a-name' * 30}")
+    assert question_of(settings, "local", JOB, "png")
+
+
 @pytest.mark.parametrize("asked", ["sketch", "flux-schnell", "/models/mine", "owner/name"])
 async def test_a_model_asked_for_by_name_draws(tmp_path: Path, asked: str) -> None:
     settings = Settings(home=tmp_path, image_model=asked)

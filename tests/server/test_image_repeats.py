@@ -18,6 +18,9 @@ from PIL import Image
 from raw_client import RawClient, Servers
 from scene import ALLOW_ALL, audit_records, write_policy
 
+from alya_mcp.callers import open_grants
+from alya_mcp.settings import Settings
+
 ASKED = {"prompt": "a red circle for Zoë", "seed": 7, "steps": 1}
 PATIENCE = 180
 
@@ -125,6 +128,23 @@ def test_another_server_knows_it_too(artist: RawClient, gallery: Gallery, start_
     other = start(start_server, **gallery.variables())
     again = answer(other)
     assert (again["repeated"], again["sha256"]) == (True, answer(artist)["sha256"])
+
+
+def test_a_grant_gets_its_own_pictures_again_and_nobody_elses_and_where_policy_denies_it_none(
+    start_server: Servers, gallery: Gallery, tmp_path: Path
+) -> None:
+    seed, denying = gallery.seed(), tmp_path / "denying.json"
+    denying.write_text(json.dumps({**ALLOW_ALL, "tools": {"image_gen": {"action": "deny"}}}))
+    drawn = answer(gallery.client, seed=seed)
+    with open_grants(Settings(home=gallery.home)) as grants:
+        token = grants.create("repeats")[1]
+    theirs = start(start_server, **gallery.variables(ALYA_GRANT=token))
+    assert [answer(theirs, seed=seed)["repeated"] for _ in range(2)] == [False, True]
+    assert answer(gallery.client, seed=seed)["sha256"] == drawn["sha256"]
+    denied = start(start_server, **gallery.variables(ALYA_GRANT=token, ALYA_POLICY=str(denying)))
+    refused = result(denied, seed=seed)
+    assert refused["_meta"]["alya/decision"]["rule"] == "/tools/image_gen/action"
+    assert "http" not in json.dumps(refused)
 
 
 def test_a_deleted_file_and_a_cut_one_are_drawn_anew(artist: RawClient) -> None:
