@@ -1,5 +1,7 @@
 """scripts/scale.py against what is known of queues, and docs/scale.md against the script."""
 
+import heapq
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +25,19 @@ def test_erlang_c_is_as_in_the_tables(servers: int, load: float, share: float):
 @pytest.mark.parametrize("load", [0.1, 0.5, 0.8, 0.99])
 def test_one_gpu_waits_as_the_formula_of_pollaczek_and_khinchine_says(load: float):
     assert scale.mean_wait(1, load, 0.6) == pytest.approx(load * 0.6 / (2 * (1 - load)))
+
+
+def test_a_simulated_queue_of_eight_gpus_waits_about_as_long_as_computed():
+    chance = random.Random(1)
+    free, now, waits = [0.0] * 8, 0.0, list[float]()
+    for _ in range(60_000):
+        now += chance.expovariate(8 * 0.8 / 0.6)
+        begins = max(now, heapq.heappop(free))
+        heapq.heappush(free, begins + 0.6)
+        waits.append(begins - now)
+    waits.sort()
+    assert scale.mean_wait(8, 0.8, 0.6) == pytest.approx(sum(waits) / len(waits), rel=0.15)
+    assert scale.wait_quantile(8, 0.8, 0.6, 0.95) == pytest.approx(waits[57_000], rel=0.15)
 
 
 def test_more_gpus_wait_less_and_cost_the_same():
