@@ -36,9 +36,9 @@ def main() -> int:
             }
         command = [sys.executable, "-m", "alya_mcp", "model", "bench", *sys.argv[1:]]
         with subprocess.Popen(command, env={**os.environ, **own}, cwd=ROOT) as bench:
-            # What ends this process ends the measurement, which shows what it has.
-            for stop in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(stop, lambda number, _: bench.send_signal(number))
+            # Each ends the measurement, which then shows what it has; Ctrl-C reaches it by itself.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.signal(signal.SIGTERM, lambda number, _: bench.send_signal(number))
             status = bench.wait()
     return status or (0 if own else 1)
 

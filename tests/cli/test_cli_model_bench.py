@@ -208,12 +208,17 @@ def test_what_was_measured_before_it_is_stopped_is_shown(
         measured(result)
         if result.precision == "fp8":
             result.total = None
-            os.kill(os.getpid(), signal.Signals[name])
+            try:
+                os.kill(os.getpid(), signal.Signals[name])
+            finally:
+                if name == "SIGTERM":
+                    os.kill(os.getpid(), signal.SIGTERM)
 
     stand_in(work=work)
     before = signal.getsignal(signal.SIGTERM)
     done = here("model", "bench", *BOTH, "--output", "json")
     assert done.code == 130
+    assert done.json["errors"] == ["stopped before everything was measured"]
     assert [each["total"] for each in done.json["measured"]] == [487.0, None]
     assert done.json["measured"][1]["phases"] == PHASES
     assert "encode, steps and decode" in here("model", "bench", *BOTH).out

@@ -73,11 +73,16 @@ def bench(weights: str, precisions: tuple[str, ...], count: int, output: Output)
         return FAILED
     report.device = found.name
     report.full_size = weights == "random" or found.model == "FLUX.1-schnell"
-    with tempfile.TemporaryDirectory(prefix="alya-bench-", ignore_cleanup_errors=True) as home:
+    with (
+        _stopped_by_sigterm_too(),
+        tempfile.TemporaryDirectory(prefix="alya-bench-", ignore_cleanup_errors=True) as home,
+    ):
         own = replace(settings, home=Path(home), image_idle=0)
         try:
-            with _stopped_by_sigterm_too():
-                _measure(report, own, found.folder or RANDOM, precisions or (own.image_precision,), count)
+            _measure(report, own, found.folder or RANDOM, precisions or (own.image_precision,), count)
+        except KeyboardInterrupt:
+            report.fail("stopped before everything was measured")
+            raise
         finally:
             report.end()
     return FAILED if report.failed else 0
@@ -86,7 +91,14 @@ def bench(weights: str, precisions: tuple[str, ...], count: int, output: Output)
 @contextmanager
 def _stopped_by_sigterm_too() -> Generator[None]:
     """Let what ends commands after a time limit end this one as Ctrl-C does, with what was measured."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+    def stop(number: int, frame: object) -> None:
+        del number, frame
+        # `timeout` sends it twice; the second must not cut off what the first has this command show.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
     try:
         yield
     finally:
