@@ -55,6 +55,7 @@ def fill(snapshot: Path, *, shards: int) -> None:
     """The files of a pipeline with a transformer of two shards, of which `shards` are there."""
     (snapshot / "transformer").mkdir(parents=True)
     (snapshot / "scheduler").mkdir()
+    (snapshot / "scheduler" / "scheduler_config.json").write_text("{}")
     index = {
         "_class_name": "FluxPipeline",
         "transformer": ["diffusers", "F"],
