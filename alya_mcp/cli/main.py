@@ -3,6 +3,7 @@
 Exit codes that every command shares: 2 for wrong usage (and for a file that can't be read), 130 after Ctrl-C.
 """
 
+import errno
 import io
 import os
 import sys
@@ -22,6 +23,7 @@ from alya_mcp.cli.tools import tools
 from alya_mcp.settings import SettingsError
 
 INTERRUPTED = 130
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class _InOrder(click.Group):
@@ -63,9 +65,20 @@ def main() -> NoReturn:
         status = _run()
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _leave_output()
         status = 1
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        _leave_output()
+        click.echo(f"Error: nothing more can be written: {error.strerror}", err=True)
+        status = 2
     sys.exit(status)
+
+
+def _leave_output() -> None:
+    """Lead standard output nowhere, so that what is left of it raises nothing at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _run() -> int:

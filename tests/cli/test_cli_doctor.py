@@ -1,6 +1,7 @@
 """`alya-mcp doctor`: what it finds on a sound machine, on a broken one, and part by part."""
 
 import json
+import re
 import resource
 import socket
 import sqlite3
@@ -339,6 +340,13 @@ def test_a_yaml_policy_where_only_json_is_looked_for_is_a_warning(alya_home: Pat
     assert "policy.yaml is read by nothing" in warned.detail
     (named,) = gate.policy(Settings(home=alya_home, policy=unread))
     assert named.state == "ok"
+
+
+def test_the_policy_is_shown_with_what_it_says_of_how_many_tools(alya_home: Path) -> None:
+    rules = {"tools": {"web_search": {"action": "deny"}}, "categories": {"Read": {}}, "hide": ["alya_usage"]}
+    (alya_home / "policy.json").write_text(json.dumps({"version": "1", "default": "deny", **rules}))
+    (found,) = gate.policy(Settings(home=alya_home))
+    assert re.search(r"tools: \d\d allow, 1 (deny|hidden), 1 (deny|hidden), digest", found.detail)
 
 
 def test_a_rule_for_a_tool_that_does_not_exist_is_a_warning(alya_home: Path) -> None:

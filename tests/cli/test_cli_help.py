@@ -118,6 +118,19 @@ def test_output_into_a_pipe_that_nobody_reads_shows_no_traceback(cli_env: dict[s
     assert process.returncode == 1
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device here says that it is full")
+def test_output_onto_a_full_disk_says_so_and_shows_no_traceback(cli_env: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "alya_mcp", "tools"]
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(
+            command, env=cli_env, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert ended.returncode == 2
+    assert ended.stderr.splitlines()[-1] == "Error: nothing more can be written: No space left on device"
+    assert "Traceback" not in ended.stderr
+    assert "Exception" not in ended.stderr
+
+
 INTERRUPT_AN_IMPORT = """\
 import os, signal, sys
 from importlib.machinery import PathFinder

@@ -1,10 +1,12 @@
 """The gate's two files: the policy that is in force, and the audit log."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, get_args
 
 from alya_mcp.cli.health.check import Check, fail, ok, warn
 from alya_mcp.cli.output import counted, tilde
+from alya_mcp.cli.policies import verdict
 from alya_mcp.settings import Settings
 
 if TYPE_CHECKING:
@@ -35,9 +37,11 @@ def policy(settings: Settings) -> Iterator[Check]:
         for problem in error.problems:
             yield fail("policy", f"{shown}: {problem}", f"Mend it: alya-mcp policy check {shown}")
         return
-    listed = f"{counted(len(found.compiled), 'tool')} listed, {found.default} by default"
-    yield ok("policy", f"{shown} ({place.origin}), {listed}, digest {found.digest[:12]}")
-    for warning in found.warnings(load_catalogue(), get_args(Category)):
+    catalogue = load_catalogue()
+    said = Counter(verdict(found, tool) for tool in catalogue.values())
+    tools = ", ".join(f"{count} {word}" for word, count in said.most_common())
+    yield ok("policy", f"{shown} ({place.origin}), tools: {tools}, digest {found.digest[:12]}")
+    for warning in found.warnings(catalogue, get_args(Category)):
         yield warn("policy", f"{shown}: {warning}", "Correct the name, or remove the rule.")
 
 
