@@ -67,9 +67,7 @@ class Position(Shape):
     cost_basis: Decimal
     unrealized_pl: Decimal | None = None
     unrealized_plpc: Decimal | None = None
-    unrealized_intraday_pl: Decimal | None = None
     current_price: Decimal | None = None
-    lastday_price: Decimal | None = None
     change_today: Decimal | None = None
 
 

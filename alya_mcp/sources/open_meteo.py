@@ -39,8 +39,6 @@ class Place(Shape):
     country_code: Annotated[str, Field(max_length=2)] | None = None
     admin1: Name | None = None
     timezone: Name | None = None
-    population: int | None = None
-    elevation: float | None = None
 
 
 class _Places(Shape):

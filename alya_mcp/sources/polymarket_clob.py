@@ -25,7 +25,6 @@ class _Level(Shape):
 
 
 class _Book(Shape):
-    asset_id: str
     bids: list[_Level]
     asks: list[_Level]
 
