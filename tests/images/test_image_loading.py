@@ -1,5 +1,7 @@
 """A real, tiny pipeline as each plan asks for it: what it draws, what it takes, where it stays."""
 
+import re
+import shutil
 import weakref
 from dataclasses import replace
 from pathlib import Path
@@ -8,8 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import nn
 
+from alya_mcp.failures import NotConfigured
 from alya_mcp.images.engine import Job
 from alya_mcp.images.flux import random_weights
 from alya_mcp.images.flux.drawing import Artist
@@ -150,3 +154,28 @@ def test_flux_takes_the_memory_that_its_plan_counts_with(
     weights = bytes_of(pipeline.transformer, pipeline.text_encoder_2, pipeline.text_encoder, pipeline.vae)
     # Beside them it counts with 3.3 GB to decode and for the runtime, and 0.6 GB for what is compiled.
     assert plan.needs == pytest.approx(weights + 3.3e9 + 0.6e9 * compiles, rel=0.01)
+
+
+def without_a_weight(model: Path, part: str, folder: Path) -> str:
+    """Copy `model` to `folder`, less one weight of `part`; its name."""
+    shutil.copytree(model, folder)
+    (file,) = (folder / part).glob("*.safetensors")
+    weights = load_file(file)
+    lost = next(name for name in sorted(weights) if name.endswith("weight"))
+    del weights[lost]
+    save_file(weights, file, metadata={"format": "pt"})
+    return lost
+
+
+@pytest.mark.parametrize("part", ["text_encoder", "text_encoder_2"])
+def test_a_weight_that_a_text_encoder_lacks_is_named_and_not_made_up(tiny: Path, tmp_path: Path, part: str):
+    lost = without_a_weight(tiny, part, tmp_path / "model")
+    with pytest.raises(NotConfigured, match=f"{part} .* lack 1 of its weights, such as {re.escape(lost)}"):
+        artist_with(tmp_path / "model", FULL)
+
+
+@pytest.mark.parametrize("part", ["transformer", "vae"])
+def test_without_one_of_its_weights_another_part_does_not_load(tiny: Path, tmp_path: Path, part: str):
+    without_a_weight(tiny, part, tmp_path / "model")
+    with pytest.raises((RuntimeError, NotImplementedError, ValueError)):
+        artist_with(tmp_path / "model", FULL)

@@ -1,6 +1,7 @@
 """Puts a FLUX pipeline on the device as a plan asks: precision, place of the weights, attention."""
 
 import importlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -8,17 +9,24 @@ from typing import Any, Final
 import torch
 from torch import nn
 
+from alya_mcp.failures import NotConfigured
 from alya_mcp.images.flux.quantised import linears, quantised
 from alya_mcp.images.plan import Plan, Precision
 
 Fill = Callable[[nn.Module, torch.device], None]
 """Brings the weights of a module to a device, those that are there already left as they are."""
 
+_ENCODERS: Final = ("text_encoder", "text_encoder_2")
 _SPLIT: Final = ("to_q", "to_k", "to_v", "add_q_proj", "add_k_proj", "add_v_proj")
 
 
 def load_pipeline(folder: Path, plan: Plan, device: str) -> Any:
-    """The pipeline in `folder`, run by `plan`. Nothing but safetensors files of that folder is read."""
+    """The pipeline in `folder`, run by `plan`. Nothing but safetensors files of that folder is read.
+
+    Raises:
+        NotConfigured: when a text encoder's files lack some of its weights.
+    """
+    _require_encoders(folder)
     diffusers: Any = importlib.import_module("diffusers")
     whole = not (plan.rounded or plan.encoder_streamed)
     options: dict[str, Any] = {"device_map": device} if whole and device == "cuda" else {}
@@ -29,8 +37,31 @@ def load_pipeline(folder: Path, plan: Plan, device: str) -> Any:
         local_files_only=True,
         **options,
     )
-
     return settle(pipeline, plan, torch.device(device), _move)
+
+
+def _require_encoders(folder: Path) -> None:
+    """See that no weight of a text encoder is missing: transformers makes such ones up.
+
+    diffusers' parts with a missing weight fail to load.
+    """
+    transformers: Any = importlib.import_module("transformers")
+    index = json.loads((folder / "model_index.json").read_bytes())
+    for part in _ENCODERS:
+        _, told = getattr(transformers, index[part][1]).from_pretrained(
+            folder / part,
+            use_safetensors=True,
+            local_files_only=True,
+            # Only names and shapes are read.
+            device_map="meta",
+            output_loading_info=True,
+        )
+        missing = sorted(told["missing_keys"])
+        if missing:
+            raise NotConfigured(
+                f"The model's {part} can't be loaded: its files lack {len(missing)} of its weights, such as "
+                f"{missing[0]}. Copy it again, or download it again with: alya-mcp model pull"
+            )
 
 
 def settle(pipeline: Any, plan: Plan, device: torch.device, fill: Fill) -> Any:
