@@ -195,6 +195,23 @@ def test_calls_are_admitted_again_once_the_file_is_moved_away(tmp_path: Path) ->
     gate.close()
 
 
+def test_what_is_noted_while_the_file_is_locked_is_written_when_the_state_is_closed_right_after(
+    tmp_path: Path,
+) -> None:
+    state = SqliteState(tmp_path / "state.sqlite")
+    state.open()
+    other = sqlite3.connect(tmp_path / "state.sqlite", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    state.note_head("a chain", 7, "its hash")
+    with pytest.raises(StateError, match="locked"):
+        state.heads()
+    other.rollback()
+    other.close()
+    state.close()
+    with closing(SqliteState(tmp_path / "state.sqlite")) as again:
+        assert again.heads() == {"a chain": Head(7, "its hash")}
+
+
 def test_a_file_that_stays_locked_denies_calls_until_it_is_free(tmp_path: Path) -> None:
     state = SqliteState(tmp_path / "state.db")
     limit = {"max": 10_000, "window": "day", "scope": "grant"}

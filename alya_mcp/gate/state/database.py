@@ -96,6 +96,10 @@ class Database:
         with self.write() as db:
             db.execute(f"PRAGMA user_version = {SCHEMA}")
 
+    def try_now(self) -> None:
+        """Let the next use try the file, however short ago it failed."""
+        self._failed_at = -math.inf
+
     def close(self) -> None:
         """Let go of the file; the next use opens it again."""
         with self._lock:

@@ -140,6 +140,8 @@ class SqliteState:
             self._stop.set()
             self._noted.set()
             thread.join()
+        for file in (self._behind, self._database):
+            file.try_now()
         try:
             if self._oldest is not None:
                 self._flush()
