@@ -32,9 +32,9 @@ _ABOUT_LIMIT: Final = 1.5
 _LOOK_LIMIT: Final = 2.5
 """Seconds for the answer to a question for the status, whose asker waits for 5."""
 _MOST_TRIES: Final = 3
-"""Replicas that may be lost while they draw a picture: a prompt that ends them does so no more often."""
-_MOST_LOSSES: Final = 10
-"""Replicas that a picture may be lost with in all: behind prompts that end them it is without blame."""
+"""Replicas that may be lost while they draw a picture, as far as that is known."""
+_MOST_LOSSES: Final = 6
+"""Replicas that a picture may be lost with in all: one that ends them at once ends them before they tell."""
 _NO_REPLICA: Final = (
     "No replica of the Ray application can start. The person finds the reason on the cluster with "
     "`serve status`"
