@@ -1,6 +1,7 @@
 """Which model draws: from what ALYA_IMAGE_MODEL asks for and what the machine can hold."""
 
 import json
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, Final, cast
 from alya_mcp.failures import NotConfigured
 from alya_mcp.images.fetch import cached, require_flux
 from alya_mcp.images.plan import FLUX_SCHNELL_WEIGHTS, Machine, choose_plan
+from alya_mcp.settings import expanded
 
 FLUX_SCHNELL: Final = "black-forest-labs/FLUX.1-schnell"
 RANDOM: Final = "random:flux-schnell"
@@ -67,7 +69,7 @@ def choose(wanted: str, machine: Machine, precision: str = "auto") -> Choice:
             notice="Drawn with random weights to measure speed; it shows nothing",
             flat=True,
         )
-    path = Path(wanted).expanduser()
+    path = expanded(wanted)
     if path.is_absolute():
         return _local(path)
     if HUB_ID.fullmatch(wanted):
@@ -123,7 +125,7 @@ def _sketch(why: str, remedy: str) -> Choice:
 
 
 def _local(path: Path) -> Choice:
-    if not path.is_dir():
+    if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises where a name is too long
         raise NotConfigured(
             "ALYA_IMAGE_MODEL names a folder that doesn't exist on this machine; set it to a folder with a "
             "FLUX pipeline, 'auto', 'flux-schnell', 'sketch' or a hub id"

@@ -8,7 +8,7 @@ from typing import Final
 from alya_mcp import __version__
 from alya_mcp.images.engine import Engine, Job
 from alya_mcp.images.models import SKETCH_FOLDER
-from alya_mcp.settings import Settings
+from alya_mcp.settings import Settings, expanded
 
 _BEST: Final = "FLUX.1-schnell"
 """The model that `auto` doesn't improve on."""
@@ -49,7 +49,7 @@ async def draws_now(model: str, settings: Settings, engine: Engine) -> bool:
 
 def _weights(asked: str) -> str:
     """What changes when somebody puts other weights into the folder of a model on this machine."""
-    folder = SKETCH_FOLDER if asked in {"auto", "sketch"} else Path(asked).expanduser()
+    folder = SKETCH_FOLDER if asked in {"auto", "sketch"} else expanded(asked)
     digest = sha256()
     for each in _files(folder) if folder.is_absolute() else ():
         digest.update(each.encode(errors="surrogateescape") + b"\0")

@@ -23,9 +23,13 @@ OLD_GPU = Machine(
     device="cuda", name="an old card", free=22 * GB, total=24 * GB, main=20 * GB, capability=(7, 5)
 )
 FULL_GPU = Machine(
-    device="cpu", name="this machine", free=20 * GB, total=24 * GB, main=20 * GB,
+    device="cpu",
+    name="this machine",
+    free=20 * GB,
+    total=24 * GB,
+    main=20 * GB,
     passed_over="the card has 0.1 GB free of 24.0 GB",
-)  # fmt: skip
+)
 
 
 @pytest.fixture
@@ -129,10 +133,18 @@ def test_a_hub_id_is_named_in_the_notice(hub_cache: Path):
     assert choice.notice == "Drawn with someone/some-flux, not with FLUX.1-schnell"
 
 
-@pytest.mark.parametrize("wanted", ["../up", "name", "a/b/c", "a b/c", "-x/y", "./here"])
+@pytest.mark.parametrize(
+    "wanted", ["../up", "name", "a/b/c", "a b/c", "-x/y", "./here", "~no-such-user/model"]
+)
 def test_what_is_neither_a_full_path_nor_a_hub_id_is_refused(wanted: str):
     with pytest.raises(NotConfigured, match="it takes 'auto'"):
         choose(wanted, CPU)
+
+
+@pytest.mark.parametrize("name", ["gone", "a" * 300])
+def test_a_folder_that_is_not_there_is_told(name: str, tmp_path: Path):
+    with pytest.raises(NotConfigured, match="a folder that doesn't exist on this machine"):
+        choose(str(tmp_path / name), CPU)
 
 
 def test_a_cached_model_is_whole_only_with_all_its_shards(hub_cache: Path):

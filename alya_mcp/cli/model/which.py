@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from alya_mcp.settings import Settings
+from alya_mcp.settings import Settings, expanded
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ def which(word: str | None, settings: Settings) -> Wanted:
     if wanted == "sketch":
         return Wanted(SKETCH, str(SKETCH_FOLDER), "sketch")
     said = "MODEL" if word else "ALYA_IMAGE_MODEL"
-    path = Path(wanted).expanduser()
+    path = expanded(wanted)
     if path.is_absolute():
         if not _is_folder(path):
             raise click.UsageError(f"{said} is {wanted!r}, and there is no such folder on this machine.")
