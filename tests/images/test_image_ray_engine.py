@@ -311,11 +311,18 @@ async def test_a_lost_picture_is_asked_for_again_and_the_queue_told_so(loss: Scr
         assert [step.done for step in steps] == sorted({step.done for step in steps})
 
 
-async def test_a_lost_picture_waits_for_an_application_that_restarts():
-    def not_yet(request: Request) -> Awaitable[None]:
-        return request.plain("404 Not Found", b"no such application", "text/plain")
-
-    async with answering(drop, *[not_yet] * 9, saying(ACCEPTED, DONE)) as (engine, application):
+@pytest.mark.parametrize(
+    "not_yet",
+    [
+        lambda request: request.plain("404 Not Found", b"no such application"),
+        lambda request: request.plain("500 Internal Server Error"),
+        drop,
+    ],
+    ids=["404", "500", "reset"],
+)
+async def test_a_lost_picture_waits_for_an_application_that_restarts(not_yet: Script):
+    lost = saying(ACCEPTED, STEP)
+    async with answering(lost, *[not_yet] * 9, saying(ACCEPTED, DONE)) as (engine, application):
         assert (await engine.render(a_job(), Steps())).pixels == PIXELS
         assert [request.ask["again"] for request in application.requests] == [False] + [True] * 10
 
@@ -335,7 +342,7 @@ async def test_a_cluster_that_cannot_read_the_question_is_of_another_version():
 
 
 async def test_a_picture_that_keeps_getting_lost_is_an_error_in_the_end():
-    async with answering(drop) as (engine, application):
+    async with answering(saying(ACCEPTED, STEP)) as (engine, application):
         with pytest.raises(Unavailable, match="lost the image, and again when"):
             await engine.render(a_job(), Steps())
         assert len(application.requests) == 3
@@ -348,7 +355,8 @@ async def test_a_cluster_that_says_nothing_any_more_has_lost_the_picture(monkeyp
         assert len(application.requests) == 2
 
 
-async def test_a_cluster_that_stops_in_the_middle_is_told_after_the_retries():
+async def test_a_cluster_that_stops_in_the_middle_is_told_after_the_retries(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(ray_engine, "_AWAY", 0.1)
     async with answering(silence) as (engine, application):
         drawing = asyncio.create_task(engine.render(a_job(), Steps()))
         await until(lambda: application.requests, "a request")

@@ -25,6 +25,10 @@ _PAUSES: Final = (0.5, 5.0)
 _AWAY: Final = 60.0
 """Seconds for which a picture that got lost finds nobody to ask again; Serve restarts a proxy in some ten."""
 _LOOK_AGAIN: Final = 1.0
+_LOST: Final = (
+    "The Ray application lost the image, and again when it was asked for once more. The person finds the "
+    "reason on the cluster with `serve status` and `ray logs`; the same call may succeed later"
+)
 _SILENT: Final = "The Ray application doesn't answer. On the cluster `serve status` says why"
 
 
@@ -95,19 +99,18 @@ class RayEngine:
             except NobodyError as nobody:
                 if not lost:
                     raise nobody.failure from None
-                if time.monotonic() > given_up:
-                    raise Unavailable(f"The Ray application lost the image. {nobody}") from None
-                pause = _LOOK_AGAIN
-            except LostError:
-                if lost == len(_PAUSES):
-                    raise Unavailable(
-                        "The Ray application lost the image, and again when it was asked for once more. The "
-                        "person finds the reason on the cluster with `serve status` and `ray logs`; the same "
-                        "call may succeed later"
-                    ) from None
+                counts, reason = False, f"The Ray application lost the image. {nobody}"
+            except LostError as loss:
+                # An application that restarts takes nothing; to ask it is no try.
+                counts, reason = loss.accepted or not lost, _LOST
+            if lost == len(_PAUSES) if counts else time.monotonic() > given_up:
+                raise Unavailable(reason)
+            if counts:
                 pause = _PAUSES[lost]
                 lost += 1
                 given_up = time.monotonic() + _AWAY
+            else:
+                pause = _LOOK_AGAIN
             meter.restart()
             await meter.report("start", 0.0, 1.0, "The image got lost on the cluster; asking for it again")
             await meter.beating(asyncio.sleep(pause))
@@ -117,10 +120,13 @@ class RayEngine:
         await meter.report("start", 0.0, 1.0, "Asking the Ray cluster")
         exchange = Exchange(self._client, ask)
         self._exchanges.add(exchange)
+        accepted = False
         try:
             while True:
                 frame = await meter.beating(exchange.answer())
                 match frame.head.get("type"):
+                    case "accepted":
+                        accepted = True
                     case "step":
                         step = read_told(frame)
                         await meter.report(step.phase, step.at, step.until, step.message)
@@ -135,8 +141,9 @@ class RayEngine:
                 f"The Ray application's answer can't be read ({error}). The cluster and this machine may run "
                 "versions of alya-mcp that don't fit"
             ) from None
-        except LostError:
+        except LostError as loss:
             self._require_open()
+            loss.accepted = accepted
             raise
         finally:
             self._exchanges.discard(exchange)

@@ -34,7 +34,12 @@ class NobodyError(Exception):
 
 
 class LostError(Exception):
-    """The answer broke off, or whoever began to give it couldn't."""
+    """The answer broke off, or whoever began to give it couldn't.
+
+    `accepted` tells that the application had taken the picture by then.
+    """
+
+    accepted = False
 
 
 class Exchange:
