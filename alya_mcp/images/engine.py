@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
 from alya_mcp.failures import InvalidInput
@@ -62,7 +62,8 @@ class Picture:
     """A drawn picture: `pixels` are RGB, 8 bits each, row by row from the top left.
 
     `notice` says what the person should know of it, such as that the model isn't FLUX.1-schnell. `timings`
-    are milliseconds per phase, and `total` from the call to the answer. `truncated` tells that the model read
+    are milliseconds per phase, and `total` from the call to the answer. `peaks` are the most bytes of a GPU's
+    memory in the phases that use it, empty where that isn't known. `truncated` tells that the model read
     only the prompt's beginning; `ignored` are the words it doesn't know, where it lists those that it knows.
     """
 
@@ -74,6 +75,7 @@ class Picture:
     model: str
     notice: str | None
     timings: Mapping[str, float]
+    peaks: Mapping[str, int] = field(default_factory=dict[str, int], compare=False)
     truncated: bool = False
     ignored: tuple[str, ...] = ()
 

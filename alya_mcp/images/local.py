@@ -267,6 +267,8 @@ def _picture(frame: Frame, job: Job) -> Picture:
         model=head["model"],
         notice=head["notice"],
         timings=head["timings"],
+        # A worker of an older version doesn't tell.
+        peaks=head.get("peaks", {}),
         truncated=head["truncated"],
         ignored=tuple(head["ignored"]),
     )

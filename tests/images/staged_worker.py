@@ -81,6 +81,7 @@ class Plain:
             model=request.model,
             notice="stripes",
             timings={},
+            peaks={"denoise": 5_000_000},
         )
 
     def tend(self, *, idle: bool) -> bool:

@@ -67,6 +67,7 @@ async def test_every_figure_is_measured_and_the_phases_add_up_to_the_way_from_pr
     figures = (result.link, result.eager, result.first, result.again, result.queued, result.cancel)
     assert all(figure is not None and figure > 0 for figure in figures)
     assert (result.model, result.plan, result.store) == ("stripes", "stripes, resident", "local")
+    assert result.peaks == {"denoise": 5_000_000}
     assert (result.ready, result.again_ready) == (None, None)  # nothing was compiled
 
 

@@ -1,5 +1,6 @@
 """The renderer in this process: what can only be shown by making a part of the machine fail."""
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -352,6 +353,23 @@ def test_main_memory_that_was_pinned_for_a_model_is_given_back_with_it(
     monkeypatch.setattr(torch._C, "_host_emptyCache", lambda: given_back.append("main"), raising=False)
     renderer._unload()
     assert given_back == ["device", "main"]
+
+
+def test_the_most_memory_is_counted_for_each_phase_and_in_all(monkeypatch: pytest.MonkeyPatch):
+    import torch
+
+    from alya_mcp.images.flux.peaks import Peaks
+
+    most = [9]
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: most[0])
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda: most.__setitem__(0, 3))
+    peaks, taken = Peaks(), dict[str, int]()
+    with peaks.during("encode", taken):
+        most[0] = 4
+    with contextlib.suppress(CancelledJob), peaks.during("denoise", taken):
+        most[0] = 7
+        raise CancelledJob
+    assert (taken, peaks.most) == ({"encode": 4, "denoise": 7}, 9)
 
 
 def test_numbers_that_were_not_finite_once_in_the_text_are_not_remembered(

@@ -44,6 +44,7 @@ async def test_a_picture_comes_with_its_size_seed_steps_model_notice_and_timings
     assert (picture.width, picture.height, picture.seed, picture.steps) == (256, 256, 9, 3)
     assert (picture.model, picture.notice) == ("plain", "stripes")
     assert len(picture.pixels) == 256 * 256 * 3
+    assert picture.peaks == {"denoise": 5_000_000}
     assert set(picture.timings) == {"queue", "load", "encode", "denoise", "decode", "total"}
 
 

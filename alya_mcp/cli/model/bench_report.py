@@ -12,8 +12,8 @@ from alya_mcp.cli.output import printable, say, show_json
 if TYPE_CHECKING:
     from alya_mcp.images.bench.measure import Measured
 
-_HEADINGS: Final = ("weights", "precision", "what", "ms", "TFLOP", "TFLOP/s", "of the floor", "goal")
-_WIDTHS: Final = (7, 9, 38, 9, 7, 7, 12, 0)
+_HEADINGS: Final = ("weights", "precision", "what", "ms", "TFLOP", "TFLOP/s", "of the floor", "GB", "goal")
+_WIDTHS: Final = (7, 9, 38, 9, 7, 7, 12, 5, 0)
 _PHASES: Final = {
     "queue": "queue",
     "encode": "encode (the prompt)",
@@ -155,7 +155,8 @@ class Report:
         if each.plan:
             yield (f"{each.plan}; store: {each.store}",)
         for phase, milliseconds in each.phases.items():
-            yield self._row(_PHASES[phase], milliseconds, phase=phase, plan=each.plan)
+            most = each.peaks.get(phase)
+            yield self._row(_PHASES[phase], milliseconds, phase=phase, plan=each.plan, most=most)
         if each.drawing is not None:
             yield self._row("encode, steps and decode", each.drawing, phase=_DRAWING, plan=each.plan)
         for what, milliseconds, goal in (
@@ -184,14 +185,23 @@ class Report:
             yield (f"queued: {each.busy_share:.2f} of the rate of encode, steps and decode",)
 
     def _row(
-        self, what: str, milliseconds: float, *, phase: str = "", plan: str = "", goal: float | None = None
+        self,
+        what: str,
+        milliseconds: float,
+        *,
+        phase: str = "",
+        plan: str = "",
+        most: int | None = None,
+        goal: float | None = None,
     ) -> tuple[str, ...]:
         speed = self._speed(phase, milliseconds, plan)
         shown = ("", "", "")
         if speed:
             operations, rate = speed["operations"] / 1e12, speed["per_second"] / 1e12
             shown = (f"{operations:,.2f}", f"{rate:,.1f}", f"{speed['of_floor']:.0%}")
-        return (what, f"{milliseconds:,.1f}", *shown, f"at most {goal:,.0f}" if goal is not None else "")
+        memory = "" if most is None else f"{most / 1e9:.1f}"
+        aim = "" if goal is None else f"at most {goal:,.0f}"
+        return (what, f"{milliseconds:,.1f}", *shown, memory, aim)
 
     # -- figures
 

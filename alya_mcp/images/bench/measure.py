@@ -53,8 +53,9 @@ class Measured:
     `phases` and `total` (prompt to URL) are those of a picture asked for alone, `link` is another link to it
     and `eager` the total before compiled parts were in use. `first` is a worker's start to its first URL and
     `ready` to compiled parts in use; `again` and `again_ready` are the same for a second start. `queued` is
-    one of QUEUED pictures asked for at once, `cancel` from the wish to a free device. `peak` and `resident`
-    are the most GPU memory that tensors took, and the worker's main memory, in bytes.
+    one of QUEUED pictures asked for at once, `cancel` from the wish to a free device. `peak` is the most GPU
+    memory that tensors took in all, `peaks` in the phases of a picture, `resident` the worker's main memory,
+    in bytes.
     """
 
     precision: str
@@ -72,6 +73,7 @@ class Measured:
     queued: float | None = None
     cancel: float | None = None
     peak: int | None = None
+    peaks: dict[str, int] = field(default_factory=dict[str, int])
     resident: int | None = None
     errors: list[str] = field(default_factory=list[str])
 
@@ -202,7 +204,7 @@ async def _one_by_one(engine: LocalEngine, store: Store, count: int, result: Mea
     await _picture(engine, store, 4)
     try:
         for seed in range(10, 10 + count):
-            drawn.append(await _picture(engine, store, seed))  # noqa: PERF401 - those before a failure count
+            drawn.append(await _picture(engine, store, seed, result.peaks))  # noqa: PERF401 - see `finally`
     finally:
         if drawn:
             result.total = statistics.median(each["total"] for each in drawn)
@@ -219,12 +221,16 @@ async def _at_once(engine: LocalEngine, store: Store) -> None:
             raise each
 
 
-async def _picture(engine: LocalEngine, store: Store, seed: int) -> dict[str, float]:
-    """Milliseconds of each phase from prompt to URL."""
+async def _picture(
+    engine: LocalEngine, store: Store, seed: int, peaks: dict[str, int] | None = None
+) -> dict[str, float]:
+    """Milliseconds of each phase from prompt to URL; `peaks` is raised to the most memory of each."""
     began = time.monotonic()
     job = Job(prompt=f"a red circle on a blue background {seed}", seed=seed, steps=4)
     picture = await engine.render(job, _unheard)
     drawn = time.monotonic()
+    if peaks is not None:
+        peaks |= {phase: max(most, peaks.get(phase, 0)) for phase, most in picture.peaks.items()}
     file, _ = await asyncio.to_thread(encode_with_preview, picture, "png", {})
     written = time.monotonic()
     upload = _upload(file.data, file.sha256, file.suffix, file.content_type, seed)

@@ -28,11 +28,12 @@ from alya_mcp.images.plan import (
     survey,
     weigh,
 )
-from alya_mcp.images.rendering import CancelledJob, DeviceLost, RendererStatus, Report, Request
+from alya_mcp.images.rendering import CancelledJob, DeviceLost, RendererStatus, RenderPhase, Report, Request
 
 if TYPE_CHECKING:
     from alya_mcp.images.flux.accelerate import Accelerator
     from alya_mcp.images.flux.drawing import Artist, Reading
+    from alya_mcp.images.flux.peaks import Peaks
 
 T = TypeVar("T")
 
@@ -62,8 +63,13 @@ class _Loaded:
     artist: "Artist"
     device: str
     words: frozenset[str] | None
+    peaks: "Peaks | None" = None
     accelerator: "Accelerator | None" = None
     whole: bool = True
+
+    def counting(self, phase: RenderPhase, taken: dict[str, int]) -> contextlib.AbstractContextManager[None]:
+        """Count what the body takes of the device's memory, where that tells."""
+        return contextlib.nullcontext() if self.peaks is None else self.peaks.during(phase, taken)
 
     @property
     def manner(self) -> str:
@@ -120,7 +126,7 @@ class FluxRenderer:
             return RendererStatus()
         memory: dict[str, int] = {}
         temperature: int | None = None
-        if self._loaded.device == "cuda":
+        if self._loaded.peaks is not None:
             torch = _torch()
             with contextlib.suppress(RuntimeError):
                 free, total = torch.cuda.mem_get_info()
@@ -128,7 +134,7 @@ class FluxRenderer:
                     "gpu_free": free,
                     "gpu_total": total,
                     "gpu_allocated": torch.cuda.memory_allocated(),
-                    "gpu_peak": torch.cuda.max_memory_allocated(),
+                    "gpu_peak": self._loaded.peaks.most,
                 }
             with contextlib.suppress(Exception):
                 temperature = int(torch.cuda.temperature())
@@ -190,6 +196,9 @@ class FluxRenderer:
             device=machine.device,
             words=None if folder is None else known_words(folder),
         )
+        if machine.device == "cuda":
+            peaks: Any = importlib.import_module("alya_mcp.images.flux.peaks")
+            self._loaded.peaks = peaks.Peaks()
         if plan.compiled:
             accelerate: Any = importlib.import_module("alya_mcp.images.flux.accelerate")
             self._loaded.accelerator = accelerate.Accelerator(artist, plan)
@@ -267,10 +276,14 @@ class FluxRenderer:
                 )
         report("encode", 0.0, 1.0, "Reading the prompt")
         down = _Stairs(loaded, job, self._survey)
-        reading = down.take("encode", lambda: self._with_room(lambda: artist.read(job.prompt)))
-        latents = down.take("denoise", lambda: self._denoise(artist, job, reading, report))
+        peaks: dict[str, int] = {}
+        with loaded.counting("encode", peaks):
+            reading = down.take("encode", lambda: self._with_room(lambda: artist.read(job.prompt)))
+        with loaded.counting("denoise", peaks):
+            latents = down.take("denoise", lambda: self._denoise(artist, job, reading, report))
         report("decode", 0.0, 1.0, "Turning it into pixels")
-        pixels = down.take("decode", lambda: self._decode(loaded, job, latents, tiled=down.tiled))
+        with loaded.counting("decode", peaks):
+            pixels = down.take("decode", lambda: self._decode(loaded, job, latents, tiled=down.tiled))
         report("decode", 1.0, 1.0, "Drawn")
         _require_contrast(loaded.choice, job, pixels)
         ignored = () if loaded.words is None else _unknown_words(job.prompt, loaded.words)
@@ -289,6 +302,7 @@ class FluxRenderer:
                 down.taken,
             ),
             timings={},
+            peaks=peaks,
             truncated=reading.truncated,
             ignored=ignored,
         )

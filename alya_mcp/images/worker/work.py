@@ -104,6 +104,7 @@ def picture_head(picture: Picture) -> dict[str, Any]:
         "model": picture.model,
         "notice": picture.notice,
         "timings": picture.timings,
+        "peaks": picture.peaks,
         "truncated": picture.truncated,
         "ignored": picture.ignored,
     }

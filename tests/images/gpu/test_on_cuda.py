@@ -231,8 +231,10 @@ def test_a_limit_above_the_devices_memory_is_no_limit(tiny: Path, exact: Picture
 
 def test_the_status_tells_of_the_device(tiny: Path):
     renderer = FluxRenderer()
-    draw(renderer, request_for(tiny))
+    picture = draw(renderer, request_for(tiny))
     status = renderer.status()
     assert status.device == "cuda"
+    assert list(picture.peaks) == ["encode", "denoise", "decode"]
+    assert 0 < max(picture.peaks.values()) <= status.memory["gpu_peak"]
     assert {"gpu_free", "gpu_total", "gpu_allocated", "gpu_peak"} == set(status.memory)
     assert status.memory["gpu_free"] <= status.memory["gpu_total"]
