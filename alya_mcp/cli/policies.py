@@ -56,7 +56,7 @@ def read_policy(settings: Settings) -> InForce:
         return InForce(Policy.load(place.path), place.path, place.origin)
     except PolicyError as error:
         raise click.UsageError(
-            f"The policy can't be used, so a server would deny every call.\n{error}"
+            f"The policy can't be used; a server with it would deny every call.\n{error}"
         ) from None
 
 

@@ -6,7 +6,9 @@ import pytest
 from stage import Opener, Stage, Steps, a_job, staged_command, until
 
 from alya_mcp.failures import Failure
+from alya_mcp.gate.hygiene import hidden
 from alya_mcp.images.local import LocalEngine
+from alya_mcp.images.worker.log import LogStream
 from alya_mcp.images.worker.place import Place
 from alya_mcp.settings import Settings
 
@@ -40,6 +42,11 @@ async def test_the_reason_of_a_failure_is_in_the_log_without_the_prompt_and_the_
     assert "RuntimeError: can't read" in log
     assert "nobody" not in log
     assert "doors" not in log
+
+
+async def test_a_library_that_looks_at_the_stream_finds_one_that_is_no_terminal():
+    stream = LogStream(hidden())
+    assert (stream.encoding, stream.isatty(), stream.fileno()) == ("utf-8", False, 2)
 
 
 async def test_a_full_disk_costs_the_log_and_no_picture(alya_home: Path, stage: Stage):

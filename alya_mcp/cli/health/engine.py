@@ -38,7 +38,7 @@ def held_by(status: "EngineStatus | None") -> int:
 
 def words_of(status: "EngineStatus") -> str:
     """State, model, plan, temperature and memory in a line; the last failure is told by `last_error`."""
-    parts = [status.state, status.detail]
+    parts = [f"{status.state}: {status.detail}"]
     if status.pid is not None:
         parts.append(f"process {status.pid}, {status.model or 'no model'} on {status.device or 'no device'}")
         parts.append(f"{status.clients} servers, {status.waiting} jobs waiting")

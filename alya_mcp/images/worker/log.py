@@ -22,6 +22,8 @@ class LogStream(io.TextIOBase):
     It never fails: a full disk must not end a picture.
     """
 
+    encoding = "utf-8"
+
     def __init__(self, hide: Hidden) -> None:
         self._hide = hide
         self._begun = ""
