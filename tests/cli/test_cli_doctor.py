@@ -206,7 +206,7 @@ class _Engine:
             "last error, 2023-11-1",
             "image-worker.log",
         ),
-        ({"state": "stuck", "detail": "Says nothing"}, "fail", "stuck; Says nothing", "End its process"),
+        ({"state": "stuck", "detail": "Says nothing"}, "fail", "stuck: Says nothing", "End its process"),
     ],
 )
 def test_the_worker_is_shown_with_its_plan_and_its_last_failure(

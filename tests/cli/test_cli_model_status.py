@@ -46,7 +46,7 @@ def test_without_a_gpu_the_bundled_model_draws_and_it_says_why(run: Run):
     assert shown["plan"] == "fp32, all weights on the device, PyTorch's attention"
     assert shown["because"] == "this model is made for float32"
     assert shown["needs"] == "0.3 GB on the device"
-    assert shown["worker"].startswith("stopped; Nothing is loaded")
+    assert shown["worker"].startswith("stopped: Nothing is loaded")
 
 
 def test_what_cannot_draw_ends_with_1_and_the_reason(run: Run, tiny_model: str, tmp_path: Path):
@@ -104,7 +104,7 @@ def test_with_a_cluster_it_is_the_cluster_that_is_asked(run: Run):
     )  # fmt: skip
     assert silent.code == 1
     assert rows(silent.out).keys() == {"cluster"}
-    assert rows(silent.out)["cluster"].startswith("stuck; ")
+    assert rows(silent.out)["cluster"].startswith("stuck: ")
 
 
 # -- what is looked at
@@ -187,7 +187,7 @@ def test_the_workers_plan_temperature_memory_and_last_failure_are_told():
         last_error_at=1_700_000_000.0,
     )
     assert words_of(status) == (
-        "idle; Ready; process 12, FLUX.1-schnell on cuda; 2 servers, 0 jobs waiting; bf16, all weights on "
+        "idle: Ready; process 12, FLUX.1-schnell on cuda; 2 servers, 0 jobs waiting; bf16, all weights on "
         "the device, cuDNN attention, compiled; holds 34.0 GB of the GPU; 41 degrees Celsius"
     )
     assert str(last_error(status)).startswith("2023-11-1")
