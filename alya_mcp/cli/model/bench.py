@@ -40,7 +40,8 @@ def bench(weights: str, precisions: tuple[str, ...], count: int, output: Output)
     Pictures go where the store is configured, or into a folder that is deleted afterwards.
 
     Each row is shown as soon as it is known. What fails or is stopped costs its own rows: the others are
-    shown, in JSON too, and `errors` say what is missing.
+    shown, in JSON too, and `errors` say what is missing. A machine that can't hold FLUX.1-schnell is told
+    the least time that it would take there.
 
     \b
     Examples:
@@ -62,6 +63,12 @@ def bench(weights: str, precisions: tuple[str, ...], count: int, output: Output)
         if not has_image_extra():
             raise NotInstalled("model bench", "image")
         found = probe(settings, held=0)
+        report.device = found.name
+        if found.refusal is not None and weights == "random":
+            _show_floor(report)
+            report.fail(found.refusal)
+            report.end()
+            return FAILED
         if found.refusal is not None:
             raise NotConfigured(found.refusal)
         if found.folder is None and weights == "model":
@@ -71,7 +78,6 @@ def bench(weights: str, precisions: tuple[str, ...], count: int, output: Output)
     except (Failure, ProbeError) as failure:
         report.tell(f"Error: {failure}")
         return FAILED
-    report.device = found.name
     report.full_size = weights == "random" or found.model == "FLUX.1-schnell"
     with (
         _stopped_by_sigterm_too(),
@@ -103,6 +109,18 @@ def _stopped_by_sigterm_too() -> Generator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _show_floor(report: Report) -> None:
+    """Show what the device's arithmetic would allow for FLUX.1-schnell."""
+    from alya_mcp.images.bench.measure import baseline
+    from alya_mcp.images.models import RANDOM
+
+    report.tell("the rate of this machine")
+    report.plain, error = baseline(RANDOM, 0)
+    if error is not None:
+        report.fail(error)
+    report.show_floor()
 
 
 def _measure(

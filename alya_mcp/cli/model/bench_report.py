@@ -103,6 +103,10 @@ class Report:
         """Show what plain diffusers did."""
         self._show("plain", self._plain_rows())
 
+    def show_floor(self) -> None:
+        """Show the least time that a picture's operations would take here."""
+        self._show("plain", self._floor_rows())
+
     def _show(self, name: str, rows: Iterator[tuple[str, ...]]) -> None:
         if not self.text:
             return
@@ -139,9 +143,7 @@ class Report:
     def _plain_rows(self) -> Iterator[tuple[str, ...]]:
         plain = self.plain
         yield (f"diffusers, eager, on {self.device}, torch {plain.get('torch', 'unknown')}",)
-        for precision, rate in plain.get("rates", {}).items():
-            named = "bf16 (fp32 on a CPU)" if precision == "wide" else precision
-            yield (f"a large product of matrices in {named}: {rate / 1e12:,.2f} TFLOP/s",)
+        yield from self._rate_rows()
         if "pipeline" not in plain:
             yield ("diffusers can't draw with this model here",)
             return
@@ -149,6 +151,22 @@ class Report:
         yield self._row("its PNG", plain["file"])
         if plain["peak"]:
             yield (f"most GPU memory: {plain['peak'] / 1e9:.1f} GB",)
+
+    def _floor_rows(self) -> Iterator[tuple[str, ...]]:
+        yield (f"computed for {self.device}, nothing drawn: the model doesn't fit",)
+        yield from self._rate_rows()
+        work: dict[str, float] = self.plain.get("work", {})
+        if work and "rates" in self.plain:
+            rate = self.plain["rates"]["wide"]
+            for phase in (*work, _DRAWING):
+                least = 1000 * (sum(work.values()) if phase == _DRAWING else work[phase]) / rate
+                what = _PHASES.get(phase, "encode, steps and decode")
+                yield self._row(f"{what}, at least", least, phase=phase)
+
+    def _rate_rows(self) -> Iterator[tuple[str, ...]]:
+        for precision, rate in self.plain.get("rates", {}).items():
+            named = "bf16 (fp32 on a CPU)" if precision == "wide" else precision
+            yield (f"a large product of matrices in {named}: {rate / 1e12:,.2f} TFLOP/s",)
 
     def _rows(self, each: "Measured") -> Iterator[tuple[str, ...]]:
         goals = self._goals

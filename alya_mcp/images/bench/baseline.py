@@ -39,15 +39,13 @@ _LINEAR: Final = ("aten.mm", "aten.addmm")
 def main() -> None:
     """Draw with the model that the first argument names as often as the second says; print JSON.
 
-    Ends with status 1 when a part failed, after the others.
+    With 0 nothing is loaded. Ends with status 1 when a part failed, after the others.
     """
     model, count = sys.argv[1], int(sys.argv[2])
     device = survey().device
-    parts: tuple[Callable[[], dict[str, Any]], ...] = (
-        partial(_rates, device),
-        partial(_work, model),
-        partial(_drawn, model, count, device),
-    )
+    parts: list[Callable[[], dict[str, Any]]] = [partial(_rates, device), partial(_work, model)]
+    if count:
+        parts.append(partial(_drawn, model, count, device))
     failed = False
     for part in parts:
         try:

@@ -158,7 +158,8 @@ async def try_store(settings: Settings) -> None:
 def baseline(model: str, count: int) -> tuple[dict[str, Any], str | None]:
     """Plain diffusers with the same model, in a process of its own; what was found, and what went wrong.
 
-    `torch`, `rates` and `work` are found also where the model is too large to draw with.
+    `torch`, `rates` and `work` are found also where the model is too large to draw with, and alone when
+    `count` is 0.
     """
     child = subprocess.run(  # noqa: S603 - our own interpreter and code
         [*command("alya_mcp.images.bench.baseline"), model, str(count)],
