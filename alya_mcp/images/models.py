@@ -81,6 +81,11 @@ def choose(wanted: str, machine: Machine, precision: str = "auto") -> Choice:
     )
 
 
+def is_folder(path: Path) -> bool:
+    """Whether a folder that can be looked at is there."""
+    return os.path.isdir(path)  # noqa: PTH112 - Path.is_dir raises where a name is too long or a folder closed
+
+
 def known_words(folder: Path) -> frozenset[str] | None:
     """The words that the model in `folder` lists as known; None when it has no such list."""
     try:
@@ -125,7 +130,7 @@ def _sketch(why: str, remedy: str) -> Choice:
 
 
 def _local(path: Path) -> Choice:
-    if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises where a name is too long
+    if not is_folder(path):
         raise NotConfigured(
             "ALYA_IMAGE_MODEL names a folder that doesn't exist on this machine; set it to a folder with a "
             "FLUX pipeline, 'auto', 'flux-schnell', 'sketch' or a hub id"

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _HEADINGS: Final = ("weights", "precision", "what", "ms", "TFLOP", "TFLOP/s", "of the floor", "GB", "goal")
 _WIDTHS: Final = (7, 9, 38, 9, 7, 7, 12, 5, 0)
+_DRAWING: Final = "drawing"
+"""Stands for encode, steps and decode together."""
 _PHASES: Final = {
     "queue": "queue",
     "encode": "encode (the prompt)",
@@ -23,10 +25,9 @@ _PHASES: Final = {
     "file": "image encode (PNG)",
     "upload": "upload",
     "presign": "presign",
+    _DRAWING: "encode, steps and decode",
 }
 """The phases of a picture as people are told them."""
-_DRAWING: Final = "drawing"
-"""Stands for encode, steps and decode together."""
 _GOAL_DEVICE: Final = "H200"
 _GOALS: Final[dict[str, Any]] = {
     "total": {"bf16": 600, "fp8": 420},
@@ -157,11 +158,9 @@ class Report:
         yield from self._rate_rows()
         work: dict[str, float] = self.plain.get("work", {})
         if work and "rates" in self.plain:
-            rate = self.plain["rates"]["wide"]
             for phase in (*work, _DRAWING):
-                least = 1000 * (sum(work.values()) if phase == _DRAWING else work[phase]) / rate
-                what = _PHASES.get(phase, "encode, steps and decode")
-                yield self._row(f"{what}, at least", least, phase=phase)
+                least = 1000 * self._operations(phase) / self.plain["rates"]["wide"]
+                yield self._row(f"{_PHASES[phase]}, at least", least, phase=phase)
 
     def _rate_rows(self) -> Iterator[tuple[str, ...]]:
         for precision, rate in self.plain.get("rates", {}).items():
@@ -176,7 +175,7 @@ class Report:
             most = each.peaks.get(phase)
             yield self._row(_PHASES[phase], milliseconds, phase=phase, plan=each.plan, most=most)
         if each.drawing is not None:
-            yield self._row("encode, steps and decode", each.drawing, phase=_DRAWING, plan=each.plan)
+            yield self._row(_PHASES[_DRAWING], each.drawing, phase=_DRAWING, plan=each.plan)
         for what, milliseconds, goal in (
             ("prompt to URL", each.total, goals.get("total", {}).get(_precision(each.plan))),
             ("a fresh link to a picture", each.link, None),
@@ -229,14 +228,18 @@ class Report:
             return None
         return round((self.plain["pipeline"] + self.plain["file"]) / each.total, 3)
 
+    def _operations(self, phase: str) -> float:
+        """How many operations a phase of 4 steps takes; 0 where that isn't known."""
+        work: dict[str, float] = self.plain.get("work", {})
+        return sum(work.values()) if phase == _DRAWING else work.get(phase, 0)
+
     def _speed(self, phase: str, milliseconds: float, plan: str) -> dict[str, float]:
         """Operations of a phase, how many a second, and the share of the floor; empty where it isn't known.
 
         The floor is the time that the operations take at the rate of a large product of matrices: in 8 bits
         where the plan multiplies the steps' inputs with weights of 8 bits, the rest in bf16.
         """
-        work: dict[str, float] = self.plain.get("work", {})
-        operations = sum(work.values()) if phase == _DRAWING else work.get(phase, 0)
+        operations = self._operations(phase)
         rates: dict[str, float] = self.plain.get("rates", {})
         if not (operations and rates and milliseconds):
             return {}

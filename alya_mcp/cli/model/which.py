@@ -1,8 +1,6 @@
 """Which model a word means: on the command line, or in ALYA_IMAGE_MODEL."""
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import click
 
@@ -24,7 +22,7 @@ def which(word: str | None, settings: Settings) -> Wanted:
     Raises:
         click.UsageError: when it is none, or no folder on this machine.
     """
-    from alya_mcp.images.models import FLUX_SCHNELL, HUB_ID, SKETCH, SKETCH_FOLDER
+    from alya_mcp.images.models import FLUX_SCHNELL, HUB_ID, SKETCH, SKETCH_FOLDER, is_folder
 
     wanted = word or settings.image_model
     if wanted in {"auto", "flux-schnell", FLUX_SCHNELL}:
@@ -34,16 +32,12 @@ def which(word: str | None, settings: Settings) -> Wanted:
     said = "MODEL" if word else "ALYA_IMAGE_MODEL"
     path = expanded(wanted)
     if path.is_absolute():
-        if not _is_folder(path):
+        if not is_folder(path):
             raise click.UsageError(f"{said} is {wanted!r}, and there is no such folder on this machine.")
         return Wanted(path.name, str(path), str(path))
     if HUB_ID.fullmatch(wanted):
         return Wanted(wanted, wanted, wanted)
-    hint = f" Its full path is {path.resolve()}" if _is_folder(path) else ""
+    hint = f" Its full path is {path.resolve()}" if is_folder(path) else ""
     raise click.UsageError(
         f"{said} is {wanted!r:.80}; it takes 'flux-schnell', owner/name, or a folder's full path.{hint}"
     )
-
-
-def _is_folder(path: Path) -> bool:
-    return os.path.isdir(path)  # noqa: PTH112 - Path.is_dir raises where a name is too long or a folder closed

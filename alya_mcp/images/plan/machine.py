@@ -55,14 +55,13 @@ def survey(limit: int | None = None, held: int = 0) -> Machine:
     elif torch.backends.mps.is_available():
         total, taken = torch.mps.recommended_max_memory(), torch.mps.driver_allocated_memory()
         # It shares the machine's memory with all other programs.
-        free, total = _within(limit, taken, min(total - taken, main.available), total)
-        free = min(total, free + held)
+        free, total = _within(limit, taken, held, min(total - taken, main.available), total)
         return Machine(device="mps", name="the Apple GPU", free=free, total=total, main=main.available)
-    free, total = _within(limit, 0, main.available, main.total)
+    free, total = _within(limit, 0, held, main.available, main.total)
     return Machine(
         device="cpu",
         name="this machine",
-        free=min(total, free + held),
+        free=free,
         total=total,
         main=main.available,
         passed_over=passed_over,
@@ -86,13 +85,13 @@ def _card(torch: Any, main: int, limit: int | None, held: int) -> Machine | str:
             raise
         return f"{name} can't be opened ({str(error).partition(chr(10))[0]:.100})"
     # What this process holds and doesn't use is free to it.
-    free, total = _within(limit, taken, free + torch.cuda.memory_reserved() - taken, total)
-    if free + taken + held < _LEAST:
+    free, total = _within(limit, taken, held, free + torch.cuda.memory_reserved() - taken, total)
+    if free + taken < _LEAST:
         return f"{name} has {free / 1e9:.1f} GB free of {total / 1e9:.1f} GB"
     return Machine(
         device="cuda",
         name=name,
-        free=min(total, free + held),
+        free=free,
         total=total,
         main=main,
         # Other makers' numbers mean something else.
@@ -103,12 +102,12 @@ def _card(torch: Any, main: int, limit: int | None, held: int) -> Machine | str:
     )
 
 
-def _within(limit: int | None, taken: int, free: int, total: int) -> tuple[int, int]:
-    """What is free and in all, of which this process has `taken`, under `limit`."""
+def _within(limit: int | None, taken: int, held: int, free: int, total: int) -> tuple[int, int]:
+    """What is free and in all under `limit`; of it this process has `taken`, and `held` counts as free."""
     if limit is not None:
         total = min(total, limit)
         free = min(free, total - taken)
-    return max(0, free), total
+    return min(total, max(0, free) + held), total
 
 
 def _runs_on(capability: tuple[int, int], architectures: Iterable[str]) -> bool:
