@@ -61,6 +61,19 @@ async def busy_with(engine: RayEngine, drawn: int, waiting: int) -> None:
         await anyio.sleep(0.05)
 
 
+@asynccontextmanager
+async def four_pictures_that_all_come(cluster: Cluster) -> AsyncIterator[None]:
+    """Two of four pictures are drawn and two wait while the body does its worst; then all come, each right."""
+    cluster.stage.hold("denoise")
+    async with engine_of(cluster) as engine:
+        drawing = [asyncio.create_task(engine.render(a_job(seed=seed), Steps())) for seed in range(4)]
+        await busy_with(engine, REPLICAS, 2)
+        yield
+        cluster.stage.release()
+        pictures = await asyncio.gather(*drawing)
+        assert [picture.pixels for picture in pictures] == [stripes(a_job(seed=seed)) for seed in range(4)]
+
+
 async def deployed(engine: RayEngine, ready: str = f"{REPLICAS} of {REPLICAS}") -> None:
     """Wait until the application answers and so many replicas are ready."""
     deadline = time.monotonic() + PATIENCE
@@ -352,28 +365,16 @@ async def test_all_replicas_killed_in_any_phase_lose_no_picture(cluster: Cluster
 
 
 async def test_a_killed_proxy_loses_no_picture(cluster: Cluster):
-    cluster.stage.hold("denoise")
-    async with engine_of(cluster) as engine:
-        drawing = [asyncio.create_task(engine.render(a_job(seed=seed), Steps())) for seed in range(4)]
-        await busy_with(engine, REPLICAS, 2)
+    async with four_pictures_that_all_come(cluster):
         (proxy,) = cluster.proxies()
         os.kill(proxy, signal.SIGKILL)
-        cluster.stage.release()
-        pictures = await asyncio.gather(*drawing)
-        assert [picture.pixels for picture in pictures] == [stripes(a_job(seed=seed)) for seed in range(4)]
 
 
 async def test_a_killed_entrance_loses_no_picture(cluster: Cluster):
-    cluster.stage.hold("denoise")
-    async with engine_of(cluster) as engine:
-        drawing = [asyncio.create_task(engine.render(a_job(seed=seed), Steps())) for seed in range(4)]
-        await busy_with(engine, REPLICAS, 2)
+    async with four_pictures_that_all_come(cluster):
         (front,) = cluster.replicas("plain", "Front")
         os.kill(front, signal.SIGKILL)
         await until(lambda: cluster.replicas("plain", "Front") - {front}, "another entrance")
-        cluster.stage.release()
-        pictures = await asyncio.gather(*drawing)
-        assert [picture.pixels for picture in pictures] == [stripes(a_job(seed=seed)) for seed in range(4)]
 
 
 async def test_a_prompt_that_ends_replicas_is_given_up_and_the_next_one_drawn(cluster: Cluster):
@@ -384,14 +385,8 @@ async def test_a_prompt_that_ends_replicas_is_given_up_and_the_next_one_drawn(cl
 
 
 async def test_a_replica_that_stands_still_loses_no_picture(cluster: Cluster):
-    cluster.stage.hold("denoise")
-    async with engine_of(cluster) as engine:
-        drawing = [asyncio.create_task(engine.render(a_job(seed=seed), Steps())) for seed in range(4)]
-        await busy_with(engine, REPLICAS, 2)
+    async with four_pictures_that_all_come(cluster):
         os.kill(min(cluster.replicas("plain")), signal.SIGSTOP)
-        cluster.stage.release()
-        pictures = await asyncio.gather(*drawing)
-        assert [picture.pixels for picture in pictures] == [stripes(a_job(seed=seed)) for seed in range(4)]
 
 
 async def test_a_lost_gpu_costs_the_replica_and_not_the_picture(cluster: Cluster):
