@@ -63,7 +63,7 @@ async def busy_with(engine: RayEngine, drawn: int, waiting: int) -> None:
 
 @asynccontextmanager
 async def four_pictures_that_all_come(cluster: Cluster) -> AsyncIterator[None]:
-    """Two of four pictures are drawn and two wait while the body does its worst; then all come, each right."""
+    """Two of four pictures are drawn and two wait while the body does its worst; then each is right."""
     cluster.stage.hold("denoise")
     async with engine_of(cluster) as engine:
         drawing = [asyncio.create_task(engine.render(a_job(seed=seed), Steps())) for seed in range(4)]
