@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, Self, cast, get_args
 from urllib.parse import urlsplit
 
-from alya_mcp.outside import SOURCES, agent_card
+from alya_mcp.settings.providers import SOURCES, agent_card
 
 Engine = Literal["local", "ray"]
 Precision = Literal["auto", "bf16", "fp8", "int8", "int4"]

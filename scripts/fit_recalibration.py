@@ -23,12 +23,12 @@ from pathlib import Path
 
 import anyio
 
-from alya_mcp.failures import Unavailable
-from alya_mcp.markets.fair import Recalibration, expit, logit
+from alya_mcp.errors import Unavailable
+from alya_mcp.tools.markets.logic.fair import Recalibration, expit, logit
 from alya_mcp.settings import Settings
-from alya_mcp.sources import polymarket_data, polymarket_gamma
-from alya_mcp.sources.http import Http
-from alya_mcp.sources.polymarket_gamma import Market
+from alya_mcp.tools.markets.sources import polymarket_data, polymarket_gamma
+from alya_mcp.net.client import Http
+from alya_mcp.tools.markets.sources.polymarket_gamma import Market
 
 BUNDLED = Path(__file__).parents[1] / "alya_mcp" / "markets" / "recalibration.json"
 LEAST_MARKETS = 200

@@ -8,10 +8,10 @@ from typing import Any
 
 from loopback_source import LoopbackSource
 
-from alya_mcp.outside import SOURCES
+from alya_mcp.settings.providers import SOURCES
 from alya_mcp.settings import Settings
-from alya_mcp.sources.exchange import Patience
-from alya_mcp.sources.http import Http
+from alya_mcp.net.transport import Patience
+from alya_mcp.net.client import Http
 
 Ask = Callable[..., Awaitable[Any]]
 """Calls a tool with arguments by their names on the wire; gives its answer as JSON."""

@@ -21,7 +21,7 @@ PATIENCE = 180.0
 MODERN = "2026-07-28"
 LEGACY = "2025-11-25"
 SERVER = (sys.executable, "-m", "alya_mcp")
-_STORE_PROCESS = "alya_mcp.stores.serve"
+_STORE_PROCESS = "alya_mcp.storage.link_server"
 _FOREIGN = ("ALYA_", "AWS_", "HF_", "HUGGING_FACE_", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
 
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from alya_mcp.locks import exclusive
+from alya_mcp.runtime.locks import exclusive
 
 SWIFT_VERSION = "2.38.3"
 _START_SECONDS = 60.0

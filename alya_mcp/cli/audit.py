@@ -93,7 +93,7 @@ def verify(output: Output) -> int:
     Exit codes: 0 the log is whole, 1 something was changed, removed, inserted, reordered or cut off (the
     file, line and record are shown), 2 the log can't be read.
     """
-    from alya_mcp.cli.health.gate import verify_audit
+    from alya_mcp.app.diagnostics.gate import verify_audit
     from alya_mcp.gate import AuditError, StateError
 
     try:
@@ -198,7 +198,7 @@ def report(since: str | None, until: str | None, out: Path | None, output: Outpu
 
 
 def _checked(settings: Settings) -> "Report | str":
-    from alya_mcp.cli.health.gate import verify_audit
+    from alya_mcp.app.diagnostics.gate import verify_audit
     from alya_mcp.gate import AuditError, StateError
 
     try:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from alya_mcp.gate.rules import Rules
+    from alya_mcp.gate.policy.rules import Rules
 
 _SPANS = {60.0: "minute", 3600.0: "hour", 86400.0: "day"}
 _OF_EVERY_TOOL = "/tools/*/"
@@ -56,7 +56,7 @@ def bounds(rules: "Rules") -> list[Bound]:
 
 
 def _conditions(rules: "Rules") -> Iterator[Bound]:
-    from alya_mcp.gate.wording import said
+    from alya_mcp.gate.messages import said
 
     for test in rules.tests:
         asked = " and ".join(said(each.path, each.op, each.value) for each in test.conditions)
@@ -97,8 +97,8 @@ def _caps(rules: "Rules") -> Iterator[Bound]:
 
 
 def _limits(rules: "Rules") -> Iterator[Bound]:
-    from alya_mcp.gate.rules import UNIT, quotient
-    from alya_mcp.gate.wording import measure
+    from alya_mcp.gate.policy.rules import UNIT, quotient
+    from alya_mcp.gate.messages import measure
 
     for limit in rules.limits:
         yield Bound(

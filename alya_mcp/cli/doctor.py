@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from alya_mcp.cli.health.check import Check, fail
+from alya_mcp.app.diagnostics.check import Check, fail
 from alya_mcp.cli.output import Output, coloured, output_option, printable, say, show_json
 from alya_mcp.settings import Settings, SettingsError
 
@@ -38,7 +38,7 @@ def doctor(output: Output) -> int:
 
 
 def _checks() -> Iterator[Check]:
-    from alya_mcp.cli.health import clients, gate, images, machine, state, storage
+    from alya_mcp.app.diagnostics import clients, gate, images, machine, state, storage
 
     yield from machine.python()
     try:

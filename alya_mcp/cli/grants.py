@@ -117,7 +117,7 @@ def _grants() -> Generator["Grants"]:
     Raises:
         click.exceptions.Exit: after the reason is said: it is refused, or they can't be used.
     """
-    from alya_mcp.callers import open_grants
+    from alya_mcp.toolkit.caller import open_grants
     from alya_mcp.gate import StateError
     from alya_mcp.gate.grants import GrantError
 

@@ -10,9 +10,9 @@ from alya_mcp.cli.output import tilde
 from alya_mcp.settings import Settings, expanded
 
 if TYPE_CHECKING:
-    from alya_mcp.catalogue import Tool
+    from alya_mcp.toolkit.tool import Tool
     from alya_mcp.gate import Policy
-    from alya_mcp.gate.rehearsal import FactsOf
+    from alya_mcp.gate.simulation.rehearsal import FactsOf
 
 TOOL_ERROR = 1
 _EXIT_CODES = {"allow": 0, "deny": 3, "ask": 4}
@@ -46,7 +46,7 @@ def read_policy(settings: Settings) -> InForce:
         click.UsageError: when it can't be used; the text says where it is wrong.
     """
     from alya_mcp.gate import Policy, PolicyError, StateError
-    from alya_mcp.policy import find_policy
+    from alya_mcp.app.policy import find_policy
 
     try:
         place = find_policy(settings)
@@ -86,8 +86,8 @@ def facts_of(*, schemas: bool = True) -> "FactsOf":
 
     Without `schemas` every name is a tool, and arguments are taken as they are.
     """
-    from alya_mcp.catalogue import load_catalogue
-    from alya_mcp.gate.rehearsal import Facts
+    from alya_mcp.tools import load_catalogue
+    from alya_mcp.gate.simulation.rehearsal import Facts
 
     catalogue = load_catalogue()
 

@@ -9,7 +9,7 @@ import os
 import sys
 from typing import NoReturn
 
-from alya_mcp.stdio import claim_standard_streams
+from alya_mcp.server.stdio import claim_standard_streams
 
 USAGE = """\
 Usage: alya-mcp serve [--policy FILE]
@@ -58,10 +58,11 @@ def _serve(incoming: int, outgoing: int, policy: str | None) -> int:
 
     import anyio
 
-    from alya_mcp import logs
-    from alya_mcp.hub import Hub, open_gate
+    from alya_mcp.runtime import logs
+    from alya_mcp.app.gate import open_gate
+    from alya_mcp.toolkit.services import Hub
     from alya_mcp.server import serve
-    from alya_mcp.stdio import open_wire
+    from alya_mcp.server.stdio import open_wire
 
     with suppress(OSError):  # an unusable folder denies every call, in words that name it
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)

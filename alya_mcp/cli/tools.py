@@ -11,7 +11,7 @@ from alya_mcp.cli.output import Output, output_option, say, show_json, show_tabl
 from alya_mcp.cli.policies import read_policy, settings_with, verdict
 
 if TYPE_CHECKING:
-    from alya_mcp.catalogue import Tool
+    from alya_mcp.toolkit.tool import Tool
     from alya_mcp.gate import Policy
 
 _HEADINGS = ("tool", "category", "risk", "price", "policy", "limits")
@@ -27,7 +27,7 @@ def tools(policy: Path | None, output: Output) -> int:
     or hidden. A tool that is hidden is listed here and nowhere else: to a client it doesn't exist. Limits
     that count all tools together stand below.
     """
-    from alya_mcp.catalogue import load_catalogue
+    from alya_mcp.tools import load_catalogue
 
     in_force = read_policy(settings_with(policy))
     catalogue = load_catalogue()

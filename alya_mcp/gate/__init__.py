@@ -5,22 +5,25 @@ It stands alone: no other part of alya-mcp and no MCP SDK is needed. See docs/ga
 
 from typing import TYPE_CHECKING
 
-from .approvals import Answer, Question
-from .audit import Audit
-from .call import ApprovalNeeded, Call, Decision, Refused
-from .clock import Clock, SystemClock
-from .document import Problem
-from .errors import AuditError, GateError, InvalidArguments, StateError, TimedOut, ToolError
-from .gate import Gate
-from .hygiene import Hidden, UnfitResult, hidden, outside, sanitise
-from .policy import Policy, PolicyError
-from .source import PolicyFile, PolicySource
-from .state import MemoryState, SqliteState, State, Usage
-from .trace import LimitRow, Step, Trace
+from alya_mcp.gate.approvals import Question
+from alya_mcp.gate.call import Answer
+from alya_mcp.gate.audit import Audit
+from alya_mcp.gate.call import Call
+from alya_mcp.gate.decision import Decision
+from alya_mcp.gate.refused import ApprovalNeeded, Refused
+from alya_mcp.gate.clock import Clock, SystemClock
+from alya_mcp.gate.documents.document import Problem
+from alya_mcp.gate.errors import AuditError, GateError, InvalidArguments, StateError, TimedOut, ToolError
+from alya_mcp.gate.gate import Gate
+from alya_mcp.gate.sanitizer import Hidden, UnfitResult, hidden, outside, sanitise
+from alya_mcp.gate.policy import Policy, PolicyError
+from alya_mcp.gate.policy.source import PolicyFile, PolicySource
+from alya_mcp.gate.state import MemoryState, SqliteState, State, Usage
+from alya_mcp.gate.trace import LimitRow, Step, Trace
 
 if TYPE_CHECKING:
-    from .audit.newest import tail
-    from .audit.verification import Broken, Report, verify
+    from alya_mcp.gate.audit.newest import tail
+    from alya_mcp.gate.audit.verification import Broken, Report, verify
 
 _READING = {"tail": "newest", **dict.fromkeys(("Broken", "Report", "verify"), "verification")}
 

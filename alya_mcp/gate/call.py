@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from .approvals import Answer, Question
+    from alya_mcp.gate.approvals import Question
+    from alya_mcp.gate.call import Answer
 
 Verdict = Literal["allow", "deny", "ask"]
 Mode = Literal["enforce", "shadow"]

@@ -3,16 +3,24 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from . import wording
-from .call import DEFAULT_DENY, HIDDEN, INVALID_ARGUMENTS, NO_POLICY, UNKNOWN_TOOL, Call, Decision
-from .canonical import NotCanonical
-from .conditions import values_at
-from .counting import Counting, Uncountable
-from .document import step
-from .judge import Judge, fit
-from .policy import Policy
-from .rules import SECOND, UNIT, Condition, Limit, Rules, Test, quotient
-from .trace import LimitRow, Step, Trace
+from alya_mcp.gate import messages as wording
+from alya_mcp.gate.call import Call
+from alya_mcp.gate.decision import (
+    DEFAULT_DENY,
+    Decision,
+    HIDDEN,
+    INVALID_ARGUMENTS,
+    NO_POLICY,
+    UNKNOWN_TOOL,
+)
+from alya_mcp.gate.canonical import NotCanonical
+from alya_mcp.gate.policy.conditions import values_at
+from alya_mcp.gate.charges import Counting, Uncountable
+from alya_mcp.gate.documents.document import step
+from alya_mcp.gate.evaluate import Judge, fit
+from alya_mcp.gate.policy import Policy
+from alya_mcp.gate.policy.rules import Condition, Limit, Rules, SECOND, Test, UNIT, quotient
+from alya_mcp.gate.trace import LimitRow, Step, Trace
 
 
 def explain(call: Call, policy: Policy, judge: Judge, counting: Counting, decision: Decision) -> Trace:

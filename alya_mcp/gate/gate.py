@@ -8,21 +8,23 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final, Literal, TypeVar
 
-from . import wording
-from .approvals import MOST_OPEN, Approvals, Question, TooManyOpen
-from .audit import Audit
-from .call import AUDIT, GATE_ERROR, HIDDEN, UNKNOWN_TOOL, ApprovalNeeded, Call, Decision, Refused, shown
-from .canonical import NotCanonical
-from .clock import Clock, SystemClock
-from .counting import Counting, Held
-from .errors import AuditError, GateError, TimedOut, ToolError
-from .explain import explain, limit_rows
-from .judge import Judge, Judged
-from .policy import Policy, PolicyError
-from .rules import SECOND
-from .source import FixedPolicy, PolicySource
-from .state import MemoryLedger, MemoryState, State, Usage
-from .trace import LimitRow, Trace
+from alya_mcp.gate import messages as wording
+from alya_mcp.gate.approvals import Approvals, MOST_OPEN, Question, TooManyOpen
+from alya_mcp.gate.audit import Audit
+from alya_mcp.gate.call import Call
+from alya_mcp.gate.decision import AUDIT, Decision, GATE_ERROR, HIDDEN, UNKNOWN_TOOL, shown
+from alya_mcp.gate.refused import ApprovalNeeded, Refused
+from alya_mcp.gate.canonical import NotCanonical
+from alya_mcp.gate.clock import Clock, SystemClock
+from alya_mcp.gate.charges import Counting, Held
+from alya_mcp.gate.errors import AuditError, GateError, TimedOut, ToolError
+from alya_mcp.gate.explain import explain, limit_rows
+from alya_mcp.gate.evaluate import Judge, Judged
+from alya_mcp.gate.policy import Policy, PolicyError
+from alya_mcp.gate.policy.rules import SECOND
+from alya_mcp.gate.policy.source import FixedPolicy, PolicySource
+from alya_mcp.gate.state import MemoryLedger, MemoryState, State, Usage
+from alya_mcp.gate.trace import LimitRow, Trace
 
 T = TypeVar("T")
 Outcome = Literal["ok", "error", "timeout", "cancelled", "crash"]

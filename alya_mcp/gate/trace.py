@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from .call import Decision, Mode
-from .rules import Scope
+from alya_mcp.gate.decision import Decision, Mode
+from alya_mcp.gate.policy.rules import Scope
 
 
 @dataclass(frozen=True, slots=True)

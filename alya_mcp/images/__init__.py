@@ -1,6 +1,6 @@
 """Prompt to pixels: what tools call (`engine`), the process that owns the GPU (`worker`), the renderer."""
 
-from alya_mcp.failures import NotConfigured
+from alya_mcp.errors import NotConfigured
 from alya_mcp.images.engine import Engine
 from alya_mcp.settings import Settings
 

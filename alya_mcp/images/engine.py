@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
-from alya_mcp.failures import InvalidInput
+from alya_mcp.errors import InvalidInput
 
 Phase = Literal["start", "queue", "load", "encode", "denoise", "decode", "receive"]
 State = Literal["not installed", "stopped", "idle", "busy", "leaving", "stuck"]

@@ -8,13 +8,13 @@ from dataclasses import fields, replace
 from typing import Any, Final, cast
 
 from alya_mcp import __version__
-from alya_mcp.child import command as command_of
-from alya_mcp.failures import Failure, InvalidInput, NotConfigured, NotInstalled, Unavailable
+from alya_mcp.runtime.python_process import command as command_of
+from alya_mcp.errors import Failure, InvalidInput, NotConfigured, NotInstalled, Unavailable
 from alya_mcp.images.engine import EngineStatus, Job, Phase, Picture, Progress, Step
-from alya_mcp.images.meter import Meter
-from alya_mcp.images.worker.launch import Launcher
-from alya_mcp.images.worker.link import Call, Link, WorkerGoneError
-from alya_mcp.images.worker.wire import DEVICE_LOST, LEAVING, Frame, RefusedError
+from alya_mcp.images.progress import Meter
+from alya_mcp.images.worker.launcher import Launcher
+from alya_mcp.images.worker.connection import Call, Link, WorkerGoneError
+from alya_mcp.images.worker.protocol import DEVICE_LOST, Frame, LEAVING, RefusedError
 from alya_mcp.settings import Settings
 
 _KINDS: Final = {cls.__name__: cls for cls in (Failure, InvalidInput, NotConfigured, Unavailable)}
@@ -43,7 +43,7 @@ class LocalEngine:
         self._settings = settings
         self._launcher = Launcher(
             settings.home,
-            command or command_of("alya_mcp.images.worker.process"),
+            command or command_of("alya_mcp.images.worker.main"),
             version,
             patience=settings.image_deadline,
         )

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
-from alya_mcp.failures import NotConfigured
-from alya_mcp.images.fetch import cached, require_flux
+from alya_mcp.errors import NotConfigured
+from alya_mcp.images.weights import cached, require_flux
 from alya_mcp.images.plan import FLUX_SCHNELL_WEIGHTS, Machine, choose_plan
 from alya_mcp.settings import expanded
 

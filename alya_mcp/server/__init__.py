@@ -4,6 +4,6 @@
 `dispatcher`, that asks the gate to admit, run and settle the tool; `answers` makes the outcome a result.
 """
 
-from .session import serve
+from alya_mcp.server.session import serve
 
 __all__ = ["serve"]

@@ -13,8 +13,8 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
 from alya_mcp.gate import Answer, ApprovalNeeded, Question
-from alya_mcp.gate.approvals import Said
-from alya_mcp.hub import Hub
+from alya_mcp.gate.call import Said
+from alya_mcp.toolkit.services import Hub
 
 _QUESTION = "approval"
 _YES_ALONE: types.ElicitRequestedSchema = {"type": "object", "properties": {}}

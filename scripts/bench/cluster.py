@@ -22,7 +22,7 @@ import anyio
 
 from alya_mcp.images.engine import Job, Picture, Step
 from alya_mcp.images.ray.engine import RayEngine
-from alya_mcp.images.rendering import Renderer, RendererStatus, Report, Request
+from alya_mcp.images.renderer import Renderer, RendererStatus, Report, Request
 
 TOKEN = "a token for this benchmark"
 PIXELS = 3 * 1024 * 1024

@@ -10,18 +10,21 @@ from typing import Literal
 
 gc.disable()  # as `alya-mcp serve` does while it loads
 
-from alya_mcp.stdio import claim_standard_streams  # noqa: E402
+from alya_mcp.server.stdio import claim_standard_streams  # noqa: E402
 
 INCOMING, OUTGOING = claim_standard_streams()
 
 import anyio  # noqa: E402
 from pydantic import Field  # noqa: E402
 
-from alya_mcp import logs, server  # noqa: E402
-from alya_mcp.catalogue import Catalogue, Context, Input, Output, Tool  # noqa: E402
-from alya_mcp.hub import Hub, open_gate  # noqa: E402
+from alya_mcp import server
+from alya_mcp.runtime import logs  # noqa: E402
+from alya_mcp.toolkit.tool import Context, Input, Output, Tool
+from alya_mcp.tools import Catalogue  # noqa: E402
+from alya_mcp.app.gate import open_gate
+from alya_mcp.toolkit.services import Hub  # noqa: E402
 from alya_mcp.settings import Settings  # noqa: E402
-from alya_mcp.stdio import open_wire  # noqa: E402
+from alya_mcp.server.stdio import open_wire  # noqa: E402
 
 
 class Arguments(Input):

@@ -14,7 +14,7 @@ import numpy as np
 from alya_mcp.images.engine import Job, Picture
 from alya_mcp.images.flux.renderer import FluxRenderer
 from alya_mcp.images.models import RANDOM
-from alya_mcp.images.rendering import Request
+from alya_mcp.images.renderer import Request
 
 COUNT = 5
 POLL = 0.2

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from alya_mcp.ask.index import Index
-from alya_mcp.ask.passages import Passage, documentation, split
+from alya_mcp.tools.hub.knowledge.index import Index
+from alya_mcp.tools.hub.knowledge.passages import Passage, documentation, split
 
 PAGE = """Before any heading.
 

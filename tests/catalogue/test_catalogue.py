@@ -9,19 +9,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import Field, StringConstraints, ValidationError
 
-from alya_mcp.catalogue import (
-    CATALOGUE,
-    Catalogue,
-    CatalogueError,
-    Context,
-    Input,
-    NoArguments,
-    Output,
-    Reply,
-    Tool,
-    load_catalogue,
-    tool,
-)
+from alya_mcp.toolkit.tool import CatalogueError, Context, Input, NoArguments, Output, Reply, Tool, tool
+from alya_mcp.tools import CATALOGUE, Catalogue, load_catalogue
 from alya_mcp.gate import InvalidArguments
 
 Short = Annotated[str, StringConstraints(max_length=10)]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import mcp_types as types
 
-from alya_mcp.catalogue import load_catalogue
-from alya_mcp.server.answers import describe
+from alya_mcp.tools import load_catalogue
+from alya_mcp.server.results import describe
 
 
 def test_the_linter_of_tool_descriptions_finds_nothing(tmp_path: Path) -> None:

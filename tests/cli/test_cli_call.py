@@ -17,7 +17,7 @@ from gallery import Gallery
 from PIL import Image
 from raw_client import PATIENCE, eventually, processes_of
 
-from alya_mcp.catalogue import load_catalogue
+from alya_mcp.tools import load_catalogue
 
 
 def audit_outcomes(home: Path) -> list[str]:

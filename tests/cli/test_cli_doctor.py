@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from command_line import Run
 
-from alya_mcp.cli.health import clients, gate, images, machine, state
-from alya_mcp.cli.health.check import Check
+from alya_mcp.app.diagnostics import clients, gate, images, machine, state
+from alya_mcp.app.diagnostics.check import Check
 from alya_mcp.gate import SqliteState
 from alya_mcp.gate.state import Charge
 from alya_mcp.images.engine import EngineStatus

@@ -11,8 +11,8 @@ import pytest
 import tiny_flux
 from command_line import Ended, Run, run_command, run_here
 
-from alya_mcp.cli.health.probe import Found
-from alya_mcp.failures import Unavailable
+from alya_mcp.app.diagnostics.probe import Found
+from alya_mcp.errors import Unavailable
 from alya_mcp.images.bench.measure import Measured, Part
 from alya_mcp.settings import Settings
 
@@ -75,7 +75,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Settings]]:
             with part("second start"):
                 result.again = 20_000.0
 
-        monkeypatch.setattr("alya_mcp.cli.health.probe.probe", found)
+        monkeypatch.setattr("alya_mcp.app.diagnostics.probe.probe", found)
         for name, what in (
             ("baseline", lambda source, count: (plain, error)),
             ("measure", measure),

@@ -14,7 +14,7 @@ from loopback_hub import COMMIT, LARGE, Hub, pipeline, running, safetensors, sha
 from raw_client import PATIENCE, eventually, processes_of
 
 from alya_mcp.cli.model.pull import Pace
-from alya_mcp.images.fetch import Step
+from alya_mcp.images.weights import Step
 
 WEIGHTS = "vae/model.safetensors"
 

@@ -8,8 +8,8 @@ from command_line import Run
 from gallery import Gallery
 from raw_client import processes_of
 
-from alya_mcp.cli.health.engine import held_by, last_error, words_of
-from alya_mcp.cli.health.probe import look
+from alya_mcp.app.diagnostics.engine import held_by, last_error, words_of
+from alya_mcp.app.diagnostics.probe import look
 from alya_mcp.images.engine import EngineStatus
 from alya_mcp.images.plan import Machine
 

@@ -148,7 +148,7 @@ def test_tools_shows_what_the_policy_says_of_each(run: Run, write_policy: WriteP
 
 
 def test_tools_in_json_holds_the_whole_catalogue_in_its_order(run: Run) -> None:
-    from alya_mcp.catalogue import load_catalogue
+    from alya_mcp.tools import load_catalogue
 
     ended = run("tools", "--output", "json")
     assert (ended.code, ended.err) == (0, "")

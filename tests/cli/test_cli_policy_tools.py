@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from command_line import Ended, Run, WritePolicy
 
-from alya_mcp.catalogue import load_catalogue
+from alya_mcp.tools import load_catalogue
 from alya_mcp.cli.main import group
 from alya_mcp.cli.policy.presets import starting_policy
 from alya_mcp.gate import Audit, Call, Gate, MemoryState, Policy, Refused, SqliteState

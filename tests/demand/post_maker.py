@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from alya_mcp.demand.posts import Post
+from alya_mcp.tools.demand.logic.posts import Post
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 SINCE = NOW - timedelta(days=90)

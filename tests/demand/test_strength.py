@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from labelled import HELD_OUT, SEEN
 
-from alya_mcp.demand.phrases import HINT, PHRASES
-from alya_mcp.demand.posts import Kind
-from alya_mcp.demand.strength import BASE, LEAST, Claim, claim, strength
-from alya_mcp.demand.words import fold
+from alya_mcp.tools.demand.logic.phrases import HINT, PHRASES
+from alya_mcp.tools.demand.logic.posts import Kind
+from alya_mcp.tools.demand.logic.strength import BASE, Claim, LEAST, claim, strength
+from alya_mcp.tools.demand.logic.words import fold
 
 
 def judged(sentence: str) -> str | None:

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alya_mcp.demand.plain import plain
-from alya_mcp.demand.sentences import LONGEST, sentences
+from alya_mcp.tools.demand.logic.plain import plain
+from alya_mcp.tools.demand.logic.sentences import LONGEST, sentences
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from alya_mcp.earth.quakes import Quake
+from alya_mcp.tools.earth.logic.quakes import Quake
 
 START = datetime(2026, 2, 1, tzinfo=UTC)
 

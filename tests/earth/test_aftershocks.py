@@ -7,9 +7,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from alya_mcp.earth.aftershocks import Sequence, omori, search_radius_km
-from alya_mcp.earth.counts import Mixture, NegativeBinomial, Sum
-from alya_mcp.earth.regimes import REGIME_NAMES, REGIMES, Regime, choose_regime, completeness
+from alya_mcp.tools.earth.logic.aftershocks import Sequence, omori, search_radius_km
+from alya_mcp.tools.earth.logic.counts import Mixture, NegativeBinomial, Sum
+from alya_mcp.tools.earth.logic.regimes import REGIMES, REGIME_NAMES, Regime, choose_regime, completeness
 
 GOLDEN = Sequence.generic(7.0, REGIMES["ANSR-SHALCON"])
 WINDOWS = (1, 7, 30, 365)

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from quake_maker import START, quake
 
-from alya_mcp.earth.background import Background
-from alya_mcp.earth.forecast import Circle, count_aftershocks, find_active, overlap, rows
-from alya_mcp.earth.regimes import REGIMES
+from alya_mcp.tools.earth.logic.background import Background
+from alya_mcp.tools.earth.logic.forecast import Circle, count_aftershocks, find_active, overlap, rows
+from alya_mcp.tools.earth.logic.regimes import REGIMES
 
 DAY = 86_400
 HERE = Circle(latitude=40.0, longitude=30.0, radius_km=100)

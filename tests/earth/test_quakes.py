@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from quake_maker import START, quake
 
-from alya_mcp.earth.background import b_value, background, declustered
-from alya_mcp.earth.quakes import Quake, distance_km, merge
+from alya_mcp.tools.earth.logic.background import b_value, background, declustered
+from alya_mcp.tools.earth.logic.quakes import Quake, distance_km, merge
 
 DAY = 86_400
 

@@ -16,16 +16,16 @@ from hypothesis import strategies as st
 
 from alya_mcp.gate import MemoryState, SqliteState
 from alya_mcp.gate.approvals import (
+    ApprovalStore,
+    Approvals,
     MOST_KEPT,
     MOST_OPEN,
-    Answer,
-    Approvals,
-    ApprovalStore,
     Question,
     TooManyOpen,
     Unanswerable,
 )
-from alya_mcp.gate.rules import Approval, Redact
+from alya_mcp.gate.call import Answer
+from alya_mcp.gate.policy.rules import Approval, Redact
 from alya_mcp.gate.state.approvals import MemoryApprovals
 
 POLICY = policy({"draw": {}})

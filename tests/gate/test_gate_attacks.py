@@ -15,7 +15,7 @@ from attacks import ATTACKS, Attack, Step
 from gate_support import HandClock
 
 from alya_mcp.gate import Call, Decision, Gate, MemoryState, Policy, Refused, ToolError, hidden, sanitise
-from alya_mcp.gate.call import ApprovalNeeded
+from alya_mcp.gate.refused import ApprovalNeeded
 
 PAGE = Path(__file__).parents[2] / "docs" / "attacks.md"
 HIDDEN = hidden(secrets=["wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY00"], private=["/home/kim"])

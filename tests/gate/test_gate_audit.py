@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alya_mcp.gate import AuditError, Gate, MemoryState, Report, tail, verify
-from alya_mcp.gate.rules import Redact
+from alya_mcp.gate.policy.rules import Redact
 
 pytestmark = pytest.mark.anyio
 

@@ -7,8 +7,8 @@ import anyio
 import pytest
 
 from alya_mcp.gate import InvalidArguments, Policy
-from alya_mcp.gate.cases import CasesError, Difference, differences, read_cases
-from alya_mcp.gate.rehearsal import Facts
+from alya_mcp.gate.simulation.cases import CasesError, Difference, differences, read_cases
+from alya_mcp.gate.simulation.rehearsal import Facts
 
 OPEN = {"version": "1", "default": "allow"}
 

@@ -32,8 +32,9 @@ from alya_mcp.gate import (
     TimedOut,
     ToolError,
 )
-from alya_mcp.gate.approvals import Answer, Unanswerable
-from alya_mcp.gate.call import ApprovalNeeded
+from alya_mcp.gate.approvals import Unanswerable
+from alya_mcp.gate.call import Answer
+from alya_mcp.gate.refused import ApprovalNeeded
 
 TOOLS: Mapping[str, str | None] = {"draw": "Write", "look": "Read", "s/l~h": "Read", "d.t": None}
 ARGUMENTS: tuple[Any, ...] = (

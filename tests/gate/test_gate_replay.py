@@ -20,8 +20,8 @@ from alya_mcp.gate import (
     Refused,
     ToolError,
 )
-from alya_mcp.gate.rehearsal import Facts
-from alya_mcp.gate.replay import Replayed, read_records, replay
+from alya_mcp.gate.simulation.rehearsal import Facts
+from alya_mcp.gate.simulation.replay import Replayed, read_records, replay
 
 
 class Past:

@@ -13,8 +13,8 @@ from policy_documents import EXAMPLES, GOOD, ROOT, WRONG, document
 from test_policy_yaml import HUGE
 
 from alya_mcp.gate import Policy, PolicyError
-from alya_mcp.gate.document import Unreadable
-from alya_mcp.gate.json import PlacedReader, read_json
+from alya_mcp.gate.documents.document import Unreadable
+from alya_mcp.gate.documents.json import PlacedReader, read_json
 from alya_mcp.gate.policy.keys import KEYS
 
 HEAD = '{"version": "1", "default": "deny", "tools": {'

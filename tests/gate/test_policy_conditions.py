@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alya_mcp.gate.conditions import OPERATORS, Unfit, condition, same, values_at
+from alya_mcp.gate.policy.conditions import OPERATORS, Unfit, condition, same, values_at
 
 HOLDS = [
     ("eq", 1, 1.0),

@@ -7,7 +7,7 @@ from gate_support import policy
 from policy_documents import asked
 
 from alya_mcp.gate import Policy
-from alya_mcp.gate.rules import SECOND, UNIT, Approval, Concurrency, Limit, Redact, Repeats, Rules
+from alya_mcp.gate.policy.rules import Approval, Concurrency, Limit, Redact, Repeats, Rules, SECOND, UNIT
 
 MINUTE = {"max": 1, "window": "minute"}
 

@@ -8,8 +8,8 @@ import yaml as library
 from policy_documents import GOOD, document
 
 from alya_mcp.gate import Policy, PolicyError
-from alya_mcp.gate.document import Unreadable
-from alya_mcp.gate.yaml import read_yaml
+from alya_mcp.gate.documents.document import Unreadable
+from alya_mcp.gate.documents.yaml import read_yaml
 
 HEAD = 'version: "1"\ndefault: deny\n'
 

@@ -17,8 +17,8 @@ from pathlib import Path
 import psutil
 from stage import PATIENCE, Stage
 
-from alya_mcp.failures import NotConfigured
-from alya_mcp.images.rendering import Renderer
+from alya_mcp.errors import NotConfigured
+from alya_mcp.images.renderer import Renderer
 
 TOKEN = "a-token-of-at-least-16-characters"
 REPLICAS = 2

@@ -20,8 +20,8 @@ from raw_client import processes_of
 from alya_mcp import __version__
 from alya_mcp.images.engine import EngineStatus, Job, Step
 from alya_mcp.images.local import LocalEngine
-from alya_mcp.images.worker.place import Place
-from alya_mcp.images.worker.wire import PROTOCOL, Hello, introduce
+from alya_mcp.images.worker.run_folder import Place
+from alya_mcp.images.worker.protocol import Hello, PROTOCOL, introduce
 from alya_mcp.settings import Settings
 
 T = TypeVar("T")

@@ -14,17 +14,10 @@ import time
 from pathlib import Path
 
 from alya_mcp import __version__
-from alya_mcp.failures import NotConfigured
+from alya_mcp.errors import NotConfigured
 from alya_mcp.images.engine import Job, Picture
-from alya_mcp.images.rendering import (
-    DeviceLost,
-    Renderer,
-    RendererStatus,
-    RenderPhase,
-    Report,
-    Request,
-)
-from alya_mcp.images.worker import client, desk, process
+from alya_mcp.images.renderer import DeviceLost, RenderPhase, Renderer, RendererStatus, Report, Request
+from alya_mcp.images.worker import client, main as process, scheduler as desk
 
 HEAVY = 300_000_000
 

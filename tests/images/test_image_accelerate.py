@@ -21,12 +21,12 @@ from alya_mcp.images.engine import Job, Picture
 from alya_mcp.images.flux import accelerate
 from alya_mcp.images.flux import renderer as flux
 from alya_mcp.images.flux.accelerate import Accelerator
-from alya_mcp.images.flux.drawing import Artist
+from alya_mcp.images.flux.pipeline import Artist
 from alya_mcp.images.flux.loading import load_pipeline
 from alya_mcp.images.flux.renderer import FluxRenderer
 from alya_mcp.images.plan import Plan
-from alya_mcp.images.rendering import RendererStatus, Request
-from alya_mcp.images.worker.thread import Order, Outcome, RenderThread
+from alya_mcp.images.renderer import RendererStatus, Request
+from alya_mcp.images.worker.render_thread import Order, Outcome, RenderThread
 
 PLAN = Plan(precision="fp32", encoder="fp32", compiled=True, needs=0)
 JOB = a_job("a red circle")

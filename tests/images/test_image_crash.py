@@ -25,10 +25,10 @@ from stage import (
     workers,
 )
 
-from alya_mcp.failures import Failure, NotConfigured, Unavailable
+from alya_mcp.errors import Failure, NotConfigured, Unavailable
 from alya_mcp.images.engine import Job, Picture
 from alya_mcp.images.local import LocalEngine
-from alya_mcp.images.worker.place import Ending, Place
+from alya_mcp.images.worker.run_folder import Ending, Place
 
 pytestmark = pytest.mark.anyio
 

@@ -7,7 +7,7 @@ import anyio
 import pytest
 from stage import Opener, Stage, Steps, a_job, kill, state, status_when, until, waiting, workers
 
-from alya_mcp.failures import Unavailable
+from alya_mcp.errors import Unavailable
 from alya_mcp.images.engine import Picture
 from alya_mcp.images.local import LocalEngine
 

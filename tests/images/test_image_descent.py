@@ -15,14 +15,14 @@ import pytest
 import torch
 from stage import SIDE, a_job
 
-from alya_mcp.failures import Failure
+from alya_mcp.errors import Failure
 from alya_mcp.images.engine import Picture
 from alya_mcp.images.flux import loading
 from alya_mcp.images.flux import renderer as flux
-from alya_mcp.images.flux.drawing import Shortcuts
+from alya_mcp.images.flux.pipeline import Shortcuts
 from alya_mcp.images.flux.renderer import FluxRenderer
 from alya_mcp.images.plan import Machine
-from alya_mcp.images.rendering import CancelledJob, Request
+from alya_mcp.images.renderer import CancelledJob, Request
 
 GB = 10**9
 ENCODER_AWAY = "text encoder moved to main memory"

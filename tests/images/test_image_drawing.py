@@ -8,13 +8,13 @@ import pytest
 import torch
 from stage import a_job
 
-from alya_mcp.failures import Failure
+from alya_mcp.errors import Failure
 from alya_mcp.images.engine import Job
-from alya_mcp.images.flux.drawing import Artist
+from alya_mcp.images.flux.pipeline import Artist
 from alya_mcp.images.flux.loading import load_pipeline
 from alya_mcp.images.flux.renderer import FluxRenderer
 from alya_mcp.images.plan import Plan
-from alya_mcp.images.rendering import Request
+from alya_mcp.images.renderer import Request
 
 FULL = Plan(precision="fp32", encoder="fp32", needs=0)
 HALF = Plan(precision="bf16", encoder="bf16", needs=0)

@@ -7,7 +7,7 @@ import anyio
 import pytest
 from stage import Steps, a_job
 
-from alya_mcp.failures import InvalidInput, NotInstalled
+from alya_mcp.errors import InvalidInput, NotInstalled
 from alya_mcp.images import local, open_engine
 from alya_mcp.images.engine import Job
 from alya_mcp.settings import Settings

@@ -15,11 +15,11 @@ from loopback_hub import COMMIT, LARGE, Hub, pipeline, running, safetensors, sha
 from raw_client import eventually
 from stage import a_job
 
-from alya_mcp.failures import Failure, NotConfigured, Unavailable
-from alya_mcp.images.fetch import Gated, Pulled, Step, download, pull, require_flux
-from alya_mcp.images.fetch.refusals import explain
+from alya_mcp.errors import Failure, NotConfigured, Unavailable
+from alya_mcp.images.weights import Gated, Pulled, Step, download, pull, require_flux
+from alya_mcp.images.weights.refusals import explain
 from alya_mcp.images.flux.renderer import FluxRenderer
-from alya_mcp.images.rendering import Request
+from alya_mcp.images.renderer import Request
 
 WEIGHTS = "vae/model.safetensors"
 

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from stage import SIDE, a_job
 
-from alya_mcp.failures import Failure, NotConfigured
+from alya_mcp.errors import Failure, NotConfigured
 from alya_mcp.images.engine import Job, Picture
 from alya_mcp.images.flux import renderer as flux
 from alya_mcp.images.flux.renderer import FluxRenderer
 from alya_mcp.images.plan import Machine
-from alya_mcp.images.rendering import CancelledJob, DeviceLost, Request
+from alya_mcp.images.renderer import CancelledJob, DeviceLost, Request
 
 
 class Reports(list[tuple[str, float]]):
@@ -358,7 +358,7 @@ def test_main_memory_that_was_pinned_for_a_model_is_given_back_with_it(
 def test_the_most_memory_is_counted_for_each_phase_and_in_all(monkeypatch: pytest.MonkeyPatch):
     import torch
 
-    from alya_mcp.images.flux.peaks import Peaks
+    from alya_mcp.images.flux.memory_peaks import Peaks
 
     most = [9]
     monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: most[0])

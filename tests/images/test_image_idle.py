@@ -22,7 +22,7 @@ from stage import (
 )
 
 from alya_mcp.images.engine import Picture
-from alya_mcp.images.worker.place import Place
+from alya_mcp.images.worker.run_folder import Place
 from alya_mcp.settings import Settings, SettingsError
 
 pytestmark = pytest.mark.anyio

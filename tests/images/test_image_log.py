@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from stage import Opener, Stage, Steps, a_job, staged_command, until
 
-from alya_mcp.failures import Failure
-from alya_mcp.gate.hygiene import hidden
+from alya_mcp.errors import Failure
+from alya_mcp.gate.sanitizer import hidden
 from alya_mcp.images.local import LocalEngine
 from alya_mcp.images.worker.log import LogStream
-from alya_mcp.images.worker.place import Place
+from alya_mcp.images.worker.run_folder import Place
 from alya_mcp.settings import Settings
 
 pytestmark = pytest.mark.anyio

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from alya_mcp.failures import NotConfigured
+from alya_mcp.errors import NotConfigured
 from alya_mcp.images import models
-from alya_mcp.images.fetch import cached
+from alya_mcp.images.weights import cached
 from alya_mcp.images.models import FLUX_SCHNELL, choose
 from alya_mcp.images.plan import Machine, weigh
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stage import Steps, until
 
-from alya_mcp.images import meter as meter_module
-from alya_mcp.images.meter import TOTAL, Meter
-from alya_mcp.images.worker.fair import FairQueue
-from alya_mcp.images.worker.wire import Hello, RefusedError, WireError, introduce, pack, read, welcome
+from alya_mcp.images import progress as meter_module
+from alya_mcp.images.progress import Meter, TOTAL
+from alya_mcp.images.worker.fair_queue import FairQueue
+from alya_mcp.images.worker.protocol import Hello, RefusedError, WireError, introduce, pack, read, welcome
 
 ITEMS = st.lists(st.tuples(st.integers(0, 3), st.integers()), max_size=40)
 

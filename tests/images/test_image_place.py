@@ -24,10 +24,10 @@ from stage import (
     workers,
 )
 
-from alya_mcp.failures import NotConfigured, Unavailable
+from alya_mcp.errors import NotConfigured, Unavailable
 from alya_mcp.images.local import LocalEngine
-from alya_mcp.images.worker import place
-from alya_mcp.images.worker.place import FileLock, Place
+from alya_mcp.images.worker import run_folder as place
+from alya_mcp.images.worker.run_folder import FileLock, Place
 from alya_mcp.settings import Settings
 
 _STRANGER = """
@@ -64,7 +64,7 @@ async def test_a_lock_file_left_by_a_killed_process_holds_nobody_up(alya_home: P
     place = Place(alya_home)
     place.prepare()
     hold = (
-        "import sys, time; from pathlib import Path; from alya_mcp.images.worker.place import FileLock\n"
+        "import sys, time; from pathlib import Path; from alya_mcp.images.worker.run_folder import FileLock\n"
         "locks = [FileLock(Path(path)) for path in sys.argv[1:]]\n"
         "sys.stdout.write(f'{all([lock.acquire() for lock in locks])}\\n')\n"
         "sys.stdout.flush(); time.sleep(600)"

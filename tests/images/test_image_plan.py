@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alya_mcp.failures import NotConfigured
+from alya_mcp.errors import NotConfigured
 from alya_mcp.images.plan import FLUX_SCHNELL_WEIGHTS, Machine, Plan, Weights, choose_plan, plans, survey
 
 GB = 10**9

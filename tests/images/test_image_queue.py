@@ -23,10 +23,10 @@ from stage import (
     waiting,
 )
 
-from alya_mcp.failures import Unavailable
+from alya_mcp.errors import Unavailable
 from alya_mcp.images.local import LocalEngine
-from alya_mcp.images.worker.desk import MAX_WAITING
-from alya_mcp.images.worker.wire import pack, read
+from alya_mcp.images.worker.scheduler import MAX_WAITING
+from alya_mcp.images.worker.protocol import pack, read
 
 pytestmark = pytest.mark.anyio
 

@@ -17,11 +17,11 @@ from raw_client import environment
 from ray_cluster import REPLICAS, TOKEN, Cluster, running
 from stage import PATIENCE, SIDE, Steps, a_job, until
 
-from alya_mcp.failures import Failure, InvalidInput, NotConfigured, Unavailable
+from alya_mcp.errors import Failure, InvalidInput, NotConfigured, Unavailable
 from alya_mcp.images.engine import Job, Picture
 from alya_mcp.images.ray import engine as ray_engine
 from alya_mcp.images.ray.engine import RayEngine
-from alya_mcp.images.rendering import RenderPhase, Request
+from alya_mcp.images.renderer import RenderPhase, Request
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -450,7 +450,7 @@ async def test_a_cluster_that_stops_in_the_middle_is_said_so(
 
 
 async def test_an_entrance_without_a_token_does_not_open():
-    start = "from alya_mcp.images.ray.front import Front; Front(None, 'Painter', 1, 1)"
+    start = "from alya_mcp.images.ray.ingress import Front; Front(None, 'Painter', 1, 1)"
     for token in ("", "short"):
         environment = {**os.environ, "ALYA_RAY_TOKEN": token}
         ended = await anyio.run_process([sys.executable, "-c", start], check=False, env=environment)

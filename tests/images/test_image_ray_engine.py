@@ -13,11 +13,11 @@ import anyio
 import pytest
 from stage import PATIENCE, SIDE, Steps, a_job, until
 
-from alya_mcp.failures import Failure, InvalidInput, NotConfigured, Unavailable
+from alya_mcp.errors import Failure, InvalidInput, NotConfigured, Unavailable
 from alya_mcp.images import open_engine
 from alya_mcp.images.ray import engine as ray_engine
 from alya_mcp.images.ray.engine import RayEngine
-from alya_mcp.images.worker.wire import pack
+from alya_mcp.images.worker.protocol import pack
 from alya_mcp.settings import Settings, SettingsError
 
 pytestmark = pytest.mark.anyio
@@ -204,7 +204,7 @@ async def test_an_application_below_a_path_is_asked_there():
 
 
 async def test_progress_goes_on_while_the_cluster_says_nothing(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("alya_mcp.images.meter.BEAT", 0.01)
+    monkeypatch.setattr("alya_mcp.images.progress.BEAT", 0.01)
     enough = asyncio.Event()
 
     async def slow(request: Request) -> None:
@@ -444,7 +444,7 @@ async def test_a_status_that_makes_no_sense_is_told_as_no_answer(body: bytes):
 
 
 async def test_an_answer_without_end_is_cut_off(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("alya_mcp.images.ray.exchange._MAX_ANSWER", 10_000)
+    monkeypatch.setattr("alya_mcp.images.ray.connection._MAX_ANSWER", 10_000)
 
     async def endless(request: Request) -> None:
         request.start()

@@ -10,10 +10,10 @@ from staged_worker import Plain, Staged
 
 from alya_mcp import __version__
 from alya_mcp.images.engine import Job, Picture
-from alya_mcp.images.ray import painter as module
-from alya_mcp.images.ray.answers import Told
-from alya_mcp.images.ray.painter import Painter
-from alya_mcp.images.worker.thread import Failed
+from alya_mcp.images.ray import replica as module
+from alya_mcp.images.ray.messages import Told
+from alya_mcp.images.ray.replica import Painter
+from alya_mcp.images.worker.render_thread import Failed
 
 pytestmark = pytest.mark.anyio
 

@@ -15,7 +15,7 @@ import pytest
 from raw_client import expect_nothing_running, processes_of
 from stage import RENDER_PHASES, SIDE, Stage, Steps, a_job, engine_at
 
-from alya_mcp.failures import Failure, InvalidInput, NotConfigured
+from alya_mcp.errors import Failure, InvalidInput, NotConfigured
 from alya_mcp.images import open_engine
 from alya_mcp.images.engine import Job, Picture
 from alya_mcp.images.local import LocalEngine

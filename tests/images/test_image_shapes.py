@@ -13,7 +13,7 @@ import transformers
 from torch import nn
 
 from alya_mcp.images.flux import random_weights
-from alya_mcp.images.flux.drawing import Artist
+from alya_mcp.images.flux.pipeline import Artist
 from alya_mcp.images.plan import FLUX_SCHNELL_WEIGHTS, Machine, Plan, Precision, choose_plan
 
 GB = 10**9

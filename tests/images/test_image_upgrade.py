@@ -12,11 +12,11 @@ import anyio
 import pytest
 from stage import Opener, Stage, Steps, a_job, state, status_when, stopped, until, workers
 
-from alya_mcp.failures import Unavailable
+from alya_mcp.errors import Unavailable
 from alya_mcp.images.local import LocalEngine
-from alya_mcp.images.worker import launch, link
-from alya_mcp.images.worker.place import Address, Place
-from alya_mcp.images.worker.wire import PROTOCOL, Hello, pack, read, welcome
+from alya_mcp.images.worker import connection as link, launcher as launch
+from alya_mcp.images.worker.run_folder import Address, Place
+from alya_mcp.images.worker.protocol import Hello, PROTOCOL, pack, read, welcome
 
 pytestmark = pytest.mark.anyio
 
@@ -97,7 +97,7 @@ async def test_a_worker_of_another_protocol_is_named_with_what_to_do(
 ):
     await open_at().render(a_job(), Steps())
     stranger = open_at()
-    monkeypatch.setattr("alya_mcp.images.worker.launch.PROTOCOL", PROTOCOL + 1)
+    monkeypatch.setattr("alya_mcp.images.worker.launcher.PROTOCOL", PROTOCOL + 1)
     with pytest.raises(Unavailable, match="Restart this client"):
         await stranger.render(a_job(), Steps())
 

@@ -26,10 +26,10 @@ from stage import (
 )
 from staged_worker import HEAVY
 
-from alya_mcp.failures import InvalidInput, Unavailable
-from alya_mcp.images.worker import launch
-from alya_mcp.images.worker.launch import Launcher
-from alya_mcp.images.worker.place import FileLock, Place
+from alya_mcp.errors import InvalidInput, Unavailable
+from alya_mcp.images.worker import launcher as launch
+from alya_mcp.images.worker.launcher import Launcher
+from alya_mcp.images.worker.run_folder import FileLock, Place
 
 pytestmark = pytest.mark.anyio
 

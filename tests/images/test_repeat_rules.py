@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from alya_mcp.images.engine import EngineStatus, Job, Picture, Progress
-from alya_mcp.images.repeats import draws_now, question_of
+from alya_mcp.tools.images.repeats import draws_now, question_of
 from alya_mcp.settings import Settings
-from alya_mcp.stores.index import Index, Known
+from alya_mcp.tools.images.repeat_index import Index, Known
 
 pytestmark = pytest.mark.anyio
 

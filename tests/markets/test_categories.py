@@ -2,8 +2,8 @@
 
 import pytest
 
-from alya_mcp.markets.categories import categorize
-from alya_mcp.markets.category import BLOCKED
+from alya_mcp.tools.markets.logic.categories import categorize
+from alya_mcp.tools.markets.logic.category import BLOCKED
 
 TITLES: dict[str, list[str]] = {
     "wc_future": [

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alya_mcp.markets.book import Book, Level, depth_usd, microprice
-from alya_mcp.markets.edge import Question, annualised, assess, bet, days_to, kelly, own_fair
-from alya_mcp.markets.fair import (
-    WEIGHT,
+from alya_mcp.tools.markets.logic.book import Book, Level, depth_usd, microprice
+from alya_mcp.tools.markets.logic.edge import Question, annualised, assess, bet, days_to, kelly, own_fair
+from alya_mcp.tools.markets.logic.fair import (
     Opinion,
     Recalibration,
+    WEIGHT,
     about,
     bundled,
     by_words,
@@ -21,7 +21,7 @@ from alya_mcp.markets.fair import (
     weight,
     words,
 )
-from alya_mcp.markets.fees import Fees
+from alya_mcp.tools.markets.logic.fees import Fees
 
 BOOK = Book(
     bids=(Level(0.48, 100), Level(0.46, 400)),

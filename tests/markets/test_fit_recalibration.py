@@ -13,9 +13,9 @@ import pytest
 from loopback_source import BAD_DAYS, Asked, LoopbackSource, Reply
 from moved import Clock, moved_here
 
-from alya_mcp.failures import Unavailable
-from alya_mcp.markets.fair import Recalibration, expit, logit
-from alya_mcp.sources.http import Http
+from alya_mcp.errors import Unavailable
+from alya_mcp.tools.markets.logic.fair import Recalibration, expit, logit
+from alya_mcp.net.client import Http
 
 pytestmark = pytest.mark.anyio
 LEVELS = [0.04, 0.08, 0.15, 0.25, 0.4, 0.5, 0.6, 0.75, 0.85, 0.92, 0.96]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from alya_mcp.markets.signals import Snapshot, signals
+from alya_mcp.tools.markets.logic.signals import Snapshot, signals
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 QUIET = Snapshot(

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from alya_mcp.markets.nyse import clock, early_closes, holidays, session
+from alya_mcp.tools.markets.logic.nyse import clock, early_closes, holidays, session
 
 
 def days(year: int, *dates: str) -> set[date]:

@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import anyio
 from pydantic import Field, StringConstraints
 
-from alya_mcp.catalogue import Catalogue, Context, Image, Input, Link, NoArguments, Output, Reply, tool
-from alya_mcp.failures import Failure
+from alya_mcp.toolkit.tool import Context, Image, Input, Link, NoArguments, Output, Reply, tool
+from alya_mcp.tools import Catalogue
+from alya_mcp.errors import Failure
 
 ANNOTATIONS: dict[str, Any] = {
     "category": "Read", "risk": "Low", "read_only": True, "destructive": False, "idempotent": True,

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from raw_client import PATIENCE
 
-from alya_mcp import stdio
+from alya_mcp.server import stdio
 
 # A wire lives as long as its process and has no end of its own; here it is left open.
 pytestmark = pytest.mark.filterwarnings(

@@ -6,9 +6,9 @@ from typing import Any
 import demand_answers as answers
 from source_case import SourceCase
 
-from alya_mcp.sources import hacker_news, reddit, stack_exchange
-from alya_mcp.sources.http import Http
-from alya_mcp.sources.posts import Found
+from alya_mcp.tools.demand.sources import hacker_news, reddit, stack_exchange
+from alya_mcp.net.client import Http
+from alya_mcp.tools.demand.sources.found import Found
 
 
 def are_posts(value: Found) -> None:

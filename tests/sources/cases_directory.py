@@ -5,10 +5,10 @@ from typing import Any
 import directory_answers as answers
 from source_case import SourceCase
 
-from alya_mcp.directory.agents import Agent
-from alya_mcp.directory.apps import App
-from alya_mcp.sources import a2a, itunes, mcp_registry, snapcraft
-from alya_mcp.sources.http import Http
+from alya_mcp.tools.directory.logic.agents import Agent
+from alya_mcp.tools.directory.logic.apps import App
+from alya_mcp.tools.directory.sources import a2a, itunes, mcp_registry, snapcraft
+from alya_mcp.net.client import Http
 
 
 def are_servers(value: tuple[list[Agent], str | None]) -> None:

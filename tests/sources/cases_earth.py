@@ -7,10 +7,10 @@ from typing import Any
 import earth_answers as answers
 from source_case import SourceCase
 
-from alya_mcp.earth.quakes import Quake
-from alya_mcp.earth.sky import Sky
-from alya_mcp.sources import emsc, gfz, met_norway, open_meteo, usgs
-from alya_mcp.sources.http import Http
+from alya_mcp.tools.earth.logic.quakes import Quake
+from alya_mcp.tools.earth.logic.sky import Sky
+from alya_mcp.tools.earth.sources import emsc, gfz, met_norway, open_meteo, usgs
+from alya_mcp.net.client import Http
 
 ISTANBUL = (41.0138, 28.9497)
 LONG_AGO = answers.NOW - timedelta(days=365)

@@ -5,10 +5,16 @@ from typing import Any
 import market_answers as answers
 from source_case import SourceCase
 
-from alya_mcp.markets.book import Book
-from alya_mcp.markets.fair import Opinions
-from alya_mcp.sources import alpaca, manifold, polymarket_clob, polymarket_data, polymarket_gamma
-from alya_mcp.sources.http import Http
+from alya_mcp.tools.markets.logic.book import Book
+from alya_mcp.tools.markets.logic.fair import Opinions
+from alya_mcp.tools.markets.sources import (
+    alpaca,
+    manifold,
+    polymarket_clob,
+    polymarket_data,
+    polymarket_gamma,
+)
+from alya_mcp.net.client import Http
 
 KEYS = {"APCA-API-KEY-ID": "id", "APCA-API-SECRET-KEY": "a-key-that-nobody-may-see"}
 

@@ -6,14 +6,14 @@ import web_answers as answers
 from moved import SECRET
 from source_case import SourceCase
 
-from alya_mcp.sources import brave, searxng, tavily
-from alya_mcp.sources.fetched import Fetched, made_here
-from alya_mcp.sources.http import Http
-from alya_mcp.sources.models import LanguageModel, Message
-from alya_mcp.sources.models.anthropic import ANTHROPIC, Anthropic
-from alya_mcp.sources.models.ollama import OLLAMA, Ollama
-from alya_mcp.sources.models.openai import OPENAI, OpenAi
-from alya_mcp.web.hits import Hit, Wanted
+from alya_mcp.tools.web.sources import brave, searxng, tavily
+from alya_mcp.net.answers import Fetched, made_here
+from alya_mcp.net.client import Http
+from alya_mcp.llm import LanguageModel, Message
+from alya_mcp.llm.anthropic import ANTHROPIC, Anthropic
+from alya_mcp.llm.ollama import OLLAMA, Ollama
+from alya_mcp.llm.openai import OPENAI, OpenAi
+from alya_mcp.tools.web.logic.hits import Hit, Wanted
 
 WANTED = Wanted(query="istanbul", language="tr", freshness="week")
 

@@ -8,7 +8,7 @@ import pytest
 from loopback_source import LoopbackSource
 from moved import Clock, moved_here
 
-from alya_mcp.sources.http import Http
+from alya_mcp.net.client import Http
 
 
 @pytest.fixture

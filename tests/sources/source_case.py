@@ -9,9 +9,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from alya_mcp.outside import Source
-from alya_mcp.sources.fetched import Fetched
-from alya_mcp.sources.http import Http
+from alya_mcp.settings.providers import Source
+from alya_mcp.net.answers import Fetched
+from alya_mcp.net.client import Http
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from alya_mcp.sources.addresses import is_public
+from alya_mcp.net.public_addresses import is_public
 
 INSIDE = [
     "0.0.0.0", "10.0.0.1", "100.64.0.1", "127.0.0.1", "127.255.255.254", "169.254.169.254", "172.16.0.1",

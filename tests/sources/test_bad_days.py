@@ -9,8 +9,8 @@ from moved import SECRET, Clock, moved_here
 from source_case import SourceCase, all_cases
 
 from alya_mcp.settings import Settings
-from alya_mcp.sources.fetched import SourceFailed
-from alya_mcp.sources.http import Http
+from alya_mcp.net.answers import SourceFailed
+from alya_mcp.net.client import Http
 
 CASES = all_cases()
 pytestmark = pytest.mark.anyio

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from alya_mcp.sources.cache import Cache, Kept
+from alya_mcp.net.disk_cache import Cache, Kept
 
 
 def answer(size: int) -> Kept:

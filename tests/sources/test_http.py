@@ -14,12 +14,12 @@ import pytest
 from loopback_source import Asked, LoopbackSource, Reply
 from moved import TLS, Clock, moved_here
 
-from alya_mcp.outside import SOURCES, Source
+from alya_mcp.settings.providers import SOURCES, Source
 from alya_mcp.settings import Settings
-from alya_mcp.sources import addresses
-from alya_mcp.sources.exchange import Patience
-from alya_mcp.sources.fetched import Body, Fetched, Shape, SourceFailed, SourceRefused, first_answer
-from alya_mcp.sources.http import Http
+from alya_mcp.net import public_addresses as addresses
+from alya_mcp.net.transport import Patience
+from alya_mcp.net.answers import Body, Fetched, Shape, SourceFailed, SourceRefused, first_answer
+from alya_mcp.net.client import Http
 
 pytestmark = pytest.mark.anyio
 SAMPLE = Source(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from alya_mcp.sources.links import canonical, shown
+from alya_mcp.net.urls import canonical, shown
 
 
 @pytest.mark.parametrize(

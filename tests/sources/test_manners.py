@@ -3,8 +3,8 @@
 import anyio
 import pytest
 
-from alya_mcp.outside import Source
-from alya_mcp.sources.manners import Manners
+from alya_mcp.settings.providers import Source
+from alya_mcp.net.rate_limiter import Manners
 
 pytestmark = pytest.mark.anyio
 

@@ -4,11 +4,11 @@ import tracemalloc
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from alya_mcp.outside import SOURCES
-from alya_mcp.sources.fdsn import read_text
-from alya_mcp.sources.fetched import Body
-from alya_mcp.sources.memo import Memo, size_of
-from alya_mcp.sources.usgs import OfficialForecast
+from alya_mcp.settings.providers import SOURCES
+from alya_mcp.tools.earth.sources.fdsn import read_text
+from alya_mcp.net.answers import Body
+from alya_mcp.net.memo import Memo, size_of
+from alya_mcp.tools.earth.sources.usgs import OfficialForecast
 
 HEADER = "EventID|Time|Latitude|Longitude|Depth|MagType|Magnitude|EventLocationName"
 LINE = "us{0:08d}|2024-01-01T00:00:00.{1:03d}|35.{0}|139.{0}|{2}.5|mb|4.{3}|{1} km ESE of Tokyo, Japan"

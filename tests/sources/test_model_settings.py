@@ -6,8 +6,8 @@ import pytest
 from moved import TLS
 
 from alya_mcp.settings import Settings, SettingsError
-from alya_mcp.sources.http import Http
-from alya_mcp.sources.models import open_model
+from alya_mcp.net.client import Http
+from alya_mcp.llm import open_model
 
 pytestmark = pytest.mark.anyio
 

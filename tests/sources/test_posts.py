@@ -4,9 +4,9 @@ import demand_answers as answers
 import pytest
 from loopback_source import LoopbackSource, Reply
 
-from alya_mcp.sources import posts, reddit, stack_exchange
-from alya_mcp.sources.fetched import Fetched, SourceFailed, SourceRefused
-from alya_mcp.sources.http import Http
+from alya_mcp.tools.demand.sources import posts, reddit, stack_exchange
+from alya_mcp.net.answers import Fetched, SourceFailed, SourceRefused
+from alya_mcp.net.client import Http
 
 pytestmark = pytest.mark.anyio
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from alya_mcp.outside import SOURCES
+from alya_mcp.settings.providers import SOURCES
 from alya_mcp.settings import Settings, SettingsError, secret_words, unknown_variables
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,8 @@ from pictures import end_store_process, settings_for
 from s3_servers import S3Server
 
 from alya_mcp.settings import Settings
-from alya_mcp.stores import Store, open_store
+from alya_mcp.storage import open_store
+from alya_mcp.storage.store import Store
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -13,8 +13,9 @@ from raw_client import eventually
 from s3_servers import S3Server
 
 from alya_mcp.settings import Settings
-from alya_mcp.stores import Upload, image_key, process
-from alya_mcp.stores.folder import StoreFolder
+from alya_mcp.storage import launcher as process
+from alya_mcp.storage.store import Upload, image_key
+from alya_mcp.storage.folder import StoreFolder
 
 DAY = date(2026, 11, 22)
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from alya_mcp.stores import index as index_module
-from alya_mcp.stores.index import Index, Known
+from alya_mcp.tools.images import repeat_index as index_module
+from alya_mcp.tools.images.repeat_index import Index, Known
 
 QUESTION = {"grant": "local", "prompt": "a harbour at night for Zoë", "seed": 7, "format": "png"}
 

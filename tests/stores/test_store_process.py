@@ -17,11 +17,11 @@ from raw_client import PATIENCE, eventually
 from replay import Reply, Request, replay
 from s3_servers import S3Server
 
-from alya_mcp.failures import Unavailable
+from alya_mcp.errors import Unavailable
 from alya_mcp.settings import Settings
-from alya_mcp.stores import process, resume_links, serve
-from alya_mcp.stores.folder import StoreFolder
-from alya_mcp.stores.local import LocalStore
+from alya_mcp.storage import launcher as process, link_server as serve, resume_links
+from alya_mcp.storage.folder import StoreFolder
+from alya_mcp.storage.local import LocalStore
 
 pytestmark = pytest.mark.anyio
 
@@ -86,7 +86,7 @@ def test_the_store_process_is_detached_and_holds_no_credentials(home: Path) -> N
 
 def test_the_store_process_imports_the_standard_library_only() -> None:
     code = (
-        "import sys; import alya_mcp.stores.serve; print(*{name.partition('.')[0] for name in sys.modules})"
+        "import sys; import alya_mcp.storage.link_server; print(*{name.partition('.')[0] for name in sys.modules})"
     )
     names = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
     own = {"alya_mcp", "__main__", "__mp_main__"}

@@ -11,7 +11,8 @@ from pictures import DAY, fetch, kept, picture
 from raw_client import eventually
 
 from alya_mcp.settings import Settings
-from alya_mcp.stores import MAX_EXPIRY, Store, Stored, Upload, image_key, open_store, safe_filename
+from alya_mcp.storage import open_store
+from alya_mcp.storage.store import MAX_EXPIRY, Store, Stored, Upload, image_key, safe_filename
 
 pytestmark = pytest.mark.anyio
 

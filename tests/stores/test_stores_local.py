@@ -18,13 +18,14 @@ import pytest
 from pictures import fetch, picture
 from raw_client import PATIENCE, eventually
 
-from alya_mcp.failures import NotConfigured, Unavailable
-from alya_mcp.locks import LockTimeout, exclusive
-from alya_mcp.stores import Stored, serve
-from alya_mcp.stores.files import write_private
-from alya_mcp.stores.folder import StoreFolder
-from alya_mcp.stores.links import Link, LinkRefused, judge, sign
-from alya_mcp.stores.local import LocalStore, write_picture
+from alya_mcp.errors import NotConfigured, Unavailable
+from alya_mcp.runtime.locks import LockTimeout, exclusive
+from alya_mcp.storage import link_server as serve
+from alya_mcp.storage.store import Stored
+from alya_mcp.runtime.private_files import write_private
+from alya_mcp.storage.folder import StoreFolder
+from alya_mcp.storage.signed_links import Link, LinkRefused, judge, sign
+from alya_mcp.storage.local import LocalStore, write_picture
 
 SECRET = bytes(range(32))
 NOW = 1_795_000_000

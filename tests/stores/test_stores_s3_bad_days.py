@@ -21,9 +21,9 @@ from raw_client import PATIENCE
 from replay import Reply, Request, error, replay
 from s3_servers import S3Server
 
-from alya_mcp.failures import Failure, InvalidInput, NotConfigured, NotInstalled, Unavailable
+from alya_mcp.errors import Failure, InvalidInput, NotConfigured, NotInstalled, Unavailable
 from alya_mcp.settings import Settings
-from alya_mcp.stores import open_store, s3_client
+from alya_mcp.storage import open_store, s3_client
 
 pytestmark = pytest.mark.anyio
 

@@ -10,14 +10,14 @@ from jsonschema import Draft202012Validator
 from loopback_source import BAD_DAYS, Asked, LoopbackSource, Reply
 from moved import TLS, Ask, Clock, settings_here
 
-from alya_mcp.failures import InvalidInput
+from alya_mcp.errors import InvalidInput
 from alya_mcp.gate import Gate, Policy
-from alya_mcp.hub import Hub
-from alya_mcp.outside import agent_card
+from alya_mcp.toolkit.services import Hub
+from alya_mcp.settings.providers import agent_card
 from alya_mcp.settings import Settings, SettingsError
-from alya_mcp.sources.exchange import Patience
-from alya_mcp.sources.http import Http
-from alya_mcp.tools.agents import agent_registry as tool
+from alya_mcp.net.transport import Patience
+from alya_mcp.net.client import Http
+from alya_mcp.tools.directory.agents import agent_registry as tool
 
 pytestmark = pytest.mark.anyio
 SERVERS, CARD = "/v0.1/servers", "/.well-known/agent-card.json"

@@ -8,9 +8,9 @@ from jsonschema import Draft202012Validator
 from loopback_source import BAD_DAYS, Asked, LoopbackSource, Reply
 from moved import Ask, Clock
 
-from alya_mcp.directory.apps import App, categories
-from alya_mcp.failures import Unavailable
-from alya_mcp.tools.apps import alya_app_directory as tool
+from alya_mcp.tools.directory.logic.apps import App, categories
+from alya_mcp.errors import Unavailable
+from alya_mcp.tools.directory.apps import alya_app_directory as tool
 
 pytestmark = pytest.mark.anyio
 ITUNES, SNAPS = "/search", "/v2/snaps/find"

@@ -13,15 +13,15 @@ from jsonschema import Draft202012Validator
 from loopback_source import BAD_DAYS, LoopbackSource, Reply
 from moved import SECRET, Ask, Clock, moved_here, settings_here
 
-from alya_mcp.ask.alya import Alya
-from alya_mcp.failures import NotConfigured, NotInstalled
+from alya_mcp.tools.hub.knowledge.library import Alya
+from alya_mcp.errors import NotConfigured, NotInstalled
 from alya_mcp.gate import Call, Gate, Policy, Refused
-from alya_mcp.hub import Hub
+from alya_mcp.toolkit.services import Hub
 from alya_mcp.settings import Settings
-from alya_mcp.sources.fetched import SourceFailed
-from alya_mcp.sources.models import Message
-from alya_mcp.sources.models.local import LocalModel
-from alya_mcp.tools.ask import alya_ask as tool
+from alya_mcp.net.answers import SourceFailed
+from alya_mcp.llm import Message
+from alya_mcp.llm.local import LocalModel
+from alya_mcp.tools.hub.ask import alya_ask as tool
 
 pytestmark = pytest.mark.anyio
 POLICY = {

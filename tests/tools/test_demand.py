@@ -7,10 +7,10 @@ from jsonschema import Draft202012Validator
 from loopback_source import BAD_DAYS, LoopbackSource, Reply
 from moved import SECRET, Ask, Clock
 
-from alya_mcp.catalogue import Tool
-from alya_mcp.failures import Unavailable
+from alya_mcp.toolkit.tool import Tool
+from alya_mcp.errors import Unavailable
 from alya_mcp.gate import InvalidArguments
-from alya_mcp.tools.demand import alya_demand_signals as tool
+from alya_mcp.tools.demand.demand_signals import alya_demand_signals as tool
 
 pytestmark = pytest.mark.anyio
 

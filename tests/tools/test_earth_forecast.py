@@ -9,11 +9,11 @@ from jsonschema import Draft202012Validator
 from loopback_source import BAD_DAYS, Asked, LoopbackSource, Reply
 from moved import Ask, Clock
 
-from alya_mcp.earth.aftershocks import Sequence
-from alya_mcp.earth.quakes import distance_km
-from alya_mcp.earth.regimes import REGIMES
-from alya_mcp.failures import Unavailable
-from alya_mcp.sources import usgs
+from alya_mcp.tools.earth.logic.aftershocks import Sequence
+from alya_mcp.tools.earth.logic.quakes import distance_km
+from alya_mcp.tools.earth.logic.regimes import REGIMES
+from alya_mcp.errors import Unavailable
+from alya_mcp.tools.earth.sources import usgs
 from alya_mcp.tools.earth import alya_seismic_forecast as tool
 
 pytestmark = pytest.mark.anyio

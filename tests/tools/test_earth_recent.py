@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 from loopback_source import BAD_DAYS, LoopbackSource, Reply
 from moved import Ask, Clock
 
-from alya_mcp.failures import Unavailable
+from alya_mcp.errors import Unavailable
 from alya_mcp.tools.earth import alya_seismic_recent as tool
 
 pytestmark = pytest.mark.anyio

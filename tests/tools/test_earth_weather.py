@@ -8,11 +8,11 @@ from jsonschema import Draft202012Validator
 from loopback_source import BAD_DAYS, Asked, LoopbackSource, Reply
 from moved import Ask, Clock
 
-from alya_mcp.earth.sky import of_met_symbol, of_wmo_code
-from alya_mcp.failures import InvalidInput, Unavailable
-from alya_mcp.letters import fold, language_of
+from alya_mcp.tools.earth.logic.sky import of_met_symbol, of_wmo_code
+from alya_mcp.errors import InvalidInput, Unavailable
+from alya_mcp.text.folding import fold, language_of
 from alya_mcp.tools.earth import alya_weather_now as tool
-from alya_mcp.tools.hub import alya_status
+from alya_mcp.tools.hub.status import alya_status
 
 pytestmark = pytest.mark.anyio
 SEARCH, METEO = "/v1/search", "/v1/forecast"

@@ -12,9 +12,9 @@ from jsonschema import Draft202012Validator
 from loopback_source import BAD_DAYS, LoopbackSource, Reply
 from moved import SECRET, Ask, Clock
 
-from alya_mcp.failures import NotConfigured, Unavailable
+from alya_mcp.errors import NotConfigured, Unavailable
 from alya_mcp.gate import InvalidArguments
-from alya_mcp.markets import nyse
+from alya_mcp.tools.markets.logic import nyse
 from alya_mcp.tools.markets import alpaca_paper_status as tool
 from alya_mcp.tools.markets import polymarket_categorize
 

@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 from loopback_source import BAD_DAYS, Asked, LoopbackSource, Reply
 from moved import Ask, Clock
 
-from alya_mcp.failures import Unavailable
+from alya_mcp.errors import Unavailable
 from alya_mcp.tools.markets import polymarket_edge as tool
 
 pytestmark = pytest.mark.anyio

@@ -12,9 +12,9 @@ from jsonschema import Draft202012Validator
 from loopback_source import BAD_DAYS, Asked, LoopbackSource, Reply
 from moved import SECRET, Ask, Clock
 
-from alya_mcp.failures import NotConfigured, Unavailable
-from alya_mcp.hub import Hub
-from alya_mcp.tools.web import web_search as tool
+from alya_mcp.errors import NotConfigured, Unavailable
+from alya_mcp.toolkit.services import Hub
+from alya_mcp.tools.web.web_search import web_search as tool
 
 pytestmark = pytest.mark.anyio
 BRAVE, CHAT = "/res/v1/web/search", "/chat/completions"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alya_mcp.web.cited import NOTHING_FOUND, check, instructions, prompt
+from alya_mcp.text.citations import NOTHING_FOUND, check, instructions, prompt
 
 TEXTS = ["Istanbul is the largest city in Turkey, with 15 million people.", "The bridge opened in 1973."]
 

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alya_mcp.letters import fold
-from alya_mcp.web.extract import extract
-from alya_mcp.web.hits import Hit, moment, recent
-from alya_mcp.web.ranking import bm25, ranked
-from alya_mcp.web.words import guess_language, overlap, sentences, terms
+from alya_mcp.text.folding import fold
+from alya_mcp.text.extracts import extract
+from alya_mcp.tools.web.logic.hits import Hit, moment, recent
+from alya_mcp.text.bm25 import bm25
+from alya_mcp.tools.web.logic.ranking import ranked
+from alya_mcp.text.words import guess_language, overlap, sentences, terms
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 

@@ -50,9 +50,9 @@ def bench(weights: str, precisions: tuple[str, ...], count: int, output: Output)
 
     Exit codes: 0 all was measured, 1 something could not be, 2 wrong usage, 130 stopped.
     """
-    from alya_mcp.cli.health.machine import has_image_extra
-    from alya_mcp.cli.health.probe import ProbeError, probe
-    from alya_mcp.failures import Failure, NotConfigured, NotInstalled
+    from alya_mcp.app.diagnostics.machine import has_image_extra
+    from alya_mcp.app.diagnostics.probe import ProbeError, probe
+    from alya_mcp.errors import Failure, NotConfigured, NotInstalled
     from alya_mcp.images.models import RANDOM
 
     settings = Settings.from_environment()
@@ -127,7 +127,7 @@ def _measure(
     report: Report, settings: Settings, source: str, precisions: tuple[str, ...], count: int
 ) -> None:
     """Measure everything, what matters most first."""
-    from alya_mcp.failures import Failure
+    from alya_mcp.errors import Failure
     from alya_mcp.images.bench.measure import Measured, baseline, measure, measure_second_start, try_store
 
     try:

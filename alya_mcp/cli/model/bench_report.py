@@ -73,7 +73,7 @@ class Report:
     @contextmanager
     def part(self, result: "Measured", what: str) -> Generator[None]:
         """Measure something of `result`: a failure is noted there, and what is known then is shown."""
-        from alya_mcp.failures import Failure
+        from alya_mcp.errors import Failure
 
         self.tell(f"{result.precision}: {what}")
         try:

@@ -11,7 +11,7 @@ from alya_mcp.cli.output import Output, output_option, say, show_json, show_tabl
 from alya_mcp.settings import Settings
 
 if TYPE_CHECKING:
-    from alya_mcp.images.fetch import Gated, Pulled, Step
+    from alya_mcp.images.weights import Gated, Pulled, Step
 
 FAILED = 1
 
@@ -38,8 +38,8 @@ def pull(name: str | None, output: Output) -> int:
 
     Exit codes: 0 the model is here and whole, 1 it isn't, 2 wrong usage, 130 stopped by Ctrl-C.
     """
-    from alya_mcp.failures import Failure
-    from alya_mcp.images.fetch import Gated
+    from alya_mcp.errors import Failure
+    from alya_mcp.images.weights import Gated
 
     wanted = which(name, Settings.from_environment())
     try:
@@ -59,7 +59,7 @@ def pull(name: str | None, output: Output) -> int:
 
 def _pull(wanted: Wanted) -> "Pulled":
     from alya_mcp.cli.progress import ProgressLine
-    from alya_mcp.images.fetch import describe, pull
+    from alya_mcp.images.weights import describe, pull
 
     pace = Pace()
     with ProgressLine() as progress, progress.words() as words:
@@ -132,7 +132,7 @@ def _show(wanted: Wanted, pulled: "Pulled", output: Output) -> None:
 
 
 def _show_steps(gated: "Gated", name: str | None) -> None:
-    from alya_mcp.images.fetch import TOKENS, terms_page
+    from alya_mcp.images.weights import TOKENS, terms_page
 
     say(f"Error: {gated.why}")
     say(f"  1. Open {terms_page(gated.repository)}, sign in and accept the terms.")

@@ -10,7 +10,7 @@ from alya_mcp.cli.output import Output, output_option, say, show_json, show_tabl
 from alya_mcp.settings import Settings
 
 if TYPE_CHECKING:
-    from alya_mcp.cli.health.probe import Found, Way
+    from alya_mcp.app.diagnostics.probe import Found, Way
     from alya_mcp.images.engine import EngineStatus
 
 FAILED = 1
@@ -31,9 +31,9 @@ def status(output: Output) -> int:
 
     Exit codes: 0 something can draw, 1 nothing can.
     """
-    from alya_mcp.cli.health.engine import engine_status, held_by
-    from alya_mcp.cli.health.probe import ProbeError, probe
-    from alya_mcp.failures import Failure
+    from alya_mcp.app.diagnostics.engine import engine_status, held_by
+    from alya_mcp.app.diagnostics.probe import ProbeError, probe
+    from alya_mcp.errors import Failure
 
     settings = Settings.from_environment()
     found: Found | None = None
@@ -95,7 +95,7 @@ def _way(way: "Way") -> dict[str, Any]:
 
 
 def _show(settings: Settings, found: "Found | None", engine: "EngineStatus") -> None:
-    from alya_mcp.cli.health.engine import last_error, words_of
+    from alya_mcp.app.diagnostics.engine import last_error, words_of
 
     rows: list[tuple[str, str]] = []
     if found is not None:

@@ -27,7 +27,8 @@ def check(file: Path, output: Output) -> int:
 
     Exit codes: 0 the policy can be used, 1 it has errors, 2 the file can't be read.
     """
-    from alya_mcp.catalogue import Category, load_catalogue
+    from alya_mcp.toolkit.tool import Category
+    from alya_mcp.tools import load_catalogue
     from alya_mcp.gate import Policy, PolicyError
     from alya_mcp.gate.policy import read_policy_file
 

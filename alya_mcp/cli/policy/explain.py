@@ -37,7 +37,7 @@ def explain(
     Exit codes: 0 allowed, 1 the arguments don't fit, 2 wrong usage or no such tool, 3 denied, 4 a person
     would have to approve it first.
     """
-    from alya_mcp.catalogue import load_catalogue
+    from alya_mcp.tools import load_catalogue
     from alya_mcp.gate import Call, Gate, StateError
 
     given = Given(words, document)
@@ -88,7 +88,7 @@ def _mark(step: "Step", decision: "Decision") -> str:
 
 
 def _grant(settings: "Settings") -> str | None:
-    from alya_mcp.callers import LOCAL, calling_grant
+    from alya_mcp.toolkit.caller import LOCAL, calling_grant
     from alya_mcp.gate import StateError
 
     if settings.grant is None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol, get_args
 
-from alya_mcp.catalogue import Category, Tool
+from alya_mcp.toolkit.tool import Category, Tool
 
 Name = Literal["strict", "balanced", "open"]
 Entry = dict[str, Any]

@@ -9,7 +9,7 @@ from alya_mcp.cli.output import Output, counted, output_option, say, show_json, 
 from alya_mcp.cli.policies import facts_of, read_policy, settings_with
 
 if TYPE_CHECKING:
-    from alya_mcp.gate.replay import Change, Replayed
+    from alya_mcp.gate.simulation.replay import Change, Replayed
 
 CHANGED = 1
 UNREADABLE = 2
@@ -33,7 +33,7 @@ def replay(audit: Path, file: Path, output: Output) -> int:
     import anyio
 
     from alya_mcp.gate import AuditError
-    from alya_mcp.gate import replay as past
+    from alya_mcp.gate.simulation import replay as past
 
     in_force = read_policy(settings_with(file))
     try:

@@ -11,7 +11,7 @@ from alya_mcp.cli.policy.explain import show_steps
 
 if TYPE_CHECKING:
     from alya_mcp.gate import Policy
-    from alya_mcp.gate.cases import Difference
+    from alya_mcp.gate.simulation.cases import Difference
 
 DIFFERENT = 1
 UNREADABLE = 2
@@ -34,8 +34,8 @@ def test(cases: Path, file: Path | None, schemas: bool, output: Output) -> int:
     """
     import anyio
 
-    from alya_mcp.gate.cases import CasesError, differences, read_cases
-    from alya_mcp.gate.document import LARGEST
+    from alya_mcp.gate.simulation.cases import CasesError, differences, read_cases
+    from alya_mcp.gate.documents.document import LARGEST
 
     try:
         with cases.open("rb") as stream:

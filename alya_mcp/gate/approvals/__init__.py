@@ -6,9 +6,19 @@ answers a question kept in the state (`pend`, `standing`, `consume`). Whatever i
 to exactly this question, is none.
 """
 
-from .approvals import Approvals
-from .asked import MOST_KEPT, MOST_OPEN, ApprovalStore, Asked, Status, TooManyOpen, Unanswerable, YesOrNo
-from .question import Answer, Question, Said, Who, readable
+from alya_mcp.gate.approvals.approvals import Approvals
+from alya_mcp.gate.approvals.asked import (
+    ApprovalStore,
+    Asked,
+    MOST_KEPT,
+    MOST_OPEN,
+    Status,
+    TooManyOpen,
+    Unanswerable,
+    YesOrNo,
+)
+from alya_mcp.gate.approvals.question import Question, Who, readable
+from alya_mcp.gate.call import Answer, Said
 
 __all__ = [
     "MOST_KEPT",

@@ -4,16 +4,17 @@ import hmac
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from ..call import Call
-from ..canonical import canonical
-from ..clock import Clock
-from ..rules import SECOND, Approval, Redact
-from .asked import ApprovalStore
-from .question import Answer, Question, masked, message
-from .sealed import Sealer
+from alya_mcp.gate.call import Call
+from alya_mcp.gate.canonical import canonical
+from alya_mcp.gate.clock import Clock
+from alya_mcp.gate.policy.rules import Approval, Redact, SECOND
+from alya_mcp.gate.approvals.asked import ApprovalStore
+from alya_mcp.gate.approvals.question import Question, masked, message
+from alya_mcp.gate.call import Answer
+from alya_mcp.gate.approvals.sealed import Sealer
 
 if TYPE_CHECKING:
-    from ..policy import Policy
+    from alya_mcp.gate.policy import Policy
 
 _SWEEP: Final = 256
 

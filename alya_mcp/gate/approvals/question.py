@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple, cast
 
-from ..call import Call, shown
-from ..rules import Approval
+from alya_mcp.gate.call import Call
+from alya_mcp.gate.decision import shown
+from alya_mcp.gate.policy.rules import Approval
 
 Who = Literal["call", "session"]
 Said = Literal["accept", "decline", "cancel"]

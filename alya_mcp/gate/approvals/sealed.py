@@ -7,7 +7,7 @@ import hmac
 import os
 from typing import Final, NamedTuple
 
-from .question import Question
+from alya_mcp.gate.approvals.question import Question
 
 _NONCE: Final = 16
 _STAMP: Final = 8

@@ -4,6 +4,6 @@
 and `reading` read it, `export` and `report` give it on. A server that only writes loads `log` alone.
 """
 
-from .log import Audit
+from alya_mcp.gate.audit.log import Audit
 
 __all__ = ["Audit"]

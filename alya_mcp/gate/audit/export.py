@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from .reading import Made, Wanted, read_calls, read_entries
+from alya_mcp.gate.audit.reading import Made, Wanted, read_calls, read_entries
 
 Form = Literal["jsonl", "csv", "ocsf"]
 

@@ -12,12 +12,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from ..call import INVALID_ARGUMENTS, Call, Decision
-from ..clock import Clock, SystemClock
-from ..errors import AuditError
-from ..rules import Redact
-from ..state import Head, State
-from .record import Names, Quoted, Seal, file_name, identifier, line_of, make_key, names, text
+from alya_mcp.gate.call import Call
+from alya_mcp.gate.decision import Decision, INVALID_ARGUMENTS
+from alya_mcp.gate.clock import Clock, SystemClock
+from alya_mcp.gate.errors import AuditError
+from alya_mcp.gate.policy.rules import Redact
+from alya_mcp.gate.state import Head, State
+from alya_mcp.gate.audit.record import (
+    Names,
+    Quoted,
+    Seal,
+    file_name,
+    identifier,
+    line_of,
+    make_key,
+    names,
+    text,
+)
 
 LARGEST_FILE: Final = 64 * 1024 * 1024
 _SECOND: Final = 1_000_000_000
@@ -221,7 +232,7 @@ class Audit:
         """Take old files away while calls go on; one thread at a time."""
         if self._seal is None or (self._retiring is not None and self._retiring.is_alive()):
             return
-        from .retention import retire_quietly
+        from alya_mcp.gate.audit.retention import retire_quietly
 
         self._closing.clear()
         words = (self.folder, self._seal, self._state, keep_days, now, self._closing.is_set)

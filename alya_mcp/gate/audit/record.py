@@ -14,8 +14,8 @@ from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 
-from ..canonical import canonical
-from ..errors import AuditError
+from alya_mcp.gate.canonical import canonical
+from alya_mcp.gate.errors import AuditError
 
 KEY_BYTES: Final = 32
 SUFFIX: Final = ".jsonl"

@@ -10,8 +10,8 @@ from html import escape
 from operator import attrgetter
 from typing import Final
 
-from .summary import Row, Session, Summary, most
-from .verification import Report
+from alya_mcp.gate.audit.summary import Row, Session, Summary, most
+from alya_mcp.gate.audit.verification import Report
 
 _WIDTH: Final = 1000.0
 _HEIGHT: Final = 100.0

@@ -12,15 +12,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Self
 
-from ..call import DEFAULT_DENY, Decision, shown
-from ..canonical import canonical
-from ..document import Document, Problem, Unreadable, read_text
-from ..json import read_json
-from ..rules import Limit, Rules
-from ..values import read_values
-from .entries import Entry
-from .file import PolicyError, is_yaml, read_policy_file
-from .top import read
+from alya_mcp.gate.decision import DEFAULT_DENY, Decision, shown
+from alya_mcp.gate.canonical import canonical
+from alya_mcp.gate.documents.document import Document, Problem, Unreadable, read_text
+from alya_mcp.gate.documents.json import read_json
+from alya_mcp.gate.policy.rules import Limit, Rules
+from alya_mcp.gate.documents.values import read_values
+from alya_mcp.gate.policy.entries import Entry
+from alya_mcp.gate.policy.file import PolicyError, is_yaml, read_policy_file
+from alya_mcp.gate.policy.top import read
 
 __all__ = ["Policy", "PolicyError", "read_policy_file"]
 
@@ -97,7 +97,7 @@ class Policy:
         try:
             text = read_text(data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data)
             if is_yaml(name):
-                from ..yaml import read_yaml
+                from alya_mcp.gate.documents.yaml import read_yaml
 
                 return cls(read_yaml(text))
             return cls(read_json(text))
@@ -139,14 +139,14 @@ class Policy:
         Tools (and, where `categories` is given, categories) that the policy speaks of and that are not among
         `names`, each with the nearest name; and required regular expressions that any part of a text meets.
         """
-        from .doubts import doubts
+        from alya_mcp.gate.policy.doubts import doubts
 
         return tuple(doubts(self._read, self._source, names, categories))
 
     def contradictions(self, schemas: Mapping[str, Mapping[str, Any]]) -> tuple[Problem, ...]:
         """The conditions of the tools' own entries that can never hold, or amounts that can't be counted,
         given the tools' input schemas (JSON Schema), by name."""
-        from .contradictions import contradictions
+        from alya_mcp.gate.policy.contradictions import contradictions
 
         return tuple(contradictions(self._read.tools.values(), self._source, schemas))
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Collection, Iterator
 
-from ..document import Document, Problem, nearest, quoted, step
-from .top import Name, Read
+from alya_mcp.gate.documents.document import Document, Problem, nearest, quoted, step
+from alya_mcp.gate.policy.top import Name, Read
 
 
 def doubts(

@@ -5,7 +5,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..document import LARGEST, Problem, quoted
+from alya_mcp.gate.documents.document import LARGEST, Problem, quoted
 
 _SUFFIXES = (".json", ".yaml", ".yml")
 NAMES = "a policy file's name ends in .json, .yaml or .yml"

@@ -6,10 +6,19 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final, Literal, TypeVar, cast
 
-from ..conditions import is_number
-from ..document import WRONG, Document, Problem, Unreadable, kind, nearest, quoted, step
-from ..rules import SECOND, UNIT, Scope
-from .keys import KEYS, REQUIRED, UNSUPPORTED
+from alya_mcp.gate.policy.conditions import is_number
+from alya_mcp.gate.documents.document import (
+    Document,
+    Problem,
+    Unreadable,
+    WRONG,
+    kind,
+    nearest,
+    quoted,
+    step,
+)
+from alya_mcp.gate.policy.rules import SECOND, Scope, UNIT
+from alya_mcp.gate.policy.keys import KEYS, REQUIRED, UNSUPPORTED
 
 Word = TypeVar("Word", bound=str)
 Fields = dict[str, Any]

@@ -4,9 +4,9 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, cast
 
-from ..document import Document, Problem, kind, step
-from .entries import Entry, EntryReader
-from .reading import LARGEST, Fields, Reading
+from alya_mcp.gate.documents.document import Document, Problem, kind, step
+from alya_mcp.gate.policy.entries import Entry, EntryReader
+from alya_mcp.gate.policy.reading import Fields, LARGEST, Reading
 
 Default = Literal["allow", "deny"]
 _DEFAULTS: Final[tuple[Default, ...]] = ("allow", "deny")
@@ -80,7 +80,7 @@ class _Reader(Reading):
             entry, others = reader.entry(value, pointer, name, "tool")
             self.read.tools[name] = entry
             if "rules" in others or "spend" in others:
-                from .intercept import read_rules
+                from alya_mcp.gate.policy.intercept import read_rules
 
                 read_rules(self, reader, entry, others, name)
         for name, value, pointer in self._named(fields, "categories", "a member per category"):
@@ -93,7 +93,7 @@ class _Reader(Reading):
             message = 'names are exact; "all_tools" is for all, and "*" takes only Intercept\'s "rules"'
             self.report(pointer, message, key=True)
             return
-        from .intercept import read_rules
+        from alya_mcp.gate.policy.intercept import read_rules
 
         fields = self.fields(value, pointer, "every_tool")
         if fields is not None:

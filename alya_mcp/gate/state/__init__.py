@@ -4,10 +4,10 @@ Two states behind one interface (`State`): `MemoryState` for one process that ke
 all server processes of a user.
 """
 
-from .counters import MemoryLedger
-from .interface import Charge, Entered, Head, Ledger, Slot, Spent, State, Usage
-from .memory import MemoryState
-from .sqlite import FLUSH_SECONDS, SqliteState
+from alya_mcp.gate.state.memory_ledger import MemoryLedger
+from alya_mcp.gate.state.interface import Charge, Entered, Head, Ledger, Slot, Spent, State, Usage
+from alya_mcp.gate.state.memory import MemoryState
+from alya_mcp.gate.state.sqlite import FLUSH_SECONDS, SqliteState
 
 __all__ = [
     "FLUSH_SECONDS",

@@ -5,10 +5,19 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple, replace
 from typing import Any, Final
 
-from ..approvals import MOST_KEPT, MOST_OPEN, Asked, Question, Status, TooManyOpen, Unanswerable, YesOrNo
-from ..clock import Clock
-from .database import Database, Transaction
-from .shared_time import SharedTime
+from alya_mcp.gate.approvals import (
+    Asked,
+    MOST_KEPT,
+    MOST_OPEN,
+    Question,
+    Status,
+    TooManyOpen,
+    Unanswerable,
+    YesOrNo,
+)
+from alya_mcp.gate.clock import Clock
+from alya_mcp.gate.state.database import Database, Transaction
+from alya_mcp.gate.state.shared_time import SharedTime
 
 TABLES: Final = (
     """CREATE TABLE IF NOT EXISTS approvals (

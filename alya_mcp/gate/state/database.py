@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import StateError
+from alya_mcp.gate.errors import StateError
 
 if TYPE_CHECKING:
     import sqlite3

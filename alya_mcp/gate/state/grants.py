@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from ..call import shown
-from ..clock import Clock
-from ..grants import Grant, GrantError
-from .database import Database
+from alya_mcp.gate.decision import shown
+from alya_mcp.gate.clock import Clock
+from alya_mcp.gate.grants import Grant, GrantError
+from alya_mcp.gate.state.database import Database
 
 if TYPE_CHECKING:
     import sqlite3

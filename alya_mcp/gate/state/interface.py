@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from ..approvals import ApprovalStore
+    from alya_mcp.gate.approvals import ApprovalStore
 
 
 class Head(NamedTuple):

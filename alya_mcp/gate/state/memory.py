@@ -3,11 +3,11 @@
 import os
 from collections.abc import Mapping
 
-from ..clock import Clock, SystemClock
-from .approvals import MemoryApprovals
-from .counters import MemoryLedger
-from .interface import Head, Usage
-from .notes import Notes
+from alya_mcp.gate.clock import Clock, SystemClock
+from alya_mcp.gate.state.approvals import MemoryApprovals
+from alya_mcp.gate.state.memory_ledger import MemoryLedger
+from alya_mcp.gate.state.interface import Head, Usage
+from alya_mcp.gate.state.usage import Notes
 
 
 class MemoryState:

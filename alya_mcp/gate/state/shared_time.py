@@ -10,12 +10,12 @@ seen, less time passes, which is stricter.
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ..clock import Clock, boot_id
+from alya_mcp.gate.clock import Clock, boot_id
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from .database import Database
+    from alya_mcp.gate.state.database import Database
 
 TABLES: Final = (
     """CREATE TABLE IF NOT EXISTS clock (

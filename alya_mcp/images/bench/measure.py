@@ -13,14 +13,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from alya_mcp.child import command
-from alya_mcp.failures import Failure
+from alya_mcp.runtime.python_process import command
+from alya_mcp.errors import Failure
 from alya_mcp.images.encode import encode_with_preview
 from alya_mcp.images.engine import Job, Step
 from alya_mcp.images.local import LocalEngine
 from alya_mcp.images.png import png
 from alya_mcp.settings import Settings
-from alya_mcp.stores import Store, Upload, image_key, open_store
+from alya_mcp.storage import open_store
+from alya_mcp.storage.store import Store, Upload, image_key
 
 PHASES: Final = ("queue", "encode", "denoise", "decode", "receive", "file", "upload", "presign")
 """Of a picture's way: `receive` is what lies between the worker's last pixel and the caller, `file` the PNG,

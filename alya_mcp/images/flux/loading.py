@@ -9,7 +9,7 @@ from typing import Any, Final
 import torch
 from torch import nn
 
-from alya_mcp.failures import NotConfigured
+from alya_mcp.errors import NotConfigured
 from alya_mcp.images.flux.quantised import linears, quantised
 from alya_mcp.images.plan import Plan, Precision
 

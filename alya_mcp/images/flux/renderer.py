@@ -14,26 +14,26 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from alya_mcp.failures import Failure, InvalidInput
+from alya_mcp.errors import Failure, InvalidInput
 from alya_mcp.images.engine import Job, Picture
-from alya_mcp.images.fetch import download, require_flux
-from alya_mcp.images.models import RANDOM, Choice, choose, known_words
+from alya_mcp.images.weights import download, require_flux
+from alya_mcp.images.models import Choice, RANDOM, choose, known_words
 from alya_mcp.images.plan import (
     FLUX_SCHNELL_WEIGHTS,
     MAIN_SPARE,
-    PINNED,
     Machine,
+    PINNED,
     Plan,
     choose_plan,
     survey,
     weigh,
 )
-from alya_mcp.images.rendering import CancelledJob, DeviceLost, RendererStatus, RenderPhase, Report, Request
+from alya_mcp.images.renderer import CancelledJob, DeviceLost, RenderPhase, RendererStatus, Report, Request
 
 if TYPE_CHECKING:
     from alya_mcp.images.flux.accelerate import Accelerator
-    from alya_mcp.images.flux.drawing import Artist, Reading
-    from alya_mcp.images.flux.peaks import Peaks
+    from alya_mcp.images.flux.pipeline import Artist, Reading
+    from alya_mcp.images.flux.memory_peaks import Peaks
 
 T = TypeVar("T")
 
@@ -197,7 +197,7 @@ class FluxRenderer:
             words=None if folder is None else known_words(folder),
         )
         if machine.device == "cuda":
-            peaks: Any = importlib.import_module("alya_mcp.images.flux.peaks")
+            peaks: Any = importlib.import_module("alya_mcp.images.flux.memory_peaks")
             self._loaded.peaks = peaks.Peaks()
         if plan.compiled:
             accelerate: Any = importlib.import_module("alya_mcp.images.flux.accelerate")
@@ -217,7 +217,7 @@ class FluxRenderer:
 
     def _open(self, folder: Path | None, choice: Choice, plan: Plan, machine: Machine) -> "Artist":
         torch = _torch()
-        drawing: Any = importlib.import_module("alya_mcp.images.flux.drawing")
+        drawing: Any = importlib.import_module("alya_mcp.images.flux.pipeline")
         if folder is not None:
             require_flux(folder, choice.name)
         if machine.device == "cuda":
@@ -308,7 +308,7 @@ class FluxRenderer:
         )
 
     def _denoise(self, artist: "Artist", job: Job, reading: "Reading", report: Report) -> Any:
-        drawing: Any = importlib.import_module("alya_mcp.images.flux.drawing")
+        drawing: Any = importlib.import_module("alya_mcp.images.flux.pipeline")
 
         def after(done: int) -> None:
             until = min(1.0, (done + 1) / job.steps)
@@ -325,7 +325,7 @@ class FluxRenderer:
             ) from None
 
     def _decode(self, loaded: _Loaded, job: Job, latents: Any, *, tiled: bool) -> Any:
-        drawing: Any = importlib.import_module("alya_mcp.images.flux.drawing")
+        drawing: Any = importlib.import_module("alya_mcp.images.flux.pipeline")
         artist = loaded.artist
         side = max(job.width, job.height)
         cut = drawing.tiles(artist.pipeline, side) if tiled else contextlib.nullcontext()

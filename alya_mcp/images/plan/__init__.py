@@ -2,7 +2,7 @@
 
 from alya_mcp.images.plan.choose import MAIN_SPARE, PINNED, Plan, Precision, choose_plan, plans
 from alya_mcp.images.plan.machine import Device, Machine, survey
-from alya_mcp.images.plan.weights import FLUX_SCHNELL_WEIGHTS, Weights, weigh
+from alya_mcp.images.plan.sizes import FLUX_SCHNELL_WEIGHTS, Weights, weigh
 
 __all__ = [
     "FLUX_SCHNELL_WEIGHTS",

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final, Literal, cast
 
-from alya_mcp.failures import NotConfigured
+from alya_mcp.errors import NotConfigured
 from alya_mcp.images.plan.machine import Machine
-from alya_mcp.images.plan.weights import Weights
+from alya_mcp.images.plan.sizes import Weights
 
 Precision = Literal["fp32", "bf16", "fp8", "int8", "int4"]
 Attention = Literal["native", "_native_cudnn", "_flash_3"]

@@ -9,9 +9,9 @@ from ray import serve
 from ray.serve import Application
 
 from alya_mcp import __version__
-from alya_mcp.images.ray.front import Front, room
-from alya_mcp.images.ray.painter import Painter
-from alya_mcp.images.rendering import Renderer
+from alya_mcp.images.ray.ingress import Front, room
+from alya_mcp.images.ray.replica import Painter
+from alya_mcp.images.renderer import Renderer
 from alya_mcp.settings import Precision
 
 _REPLICAS_PER_FRONT: Final = 8

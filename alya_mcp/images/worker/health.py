@@ -8,8 +8,8 @@ from typing import Final
 import psutil
 
 from alya_mcp.images.engine import EngineStatus, State
-from alya_mcp.images.rendering import RendererStatus
-from alya_mcp.images.worker.place import Ending
+from alya_mcp.images.renderer import RendererStatus
+from alya_mcp.images.worker.run_folder import Ending
 
 _MEMORY: Final = 86_400.0
 """Seconds for which a failure is told by later workers."""

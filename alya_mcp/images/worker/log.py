@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from alya_mcp.gate.hygiene import Hidden, clean_log
+from alya_mcp.gate.sanitizer import Hidden, clean_log
 
 _MAX_LOG: Final = 2 << 20
 _MAX_LINE: Final = 1 << 16

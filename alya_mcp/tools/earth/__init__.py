@@ -1,7 +1,7 @@
 """The earth's tools: earthquakes that were, the chance of those to come, and the weather of now."""
 
-from .forecast import alya_seismic_forecast
-from .recent import alya_seismic_recent
-from .weather import alya_weather_now
+from alya_mcp.tools.earth.forecast import alya_seismic_forecast
+from alya_mcp.tools.earth.recent import alya_seismic_recent
+from alya_mcp.tools.earth.weather import alya_weather_now
 
 __all__ = ["alya_seismic_forecast", "alya_seismic_recent", "alya_weather_now"]

@@ -9,18 +9,18 @@ import anyio
 import anyio.to_thread
 from pydantic import AwareDatetime, Field
 
-from alya_mcp.catalogue import Context, Input, Output, tool
-from alya_mcp.earth.quakes import Quake
-from alya_mcp.earth.regimes import REGIMES, RegimeName, completeness
-from alya_mcp.failures import Unavailable
-from alya_mcp.sources.fetched import Fetched, SourceFailed, all_answers
-from alya_mcp.tools.provenance import Provenance, provenance
+from alya_mcp.toolkit.tool import Context, Input, Output, tool
+from alya_mcp.tools.earth.logic.quakes import Quake
+from alya_mcp.tools.earth.logic.regimes import REGIMES, RegimeName, completeness
+from alya_mcp.errors import Unavailable
+from alya_mcp.net.answers import Fetched, SourceFailed, all_answers
+from alya_mcp.toolkit.provenance import Provenance, provenance
 
 if TYPE_CHECKING:
-    from alya_mcp.earth.background import Background
-    from alya_mcp.earth.forecast import Active, Row
-    from alya_mcp.sources.catalogues import Answer
-    from alya_mcp.sources.http import Http
+    from alya_mcp.tools.earth.logic.background import Background
+    from alya_mcp.tools.earth.logic.forecast import Active, Row
+    from alya_mcp.tools.earth.sources.catalogues import Answer
+    from alya_mcp.net.client import Http
 
 NOT_A_PREDICTION = (
     "Probabilistic, not a prediction: nobody can say when, where or how strong the next earthquake will be. "
@@ -210,9 +210,9 @@ async def alya_seismic_forecast(arguments: ForecastRequest, context: Context) ->
 
 
 async def _forecast(arguments: ForecastRequest, context: Context) -> SeismicForecast:
-    from alya_mcp.earth import forecast
-    from alya_mcp.earth.background import background
-    from alya_mcp.sources import catalogues
+    from alya_mcp.tools.earth.logic import forecast
+    from alya_mcp.tools.earth.logic.background import background
+    from alya_mcp.tools.earth.sources import catalogues
 
     http, now = context.hub.http, datetime.now(UTC).replace(second=0, microsecond=0)
     circle = forecast.Circle(
@@ -387,7 +387,7 @@ async def _official(http: "Http", main: Quake, now: datetime) -> tuple[Official 
     """The USGS's own forecast for a mainshock, or why there should be one and isn't."""
     if not main.has_forecast:
         return None, None
-    from alya_mcp.sources import usgs
+    from alya_mcp.tools.earth.sources import usgs
 
     try:
         found = (await usgs.official_forecast(http, main.id)).value

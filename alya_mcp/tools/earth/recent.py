@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 from pydantic import AwareDatetime, Field
 
-from alya_mcp.catalogue import Context, Input, Output, tool
-from alya_mcp.earth.quakes import Merged, Quake, merge
-from alya_mcp.failures import Unavailable
-from alya_mcp.sources.fetched import Fetched
-from alya_mcp.tools.provenance import Provenance, failed, provenance
+from alya_mcp.toolkit.tool import Context, Input, Output, tool
+from alya_mcp.tools.earth.logic.quakes import Merged, Quake, merge
+from alya_mcp.errors import Unavailable
+from alya_mcp.net.answers import Fetched
+from alya_mcp.toolkit.provenance import Provenance, failed, provenance
 
 
 class SeismicRequest(Input):
@@ -81,7 +81,7 @@ async def alya_seismic_recent(arguments: SeismicRequest, context: Context) -> Re
     catalogue says, and which catalogues answered: `complete` is false when one failed, an older answer
     stands in or a list doesn't reach back. Costs 0.001 USD; asks the catalogues at most once a minute.
     """
-    from alya_mcp.sources import catalogues
+    from alya_mcp.tools.earth.sources import catalogues
 
     http, now = context.hub.http, datetime.now(UTC)
     asked = await catalogues.recent(http, hours=arguments.hours, magnitude=arguments.min_magnitude)

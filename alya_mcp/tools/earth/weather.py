@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
-from alya_mcp.catalogue import Context, Input, Output, tool
-from alya_mcp.earth.sky import Icon, Sky
-from alya_mcp.failures import InvalidInput
-from alya_mcp.letters import fold, language_of
-from alya_mcp.sources.fetched import Fetched, first_answer
-from alya_mcp.tools.provenance import Provenance, provenance
+from alya_mcp.toolkit.tool import Context, Input, Output, tool
+from alya_mcp.tools.earth.logic.sky import Icon, Sky
+from alya_mcp.errors import InvalidInput
+from alya_mcp.text.folding import fold, language_of
+from alya_mcp.net.answers import Fetched, first_answer
+from alya_mcp.toolkit.provenance import Provenance, provenance
 
 if TYPE_CHECKING:
-    from alya_mcp.sources.http import Http
-    from alya_mcp.sources.open_meteo import Place
+    from alya_mcp.net.client import Http
+    from alya_mcp.tools.earth.sources.open_meteo import Place
 
 _OTHER_PLACES = 4
 
@@ -87,7 +87,7 @@ async def alya_weather_now(arguments: WeatherRequest, context: Context) -> Weath
     station's reading. `sources` says who gave them, when, and whether they are a kept answer. An answer
     is kept for five minutes. Costs 0.001 USD.
     """
-    from alya_mcp.sources import met_norway, open_meteo
+    from alya_mcp.tools.earth.sources import met_norway, open_meteo
 
     http, now = context.hub.http, datetime.now(UTC)
     found, others, resolved = await _find_place(http, arguments.city)
@@ -124,7 +124,7 @@ async def alya_weather_now(arguments: WeatherRequest, context: Context) -> Weath
 
 async def _find_place(http: "Http", city: str) -> "tuple[Place, list[Place], Fetched[list[Place]]]":
     """The place meant by `city`, others of the name, and where that was looked up."""
-    from alya_mcp.sources import open_meteo
+    from alya_mcp.tools.earth.sources import open_meteo
 
     name, _, region = (part.strip() for part in city.partition(","))
     if len(name) < 2:

@@ -1,10 +1,10 @@
 """Prediction markets and the paper account: what moves, what a bet is worth, who earns, what one has."""
 
-from .account import alpaca_paper_status
-from .categorize import polymarket_categorize
-from .edge import polymarket_edge
-from .signals import polymarket_signals
-from .traders import polymarket_top_traders
+from alya_mcp.tools.markets.account import alpaca_paper_status
+from alya_mcp.tools.markets.categorize import polymarket_categorize
+from alya_mcp.tools.markets.edge import polymarket_edge
+from alya_mcp.tools.markets.signals import polymarket_signals
+from alya_mcp.tools.markets.traders import polymarket_top_traders
 
 __all__ = [
     "alpaca_paper_status",

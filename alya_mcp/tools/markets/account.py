@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import anyio
 from pydantic import AwareDatetime, Field
 
-from alya_mcp.catalogue import Context, NoArguments, Output, tool
-from alya_mcp.failures import Unavailable
-from alya_mcp.sources.fetched import Fetched, all_answers
-from alya_mcp.tools.provenance import Provenance, provenance
+from alya_mcp.toolkit.tool import Context, NoArguments, Output, tool
+from alya_mcp.errors import Unavailable
+from alya_mcp.net.answers import Fetched, all_answers
+from alya_mcp.toolkit.provenance import Provenance, provenance
 
 if TYPE_CHECKING:
-    from alya_mcp.sources.alpaca import Account, ExchangeClock, Position
-    from alya_mcp.sources.http import Http
+    from alya_mcp.tools.markets.sources.alpaca import Account, ExchangeClock, Position
+    from alya_mcp.net.client import Http
 
 _NOTICE: Final = (
     "A simulated account kept on this machine, since no keys of Alpaca are set. Nothing trades in it. The "
@@ -115,7 +115,7 @@ async def alpaca_paper_status(arguments: NoArguments, context: Context) -> Paper
 
     Returns account, positions, clock, totals, simulated. Money is play money in both cases. Costs 0.001 USD.
     """
-    from alya_mcp.sources import alpaca
+    from alya_mcp.tools.markets.sources import alpaca
 
     settings = context.hub.settings
     keys = alpaca.keys(settings)
@@ -137,7 +137,7 @@ async def alpaca_paper_status(arguments: NoArguments, context: Context) -> Paper
 
 
 async def _simulated(home: Path) -> PaperStatus:
-    from alya_mcp.sources import simulated_account
+    from alya_mcp.tools.markets.sources import simulated_account
 
     now = datetime.now(UTC)
     kept = await anyio.to_thread.run_sync(simulated_account.open_account, home, now)
@@ -158,7 +158,7 @@ async def _asked(
     http: "Http", keys: Mapping[str, str]
 ) -> "tuple[Fetched[Account], Fetched[list[Position]], Fetched[ExchangeClock]]":
     """Account, positions and clock, asked at once. A part that fails fails all: half an account misleads."""
-    from alya_mcp.sources import alpaca
+    from alya_mcp.tools.markets.sources import alpaca
 
     asks: list[Any] = [partial(ask, http, keys) for ask in (alpaca.account, alpaca.positions, alpaca.clock)]
     answers = await all_answers(asks)
@@ -205,7 +205,7 @@ def _position(of: "Position") -> PaperPosition:
 
 def _computed_clock(now: datetime) -> MarketClock:
     """The clock by the exchange's rules: one that was asked a while ago can't tell whether it is open."""
-    from alya_mcp.sources import simulated_account
+    from alya_mcp.tools.markets.sources import simulated_account
 
     return _clock(simulated_account.exchange_clock(now), computed=True)
 

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from alya_mcp.catalogue import Context, Input, Output, tool
-from alya_mcp.markets.category import BLOCKED, Category
+from alya_mcp.toolkit.tool import Context, Input, Output, tool
+from alya_mcp.tools.markets.logic.category import BLOCKED, Category
 
 Title = Annotated[str, StringConstraints(max_length=500)]
 
@@ -57,7 +57,7 @@ async def polymarket_categorize(arguments: Titles, context: Context) -> Categori
     Returns per title the category, whether it is blocked, the reason and how sure the rule is. Works without
     a network. Costs 0.001 USD.
     """
-    from alya_mcp.markets.categories import categorize
+    from alya_mcp.tools.markets.logic.categories import categorize
 
     found = [(title, categorize(title)) for title in arguments.titles]
     return Categories(

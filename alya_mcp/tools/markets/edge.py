@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING
 
 from pydantic import AwareDatetime, Field
 
-from alya_mcp.catalogue import Context, Input, Output, Outside, tool
-from alya_mcp.markets import edge, fair
-from alya_mcp.outside import SOURCES
-from alya_mcp.sources.fetched import Fetched
-from alya_mcp.tools.provenance import Provenance, failed, provenance
+from alya_mcp.toolkit.tool import Context, Input, Output, Outside, tool
+from alya_mcp.tools.markets.logic import edge, fair
+from alya_mcp.settings.providers import SOURCES
+from alya_mcp.net.answers import Fetched
+from alya_mcp.toolkit.provenance import Provenance, failed, provenance
 
-from .market import MarketName, named
+from alya_mcp.tools.markets.market import MarketName, named
 
 if TYPE_CHECKING:
-    from alya_mcp.sources.polymarket import Elsewhere
-    from alya_mcp.sources.polymarket_gamma import Market
+    from alya_mcp.tools.markets.sources.polymarket import Elsewhere
+    from alya_mcp.tools.markets.sources.polymarket_gamma import Market
 
 
 class EdgeRequest(Input):
@@ -140,7 +140,7 @@ async def polymarket_edge(arguments: EdgeRequest, context: Context) -> Edges:
     Returns per market side, price, fair, edge, ev, kelly, spread, depth, days to the end, the other side and
     the reasons; `model` says how it is built, `skipped` what was left out. Costs 0.50 USD.
     """
-    from alya_mcp.sources import polymarket
+    from alya_mcp.tools.markets.sources import polymarket
 
     http, now = context.hub.http, datetime.now(UTC)
     markets, opinions = await polymarket.markets_and_opinions(http)

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import AwareDatetime, Field
 
-from alya_mcp.catalogue import Output, Outside
+from alya_mcp.toolkit.tool import Output, Outside
 
 if TYPE_CHECKING:
-    from alya_mcp.sources.polymarket_gamma import Market
+    from alya_mcp.tools.markets.sources.polymarket_gamma import Market
 
 
 class MarketName(Output):

@@ -5,18 +5,18 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import AwareDatetime, Field
 
-from alya_mcp.catalogue import Context, Input, Output, tool
-from alya_mcp.failures import Unavailable
-from alya_mcp.markets.signals import PRICE, SPREAD, VOLUME, Kind, Signal, Snapshot, signals
-from alya_mcp.outside import SOURCES
-from alya_mcp.tools.provenance import Provenance, failed, provenance
+from alya_mcp.toolkit.tool import Context, Input, Output, tool
+from alya_mcp.errors import Unavailable
+from alya_mcp.tools.markets.logic.signals import Kind, PRICE, SPREAD, Signal, Snapshot, VOLUME, signals
+from alya_mcp.settings.providers import SOURCES
+from alya_mcp.toolkit.provenance import Provenance, failed, provenance
 
-from .market import MarketName, named
+from alya_mcp.tools.markets.market import MarketName, named
 
 if TYPE_CHECKING:
-    from alya_mcp.sources.fetched import Fetched
-    from alya_mcp.sources.http import Http
-    from alya_mcp.sources.polymarket_gamma import Market, Page
+    from alya_mcp.net.answers import Fetched
+    from alya_mcp.net.client import Http
+    from alya_mcp.tools.markets.sources.polymarket_gamma import Market, Page
 
 _PAGES: Final = 3
 
@@ -137,7 +137,7 @@ async def polymarket_signals(arguments: SignalsRequest, context: Context) -> Mar
 
 async def _pages(http: "Http", least: float) -> "tuple[list[Fetched[Page]], bool, Unavailable | None]":
     """The pages with markets of `least` volume, three at most, whether they hold all, and what failed."""
-    from alya_mcp.sources import polymarket_gamma
+    from alya_mcp.tools.markets.sources import polymarket_gamma
 
     pages: list[Fetched[Page]] = []
     cursor: str | None = None

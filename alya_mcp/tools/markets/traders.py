@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import AwareDatetime, Field
 
-from alya_mcp.catalogue import Context, Input, Output, Outside, tool
-from alya_mcp.failures import Unavailable
-from alya_mcp.sources.fetched import Fetched, all_answers
-from alya_mcp.tools.provenance import Provenance, failed, provenance
+from alya_mcp.toolkit.tool import Context, Input, Output, Outside, tool
+from alya_mcp.errors import Unavailable
+from alya_mcp.net.answers import Fetched, all_answers
+from alya_mcp.toolkit.provenance import Provenance, failed, provenance
 
 if TYPE_CHECKING:
-    from alya_mcp.sources.polymarket_data import Trader
+    from alya_mcp.tools.markets.sources.polymarket_data import Trader
 
 Window = Literal["1d", "all"]
 _OF_ALL: Final = 20
@@ -78,7 +78,7 @@ async def polymarket_top_traders(arguments: TradersRequest, context: Context) ->
     stands there once, with the other place in `also`. Renewed every four hours; `sources` says how old it is.
     Costs 0.001 USD.
     """
-    from alya_mcp.sources import polymarket_data
+    from alya_mcp.tools.markets.sources import polymarket_data
 
     windows: list[Window] = ["all", "1d"] if arguments.window == "both" else [arguments.window]
     asked = await all_answers(

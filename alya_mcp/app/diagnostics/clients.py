@@ -1,0 +1,76 @@
+"""Whether the programs that start MCP servers know of this one."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from alya_mcp.app.diagnostics.check import Check, fail, ok, warn
+from alya_mcp.cli.output import tilde
+from alya_mcp.settings import expanded
+
+_PART = "claude desktop"
+
+
+def claude_desktop() -> Iterator[Check]:
+    """Claude Desktop's configuration file and what it says of alya-mcp."""
+    file = claude_desktop_file(os.environ)
+    shown = tilde(file)
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        yield ok(_PART, f"no configuration at {shown}")
+        return
+    except (OSError, UnicodeDecodeError) as error:
+        yield fail(_PART, f"{shown} can't be read: {error}", "Make the file readable, in UTF-8.")
+        return
+    try:
+        servers: dict[str, Any] = json.loads(text).get("mcpServers", {})
+        names = [name for name, server in servers.items() if "alya-mcp" in name + json.dumps(server)]
+    except (ValueError, AttributeError) as error:
+        yield fail(_PART, f"{shown} is no configuration: {error}", "Mend it; Claude Desktop ignores it now.")
+        return
+    if not names:
+        add = '"mcpServers": {"alya-mcp": {"command": "' + _command() + '"}}'
+        yield warn(_PART, f"{shown} doesn't mention alya-mcp", f"Add, and restart Claude Desktop: {add}")
+    for name in names:
+        yield from _server(shown, name, servers[name])
+
+
+def claude_desktop_file(variables: Mapping[str, str]) -> Path:
+    """Where Claude Desktop keeps its configuration on this system."""
+    if sys.platform == "darwin":
+        folder = expanded("~") / "Library" / "Application Support"
+    elif sys.platform == "win32":
+        folder = Path(variables.get("APPDATA") or expanded("~") / "AppData" / "Roaming")
+    else:
+        folder = Path(variables.get("XDG_CONFIG_HOME") or expanded("~") / ".config")
+    return folder / "Claude" / "claude_desktop_config.json"
+
+
+def _server(shown: str, name: str, server: object) -> Iterator[Check]:
+    command = cast("dict[str, Any]", server).get("command") if isinstance(server, dict) else None
+    if not isinstance(command, str) or not command:
+        yield fail(_PART, f"{shown}: the server {name} has no command", f"Give it one: {_command()}")
+    elif os.sep in command and not expanded(command).is_file():
+        yield fail(
+            _PART,
+            f"{shown}: the command of {name} is {tilde(command)}, which doesn't exist",
+            f"Use {_command()}",
+        )
+    elif os.sep not in command:
+        yield warn(
+            _PART,
+            f"{shown}: the command of {name} is {command}, which Claude Desktop may not find",
+            f"Write the absolute path, such as {_command()}: desktop programs have a short PATH.",
+        )
+    else:
+        yield ok(_PART, f"{shown} starts {tilde(command)} as {name}")
+
+
+def _command() -> str:
+    import shutil
+
+    return shutil.which("alya-mcp") or str(Path(sys.executable).with_name("alya-mcp"))

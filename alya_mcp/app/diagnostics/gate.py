@@ -1,0 +1,86 @@
+"""The gate's two files: the policy that is in force, and the audit log."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, get_args
+
+from alya_mcp.app.diagnostics.check import Check, fail, ok, warn
+from alya_mcp.cli.output import counted, tilde
+from alya_mcp.cli.policies import verdict
+from alya_mcp.settings import Settings
+
+if TYPE_CHECKING:
+    from alya_mcp.gate import Report
+
+
+def policy(settings: Settings) -> Iterator[Check]:
+    """Which policy a server would obey, what is wrong with it, rules for tools that don't exist, and a file
+    beside it that looks like a policy and that nothing reads."""
+    from alya_mcp.toolkit.tool import Category
+    from alya_mcp.tools import load_catalogue
+    from alya_mcp.gate import Policy, PolicyError, StateError
+    from alya_mcp.app.policy import find_policy
+
+    try:
+        place = find_policy(settings)
+    except StateError as error:
+        yield fail("policy", f"the grants can't be read: {error}", "Calls are denied until they can be.")
+        return
+    for name in ("policy.yaml", "policy.yml"):
+        unread = settings.home / name
+        if unread.exists() and unread != place.path:
+            remedy = "Servers look there for policy.json alone; name this one by ALYA_POLICY."
+            yield warn("policy", f"{tilde(unread)} is read by nothing", remedy)
+    shown = tilde(place.path)
+    try:
+        found = Policy.load(place.path)
+    except PolicyError as error:
+        for problem in error.problems:
+            yield fail("policy", f"{shown}: {problem}", f"Mend it: alya-mcp policy check {shown}")
+        return
+    catalogue = load_catalogue()
+    said = Counter(verdict(found, tool) for tool in catalogue.values())
+    tools = ", ".join(f"{count} {word}" for word, count in said.most_common())
+    yield ok("policy", f"{shown} ({place.origin}), tools: {tools}, digest {found.digest[:12]}")
+    for warning in found.warnings(catalogue, get_args(Category)):
+        yield warn("policy", f"{shown}: {warning}", "Correct the name, or remove the rule.")
+
+
+def audit(settings: Settings) -> Iterator[Check]:
+    """Whether the audit log is as it was written."""
+    from alya_mcp.gate import AuditError, StateError
+
+    try:
+        report = verify_audit(settings)
+    except StateError as error:
+        yield fail("audit", f"can't be checked: {error}", "Mend the state first.")
+        return
+    except AuditError as error:
+        remedy = "Put it back as it was, from a copy if need be; calls are denied until it can be used again."
+        yield fail("audit", str(error), remedy)
+        return
+    if not report.whole:
+        first = report.broken[0]
+        places = counted(len(report.broken), "place")
+        detail = f"not as it was written in {places}, first {first.file}: {first.detail}"
+        yield fail("audit", detail, "Keep a copy of the folder; `alya-mcp audit verify` lists all places.")
+    elif report.records:
+        yield ok("audit", f"whole, {counted(report.records, 'record')} in {tilde(settings.audit_folder)}")
+    else:
+        yield ok("audit", "nothing is recorded yet")
+
+
+def verify_audit(settings: Settings) -> "Report":
+    """Check the whole log against the state; creates neither. Without the state nothing vouches for the log.
+
+    Raises:
+        AuditError, StateError: when one of them can't be read.
+    """
+    from alya_mcp.gate import MemoryState, SqliteState, verify
+
+    file = settings.state_file
+    state = SqliteState(file) if file.exists() else MemoryState()
+    try:
+        return verify(settings.audit_folder, state)
+    finally:
+        state.close()

@@ -1,0 +1,132 @@
+"""Which policy is in force: the first of the places where one may stand."""
+
+import math
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final, Literal
+
+from alya_mcp.toolkit.caller import Caller, calling_grant
+from alya_mcp.gate import Policy, PolicyError, PolicyFile, PolicySource, Problem, StateError
+from alya_mcp.gate.grants import Grant
+from alya_mcp.settings import Settings
+
+Origin = Literal["--policy or ALYA_POLICY", "the grant's own", "ALYA_HOME", "packaged"]
+
+LOOK_EVERY_SECONDS: Final = 0.5
+"""How often a grant is looked up that is unknown, or can't be looked up."""
+
+_DENY_ALL = {"version": "1", "default": "deny", "description": "in force while the policy file is wrong"}
+_UNREADABLE: Final = (
+    "the grants can't be read, and so not which policy this one obeys; `alya-mcp doctor` says more"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A policy file and why it is the one."""
+
+    path: Path
+    origin: Origin
+
+
+def find_policy(settings: Settings) -> Place:
+    """The policy file that `settings` lead to; it exists unless a person named it, here or for a grant.
+
+    Raises:
+        StateError: a grant's token is given, and the grants can't be read.
+    """
+    # None is asked where a person named the policy.
+    return _place(settings, None if settings.policy is not None else calling_grant(settings))
+
+
+def _place(settings: Settings, grant: Grant | None) -> Place:
+    if settings.policy is not None:
+        return Place(settings.policy, "--policy or ALYA_POLICY")
+    if grant is not None and grant.policy is not None:
+        return Place(Path(grant.policy), "the grant's own")
+    own = settings.home / "policy.json"
+    return Place(own, "ALYA_HOME") if own.exists() else Place(packaged_policy(), "packaged")
+
+
+def packaged_policy() -> Path:
+    """The policy that comes with alya-mcp: in the package when installed, beside it in a checkout."""
+    package = Path(__file__).parent
+    inside = package / "policy.json"
+    return inside if inside.exists() else package.parent / "policy.json"
+
+
+def open_policy(settings: Settings) -> PolicySource:
+    """The policy for a server: reloaded when its file changes, all denied while no good one was read."""
+    if settings.policy is None and settings.grant is not None:
+        return _UntilGrantIsKnown(settings)
+    return _open(settings, None)
+
+
+def _open(settings: Settings, grant: Grant | None) -> PolicySource:
+    place = _place(settings, grant)
+    if place.origin == "packaged":
+        return _UntilOwn(settings)
+    return PolicyFile(place.path, initial=Policy.parse(_DENY_ALL))
+
+
+class _UntilOwn:
+    """The packaged policy until the person writes one into ALYA_HOME, that one from then on."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._own_path = settings.home / "policy.json"
+        self._packaged = PolicyFile(packaged_policy())
+        self._found = False
+
+    @cached_property
+    def _own(self) -> PolicyFile:
+        return PolicyFile(self._own_path, initial=self._packaged.current())
+
+    def _source(self) -> PolicyFile:
+        self._found = self._found or self._own_path.exists()
+        return self._own if self._found else self._packaged
+
+    @property
+    def error(self) -> PolicyError | None:
+        return self._source().error
+
+    def current(self) -> Policy:
+        return self._source().current()
+
+
+class _UntilGrantIsKnown:
+    """Everything denied while nobody can say whether the grant has a policy of its own.
+
+    The grant is looked up when a call asks, no more than every `LOOK_EVERY_SECONDS`.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._caller = Caller(settings)
+        self._denying = Policy.parse(_DENY_ALL)
+        self._error: PolicyError | None = None
+        self._found: PolicySource | None = None
+        self._next_look = -math.inf
+
+    @property
+    def error(self) -> PolicyError | None:
+        return self._error if self._found is None else self._found.error
+
+    def current(self) -> Policy:
+        if self._found is None and time.monotonic() >= self._next_look:
+            self._look()
+            self._next_look = time.monotonic() + LOOK_EVERY_SECONDS
+        return self._denying if self._found is None else self._found.current()
+
+    def _look(self) -> None:
+        try:
+            grant = self._caller.grant()
+        except StateError:
+            self._error = PolicyError([Problem("", _UNREADABLE)])
+            return
+        finally:
+            self._caller.close()
+        self._error = None
+        if grant is not None:
+            self._found = _open(self._settings, grant)

@@ -1,0 +1,119 @@
+"""What a refused caller is told: what was refused, by which rule, and what would help."""
+
+import json
+
+from alya_mcp.gate.call import Call
+from alya_mcp.gate.decision import Decision, INVALID_ARGUMENTS, Mode, shown
+from alya_mcp.gate.charges import Over, Uncountable
+from alya_mcp.gate.policy.rules import Approval, Concurrency, Limit, Repeats, SECOND, Test, UNIT
+
+_LONGEST_VALUE = 60
+
+
+def deny(
+    policy: str, rule: str, message: str, retry_after: float | None = None, shadow: bool = False
+) -> Decision:
+    """A denial by `rule` of the policy with that digest."""
+    return Decision("deny", rule, message, retry_after, policy, _mode(shadow))
+
+
+def invalid(call: Call, policy: str, message: str) -> Decision:
+    """The arguments can't be used."""
+    return deny(policy, INVALID_ARGUMENTS, f"{shown(call.tool)}: {message}")
+
+
+def failed(call: Call, policy: str, test: Test) -> Decision:
+    """A condition of the policy isn't met."""
+    if test.message:
+        text = test.message
+    elif not test.conditions:
+        text = "the policy denies it"
+    else:
+        word = "needs" if test.must_hold else "denies"
+        text = f"the policy {word} {' and '.join(said(c.path, c.op, c.value) for c in test.conditions)}"
+    return deny(policy, test.rule, f"{shown(call.tool)}: {text} ({test.rule})", shadow=test.shadow)
+
+
+def said(path: str, op: str, value: object) -> str:
+    """A condition in words."""
+    return f"{path} {op} {shown_value(value)}"
+
+
+def shown_value(value: object) -> str:
+    """A value as JSON, cut short."""
+    return shown(json.dumps(value, ensure_ascii=False, default=str), _LONGEST_VALUE)
+
+
+def repeated(call: Call, policy: str, rule: Repeats, wait_ns: int | None) -> Decision:
+    """The same call was attempted too often."""
+    wait = (rule.window_ns if wait_ns is None else wait_ns) / SECOND
+    times = "once" if rule.max == 1 else f"{rule.max} times"
+    text = (
+        f"{shown(call.tool)}: the same call was attempted {times} within {rule.window:g} s "
+        f"({rule.rule}); trying again counts too and won't help, other arguments may; "
+        f"next in {_whole(wait)} s"
+    )
+    return deny(policy, rule.rule, text, wait, rule.shadow)
+
+
+def full(call: Call, policy: str, rule: Concurrency) -> Decision:
+    """Too many calls are in flight."""
+    of = "" if rule.tool else " of all tools"
+    noun = "call" if rule.max == 1 else "calls"
+    text = (
+        f"{shown(call.tool)}: {rule.max} {noun}{of} in flight already ({rule.rule}); wait until one has ended"
+    )
+    return deny(policy, rule.rule, text, shadow=rule.shadow)
+
+
+def spent(call: Call, policy: str, over: Over) -> Decision:
+    """A limit or budget doesn't hold this call."""
+    limit = over.limit
+    wait = None if over.wait_ns is None else over.wait_ns / SECOND
+    what = limit.message or f"{measure(limit, limit.max)} per {limit.window:g} s reached"
+    if wait is None:
+        # The amount itself may be an argument's value, and the audit log holds none.
+        what = limit.message or f"takes more than the {measure(limit, limit.max)} allowed"
+    after = "" if wait is None else f"; next in {_whole(wait)} s"
+    text = f"{shown(call.tool)}: {what} ({limit.rule}){after}"
+    return deny(policy, limit.rule, text, wait, limit.shadow)
+
+
+def uncountable(call: Call, policy: str, error: Uncountable) -> Decision:
+    """A limit counts an argument that can't be counted."""
+    limit = error.limit
+    text = (
+        f"{shown(call.tool)}: {limit.unit} {error.found}; the policy counts it, so give a number "
+        f"from 0 on ({limit.rule})"
+    )
+    return deny(policy, limit.rule, text, shadow=limit.shadow)
+
+
+def asks(call: Call, policy: str, approval: Approval, how: str) -> Decision:
+    """A person's yes is needed; `how` says how to get it."""
+    reason = f": {approval.reason}" if approval.reason else ""
+    text = f"{shown(call.tool)} needs a person's approval{reason} ({approval.rule}).{how and ' ' + how}"
+    return Decision("ask", approval.rule, text, None, policy, _mode(approval.shadow))
+
+
+def unapproved(call: Call, policy: str, approval: Approval, why: str) -> Decision:
+    """The person said no, or there is no valid yes."""
+    return deny(policy, approval.rule, f"{shown(call.tool)}: {why} ({approval.rule})")
+
+
+def measure(limit: Limit, amount: int) -> str:
+    """An amount in what the limit counts."""
+    if limit.amount == "call":
+        count = amount // UNIT
+        of = "" if limit.tool else " of all tools"
+        return f"{count} {'call' if count == 1 else 'calls'}{of}"
+    number = f"{amount / UNIT:.9f}".rstrip("0").rstrip(".") if amount % UNIT else str(amount // UNIT)
+    return f"{number} USD" if limit.amount == "price" else f"{number} of {limit.unit}"
+
+
+def _whole(seconds: float) -> int:
+    return int(-(-seconds // 1))
+
+
+def _mode(shadow: bool) -> Mode:
+    return "shadow" if shadow else "enforce"

@@ -1,0 +1,180 @@
+"""What a policy compiles to: all that the gate asks of one tool's call, ready to be asked.
+
+Amounts are whole billionths (`UNIT`) of a call, of a US dollar or of the argument that a limit counts, so
+that sums are exact. Spans are nanoseconds. Every rule is named by its JSON Pointer, and so is its `counter`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from alya_mcp.gate.decision import Decision
+
+Scope = Literal["session", "grant", "host"]
+LimitKind = Literal["rate_limit", "limits", "budget"]
+
+UNIT: Final = 1_000_000_000
+SECOND: Final = 1_000_000_000
+
+
+def quotient(number: int, unit: int) -> float:
+    """How many `unit` a number holds, an int where it is whole."""
+    return number // unit if number % unit == 0 else number / unit
+
+
+class _Counted:
+    """A rule with a counter of its own, whose name is `counter`."""
+
+    __slots__ = ()
+    rule: str
+    tool: str | None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "counter", _counter(self.rule, self.tool))
+
+
+class _Sliding(_Counted):
+    """A rule whose counter slides over `window_ns`."""
+
+    __slots__ = ()
+    window_ns: int
+
+    @property
+    def window(self) -> float:
+        """The span in seconds, an int where it is whole."""
+        return quotient(self.window_ns, SECOND)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One comparison over the arguments: `path` as the document writes it, for example `args.size`."""
+
+    path: str
+    op: str
+    value: Any
+    holds: Callable[[Mapping[str, Any]], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """Conditions that a call is judged by.
+
+    With `must_hold` the call is refused unless all hold (`require`, Intercept's `evaluate`). Otherwise it is
+    refused when all hold (`deny_if`, Intercept's `deny`); no condition at all always does.
+    """
+
+    rule: str
+    conditions: tuple[Condition, ...]
+    must_hold: bool
+    message: str
+    shadow: bool
+
+    def refuses(self, arguments: Mapping[str, Any]) -> bool:
+        """Whether a call with these arguments is refused."""
+        for condition in self.conditions:  # a generator would cost as much again as most conditions
+            if not condition.holds(arguments):
+                return self.must_hold
+        return not self.must_hold
+
+
+@dataclass(frozen=True, slots=True)
+class Limit(_Sliding):
+    """At most `max` in any span of `window_ns`: of calls, of money, or of an argument's sum.
+
+    `amount` is what a call takes of it: one, its metered price, or the number at a path below the arguments.
+    `tool` is None where all tools count together. `max` is in billionths; `message` is the policy's own text.
+    A span of 0 holds each call by itself.
+    """
+
+    rule: str
+    kind: LimitKind
+    tool: str | None
+    max: int
+    window_ns: int
+    scope: Scope
+    amount: Literal["call", "price"] | tuple[str, ...]
+    message: str
+    shadow: bool
+    counter: str = field(init=False)
+
+    @property
+    def unit(self) -> str:
+        """What it counts: `calls`, `usd`, or the argument that it adds up, as `args.size`."""
+        amount = self.amount
+        return "calls" if amount == "call" else "usd" if amount == "price" else f"args.{'.'.join(amount)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Repeats(_Sliding):
+    """At most `max` attempts of one tool with the same arguments in any span of `window_ns`."""
+
+    rule: str
+    tool: str | None
+    max: int
+    window_ns: int
+    scope: Scope
+    shadow: bool
+    counter: str = field(init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Concurrency(_Counted):
+    """At most `max` calls in flight; of all tools together where `tool` is None."""
+
+    rule: str
+    tool: str | None
+    max: int
+    scope: Scope
+    shadow: bool
+    counter: str = field(init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A person's yes is needed. It holds `expires` seconds, for these arguments or for the tool's session."""
+
+    rule: str
+    expires: float
+    who: Literal["call", "session"]
+    reason: str
+    shadow: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Redact:
+    """Names of argument and result fields that never reach a log."""
+
+    arguments: frozenset[str] = frozenset()
+    results: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Everything on the way of one tool's call, in the order in which it is asked.
+
+    `denial` is what the policy answers whatever the arguments, if it denies; `shadow_denials` are those that
+    only the audit log hears of. `timeout` is in seconds. Limits stand in the order in which a spent one is
+    named: the tool's or its category's (`rate_limit`, `limits`, `budget`), then those of all tools.
+    `groups` are the limits that are asked together: the enforced ones, then each shadowed one by itself.
+    """
+
+    denial: Decision | None = None
+    shadow_denials: tuple[Decision, ...] = ()
+    tests: tuple[Test, ...] = ()
+    repeats: tuple[Repeats, ...] = ()
+    concurrency: tuple[Concurrency, ...] = ()
+    limits: tuple[Limit, ...] = ()
+    approval: Approval | None = None
+    timeout: float | None = None
+    redact: Redact = Redact()
+    groups: tuple[tuple[Limit, ...], ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        enforced = tuple(limit for limit in self.limits if not limit.shadow)
+        groups = ((enforced,) if enforced else ()) + tuple((limit,) for limit in self.limits if limit.shadow)
+        object.__setattr__(self, "groups", groups)
+
+
+def _counter(rule: str, tool: str | None) -> str:
+    """A counter's name: the rule's pointer, and the tool where one rule counts every tool apart."""
+    return f"{rule} {tool}" if tool is not None and rule.startswith("/categories/") else rule

@@ -1,0 +1,347 @@
+"""What another policy would have said to the calls in an audit log.
+
+The log holds the names of arguments and a digest of their values, never a value. So rules that need one,
+conditions and limits that add up an argument, can't be judged again, and are named instead of guessed. Equal
+arguments have equal digests, so loop caps and approvals can be. What is assumed where the log is silent:
+
+- a call that can't be judged counts as let through, and one that the log has no outcome for as a success;
+- a call that was refused before its arguments were checked counts as one whose arguments fit;
+- a person who said yes or no to a call says it again; nobody knows what they would say to another one;
+- a call costs what its tool costs now.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final, cast
+
+import anyio
+from anyio.abc import TaskGroup, TaskStatus
+
+from alya_mcp.gate.call import Answer, Said
+from alya_mcp.gate.audit.reading import read_entries
+from alya_mcp.gate.call import Call
+from alya_mcp.gate.decision import AUDIT, Decision, GATE_ERROR, INVALID_ARGUMENTS, UNKNOWN_TOOL
+from alya_mcp.gate.refused import ApprovalNeeded, Refused
+from alya_mcp.gate.errors import AuditError, InvalidArguments, ToolError
+from alya_mcp.gate.gate import Gate
+from alya_mcp.gate.policy import Policy
+from alya_mcp.gate.simulation.rehearsal import Facts, FactsOf, SetClock
+from alya_mcp.gate.policy.rules import Rules
+from alya_mcp.gate.state import MemoryState
+
+_REDACTED: Final = "(redacted)"
+_OUTSIDE_POLICY: Final = frozenset({AUDIT, GATE_ERROR})
+_MICROSECOND: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A call on which the other policy decides otherwise: the record of then, and the decision of now."""
+
+    record: Mapping[str, Any]
+    now: Decision
+
+
+@dataclass(slots=True)
+class Replayed:
+    """What came of a replay.
+
+    `calls` were judged again and `same` of them came to the same decision. `unjudged` counts the calls that
+    hang on a rule which needs a value, by the ids of such rules. `unchecked` are the calls among `changes`
+    that were refused before their arguments were checked. `shadow` counts what rules in shadow mode would
+    have refused, by rule. `skipped` records tell of no decision by a policy.
+    """
+
+    calls: int = 0
+    same: int = 0
+    skipped: int = 0
+    unchecked: int = 0
+    changes: list[Change] = field(default_factory=list[Change])
+    unjudged: dict[tuple[str, ...], int] = field(default_factory=dict[tuple[str, ...], int])
+    shadow: dict[str, int] = field(default_factory=dict[str, int])
+
+
+def read_records(place: str | os.PathLike[str]) -> Iterator[Mapping[str, Any]]:
+    """The records of an audit folder in order of time, or of one file in the order of its lines.
+
+    Raises:
+        AuditError: nothing is there, it can't be read, or it holds no record.
+    """
+    path = Path(place)
+    found = False
+    entries = (entry.record for entry in read_entries(path)) if path.is_dir() else _lines(path)
+    for record in entries:
+        found = True
+        yield record
+    if not found:
+        raise AuditError(f"{path} holds no audit record")
+
+
+async def replay(records: Iterable[Mapping[str, Any]], policy: Policy, facts: FactsOf) -> Replayed:
+    """Judge the calls of `records`, which stand in order of time, by `policy`, on their own clock.
+
+    Raises:
+        AuditError: as it came out of `records`.
+    """
+    found = Replayed()
+    unreadable: AuditError | None = None
+    async with anyio.create_task_group() as group:
+        stage = _Stage(found, policy, facts, group)
+        try:
+            for record in records:
+                await stage.take(record)
+        except AuditError as error:
+            unreadable = error  # raised below, outside the group that would wrap it
+        group.cancel_scope.cancel()
+    if unreadable is not None:
+        raise unreadable
+    return found
+
+
+class _WithoutValues(Policy):
+    """A policy without the rules that need the value of an argument."""
+
+    @cached_property
+    def _kept(self) -> dict[tuple[str, str | None], Rules]:
+        return {}
+
+    def rules(self, tool: str, category: str | None = None) -> Rules:
+        kept = self._kept.get((tool, category))
+        if kept is None:
+            rules = super().rules(tool, category)
+            kept = self._kept[tool, category] = replace(
+                rules,
+                tests=tuple(test for test in rules.tests if not test.conditions),
+                limits=tuple(limit for limit in rules.limits if isinstance(limit.amount, str)),
+            )
+        return kept
+
+
+@dataclass(slots=True)
+class _Running:
+    """A call whose handler runs until the log tells its outcome."""
+
+    ended: anyio.Event = field(default_factory=anyio.Event)
+    settled: anyio.Event = field(default_factory=anyio.Event)
+    outcome: str = "ok"
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A call that the log shows waiting for a person: by which rule, and how the other policy judged it."""
+
+    asked_by: str
+    now: Decision
+    state: str | None
+
+
+class _Stage:
+    """Plays the records one after the other."""
+
+    def __init__(self, found: Replayed, policy: Policy, facts: FactsOf, group: TaskGroup) -> None:
+        self.found = found
+        self._policy = policy
+        self._facts_of = facts
+        self._facts: dict[str, Facts] = {}
+        self._group = group
+        self._clock = SetClock()
+        self._gate = Gate(_WithoutValues.parse(policy.document), MemoryState(self._clock), clock=self._clock)
+        self._shadows = '"shadow"' in json.dumps(policy.document)
+        self._began: int | None = None
+        self._running: dict[tuple[str, int], _Running] = {}
+        self._waiting: dict[tuple[str, ...], _Waiting] = {}
+
+    async def take(self, record: Mapping[str, Any]) -> None:
+        """Play one record."""
+        at = _time(record)
+        if at is None or not _tells(record):
+            self.found.skipped += 1
+            return
+        self._began = at if self._began is None else self._began
+        self._clock.set(at - self._began)
+        if "outcome" in record:
+            await self._settle(record)
+        elif record["rule"] in _OUTSIDE_POLICY:
+            self.found.skipped += 1
+        else:
+            await self._judge(record)
+
+    async def _settle(self, record: Mapping[str, Any]) -> None:
+        running = self._running.pop((record["session"], record.get("decided", 0)), None)
+        if running is not None:
+            running.outcome = record["outcome"]
+            running.ended.set()
+            await running.settled.wait()
+
+    async def _judge(self, record: Mapping[str, Any]) -> None:
+        facts = self._known(record["tool"])
+        rules = self._policy.rules(record["tool"], facts.category)
+        same_policy = record["policy"] == self._policy.digest
+        bound = "" if rules.approval is None or rules.approval.who == "call" else record["session"]
+        key = (str(record["grant"]), record["tool"], str(record["arguments"]), bound)
+        before = None if record["decision"] == "ask" else self._waiting.pop(key, None)
+        if before is not None and before.state is None:
+            now = before.now  # it came to this when it was made; it isn't made a second time
+        else:
+            said = None if before is None else _said(record, before.asked_by)
+            failing = same_policy and any(record["rule"] == test.rule for test in rules.tests)
+            call = self._call(record, facts, misfit=failing or record["rule"] == INVALID_ARGUMENTS)
+            if rules.repeats and before is not None and before.state is not None and said is not None:
+                call, said = replace(call, answer=Answer(before.state, said)), None  # no attempt of its own
+            now, state = await self._decide(call, record, said)
+            if failing and now.rule == INVALID_ARGUMENTS:
+                now = replace(now, rule=record["rule"])
+            if record["decision"] == "ask":
+                self._waiting[key] = _Waiting(record["rule"], now, state)
+        self._note(record, now, _needs(record, rules, facts, same_policy))
+
+    def _note(self, record: Mapping[str, Any], now: Decision, needs: tuple[str, ...]) -> None:
+        found = self.found
+        found.calls += 1
+        for each in now.shadow:
+            found.shadow[each.rule] = found.shadow.get(each.rule, 0) + 1
+        if needs and now.decision != "deny":
+            found.unjudged[needs] = found.unjudged.get(needs, 0) + 1
+        elif now.decision == record["decision"]:
+            found.same += 1
+        else:
+            found.changes.append(Change(record, now))
+            found.unchecked += record["decision"] == "deny" and _refused_early(record["rule"])
+
+    async def _decide(
+        self, call: Call, record: Mapping[str, Any], said: Said | None
+    ) -> tuple[Decision, str | None]:
+        """What the gate says to the call, of which a person `said` something; with a state if it must wait.
+
+        The call goes on running if the log has yet to tell how it ended.
+        """
+        shadow = self._gate.decide(call).shadow if self._shadows else ()
+        running = _Running()
+        refusals: list[tuple[Decision, str | None]] = []
+
+        async def answer(_: object) -> Said:
+            return said or "cancel"
+
+        async def play(*, task_status: TaskStatus[None]) -> None:
+            async def handler(_: Mapping[str, Any]) -> None:
+                task_status.started()
+                await running.ended.wait()
+                if running.outcome != "ok":
+                    raise ToolError(running.outcome)
+
+            try:
+                ask = None if said is None else answer
+                await self._gate.call(call, handler, ask=ask, resumable=ask is None)
+            except ToolError:
+                pass
+            except Refused as refused:
+                state = refused.state if isinstance(refused, ApprovalNeeded) else None
+                refusals.append((refused.decision, state))
+                task_status.started()
+            running.settled.set()
+
+        await self._group.start(play)
+        if refusals:
+            return refusals[0]
+        if record["decision"] == "allow":
+            self._running[record["session"], record["seq"]] = running
+        else:
+            running.ended.set()
+            await running.settled.wait()
+        return replace(self._policy.allowed, shadow=shadow), None
+
+    def _call(self, record: Mapping[str, Any], facts: Facts, *, misfit: bool) -> Call:
+        def unfit(_: Mapping[str, Any]) -> Mapping[str, Any]:
+            raise InvalidArguments("the arguments don't fit")
+
+        same = str(record["arguments"])
+        if record["arguments"] is None or _REDACTED in record["keys"]:
+            same = f"{record['session']} {record['seq']}"
+        return Call(
+            tool=record["tool"],
+            arguments={"digest": same},
+            session=record["session"],
+            grant=record["grant"],
+            schema=record.get("schema"),
+            known=record["rule"] != UNKNOWN_TOOL,
+            price=facts.price or 0.0,
+            category=facts.category,
+            validate=unfit if misfit else None,
+        )
+
+    def _known(self, tool: str) -> Facts:
+        if tool not in self._facts:
+            self._facts[tool] = self._facts_of(tool)
+        return self._facts[tool]
+
+
+def _needs(record: Mapping[str, Any], rules: Rules, facts: Facts, same_policy: bool) -> tuple[str, ...]:
+    """The ids of enforced rules that the log doesn't hold enough for."""
+    tests = () if same_policy else (test for test in rules.tests if test.conditions and not test.shadow)
+    redacted = _REDACTED in record["keys"]
+    repeats = (rule for rule in rules.repeats if redacted and not rule.shadow)
+    limits = (
+        limit
+        for limit in rules.limits
+        if not limit.shadow
+        and (isinstance(limit.amount, tuple) or (limit.amount == "price" and facts.price is None))
+    )
+    return tuple(dict.fromkeys(rule.rule for rule in (*tests, *repeats, *limits)))
+
+
+def _said(record: Mapping[str, Any], asked_by: str) -> Said:
+    """What the person said to a call that waited for them, as the log shows it."""
+    refused = record["decision"] == "deny" and record["rule"] == asked_by
+    return "decline" if refused else "accept"
+
+
+def _refused_early(rule: str) -> bool:
+    return rule.endswith("/action") or (rule.startswith("(") and rule != INVALID_ARGUMENTS)
+
+
+def _time(record: Mapping[str, Any]) -> int | None:
+    """A record's time in nanoseconds since 1970."""
+    try:
+        moment = datetime.fromisoformat(record["time"])
+        return round(moment.timestamp() * 1_000_000) * _MICROSECOND
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+_DECIDED: Final[Mapping[str, type | tuple[type, ...]]] = {
+    "seq": int,
+    "session": str,
+    "tool": str,
+    "grant": (str, type(None)),
+    "arguments": (str, type(None)),
+    "keys": list,
+    "decision": str,
+    "rule": str,
+    "policy": str,
+}
+
+
+def _tells(record: Mapping[str, Any]) -> bool:
+    """Whether the record tells of a decision or an outcome, with all that is needed of it."""
+    if "outcome" in record:
+        return isinstance(record["outcome"], str) and isinstance(record.get("session"), str)
+    return all(name in record and isinstance(record[name], kind) for name, kind in _DECIDED.items())
+
+
+def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
+    try:
+        with path.open("rb") as stream:
+            for line in stream:
+                try:
+                    record: object = json.loads(line)
+                except (ValueError, RecursionError):
+                    continue
+                if isinstance(record, dict):
+                    yield cast("Mapping[str, Any]", record)
+    except OSError as error:
+        raise AuditError(f"the audit log {path} can't be read: {error.strerror or error}") from None

@@ -1,0 +1,314 @@
+"""The entrance of the Ray application: checks the token, bounds the queue, and outlives the replicas."""
+
+import asyncio
+import hmac
+import logging
+import math
+import os
+import time
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from ray import serve
+from ray.exceptions import RayError, RayTaskError
+from ray.serve.exceptions import DeploymentUnavailableError, RayServeException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+
+from alya_mcp.errors import Failure, InvalidInput, NotConfigured, Unavailable
+from alya_mcp.images.engine import EngineStatus, Job, Picture
+from alya_mcp.images.ray import messages as answers
+from alya_mcp.images.ray.messages import Ask, MEDIA_TYPE, Told
+from alya_mcp.images.renderer import RendererStatus
+from alya_mcp.images.worker.fair_queue import FairQueue
+from alya_mcp.images.worker.render_thread import Failed
+from alya_mcp.images.worker.protocol import WireError, pack
+
+_TOKEN: Final = "ALYA_RAY_TOKEN"  # noqa: S105 - the name of a variable
+_LEAST_TOKEN: Final = 16
+_MAX_ASK: Final = 64 << 10
+_ABOUT_LIMIT: Final = 1.5
+_LOOK_LIMIT: Final = 2.5
+"""Seconds for the answer to a question for the status, whose asker waits for 5."""
+_MOST_TRIES: Final = 3
+"""Replicas that may be lost while they draw a picture, as far as that is known."""
+_MOST_LOSSES: Final = 6
+"""Replicas that a picture may be lost with in all: one that ends them at once ends them before they tell."""
+_NO_REPLICA: Final = (
+    "No replica of the Ray application can start. The person finds the reason on the cluster with "
+    "`serve status`"
+)
+
+_log = logging.getLogger("ray.serve")
+
+
+@dataclass(eq=False, slots=True)
+class Ticket:
+    """An accepted job: the frames for its client, whether a replica draws it, what was told of its wait."""
+
+    client: str
+    job: Job
+    frames: asyncio.Queue[bytes | None] = field(default_factory=asyncio.Queue[bytes | None])
+    since: float = field(default_factory=time.monotonic)
+    begun: bool = False
+    told: Told | None = None
+    drawing: "asyncio.Task[None] | None" = None
+
+
+class Front:
+    """Takes jobs for `painters`, a handle to the replicas of the deployment `name`, `room` of them at a time.
+
+    `hands` of them are given to Ray; the others wait here, where each client gets its turn.
+
+    Raises:
+        NotConfigured: when this process' environment has no token that is long enough to be one.
+    """
+
+    def __init__(self, painters: Any, name: str, room: int, hands: int) -> None:
+        self._token = os.environ.get(_TOKEN, "").strip().encode()
+        if len(self._token) < _LEAST_TOKEN:
+            raise NotConfigured(
+                f"{_TOKEN} has {len(self._token)} characters; it takes at least {_LEAST_TOKEN}. Set it in "
+                "the environment of `ray start` on every machine of the cluster"
+            )
+        self._painters = painters
+        self._name = name
+        self._room = room
+        self._hands = hands
+        self._given: dict[Ticket, None] = {}
+        self._queue: FairQueue[str, Ticket] = FairQueue()
+        self._renderer: RendererStatus | None = None
+        self._since = time.time()
+        self._last_error: tuple[str, float] | None = None
+        self._looked = -math.inf
+        self._failed = self._none_ready = False
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer one request."""
+        _, _, token = request.headers.get("authorization", "").partition(" ")
+        if not hmac.compare_digest(token.strip().encode(), self._token):
+            return _refusal(401, "the token is wrong", {"WWW-Authenticate": "Bearer"})
+        path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+        match request.method, path:
+            case "POST", answers.PICTURES:
+                return await self._take(request)
+            case "GET", answers.STATUS:
+                return Response(answers.pack_status(await self._status()), media_type="application/json")
+            case _:
+                return _refusal(404, "there is nothing here")
+
+    # -- pictures
+
+    async def _take(self, request: Request) -> Response:
+        body = bytearray()
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > _MAX_ASK:
+                return _refusal(413, f"a request for a picture has at most {_MAX_ASK} bytes")
+        try:
+            ask = answers.read_ask(bytes(body))
+        except WireError as error:
+            return _refusal(400, str(error))
+        except InvalidInput as error:
+            return Response(_failure(InvalidInput, str(error)), media_type=MEDIA_TYPE)
+        return StreamingResponse(self._answer(ask), media_type=MEDIA_TYPE)
+
+    async def _answer(self, ask: Ask) -> AsyncGenerator[bytes]:
+        # A job is counted here and not before: a caller who is gone by now never gets this far.
+        if len(self._given) + len(self._queue) >= self._room and not ask.again:
+            full = (
+                f"The Ray cluster's image queue is full: {len(self._waiting())} images wait. Call again later"
+            )
+            yield _failure(Unavailable, full)
+            return
+        ticket = Ticket(client=ask.client, job=ask.job)
+        self._queue.push(ticket.client, ticket)
+        try:
+            yield pack({"type": "accepted"})
+            self._proceed()
+            while True:
+                try:
+                    async with asyncio.timeout(answers.ALIVE):
+                        frame = await ticket.frames.get()
+                except TimeoutError:
+                    if not ticket.begun:
+                        await self._look()
+                        if self._failed:
+                            yield _failure(Unavailable, _NO_REPLICA)
+                            return
+                        self._tell_positions()
+                    yield pack({"type": "alive"})
+                    continue
+                if frame is None:
+                    return
+                yield frame
+        finally:
+            self._queue.remove(ticket.client, ticket)
+            if ticket.drawing is not None:
+                ticket.drawing.cancel()
+            self._hand_back(ticket)
+
+    def _proceed(self) -> None:
+        """Give what waits to Ray, as far as hands are free."""
+        while len(self._given) < self._hands and (ticket := self._queue.pop()) is not None:
+            self._given[ticket] = None
+            ticket.drawing = asyncio.create_task(self._feed(ticket))
+        self._tell_positions()
+
+    def _hand_back(self, ticket: Ticket) -> None:
+        self._given.pop(ticket, None)
+        self._proceed()
+
+    async def _feed(self, ticket: Ticket) -> None:
+        """Have a job drawn, by another replica where one is lost, until there is a picture or a failure."""
+        tries = losses = 0
+        try:
+            while tries < _MOST_TRIES and losses < _MOST_LOSSES:
+                end = await self._outcome(ticket)
+                if end is not None:
+                    ticket.frames.put_nowait(end)
+                    return
+                losses += 1
+                tries += ticket.begun
+                ticket.begun, ticket.told = False, None
+                self._tell_positions()
+            message = (
+                f"{losses} replicas of the Ray application ended while they had the image. Another prompt or "
+                "size may work; the person finds the reason in the replicas' logs on the cluster"
+            )
+            ticket.frames.put_nowait(_failure(Unavailable, message))
+        finally:
+            ticket.frames.put_nowait(None)
+            self._hand_back(ticket)
+
+    async def _outcome(self, ticket: Ticket) -> bytes | None:
+        """What one replica makes of the job; None when the replica was lost."""
+        try:
+            return await self._try(ticket)
+        except DeploymentUnavailableError:
+            return _failure(Unavailable, _NO_REPLICA)
+        except RayTaskError:
+            _log.exception("a replica failed to draw")
+            return _failure(Failure, "Drawing failed on the Ray cluster; its log tells the person why")
+        except (RayError, RayServeException) as error:
+            self._last_error = (f"A replica was lost ({type(error).__name__})", time.time())
+            return None
+
+    async def _try(self, ticket: Ticket) -> bytes | None:
+        """Let one replica draw; None when it stopped with nothing said."""
+        queued = 0.0
+        stream = self._painters.options(stream=True).draw.remote(ticket.job)
+        try:
+            async for said in stream:
+                if not ticket.begun:
+                    ticket.begun = True
+                    queued = time.monotonic() - ticket.since
+                    self._none_ready = False
+                    self._tell_positions()
+                match said:
+                    case Told():
+                        ticket.frames.put_nowait(answers.pack_told(said))
+                    case Picture():
+                        timings = {"queue": round(queued * 1000, 1), **said.timings}
+                        return answers.pack_picture(replace(said, timings=timings))
+                    case Failed():
+                        self._last_error = (said.message, time.time())
+                        return pack({"type": "failure", "kind": said.kind, "message": said.message})
+                    case _:
+                        raise TypeError(f"a replica said a {type(said).__name__}")
+            return None
+        finally:
+            stream.cancel()
+
+    def _waiting(self) -> list[Ticket]:
+        """Who waits, in the order in which they will be drawn now."""
+        return [*(ticket for ticket in self._given if not ticket.begun), *self._queue]
+
+    def _tell_positions(self) -> None:
+        for ahead, ticket in enumerate(self._waiting()):
+            told = self._told(ahead)
+            if told != ticket.told:
+                ticket.told = told
+                ticket.frames.put_nowait(answers.pack_told(told))
+
+    def _told(self, ahead: int) -> Told:
+        if self._none_ready:
+            words = "Waiting: no replica is ready; `serve status` on the cluster says why"
+        elif ahead:
+            words = f"Waiting: {ahead} images first" if ahead > 1 else "Waiting: 1 image first"
+        else:
+            words = "Waiting for a free replica"
+        return Told(phase="queue", at=1 / (ahead + 2), until=1 / (ahead + 1), message=words)
+
+    # -- status
+
+    async def _deployment(self) -> tuple[bool, int, int, int]:
+        """Whether the replicas' deployment has failed, how many are ready, how many there are; entrances."""
+        own = serve.get_replica_context()
+        async with asyncio.timeout(_LOOK_LIMIT):
+            cluster = await asyncio.to_thread(serve.status)
+        deployments = cluster.applications[own.app_name].deployments
+        deployment, fronts = deployments[self._name], deployments[own.deployment]
+        replicas = deployment.replica_states
+        ready = sum(count for state, count in replicas.items() if state == "RUNNING")
+        failed = deployment.status == "DEPLOY_FAILED"
+        return failed, ready, sum(replicas.values()), sum(fronts.replica_states.values())
+
+    async def _look(self) -> None:
+        """See whether replicas are ready, or never will be: Ray lets who came before a failure wait on."""
+        now = time.monotonic()
+        if now - self._looked < answers.ALIVE:
+            return
+        self._looked = now
+        try:
+            failed, ready, _, _ = await self._deployment()
+        except (TimeoutError, RayError, RayServeException, KeyError):
+            _log.warning("the state of the replicas can't be asked for")
+        else:
+            self._none_ready = not ready
+            self._failed = failed and not ready
+
+    async def _status(self) -> EngineStatus:
+        _, ready, total, entrances = await self._deployment()
+        renderer = await self._about() if ready else None
+        error, error_at = self._last_error or (None, None)
+        waiting = len(self._waiting())
+        drawing = sum(ticket.begun for ticket in self._given)
+        here = f" at this one of {entrances} entrances" if entrances > 1 else ""
+        detail = (
+            f"{ready} of {total} replicas on Ray are ready; {drawing} images are drawn, {waiting} wait{here}"
+        )
+        return EngineStatus(
+            state="stuck" if not ready else "busy" if drawing or waiting else "idle",
+            detail=detail,
+            since=self._since,
+            model=renderer and renderer.model,
+            device=renderer and renderer.device,
+            plan=renderer and renderer.plan,
+            waiting=waiting,
+            last_error=error,
+            last_error_at=error_at,
+        )
+
+    async def _about(self) -> RendererStatus | None:
+        """What a replica has in memory; while all are busy, what one had when last asked."""
+        try:
+            async with asyncio.timeout(_ABOUT_LIMIT):
+                self._renderer = await self._painters.about.remote()
+        except (TimeoutError, RayError, RayServeException):
+            pass
+        return self._renderer
+
+
+def room(replicas: int, waiting: int, fronts: int) -> int:
+    """Jobs that each of `fronts` entrances takes, drawn and waiting, when `waiting` may wait per replica."""
+    return math.ceil(replicas * (1 + waiting) / fronts)
+
+
+def _failure(kind: type[Failure], message: str) -> bytes:
+    return pack({"type": "failure", "kind": kind.__name__, "message": message})
+
+
+def _refusal(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
+    return PlainTextResponse(message, status, headers)

@@ -1,0 +1,111 @@
+"""A replica of the Ray application that owns one GPU and draws on it."""
+
+import asyncio
+import math
+import os
+import platform
+import sys
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
+from typing import Final
+
+from alya_mcp import __version__
+from alya_mcp.images.engine import Job, Picture
+from alya_mcp.images.library_environment import tell_libraries
+from alya_mcp.images.ray.messages import Told
+from alya_mcp.images.renderer import RenderPhase, Renderer, RendererStatus, Request
+from alya_mcp.images.worker.render_thread import Failed, Order, Outcome, RenderThread
+from alya_mcp.images.worker.protocol import DEVICE_LOST
+
+_LOCAL_LOG: Final = "logs/image-worker.log of ALYA_HOME"
+_LOG: Final = "the replica's log on the cluster (`ray logs`)"
+_EXIT_LOST: Final = 70
+_STUCK: Final = 300.0
+"""Seconds after which cancelled work that hasn't stopped counts as stuck; a first step may compile for 60."""
+
+
+class Painter:
+    """Draws with the renderer that `create` makes, one job after the other, in one thread.
+
+    It is meant to be given two jobs at a time: the second lies ready when the first is done, so that the GPU
+    doesn't wait for Ray's router, which under load looks for free replicas only every half a second.
+    """
+
+    def __init__(self, create: Callable[[], Renderer]) -> None:
+        tell_libraries()
+        self._thread = RenderThread(create, asyncio.get_running_loop())
+        self._wanted: Mapping[str, str] = {}
+        self._renderer = RendererStatus()
+        self._unwanted: dict[Order, float] = {}
+
+    async def reconfigure(self, wanted: Mapping[str, str]) -> None:
+        """Load the `model` of `wanted` in its `precision`; Serve calls this before it sends jobs.
+
+        Raises:
+            RuntimeError: when it can't be loaded, or this machine's alya-mcp isn't the `version` that was
+                deployed; the deployment fails with these words.
+        """
+        if wanted["version"] != __version__:
+            raise RuntimeError(
+                f"{platform.node()} has alya-mcp {__version__}, and {wanted['version']} was deployed: "
+                "install the same version on every machine of the cluster, and start Ray there again"
+            )
+        self._wanted = wanted
+        async for told in self._fill(None):
+            if isinstance(told, Failed):
+                raise RuntimeError(told.message)  # noqa: TRY004 - not of a wrong type
+
+    async def draw(self, job: Job) -> AsyncGenerator[Told | Picture | Failed]:
+        """Draw `job`: steps, and at last the picture or why there is none. Closing this stops the work."""
+        async for told in self._fill(job):
+            yield told
+
+    async def about(self) -> RendererStatus:
+        """The model in memory."""
+        return self._renderer
+
+    async def check_health(self) -> None:
+        """Tell Serve, which asks every few seconds, whether this process is any good.
+
+        Raises:
+            RuntimeError: when work that nobody wants goes on and on; Serve then starts another process.
+        """
+        oldest = min(self._unwanted.values(), default=math.inf)
+        if time.monotonic() - oldest > _STUCK:
+            raise RuntimeError(f"the device hasn't come back for {_STUCK:.0f} s from work that was cancelled")
+
+    async def _fill(self, job: Job | None) -> AsyncGenerator[Told | Picture | Failed]:
+        request = Request(model=self._wanted["model"], precision=self._wanted["precision"], job=job)
+        said: asyncio.Queue[Told | Outcome] = asyncio.Queue()
+        runs = False
+
+        def on_step(phase: RenderPhase, at: float, until: float, message: str) -> None:
+            nonlocal runs
+            runs = True
+            said.put_nowait(Told(phase=phase, at=at, until=until, message=message))
+
+        def on_end(outcome: Outcome, renderer: RendererStatus) -> None:
+            nonlocal runs
+            runs = False
+            self._renderer = renderer
+            self._unwanted.pop(order, None)
+            if isinstance(outcome, Failed) and outcome.kind == DEVICE_LOST:
+                # Nothing but a new process clears the device; other replicas draw its jobs meanwhile.
+                sys.stderr.flush()
+                os._exit(_EXIT_LOST)
+            said.put_nowait(outcome)
+
+        order = Order(request=request, on_step=on_step, on_end=on_end)
+        self._thread.submit(order)
+        try:
+            while isinstance(told := await said.get(), Told):
+                yield told
+        except (asyncio.CancelledError, GeneratorExit):
+            order.cancelled.set()
+            if runs:
+                self._unwanted[order] = time.monotonic()
+            raise
+        if isinstance(told, Failed):
+            yield Failed(kind=told.kind, message=told.message.replace(_LOCAL_LOG, _LOG))
+        elif isinstance(told, Picture):
+            yield told

@@ -1,0 +1,19 @@
+"""Weights: those already here, the download from the Hugging Face hub, what a model's folder must hold."""
+
+from alya_mcp.images.weights.cache import cached
+from alya_mcp.images.weights.folder import require_flux
+from alya_mcp.images.weights.process import Pulled, Step, describe, download, pull
+from alya_mcp.images.weights.refusals import Gated, TOKENS, terms_page
+
+__all__ = [
+    "TOKENS",
+    "Gated",
+    "Pulled",
+    "Step",
+    "cached",
+    "describe",
+    "download",
+    "pull",
+    "require_flux",
+    "terms_page",
+]

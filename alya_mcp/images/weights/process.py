@@ -1,0 +1,135 @@
+"""The download in a process of its own, which can be stopped at once, whatever its library is busy with."""
+
+import contextlib
+import json
+import queue
+import subprocess
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final, Literal, TextIO
+
+from alya_mcp.runtime.python_process import command
+from alya_mcp.errors import Failure, NotConfigured, NotInstalled, Unavailable
+from alya_mcp.images.weights.refusals import Gated
+
+_POLL: Final = 0.5
+_KINDS: Final[dict[str, type[Failure]]] = {"NotConfigured": NotConfigured, "Unavailable": Unavailable}
+_DOWNLOAD_SHARE: Final = 0.9
+_GIGABYTE: Final = 10**9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """How far a pull is: bytes `done` of `total`, both 0 while it looks for the model."""
+
+    phase: Literal["find", "download", "verify"] = "find"
+    done: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pulled:
+    """A whole model on this machine: `size` bytes, of which `downloaded` came now.
+
+    `verified` says that every file was compared with a checksum, `notice` what else the person should know.
+    """
+
+    folder: Path
+    size: int
+    downloaded: int
+    files: int
+    verified: bool
+    notice: str | None
+
+
+def download(repository: str, progress: Callable[[float, str], None]) -> Path:
+    """Download `repository` into the cache, telling `progress` a share from 0 to 1; it may raise to stop.
+
+    Raises: as `pull`.
+    """
+
+    def report(step: Step) -> None:
+        share = step.done / step.total if step.total else 0.0
+        checking = step.phase == "verify"
+        reached = _DOWNLOAD_SHARE + (1 - _DOWNLOAD_SHARE) * share if checking else _DOWNLOAD_SHARE * share
+        progress(reached, describe(step, repository))
+
+    return pull(repository, report).folder
+
+
+def describe(step: Step, model: str) -> str:
+    """What `step` is about, for a person."""
+    if step.phase == "find":
+        return f"Looking for {model}"
+    verb = "Downloading" if step.phase == "download" else "Checking"
+    unit, size = ("GB", 1e9) if step.total >= _GIGABYTE else ("MB", 1e6)
+    return f"{verb} {model}: {step.done / size:.1f} of {step.total / size:.1f} {unit}"
+
+
+def pull(model: str, report: Callable[[Step], None], errors: TextIO | None = None) -> Pulled:
+    """Bring `model`, a repository's name, into the cache in full, and compare every file with its checksum.
+
+    Goes on where an earlier attempt stopped. `report` is told at least twice a second how far it is, and may
+    raise to stop; `errors` gets the particulars of what went wrong (standard error when None). A folder's
+    full path is checked only: nothing is fetched and nothing changed.
+
+    Raises:
+        Gated: when the hub wants accepted terms, a token, or a better one.
+        NotConfigured: when the person has to do something else first: make room, name another model.
+        Unavailable: when the hub can't be reached.
+        Failure: when a file doesn't fit its checksum; it was removed.
+    """
+    if not Path(model).is_absolute() and find_spec("huggingface_hub") is None:
+        raise NotInstalled("Downloading a model", "image")
+    step = Step()
+    report(step)
+    child = subprocess.Popen(  # noqa: S603 - our own interpreter and code
+        [*command("alya_mcp.images.weights.child"), model],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        text=True,
+        encoding="utf-8",
+        # Ctrl-C is for the starter, which ends this process itself.
+        start_new_session=True,
+    )
+    said: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+    listener = threading.Thread(target=_listen, args=(child, said), daemon=True)
+    listener.start()
+    try:
+        while True:
+            with contextlib.suppress(queue.Empty):
+                heard = said.get(timeout=_POLL)
+                if heard is None or "step" not in heard:
+                    return _result(heard, model)
+                step = Step(phase=heard["step"], done=heard["done"], total=heard["total"])
+            report(step)
+    finally:
+        child.kill()
+        child.wait()
+        listener.join()
+        for pipe in (child.stdin, child.stdout):
+            if pipe is not None:
+                pipe.close()
+
+
+def _result(last: dict[str, Any] | None, model: str) -> Pulled:
+    if last is None:
+        raise Unavailable(f"The download of {model} ended unexpectedly; call again to go on where it stopped")
+    if last.get("kind") == "Gated":
+        raise Gated(last["repository"], last["why"])
+    if "kind" in last:
+        raise _KINDS.get(last["kind"], Failure)(last["message"])
+    folder = Path(last.pop("folder"))
+    return Pulled(folder=folder, **last)
+
+
+def _listen(child: "subprocess.Popen[str]", said: "queue.SimpleQueue[dict[str, Any] | None]") -> None:
+    if child.stdout is not None:
+        for line in child.stdout:
+            with contextlib.suppress(ValueError):
+                said.put(json.loads(line))
+    said.put(None)

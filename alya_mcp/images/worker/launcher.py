@@ -1,0 +1,220 @@
+"""Finds the image worker of this ALYA_HOME, or starts it: once, whoever asks first."""
+
+import asyncio
+import contextlib
+import os
+import re
+import subprocess
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from alya_mcp import __version__
+from alya_mcp.errors import Unavailable
+from alya_mcp.images.worker.connection import Link, WorkerGoneError
+from alya_mcp.images.worker.log import open_log
+from alya_mcp.images.worker.run_folder import FileLock, Place, kept_in_home
+from alya_mcp.images.worker.protocol import ALIVE, Hello, PROTOCOL, RefusedError
+
+_POLL: Final = 0.05
+_GREETING_LIMIT: Final = 60.0
+"""Seconds for a greeting when there is work: a worker that reads large libraries may stand still for some."""
+_REFUSAL_LIMIT: Final = 10.0
+_START_LIMIT: Final = 120.0
+_MAX_STARTS: Final = 3
+_STARTING: Final = "Starting the image worker"
+
+
+class Launcher:
+    """Joins the worker at `place`; `command` gets the home folder as its last argument.
+
+    `patience` is for how many seconds a worker that has to make room may finish its pictures. `doing` says
+    for a person what `join` does now.
+    """
+
+    def __init__(
+        self, home: Path, command: Sequence[str], version: str = __version__, *, patience: float = 600.0
+    ) -> None:
+        self._patience = patience
+        self.doing = _STARTING
+        self._home = home
+        self._command = [*command, str(home)]
+        self._own = Hello(version=version, protocol=PROTOCOL, pid=os.getpid())
+        self.place = Place(home)
+
+    async def find(self, limit: float) -> Link | None:
+        """A link to the running worker, which has `limit` seconds to answer; None when there is none.
+
+        Raises:
+            RefusedError: when it holds another key.
+            Unavailable: when it doesn't answer.
+        """
+        address, key = self.place.read_address(), self.place.read_key()
+        if address is None or key is None:
+            return None
+        try:
+            async with asyncio.timeout(limit):
+                return await Link.open(address, key, self._own)
+        except TimeoutError:
+            raise Unavailable(
+                f"The image worker (process {address.pid}) doesn't answer within {limit:g} s. "
+                "The person can end that process; the next call starts a fresh one"
+            ) from None
+        except RefusedError:
+            raise
+        except (OSError, EOFError):
+            return None
+
+    async def join(self) -> Link:
+        """A link to the worker, started if need be. One older than this server is asked to leave first.
+
+        Raises:
+            Unavailable: when it can't be started or doesn't answer.
+            NotConfigured: when its files can't be kept in ALYA_HOME.
+        """
+        self.place.prepare()
+        starting = FileLock(self.place.start_lock)
+        child: subprocess.Popen[bytes] | None = None
+        starts = 0
+        began = since = time.monotonic()
+        link: Link | None = None
+        try:
+            while True:
+                with kept_in_home():
+                    holding = starting.acquire()
+                if holding:
+                    self.place.ensure_key()
+                link = await self._find_patiently(since)
+                if link is not None:
+                    if await self._suits(link, began + self._patience):
+                        return link
+                    await asyncio.sleep(_POLL)
+                    since = time.monotonic()
+                    continue
+                if child is not None and child.poll() is not None:
+                    if starts == _MAX_STARTS or child.returncode != 0:
+                        raise Unavailable(
+                            f"The image worker ended while starting (exit status {child.returncode}). "
+                            "The person finds the reason in logs/image-worker.log of ALYA_HOME"
+                        )
+                    _let_go(child)
+                    child = None
+                if holding and child is None:
+                    child = self._spawn()
+                    starts += 1
+                if time.monotonic() - since > _START_LIMIT:
+                    raise Unavailable(
+                        f"The image worker didn't start within {_START_LIMIT:.0f} s. "
+                        + (
+                            "The one before it may be stuck: the person can look for a process that runs "
+                            "alya_mcp.images.worker and end it"
+                            if holding
+                            else "Another server was about to start it and may be stuck or stopped: the "
+                            "person can end that client, or let it go on"
+                        )
+                    )
+                await asyncio.sleep(_POLL)
+        except BaseException:
+            if link is not None:
+                await link.close()
+            raise
+        finally:
+            starting.release()
+            if child is not None:
+                _let_go(child)
+                listening = self.place.read_address()
+                # One that listens already may serve others, and ends by itself when it doesn't.
+                if link is None and (listening is None or listening.pid != child.pid):
+                    child.terminate()
+
+    async def _find_patiently(self, since: float) -> Link | None:
+        try:
+            return await self.find(_GREETING_LIMIT)
+        except RefusedError:
+            # A worker whose key file was replaced notices within a second and leaves.
+            if time.monotonic() - since < _REFUSAL_LIMIT:
+                return None
+            address = self.place.read_address()
+            raise Unavailable(
+                "The running image worker doesn't hold this server's key"
+                + (f" (process {address.pid})" if address else "")
+                + ". The person can end that process; the next call starts a fresh one"
+            ) from None
+
+    async def _suits(self, link: Link, until: float) -> bool:
+        if link.hello.leaving or _is_newer(self._own.version, link.hello.version):
+            link.tell({"type": "leave"})
+            self.doing = f"Waiting for the {_named(link)} to finish its pictures"
+            try:
+                await self._outlast(link, until)
+            finally:
+                self.doing = _STARTING
+            return False
+        if link.hello.protocol != PROTOCOL:
+            raise Unavailable(
+                f"The running image worker belongs to alya-mcp {link.hello.version}, this server is "
+                f"{self._own.version} and can't talk to it. Restart this client, and others that still run "
+                "another version"
+            )
+        return True
+
+    async def _outlast(self, link: Link, until: float) -> None:
+        """Wait for the end of a worker that was asked to leave, as long as it answers."""
+        while (left := until - time.monotonic()) > 0:
+            try:
+                asked = link.call({"type": "status"})
+                try:
+                    await asked.answer()
+                finally:
+                    asked.end(cancel=False)
+            except WorkerGoneError:
+                return
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(ALIVE, left)):
+                    await link.ended()
+        raise Unavailable(
+            f"The {_named(link)} has to make room and still has pictures to finish after "
+            f"{self._patience:.0f} s. Call again later, or the person can end that process; the next call "
+            "starts a fresh one"
+        )
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        with kept_in_home():
+            log = open_log(self.place.log)
+        with log:
+            try:
+                child = subprocess.Popen(  # noqa: S603 - our own interpreter and code
+                    self._command,
+                    stdin=subprocess.PIPE,
+                    stdout=log,
+                    stderr=log,
+                    cwd=self.place.folder,
+                    env={**os.environ, "ALYA_HOME": str(self._home)},
+                    start_new_session=True,
+                    creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+                )
+            except OSError as error:
+                raise Unavailable(f"The image worker can't be started ({error.strerror})") from error
+        threading.Thread(target=child.wait, name="alya-image-worker-reaper", daemon=True).start()
+        return child
+
+
+def _named(link: Link) -> str:
+    return f"image worker of alya-mcp {link.hello.version} (process {link.hello.pid})"
+
+
+def _let_go(child: subprocess.Popen[bytes]) -> None:
+    """Tell a worker that its starter no longer holds it."""
+    if child.stdin is not None:
+        child.stdin.close()
+
+
+def _is_newer(version: str, other: str) -> bool:
+    return _numbers(version) > _numbers(other)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    release = re.match(r"\d+(?:\.\d+)*", version)
+    return tuple(int(number) for number in release.group().split(".")) if release else ()

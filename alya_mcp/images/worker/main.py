@@ -1,0 +1,258 @@
+"""The process that owns the GPU: takes jobs from every server of the user, ends with the last one or unused.
+
+An event loop in front answers at once, whatever the render thread behind it is busy with.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Coroutine
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from alya_mcp import __version__
+from alya_mcp.gate.sanitizer import hidden
+from alya_mcp.images.engine import EngineStatus
+from alya_mcp.images.library_environment import tell_libraries
+from alya_mcp.images.renderer import Renderer
+from alya_mcp.images.worker.client import Client
+from alya_mcp.images.worker.scheduler import Desk
+from alya_mcp.images.worker.log import LogStream, rotate, say
+from alya_mcp.images.worker.run_folder import Address, FileLock, Place, Sentinel
+from alya_mcp.images.worker.protocol import ALIVE, Hello, PROTOCOL, WireError, pack, read, welcome
+from alya_mcp.settings import Settings, secret_words
+
+_FAREWELL: Final = pack({"type": "farewell"})
+_GREETING_LIMIT: Final = 5.0
+_FIRST_CLIENT_LIMIT: Final = 30.0
+_LOCK_LIMIT: Final = 120.0
+_FAREWELL_LIMIT: Final = 5.0
+_WATCH: Final = 1.0
+
+
+class Front:
+    """Who is connected, what they say, and when this process has to end."""
+
+    def __init__(
+        self,
+        place: Place,
+        key: bytes,
+        create: Callable[[], Renderer],
+        version: str,
+        starter_gone: threading.Event,
+    ) -> None:
+        self._place = place
+        self._starter_gone = starter_gone
+        self._key = key
+        self._version = version
+        self._loop = asyncio.get_running_loop()
+        self._clients: set[Client] = set()
+        self._held = True
+        self._alone = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._desk = Desk(create, self._loop, self._ended.set, place.read_ending())
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Serve until nobody needs this process any more."""
+        self._place.clear_address()
+        self._place.clear_ending()
+        server, address = await self._listen()
+        self._place.write_address(address)
+        watched = [self._place.key, self._place.lock, self._place.address]
+        if address.unix is not None:
+            watched.append(Path(address.unix))
+        self._spawn(self._watch(Sentinel(watched)))
+        self._spawn(self._say_alive())
+        self._loop.call_later(_FIRST_CLIENT_LIMIT, self._let_go)
+        threading.Thread(target=self._watch_starter, name="held", daemon=True).start()
+        if sys.platform != "win32":
+            self._loop.add_signal_handler(signal.SIGTERM, self._desk.finish)
+        try:
+            await self._ended.wait()
+            self._place.write_ending(self._desk.ending())
+        finally:
+            self._place.clear_address()
+            server.close()
+        await self._part()
+
+    async def _part(self) -> None:
+        """Let everyone who is connected take what was said, and go, knowing that nothing else is lost."""
+        for client in self._clients:
+            client.say(_FAREWELL)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_FAREWELL_LIMIT):
+                while self._clients:
+                    self._alone.clear()
+                    await self._alone.wait()
+
+    async def _listen(self) -> tuple[asyncio.Server, Address]:
+        if sys.platform == "win32":
+            server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+            return server, Address(pid=os.getpid(), port=server.sockets[0].getsockname()[1])
+        path = self._place.new_socket_path()
+        return await asyncio.start_unix_server(self._connected, path), Address(
+            pid=os.getpid(), unix=str(path)
+        )
+
+    # -- who is here
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            if await self._admitted(reader, writer):
+                await self._attend(reader, writer)
+        finally:
+            writer.close()
+
+    async def _admitted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        own = Hello(version=self._version, protocol=PROTOCOL, pid=os.getpid(), leaving=self._desk.leaving)
+        try:
+            async with asyncio.timeout(_GREETING_LIMIT):
+                await welcome(reader, writer, self._key, own)
+        except (OSError, EOFError) as error:
+            say(f"a connection was not accepted ({type(error).__name__})")
+            return False
+        return True
+
+    async def _attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        client = Client(writer)
+        if self._ended.is_set():
+            client.say(_FAREWELL)
+            return
+        self._clients.add(client)
+        try:
+            while True:
+                self._handle(client, (await read(reader, max_payload=0)).head)
+        except WireError as error:
+            say(f"a client sent nonsense: {error}")
+        except (OSError, EOFError):
+            pass
+        finally:
+            self._gone(client)
+
+    def _gone(self, client: Client) -> None:
+        self._clients.discard(client)
+        if not self._clients:
+            self._alone.set()
+        self._desk.drop(client)
+        self._leave_if_alone()
+
+    def _leave_if_alone(self) -> None:
+        if not self._clients and not self._held:
+            self._desk.finish()
+
+    def _let_go(self) -> None:
+        self._held = False
+        self._leave_if_alone()
+
+    def _watch_starter(self) -> None:
+        """Stay, whoever comes and goes, until the server that started this process has connected or died."""
+        self._starter_gone.wait()
+        self._loop.call_soon_threadsafe(self._let_go)
+
+    # -- what they say
+
+    def _handle(self, client: Client, head: dict[str, Any]) -> None:
+        try:
+            match head:
+                case {"type": "render" | "warm", "id": int(number)}:
+                    self._desk.take(client, number, head)
+                case {"type": "cancel", "id": int(number)}:
+                    self._desk.cancel(client, number)
+                case {"type": "status", "id": int(number)}:
+                    self._tell_status(client, number)
+                case {"type": "leave"}:
+                    self._desk.leave()
+                case _:
+                    raise WireError("a message that is unknown or lacks its number")
+        except (KeyError, TypeError, ValueError) as error:
+            raise WireError(f"a message with a missing or wrong field ({type(error).__name__})") from None
+
+    def _tell_status(self, client: Client, number: int) -> None:
+        def tell(status: EngineStatus) -> None:
+            client.say(pack({"type": "status", "id": number, **asdict(status)}))
+
+        self._desk.report(len(self._clients), tell)
+
+    # -- what happens beside it
+
+    async def _say_alive(self) -> None:
+        while True:
+            await asyncio.sleep(ALIVE)
+            self._desk.say_alive()
+
+    async def _watch(self, sentinel: Sentinel) -> None:
+        while True:
+            await asyncio.sleep(_WATCH)
+            rotate(self._place.log)
+            if not self._desk.leaving and not sentinel.intact():
+                say("files of this worker were removed or replaced; leaving")
+                self._desk.leave()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+def _watch_pipe(gone: threading.Event) -> None:
+    """Set `gone` once the server that started this process has closed its end of the pipe, or died."""
+    with contextlib.suppress(OSError):
+        while os.read(0, 1024):
+            pass
+    gone.set()
+
+
+def _take_lock(lock: FileLock, gone: threading.Event) -> bool:
+    """Wait for the worker before this one to end, as long as the server that started this one waits too."""
+    deadline = time.monotonic() + _LOCK_LIMIT
+    while not lock.acquire():
+        if time.monotonic() > deadline or gone.wait(0.05):
+            return False
+    return True
+
+
+def _flux() -> Renderer:
+    from alya_mcp.images.flux.renderer import FluxRenderer
+
+    return FluxRenderer(Settings.from_environment().image_memory)
+
+
+def main(create: Callable[[], Renderer] = _flux, version: str = __version__) -> None:
+    """Be the worker of the ALYA_HOME named by the one argument, until nobody needs it. Doesn't return."""
+    sys.stdout = sys.stderr = LogStream(hidden(secret_words()))
+    place = Place(Path(sys.argv[1]))
+    gone = threading.Event()
+    threading.Thread(target=_watch_pipe, args=(gone,), name="starter", daemon=True).start()
+    lock = FileLock(place.lock)
+    if not _take_lock(lock, gone):
+        sys.exit("another image worker runs and does not end, or nobody waits for this one")
+    key = place.read_key()
+    if key is None:
+        sys.exit("there is no key to share with servers; the worker is started by a server, which makes one")
+    tell_libraries(TORCHINDUCTOR_CACHE_DIR=str(place.kernels))
+
+    async def serve() -> None:
+        await Front(place, key, create, version, gone).run()
+
+    say(f"version {version} starts")
+    status = 0
+    try:
+        asyncio.run(serve())
+    except Exception:  # noqa: BLE001 - the process ends here, and its log says why
+        traceback.print_exc()
+        status = 1
+    say("ends")
+    # The render thread may be in a call that nothing interrupts; nobody waits for it.
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    main()

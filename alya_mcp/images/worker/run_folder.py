@@ -1,0 +1,266 @@
+"""The files by which servers and the image worker of one ALYA_HOME find, trust and exclude each other."""
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Generator, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final, cast
+
+from alya_mcp.errors import NotConfigured
+from alya_mcp.runtime.locks import try_lock
+
+_KEY_BYTES: Final = 32
+_MAX_SOCKET_PATH: Final = 100
+"""Bytes: a few below the 104 that the strictest of the usual systems allows."""
+_TEMPORARY_PREFIX: Final = "alya-mcp-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where the worker listens: a Unix socket, or a port of the loopback interface where there are none."""
+
+    pid: int
+    unix: str | None = None
+    port: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """What the worker before left to say: when it ended, and after how many seconds without work.
+
+    `idle` is None when it ended for another reason. `error` is the last failure that it told anyone, at the
+    time `error_at`. Times in seconds since 1970, None where they aren't known.
+    """
+
+    at: float | None = None
+    idle: float | None = None
+    error: str | None = None
+    error_at: float | None = None
+
+
+@contextlib.contextmanager
+def kept_in_home() -> Generator[None]:
+    """Tell the person what to do when a file that the body needs can't be kept in ALYA_HOME.
+
+    Raises:
+        NotConfigured: in place of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise NotConfigured(
+            "The image worker can't keep its files in the folder that ALYA_HOME names "
+            f"({error.strerror}); set ALYA_HOME to a folder that can be written"
+        ) from error
+
+
+class Place:
+    """Names and keeps the files under `home`; only the user can read or enter them."""
+
+    def __init__(self, home: Path) -> None:
+        self.folder = home / "run"
+        self.lock = self.folder / "image-worker.lock"
+        self.start_lock = self.folder / "image-worker.start.lock"
+        self.key = self.folder / "image-worker.key"
+        self.address = self.folder / "image-worker.address"
+        self.ending = self.folder / "image-worker.ending"
+        self.log = home / "logs" / "image-worker.log"
+        self.kernels = home / "cache" / "kernels"
+
+    def prepare(self) -> None:
+        """Create the folders.
+
+        Raises:
+            NotConfigured: when they can't be, or belong to someone else.
+        """
+        with kept_in_home():
+            for folder in (self.folder, self.log.parent, self.kernels):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                if sys.platform != "win32":
+                    if folder.stat().st_uid != os.geteuid():
+                        raise NotConfigured(
+                            "The folder that ALYA_HOME names belongs to another user; "
+                            "set ALYA_HOME to a folder of your own"
+                        )
+                    folder.chmod(0o700)
+
+    def ensure_key(self) -> None:
+        """Create the shared key unless there is a usable one; the caller holds the lock for starting.
+
+        Raises:
+            NotConfigured: when it can't be kept.
+        """
+        if self.read_key() is not None:
+            return
+        with kept_in_home():
+            _write(self.key, secrets.token_bytes(_KEY_BYTES))
+
+    def read_key(self) -> bytes | None:
+        """The shared key; None when there is none, it is cut short, or others could have read it."""
+        try:
+            status = self.key.stat()
+            if sys.platform != "win32" and (
+                status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o077
+            ):
+                return None
+            key = self.key.read_bytes()
+        except OSError:
+            return None
+        return key if len(key) == _KEY_BYTES else None
+
+    def read_address(self) -> Address | None:
+        """Where the worker said it listens; it may be gone since. None when nothing readable is there."""
+        fields = _read(self.address)
+        pid, unix, port = fields.get("pid"), fields.get("unix"), fields.get("port")
+        if not isinstance(pid, int):
+            return None
+        if isinstance(unix, str):
+            return Address(pid=pid, unix=unix)
+        return Address(pid=pid, port=port) if isinstance(port, int) else None
+
+    def write_address(self, address: Address) -> None:
+        """Publish where this process listens."""
+        _write(self.address, json.dumps(asdict(address)).encode())
+
+    def read_ending(self) -> Ending:
+        """What the worker before left to say; one that was killed left its address instead."""
+        address = self.read_address()
+        if address is not None and not _runs(address.pid):
+            return Ending(error=f"The image worker (process {address.pid}) ended unexpectedly")
+        raw = _read(self.ending)
+        fields = {name: raw.get(name) for name in ("at", "idle", "error", "error_at")}
+        wrong = [
+            name
+            for name, value in fields.items()
+            if value is not None and not isinstance(value, str if name == "error" else int | float)
+        ]
+        return Ending() if wrong else Ending(**fields)
+
+    def write_ending(self, ending: Ending) -> None:
+        """Leave `ending` for whoever asks, and for the next worker."""
+        # The folder may be gone, and this process with it.
+        with contextlib.suppress(OSError):
+            _write(self.ending, json.dumps(asdict(ending)).encode())
+
+    def clear_ending(self) -> None:
+        """Remove what the worker before left; the caller holds the worker's lock."""
+        self.ending.unlink(missing_ok=True)
+
+    def new_socket_path(self) -> Path:
+        """A free path for the worker's socket, short enough to bind; the caller holds the worker's lock."""
+        path = self.folder / "image-worker.sock"
+        if len(os.fsencode(path)) > _MAX_SOCKET_PATH:
+            return Path(tempfile.mkdtemp(prefix=_TEMPORARY_PREFIX)) / "socket"
+        path.unlink(missing_ok=True)
+        return path
+
+    def clear_address(self) -> None:
+        """Remove the address and what it points at; the caller holds the worker's lock."""
+        address = self.read_address()
+        self.address.unlink(missing_ok=True)
+        if address is None or address.unix is None:
+            return
+        socket = Path(address.unix)
+        if socket.parent == self.folder:
+            socket.unlink(missing_ok=True)
+        elif socket.parent.name.startswith(_TEMPORARY_PREFIX) and _is_own_socket(socket):
+            shutil.rmtree(socket.parent, ignore_errors=True)
+
+
+class Sentinel:
+    """Notices when a file was removed or replaced."""
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._files = {path: _identity(path) for path in paths}
+
+    def intact(self) -> bool:
+        """Whether every file is still the one it was."""
+        return all(
+            identity is not None and _identity(path) == identity for path, identity in self._files.items()
+        )
+
+
+class FileLock:
+    """A lock on a file that the system releases when its process ends, however it ends."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+
+    def acquire(self) -> bool:
+        """Take the lock now; False when another holds it.
+
+        Raises:
+            OSError: when its file can't be opened or the disk knows no locks.
+        """
+        if self._descriptor is not None:
+            return True
+        descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            if try_lock(descriptor):
+                self._descriptor = descriptor
+        finally:
+            if self._descriptor is None:
+                os.close(descriptor)
+        return self._descriptor is not None
+
+    def release(self) -> None:
+        """Give the lock back, if it is held."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The JSON object in a file; empty when there is none."""
+    try:
+        raw: object = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return cast("dict[str, Any]", raw) if isinstance(raw, dict) else {}
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Replace the file as a whole, by one that only its owner may read."""
+    temporary = path.with_suffix(f".{os.getpid()}.new")
+    temporary.unlink(missing_ok=True)
+    try:
+        with os.fdopen(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+            file.write(content)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _runs(pid: int) -> bool:
+    import psutil
+
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except (psutil.Error, ValueError):
+        return False
+
+
+def _identity(path: Path) -> tuple[int, int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    # A file made anew often gets the number of the one just removed; its time tells them apart.
+    return status.st_dev, status.st_ino, status.st_mtime_ns
+
+
+def _is_own_socket(path: Path) -> bool:
+    try:
+        status = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISSOCK(status.st_mode) and (sys.platform == "win32" or status.st_uid == os.geteuid())

@@ -1,0 +1,306 @@
+"""The jobs of the worker: who waits, what runs, what everyone is told. Touched by the event loop only."""
+
+import asyncio
+import itertools
+import math
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from alya_mcp.errors import InvalidInput, Unavailable
+from alya_mcp.images.engine import EngineStatus, Picture, State
+from alya_mcp.images.renderer import RenderPhase, Renderer, RendererStatus
+from alya_mcp.images.worker.client import Client
+from alya_mcp.images.worker.deadline_clock import WorkClock
+from alya_mcp.images.worker.fair_queue import FairQueue
+from alya_mcp.images.worker.health import Health
+from alya_mcp.images.worker.run_folder import Ending
+from alya_mcp.images.worker.render_thread import Failed, Order, Outcome, RenderThread
+from alya_mcp.images.worker.protocol import DEVICE_LOST, LEAVING
+from alya_mcp.images.worker.queued_job import Work, job_of, picture_head, refusal, seconds
+
+MAX_WAITING: Final = 16
+GRACE = 60.0
+"""Seconds that a picture has to stop in after its deadline; then this process ends, to free the device."""
+_LOOK_LIMIT: Final = 2.0
+"""Seconds for which a renderer that is asked for its status is waited for."""
+
+
+class Desk:
+    """Takes jobs, hands them to the render thread one by one, and calls `end` when no more will be done."""
+
+    def __init__(
+        self,
+        create: Callable[[], Renderer],
+        loop: asyncio.AbstractEventLoop,
+        end: Callable[[], None],
+        before: Ending,
+    ) -> None:
+        self._thread = RenderThread(create, loop)
+        self._loop = loop
+        self._end = end
+        self._clock = WorkClock()
+        self._waiting: FairQueue[Client, Work] = FairQueue()
+        self._running: Work | None = None
+        self._health = Health.after(before)
+        self._seconds_per_job = 0.0
+        self._idle = 0.0
+        self._unused: float | None = None
+        self._idle_timer: asyncio.TimerHandle | None = None
+        self._deadline_timer: asyncio.TimerHandle | None = None
+        self._over = False
+        self.leaving = False
+
+    # -- what clients ask for
+
+    def take(self, client: Client, number: int, head: dict[str, Any]) -> None:
+        """Queue what `head` asks for, or tell the client why not.
+
+        Raises:
+            KeyError, TypeError, ValueError: when `head` isn't such a request.
+        """
+        try:
+            job = job_of(head)
+        except InvalidInput as error:
+            client.say(refusal(number, InvalidInput.__name__, str(error)))
+            return
+        self._idle = seconds(head, "idle")
+        if self.leaving:
+            client.say(refusal(number, LEAVING, "the image worker takes no more work"))
+            return
+        if len(self._waiting) >= MAX_WAITING:
+            client.say(refusal(number, Unavailable.__name__, self._full()))
+            return
+        ahead = len(self._waiting) + (self._running is not None)
+        self._waiting.push(client, Work.of(client, number, head, job, self._clock.now(), ahead))
+        self._proceed()
+
+    def cancel(self, client: Client, number: int) -> None:
+        """Stop the client's job `number`, if it waits or runs."""
+        for work in list(self._all_work()):
+            if work.client is client and work.number == number:
+                self._stop(work)
+        self._proceed()
+
+    def drop(self, client: Client) -> None:
+        """Stop everything of a client that has gone."""
+        for work in list(self._all_work()):
+            if work.client is client:
+                self._stop(work)
+        self._proceed()
+
+    def leave(self) -> None:
+        """Take no more jobs, and end when those taken are done."""
+        self.leaving = True
+        self._proceed()
+
+    def finish(self) -> None:
+        """Begin no job any more, and end."""
+        self._over = self.leaving = True
+        self._end()
+
+    def report(self, clients: int, then: Callable[[EngineStatus], None]) -> None:
+        """Call `then` with how the worker is: at once while it draws, else when the renderer was asked.
+
+        One that prepares for later pictures isn't waited for: then it is what was seen before.
+        """
+        if self._running is not None:
+            then(self._status(clients))
+            return
+        told = False
+
+        def tell() -> None:
+            nonlocal told
+            if not told:
+                told = True
+                then(self._status(clients))
+
+        def looked(renderer: RendererStatus) -> None:
+            self._health.renderer = renderer
+            tell()
+
+        self._loop.call_later(_LOOK_LIMIT, tell)
+        self._thread.look(looked)
+
+    def say_alive(self) -> None:
+        """Let everyone who waits for something know that this process answers."""
+        for work in self._all_work():
+            work.tell(self._clock.now(), {"type": "alive"})
+
+    def ending(self) -> Ending:
+        """What to leave for the next worker."""
+        return self._health.ending(self._unused)
+
+    # -- what becomes of it
+
+    def _proceed(self) -> None:
+        self._next()
+        for before, work in enumerate(self._waiting, start=1):
+            self._step(work, "queue", 1 / (before + 1), 1 / before, f"Waiting: {_images(before)} first")
+        self._watch_deadlines()
+
+    def _next(self) -> None:
+        if self._running is not None or self._over:
+            return
+        work = self._waiting.pop()
+        if work is None:
+            if self.leaving:
+                self.finish()
+            elif self._idle > 0 and self._idle_timer is None:
+                self._idle_timer = self._loop.call_later(self._idle, self._end_unused)
+            return
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+            self._idle_timer = None
+        self._running = work
+        self._health.turn()
+        work.begun = self._clock.now()
+        queued = time.monotonic() - work.since
+
+        def on_step(phase: RenderPhase, at: float, until: float, message: str) -> None:
+            self._time(phase)
+            self._step(work, phase, at, until, message)
+
+        def on_end(outcome: Outcome, renderer: RendererStatus) -> None:
+            self._clock.go()
+            self._running = None
+            self._health.turn()
+            self._health.renderer = renderer
+            if isinstance(outcome, Failed) and outcome.kind == DEVICE_LOST:
+                self.finish()
+            # The device gets its next job before anybody's pixels are packed and sent.
+            self._next()
+            self._settle(work, queued, outcome)
+            self._proceed()
+
+        work.order = Order(request=work.request, on_step=on_step, on_end=on_end)
+        # Sent before the work begins: if the work ends this process, its caller knows which job did it.
+        work.tell(self._clock.now(), {"type": "begun"})
+        self._thread.submit(work.order)
+
+    def _settle(self, work: Work, queued: float, outcome: Outcome) -> None:
+        now = self._clock.now()
+        match outcome:
+            case Picture():
+                took = now - (work.begun or now)
+                self._seconds_per_job = (self._seconds_per_job + took) / 2 if self._seconds_per_job else took
+                if work.wanted:
+                    head = picture_head(outcome)
+                    head["timings"] = {"queue": round(queued * 1000, 1), **outcome.timings}
+                    work.tell(now, head, outcome.pixels)
+            case Failed():
+                self._fail(work, outcome.kind, outcome.message)
+            case None:
+                work.tell(now, {"type": "done"})
+            case _:
+                pass
+
+    def _step(self, work: Work, phase: str, at: float, until: float, message: str) -> None:
+        head = {"type": "step", "phase": phase, "at": at, "until": until, "message": message}
+        work.tell(self._clock.now(), head)
+
+    def _fail(self, work: Work, kind: str, message: str) -> None:
+        if kind != InvalidInput.__name__:
+            self._health.fail(message)
+        work.tell(self._clock.now(), {"type": "failure", "kind": kind, "message": message})
+
+    def _stop(self, work: Work) -> None:
+        work.stop()
+        self._waiting.remove(work.client, work)
+
+    # -- time
+
+    def _time(self, phase: RenderPhase) -> None:
+        """Stop the clock while a model is loaded."""
+        stood = self._clock.stands
+        if phase == "load":
+            self._clock.stop()
+        else:
+            self._clock.go()
+        if self._clock.stands != stood:
+            self._watch_deadlines()
+
+    def _watch_deadlines(self) -> None:
+        if self._deadline_timer is not None:
+            self._deadline_timer.cancel()
+            self._deadline_timer = None
+        first = min((work.until for work in self._all_work()), default=math.inf)
+        if first < math.inf and not self._clock.stands:
+            left = max(0.0, first - self._clock.now())
+            self._deadline_timer = self._loop.call_later(left, self._expire)
+
+    def _expire(self) -> None:
+        now = self._clock.now()
+        for ahead, work in enumerate(list(self._all_work())):
+            if work.until > now:
+                continue
+            self._fail(work, Unavailable.__name__, _too_late(work, now, ahead))
+            self._stop(work)
+            work.until = math.inf
+            if work is self._running:
+                self._loop.call_later(GRACE, self._give_up, work)
+        self._proceed()
+
+    def _give_up(self, work: Work) -> None:
+        if work is self._running:
+            self._health.fail(
+                f"A picture didn't stop within {GRACE:.0f} s after its deadline; the image worker ended, to "
+                "free the device"
+            )
+            self.finish()
+
+    def _end_unused(self) -> None:
+        self._unused = self._idle
+        self.finish()
+
+    # -- how it is
+
+    def _full(self) -> str:
+        wait = self._seconds_per_job * (len(self._waiting) + 1)
+        return (
+            f"The image queue is full: {len(self._waiting)} images wait"
+            + (f", about {wait:.0f} s of work" if wait >= 1 else "")
+            + ". Call again later"
+        )
+
+    def _status(self, clients: int) -> EngineStatus:
+        waiting, model = len(self._waiting), self._health.renderer.model
+        state: State = "leaving" if self.leaving else "idle" if self._running is None else "busy"
+        work = "A model is being loaded" if self._clock.stands else "An image is being drawn"
+        detail: dict[State, str] = {
+            "leaving": "The image worker finishes its work and ends; the next image starts a fresh one",
+            "idle": f"{model} is loaded and ready"
+            if model
+            else "The image worker runs; nothing is loaded yet",
+            "busy": work,
+        }
+        return self._health.status(state, detail[state], waiting=waiting, clients=clients)
+
+    def _all_work(self) -> Iterator[Work]:
+        """What runs and what waits, in the order in which it will be done."""
+        running = () if self._running is None else (self._running,)
+        return itertools.chain(running, self._waiting)
+
+
+def _too_late(work: Work, now: float, ahead: int) -> str:
+    begun = now if work.begun is None else work.begun
+    waited = f"waited {_seconds(begun - work.asked)} in the queue"
+    allowed = f"a picture may take {_seconds(work.until - work.asked)} (ALYA_IMAGE_DEADLINE)"
+    if work.begun is None:
+        return (
+            f"The picture {waited}, with {_images(ahead)} still ahead of it, and left it: {allowed}. Call "
+            "again when fewer wait, which alya_status tells, or the person can set ALYA_IMAGE_DEADLINE higher"
+        )
+    drawn = f"was drawn for {_seconds(now - begun)}"
+    return (
+        f"The picture {waited}, with {_images(work.ahead)} ahead of it, {drawn} and was stopped: {allowed}. "
+        "Call again with fewer steps, or the person can set ALYA_IMAGE_DEADLINE higher"
+    )
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+
+
+def _images(number: int) -> str:
+    return "1 image" if number == 1 else f"{number} images"

@@ -1,0 +1,57 @@
+"""Ollama, models on one's own machine: https://docs.ollama.com/api/chat."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from alya_mcp.net.answers import Body, Shape
+from alya_mcp.net.client import Http
+
+from alya_mcp.llm.interface import LLM, LONGEST_ANSWER, Message, whole
+
+OLLAMA: Final = replace(LLM, url="http://127.0.0.1:11434")
+_DEADLINE: Final = 90.0
+"""Seconds; a model that isn't in memory is loaded first."""
+
+
+class _Message(Shape):
+    content: str
+
+
+class _Answer(Shape):
+    message: _Message
+    done: bool
+    done_reason: str | None = None
+
+
+class Ollama:
+    """A model that was pulled there, by its name."""
+
+    def __init__(self, http: Http, name: str) -> None:
+        self.name = name
+        self._http = http
+
+    async def answer(self, system: str, messages: Sequence[Message]) -> str:
+        """See `LanguageModel`."""
+        said = await self._http.post(
+            OLLAMA,
+            "/api/chat",
+            json={
+                "model": self.name,
+                "stream": False,
+                "options": {"num_predict": LONGEST_ANSWER},
+                "messages": [
+                    {"role": "system", "content": system},
+                    *(message.as_json() for message in messages),
+                ],
+            },
+            read=_read,
+            deadline=_DEADLINE,
+        )
+        return said.value
+
+
+def _read(body: Body) -> str:
+    answer = body.json(_Answer)
+    reason = answer.done_reason or "stop"
+    return whole(body.source, answer.message.content, ended=answer.done and reason == "stop", because=reason)

@@ -1,0 +1,31 @@
+"""What tools know of the outside world: one module per outside API, over one shared HTTP client.
+
+A module of this package holds an API's request, the shape of its answer and how long that stays fresh:
+
+    from alya_mcp.outside import SOURCES
+    from alya_mcp.sources.fetched import Body, Fetched, Shape
+
+    if TYPE_CHECKING:
+        from alya_mcp.sources.http import Http
+
+    class Rate(Shape):
+        symbol: str
+        price: float
+
+    async def rates(http: "Http") -> Fetched[list[Rate]]:
+        return await http.get(
+            SOURCES["bank"], "/v1/rates", {"base": "EUR"},
+            read=_rates, fresh_for=60, stale_for=3600,
+        )
+
+    def _rates(body: Body) -> list[Rate]:
+        return body.json(list[Rate])
+
+A handler calls it with `context.hub.http`. The client does the rest: it keeps answers on disk and knows their
+age, asks at most as often as the source allows, makes one request of identical ones, tries again where that
+is safe, follows redirects to public addresses alone, and fails in words that name the source. `Fetched` says
+whether the value is fresh, cached or stale. `fetched.first_answer` asks several sources in turn.
+
+Add the API to the table in `alya_mcp.settings.providers`, which gives it its `ALYA_<KEY>_URL` variable and hides its
+secrets, and to `tests/sources/`, where the bad days of every source are played.
+"""

@@ -1,0 +1,195 @@
+"""What comes back from a source, what went wrong where nothing does, and asking several in turn."""
+
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, Generic, TypeVar
+
+import anyio
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from alya_mcp.errors import Unavailable
+from alya_mcp.settings.providers import Source
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+_MOST_NAMED = 3
+_BOM = b"\xef\xbb\xbf"
+_CHARSET = re.compile(r"charset=\"?([\w.:-]+)", re.IGNORECASE)
+
+
+class Shape(BaseModel):
+    """Base of what a source answers: fields that nobody reads are let by, wrong and missing ones aren't."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False, populate_by_name=True)
+
+
+class SourceFailed(Unavailable):
+    """A source gave no usable answer. The text names it, what happened and what to do.
+
+    `status` is the HTTP status when it answered with one that means no, `body` the first bytes of what it
+    said then, for its own module to read; they are never shown.
+    """
+
+    def __init__(self, source: Source, problem: str, *, status: int | None = None, body: bytes = b"") -> None:
+        super().__init__(f"{source.title} {problem}")
+        self.source = source
+        self.problem = problem
+        self.status = status
+        self.body = body
+
+
+class SourceRefused(SourceFailed):
+    """The source said no to this very request (such as 404): no kept answer stands in for that."""
+
+
+class ChangedShape(SourceFailed):
+    """The source answered something that this version can't read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched(Generic[T]):
+    """A value that came from a source.
+
+    `fetched_at` is when the source gave it, or last confirmed it; `age` the seconds since then. `cached`:
+    it was kept from an earlier request. `stale`: it is older than it should be, because of `problem`, which
+    of several sources also says what those asked after this one said.
+    `passed_over` says what the sources asked before this one answered instead, see `first_answer`.
+    """
+
+    value: T
+    source: Source
+    fetched_at: datetime
+    age: float
+    cached: bool
+    stale: bool = False
+    problem: str | None = None
+    passed_over: tuple[str, ...] = ()
+
+    def map(self, change: Callable[[T], U]) -> "Fetched[U]":
+        """The same with another value made of this one."""
+        return Fetched(
+            value=change(self.value),
+            source=self.source,
+            fetched_at=self.fetched_at,
+            age=self.age,
+            cached=self.cached,
+            stale=self.stale,
+            problem=self.problem,
+            passed_over=self.passed_over,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What came of the last request to a source, at `at`: `problem` is None when it answered well."""
+
+    source: Source
+    at: datetime
+    problem: str | None
+
+
+def made_here(value: T, source: Source) -> Fetched[T]:
+    """A value that needed no request, such as a computed or bundled one."""
+    return Fetched(value=value, source=source, fetched_at=datetime.now(UTC), age=0.0, cached=False)
+
+
+async def all_answers(
+    attempts: Sequence[Callable[[], Awaitable[Fetched[T]]]],
+) -> list[Fetched[T] | Unavailable]:
+    """What each of the sources asked at the same time answers, or its failure, in their order."""
+    found: dict[int, Fetched[T] | Unavailable] = {}
+
+    async def ask(number: int, attempt: Callable[[], Awaitable[Fetched[T]]]) -> None:
+        try:
+            found[number] = await attempt()
+        except Unavailable as failure:
+            found[number] = failure
+
+    async with anyio.create_task_group() as tasks:
+        for number, attempt in enumerate(attempts):
+            tasks.start_soon(ask, number, attempt)
+    return [found[number] for number in range(len(attempts))]
+
+
+async def first_answer(
+    attempts: Sequence[Callable[[], Awaitable[Fetched[T]]]], *, otherwise: str
+) -> Fetched[T]:
+    """The first fresh answer of the sources asked in turn; else the youngest stale one.
+
+    `otherwise` is what the caller can do when there is none, as a sentence without its full stop.
+
+    Raises:
+        Unavailable: none answered and nothing is kept; the text lists what each said.
+    """
+    stale: list[tuple[int, Fetched[T]]] = []
+    said: list[str] = []
+    for attempt in attempts:
+        try:
+            answer = await attempt()
+        except Unavailable as failure:
+            said.append(str(failure).rstrip("."))
+            continue
+        if not answer.stale:
+            return replace(answer, passed_over=(*said,))
+        stale.append((len(said), answer))
+        said.append(f"{answer.source.title} {answer.problem}")
+    if stale:
+        place, youngest = min(stale, key=lambda each: each[1].age)
+        problems = [youngest.problem or "", *said[place + 1 :]]
+        return replace(youngest, passed_over=(*said[:place],), problem="; ".join(problems))
+    raise Unavailable(f"No source answered: {'; '.join(said)}. {otherwise}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What a source answered, for its module to read. `nothing`: it said that there is nothing (204)."""
+
+    source: Source
+    data: bytes
+    content_type: str
+    nothing: bool = False
+
+    def json(self, shape: type[T]) -> T:
+        """The value of a `shape` (a `Shape`, a list of them, any type pydantic reads) that it holds as JSON.
+
+        Raises:
+            ChangedShape: it isn't JSON, or a field isn't as documented; names the first few.
+        """
+        try:
+            return _adapter(shape).validate_json(self.data.removeprefix(_BOM))
+        except ValidationError as error:
+            problems = error.errors(include_url=False, include_context=False, include_input=False)
+        if problems[0]["type"] == "json_invalid":
+            kind = self.content_type.partition(";")[0].strip() or "something without a content type"
+            said = "JSON that breaks off or is damaged" if "json" in kind else f"{kind[:60]} instead of JSON"
+            what = f"answered {said} ({len(self.data):,} bytes)"
+            raise ChangedShape(self.source, f"{what}; try again later, or look whether its address is right")
+        named = "; ".join(_named(problem) for problem in problems[:_MOST_NAMED])
+        more = len(problems) - _MOST_NAMED
+        raise ChangedShape(
+            self.source,
+            f"changed its shape: {named}{f'; and {more} more' if more > 0 else ''}. "
+            "A newer version of alya-mcp may know the new shape",
+        )
+
+    def text(self) -> str:
+        """The text that it is, in the encoding that the source names or else UTF-8."""
+        charset = _CHARSET.search(self.content_type)
+        try:
+            return self.data.decode(charset[1] if charset else "utf-8", "replace")
+        except LookupError:
+            return self.data.decode("utf-8", "replace")
+
+
+@lru_cache(maxsize=256)
+def _adapter(shape: type[T]) -> TypeAdapter[T]:
+    return TypeAdapter(shape)
+
+
+def _named(problem: Any) -> str:
+    where = ".".join(str(step) for step in problem["loc"]) or "the whole answer"
+    return f"field {where[:80]}: {problem['msg'][:80]}"

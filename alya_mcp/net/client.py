@@ -1,0 +1,307 @@
+"""The one HTTP client of all sources: what is asked, what is kept of it, and for how long."""
+
+import json as json_text
+import logging
+import ssl
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import TypeVar, cast
+
+import anyio
+import httpx2
+
+from alya_mcp.errors import Failure
+from alya_mcp.settings.providers import SOURCES, Source
+from alya_mcp.settings import Settings
+
+from alya_mcp.net.disk_cache import Cache, Kept
+from alya_mcp.net.transport import Answer, Exchange, Patience, Request, check_form
+from alya_mcp.net.answers import Body, ChangedShape, Fetched, Seen, SourceFailed, SourceRefused
+from alya_mcp.net.single_flight import Flights
+from alya_mcp.net.cache_control import lifetime, may_keep
+from alya_mcp.net.memo import Memo
+
+T = TypeVar("T")
+Params = Mapping[str, str | int | float]
+
+LARGEST = 4 << 20
+"""Bytes of an answer, decompressed, unless a source's module allows more."""
+
+logger = logging.getLogger(__name__)
+
+
+class Http:
+    """Asks sources; made once per server, see the package's docstring.
+
+    `clock` gives seconds since 1970; `tls` says whose certificates count, the system's own when None.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Callable[[], float] = time.time,
+        patience: Patience | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._clock = clock
+        self._patience = patience or Patience()
+        self._exchange = Exchange(settings, self._patience, tls)
+        self._seen: dict[str, Seen] = {}
+        self._cache = Cache(settings.home / "cache" / "sources")
+        self._flights = Flights()
+        self.memo = Memo()
+        """Values that were made of answers."""
+
+    async def get(
+        self,
+        source: Source,
+        path: str = "",
+        params: Params | None = None,
+        *,
+        read: Callable[[Body], T],
+        accept: str = "application/json",
+        headers: Mapping[str, str] | None = None,
+        secrets: Mapping[str, str] | None = None,
+        fresh_for: float = 60.0,
+        stale_for: float = 86_400.0,
+        deadline: float = 10.0,
+        largest: int = LARGEST,
+    ) -> Fetched[T]:
+        """Get what `read` makes of the answer.
+
+        `path` follows the source's base address; `params` is its query. `secrets` are headers that no other
+        host sees and no log shows. An answer is used again, without asking, for `fresh_for` seconds, or for
+        longer if the source says so, up to `stale_for`; when the source fails, for `stale_for` seconds,
+        marked as stale. It takes at most `deadline` seconds, all tries together, and `largest` bytes.
+
+        `read` depends on the body alone and is called once per answer; a function of a module, which is the
+        same at the next call, isn't called again for a kept one. For what it can't use it raises a
+        `SourceFailed`, and the answer isn't kept; any other error counts as one. Its body says so when the
+        source has nothing to tell (204).
+
+        Raises:
+            SourceRefused: the source said no to this request; see its `status`.
+            SourceFailed: no usable answer came, and none is kept.
+        """
+        request = self._request(
+            "GET", source, path, params, {"Accept": accept, **(headers or {})}, secrets, largest
+        )
+        kept = await anyio.to_thread.run_sync(self._cache.find, request.key)
+        value: T | None = None
+        if kept is not None:
+            try:
+                value = self._value(request, kept, read)
+            except SourceFailed:
+                kept = None  # kept by a version that knew another shape
+        now = self._clock()
+        if kept is not None and kept.fetched_at <= now < _fresh_until(kept, fresh_for, stale_for):
+            return self._from_cache(source, cast("T", value), kept, now)
+
+        async def ask() -> Kept:
+            return await self._ask_and_keep(request, read, kept)
+
+        try:
+            newest = await self._within(deadline, source, lambda: self._flights.join(request.key, ask))
+            return self._live(source, self._value(request, newest, read), newest.fetched_at)
+        except SourceRefused:
+            raise
+        except SourceFailed as failure:
+            now = self._clock()
+            if kept is None or not kept.fetched_at <= now <= kept.fetched_at + stale_for:
+                raise
+            logger.info("a kept answer stands in: %s", failure)
+            return self._from_cache(source, cast("T", value), kept, now, problem=failure.problem)
+
+    async def post(
+        self,
+        source: Source,
+        path: str = "",
+        *,
+        json: object,
+        read: Callable[[Body], T],
+        headers: Mapping[str, str] | None = None,
+        secrets: Mapping[str, str] | None = None,
+        repeatable: bool = False,
+        deadline: float = 30.0,
+        largest: int = LARGEST,
+    ) -> Fetched[T]:
+        """Send `json` and get what `read` makes of the answer; nothing is kept.
+
+        It is tried again only when it is `repeatable`: sending it twice does what sending it once does.
+        Otherwise like `get`.
+        """
+        request = self._request(
+            "POST",
+            source,
+            path,
+            None,
+            {"Accept": "application/json", "Content-Type": "application/json", **(headers or {})},
+            secrets,
+            largest,
+            content=json_text.dumps(json, ensure_ascii=False).encode("utf-8", "replace"),
+            repeatable=repeatable,
+        )
+
+        async def ask() -> T:
+            answer = await self._exchange.ask(request, {})
+            return _read(read, Body(source, answer.body, answer.content_type))
+
+        return self._live(source, await self._within(deadline, source, ask), self._clock())
+
+    @property
+    def seen(self) -> list[Seen]:
+        """What came of the last request to each source that was asked, those of the table alone, by title."""
+        return sorted(self._seen.values(), key=lambda seen: seen.source.title)
+
+    def pause(self, source: Source, seconds: float) -> None:
+        """Ask `source` nothing for `seconds`, an hour at most, as its answer said."""
+        self._exchange.pause(source, seconds)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._exchange.aclose()
+
+    def _request(
+        self,
+        method: str,
+        source: Source,
+        path: str,
+        params: Params | None,
+        headers: dict[str, str],
+        secrets: Mapping[str, str] | None,
+        largest: int,
+        *,
+        content: bytes | None = None,
+        repeatable: bool = True,
+    ) -> Request:
+        base = self._exchange.base(source)
+        if not base:
+            raise SourceFailed(source, f"has no address here; the person can set {source.variable}")
+        try:
+            url = httpx2.URL(base.rstrip("/") + path if path else base)
+            if params:
+                url = url.copy_merge_params({name: _plain(value) for name, value in params.items()})
+        except (httpx2.InvalidURL, ValueError, TypeError):
+            raise SourceRefused(
+                source, "has an address that is none; it takes one such as https://a.example/b"
+            ) from None
+        check_form(source, url)
+        if not all(value.isascii() and value.isprintable() for value in (secrets or {}).values()):
+            raise SourceRefused(
+                source, "has a key with a sign in it that can't be sent; the person should set it again"
+            )
+        return Request(
+            source=source, method=method, url=url, headers=headers, secrets=dict(secrets or {}),
+            content=content, repeatable=repeatable, largest=largest,
+        )  # fmt: skip
+
+    async def _ask_and_keep(
+        self, request: Request, read: Callable[[Body], object], kept: Kept | None
+    ) -> Kept:
+        conditions: dict[str, str] = {}
+        if kept is not None and kept.etag:
+            conditions["If-None-Match"] = kept.etag
+        if kept is not None and kept.last_modified:
+            conditions["If-Modified-Since"] = kept.last_modified
+        answer = await self._exchange.ask(request, conditions)
+        now = self._clock()
+        if answer.status == HTTPStatus.NOT_MODIFIED:
+            if kept is None:
+                raise SourceFailed(request.source, "answers 304 Not Modified of what it never sent")
+            answer = Answer(
+                status=kept.status,
+                headers={
+                    "content-type": kept.content_type,
+                    "etag": kept.etag or "",
+                    "last-modified": kept.last_modified or "",
+                    **answer.headers,
+                },
+                body=kept.body,
+            )
+        newest = Kept(
+            fetched_at=now,
+            fresh_until=now + lifetime(answer.headers),
+            status=answer.status,
+            content_type=answer.content_type,
+            etag=answer.headers.get("etag") or None,
+            last_modified=answer.headers.get("last-modified") or None,
+            body=answer.body,
+        )
+        self._value(request, newest, read)
+        if may_keep(answer.headers):
+            await anyio.to_thread.run_sync(self._cache.keep, request.key, newest)
+        else:
+            await anyio.to_thread.run_sync(self._cache.forget, request.key)
+        return newest
+
+    async def _within(self, deadline: float, source: Source, ask: Callable[[], Awaitable[T]]) -> T:
+        deadline = min(deadline, self._patience.deadline)
+        try:
+            with anyio.fail_after(deadline):
+                answer = await ask()
+        except TimeoutError:
+            problem = f"didn't answer within {deadline:g} s; call again later"
+            self._note(source, problem)
+            raise SourceFailed(source, problem) from None
+        except SourceFailed as failure:
+            # Not found is an answer: that it has no such thing.
+            self._note(source, None if failure.status == HTTPStatus.NOT_FOUND else failure.problem)
+            raise
+        self._note(source, None)
+        return answer
+
+    def _note(self, source: Source, problem: str | None) -> None:
+        if source.key in SOURCES:
+            self._seen[source.key] = Seen(source=source, at=_date(self._clock()), problem=problem)
+
+    def _value(self, request: Request, kept: Kept, read: Callable[[Body], T]) -> T:
+        nothing = kept.status == HTTPStatus.NO_CONTENT
+        body = Body(request.source, kept.body, kept.content_type, nothing)
+        return self.memo.get((request.key, read, kept.fetched_at), lambda: _read(read, body))
+
+    def _live(self, source: Source, value: T, now: float) -> Fetched[T]:
+        return Fetched(value=value, source=source, fetched_at=_date(now), age=0.0, cached=False)
+
+    def _from_cache(
+        self, source: Source, value: T, kept: Kept, now: float, *, problem: str | None = None
+    ) -> Fetched[T]:
+        return Fetched(
+            value=value,
+            source=source,
+            fetched_at=_date(kept.fetched_at),
+            age=max(0.0, now - kept.fetched_at),
+            cached=True,
+            stale=problem is not None,
+            problem=problem,
+        )
+
+
+def _read(read: Callable[[Body], T], body: Body) -> T:
+    """What `read` makes of `body`; whatever a stranger's bytes lead to is that stranger's failure."""
+    try:
+        return read(body)
+    except Failure:
+        raise
+    except Exception as error:
+        logger.warning("an answer of %s can't be read", body.source.title, exc_info=True)
+        problem = "answers something that can't be read; a newer version of alya-mcp may know it"
+        raise ChangedShape(body.source, problem) from error
+
+
+def _fresh_until(kept: Kept, fresh_for: float, stale_for: float) -> float:
+    """As long as the source says, within what its own module allows."""
+    return max(kept.fetched_at + fresh_for, min(kept.fresh_until, kept.fetched_at + stale_for))
+
+
+def _plain(value: str | float) -> str:
+    """A number without an exponent, which few sources read."""
+    if isinstance(value, float):
+        return f"{value:.10f}".rstrip("0").rstrip(".")
+    return str(value)
+
+
+def _date(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

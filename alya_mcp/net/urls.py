@@ -1,0 +1,69 @@
+"""Addresses that others hand out: which may be shown, which are the same page, and without their trackers."""
+
+from ipaddress import ip_address
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
+
+from alya_mcp.net.public_addresses import is_public
+
+_LONGEST = 2000
+_TRACKING = frozenset(
+    {
+        *("gclid", "gclsrc", "dclid", "gbraid", "wbraid", "fbclid", "msclkid", "yclid", "twclid", "ttclid"),
+        *("igshid", "igsh", "mc_cid", "mc_eid", "mkt_tok", "_ga", "_gl", "_hsenc", "_hsmi", "vero_id"),
+        *("oly_enc_id", "oly_anon_id", "ref_src", "ref_url", "spm", "scid", "wickedid", "s_kwcid"),
+    }
+)
+_INSIDE = (".local", ".localhost", ".internal", ".intranet", ".lan", ".home", ".corp", ".home.arpa", ".onion")
+
+
+def shown(url: str) -> str | None:
+    """`url` as it may be shown, without trackers and fragment; None for one that must not be.
+
+    That is one that isn't http or https, holds a name or password, or leads to this machine or a private
+    network by its name or literal address, also an address written as few know it (`0x7f.1`, `2130706433`).
+    """
+    parts = _parts(url)
+    if parts is None:
+        return None
+    kept = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if not _tracks(pair[0])]
+    same = len(kept) == len(parse_qsl(parts.query, keep_blank_values=True))
+    query = parts.query if same else urlencode(kept)
+    return urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
+
+
+def canonical(url: str) -> str:
+    """What addresses of one page have in common: http or https, www, case of the host, trackers, order of
+    the query, fragment and a slash at the end are left aside.
+    """
+    parts = urlsplit(url)
+    host = (parts.hostname or "").removeprefix("www.").rstrip(".")
+    port = "" if parts.port in {None, 80, 443} else f":{parts.port}"
+    pairs = sorted(pair for pair in parse_qsl(parts.query, keep_blank_values=True) if not _tracks(pair[0]))
+    path = quote(unquote(parts.path), safe="/").rstrip("/")
+    return f"{host}{port}{path}?{urlencode(pairs)}".rstrip("?")
+
+
+def _parts(url: str) -> SplitResult | None:
+    if len(url) > _LONGEST or any(letter.isspace() or not letter.isprintable() for letter in url):
+        return None
+    try:
+        parts = urlsplit(url)
+        host = (parts.hostname or "").rstrip(".")
+        fine = parts.port != 0 and parts.scheme in {"http", "https"} and "@" not in parts.netloc
+    except ValueError:
+        return None
+    return parts if fine and _leads_outside(host) else None
+
+
+def _leads_outside(host: str) -> bool:
+    last = host.rpartition(".")[2]
+    if ":" in host or last.isdecimal() or last.startswith("0x"):
+        try:
+            return is_public(ip_address(host.partition("%")[0]))
+        except ValueError:
+            return False
+    return "." in host and not host.endswith(_INSIDE)
+
+
+def _tracks(name: str) -> bool:
+    return name.lower() in _TRACKING or name.lower().startswith("utm_")

@@ -1,0 +1,165 @@
+"""Every outside service that tools ask: where it answers, what it may be asked, and whose data it is.
+
+A table and nothing else, so that the settings can name a variable per service without importing a tool. A
+service is asked through `alya_mcp.net`.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """An outside service.
+
+    `key` is its name in variables and files, `title` the one that people read. `url` is the documented base
+    address, to which documented paths are appended; empty when there is none but a person's own. `keys` are
+    the environment variables of its secrets. `attribution` is what its licence asks to be said. `rate` is the
+    most requests a second that this process sends it, `at_once` the most that are under way together.
+    """
+
+    key: str
+    title: str
+    url: str
+    keys: tuple[str, ...] = ()
+    attribution: str | None = None
+    rate: float = 5.0
+    at_once: int = 4
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that puts another address in the place of `url`."""
+        return f"ALYA_{self.key.upper()}_URL"
+
+
+def agent_card(url: str) -> Source:
+    """The card of an agent that the person named in ALYA_A2A_AGENTS, at `url` itself."""
+    return Source(key=f"agent:{url}", title=urlsplit(url).netloc[:60], url=url, rate=2.0, at_once=2)
+
+
+_TABLE: Final = (
+    Source(
+        key="usgs",
+        title="USGS",
+        url="https://earthquake.usgs.gov",
+        attribution="U.S. Geological Survey, public domain",
+    ),
+    Source(
+        key="emsc",
+        title="EMSC",
+        url="https://www.seismicportal.eu",
+        attribution="EMSC-CSEM, seismicportal.eu, CC BY 4.0",
+    ),
+    Source(
+        key="gfz",
+        title="GFZ",
+        url="https://geofon.gfz.de",
+        attribution="GEOFON, GFZ Helmholtz Centre for Geosciences, CC BY 4.0",
+    ),
+    Source(
+        key="met_norway",
+        title="MET Norway",
+        url="https://api.met.no",
+        attribution="MET Norway, CC BY 4.0",
+    ),
+    Source(
+        key="open_meteo",
+        title="Open-Meteo",
+        url="https://api.open-meteo.com",
+        attribution="Open-Meteo.com, CC BY 4.0; the free service is for non-commercial use",
+    ),
+    Source(
+        key="open_meteo_geocoding",
+        title="Open-Meteo geocoding",
+        url="https://geocoding-api.open-meteo.com",
+        attribution="Open-Meteo.com and GeoNames, CC BY 4.0",
+    ),
+    Source(
+        key="polymarket_gamma",
+        title="Polymarket",
+        url="https://gamma-api.polymarket.com",
+        attribution="Polymarket, public API",
+        rate=10.0,
+    ),
+    Source(
+        key="polymarket_clob",
+        title="Polymarket order books",
+        url="https://clob.polymarket.com",
+        attribution="Polymarket, public API",
+        rate=100.0,
+        at_once=16,
+    ),
+    Source(
+        key="polymarket_data",
+        title="Polymarket leaderboard",
+        url="https://data-api.polymarket.com",
+        attribution="Polymarket, public API",
+        rate=90.0,
+        at_once=8,
+    ),
+    Source(
+        key="manifold",
+        title="Manifold",
+        url="https://api.manifold.markets",
+        attribution="Manifold, public API; its money is play money",
+    ),
+    Source(
+        key="alpaca",
+        title="Alpaca paper trading",
+        url="https://paper-api.alpaca.markets",
+        keys=(
+            "ALYA_ALPACA_KEY_ID",
+            "ALYA_ALPACA_SECRET_KEY",
+            "APCA_API_KEY_ID",
+            "APCA_API_SECRET_KEY",
+        ),
+        rate=10.0,
+    ),
+    Source(key="searxng", title="SearXNG", url=""),
+    Source(
+        key="brave",
+        title="Brave Search",
+        url="https://api.search.brave.com",
+        keys=("ALYA_BRAVE_KEY",),
+    ),
+    Source(key="tavily", title="Tavily", url="https://api.tavily.com", keys=("ALYA_TAVILY_KEY",)),
+    Source(key="mcp_registry", title="MCP Registry", url="https://registry.modelcontextprotocol.io"),
+    Source(
+        key="itunes",
+        title="App Store",
+        url="https://itunes.apple.com",
+        attribution="Apple's iTunes Search API, to promote store content",
+        at_once=2,
+    ),
+    Source(key="snapcraft", title="Snap Store", url="https://api.snapcraft.io"),
+    Source(
+        key="hacker_news",
+        title="Hacker News",
+        url="https://hn.algolia.com",
+        attribution="Hacker News, through the Algolia search API",
+        rate=3.0,
+    ),
+    Source(key="reddit", title="Reddit", url="https://www.reddit.com", rate=3.0, at_once=2),
+    Source(
+        key="reddit_oauth",
+        title="Reddit with a token",
+        url="https://oauth.reddit.com",
+        keys=("ALYA_REDDIT_TOKEN",),
+        rate=3.0,
+        at_once=2,
+    ),
+    Source(
+        key="stack_exchange",
+        title="Stack Exchange",
+        url="https://api.stackexchange.com",
+        attribution="Stack Exchange and its authors, CC BY-SA 4.0; the link names the author",
+        rate=3.0,
+        at_once=1,
+    ),
+    Source(key="a2a", title="the configured A2A agent", url="", keys=("ALYA_A2A_KEY",)),
+    Source(key="llm", title="the configured language model", url="", keys=("ALYA_LLM_KEY",)),
+)
+
+SOURCES: Final = {source.key: source for source in _TABLE}
+"""The services by their key."""

@@ -1,0 +1,160 @@
+"""Finds, starts, replaces and ends the store process of one ALYA_HOME; callers hold its lock."""
+
+import http.client
+import json
+import logging
+import os
+import re
+import secrets
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import cast
+
+from alya_mcp import __version__
+from alya_mcp.runtime import python_process as child
+from alya_mcp.errors import Unavailable
+from alya_mcp.storage.handshake import Health, health_proof, stop_proof
+from alya_mcp.storage.folder import StoreFolder
+from alya_mcp.storage.signed_links import HOST
+from alya_mcp.storage.link_server import PORT_TAKEN
+
+_ANSWER_SECONDS = 2.0
+_START_SECONDS = 20.0
+_POLL = 0.01
+_KEPT_VARIABLES = frozenset(
+    {"PATH", "HOME", "LANG", "TMPDIR", "TMP", "TEMP", "SYSTEMROOT", "LOCALAPPDATA", "APPDATA", "USERPROFILE"}
+)
+_KEPT_PREFIXES = ("PYTHON", "LC_", "LD_", "DYLD_")
+_log = logging.getLogger(__name__)
+
+
+def command(home: Path, port: int, instance: str, moved_from: int | None) -> list[str]:
+    """What starts a store process."""
+    moved = "" if moved_from is None else str(moved_from)
+    return [*child.command("alya_mcp.storage.link_server"), str(home), str(port), instance, moved]
+
+
+def ensure(folder: StoreFolder, secret: bytes) -> int:
+    """The port of a running store process of this version or newer; starts one if there is none.
+
+    It listens where it did before, so that links stay good, unless another program has taken that port.
+
+    Raises:
+        Unavailable: none could be started.
+    """
+    noted = folder.listener()
+    running = noted and ask(secret, noted.port)
+    if running and _numbers(running.version) >= _numbers(__version__):
+        return running.port
+    if running and not stop(secret, running):
+        return running.port  # older, but it works
+    if noted is None:
+        return _start(folder, secret, port=0, moved_from=None)
+    try:
+        return _start(folder, secret, port=noted.port, moved_from=noted.moved_from)
+    except _PortTakenError:
+        _log.warning(
+            "Port %d is used by another program. Links to local images now use another port; "
+            "links made before will not open.",
+            noted.port,
+        )
+        return _start(folder, secret, port=0, moved_from=noted.port)
+
+
+def ask(secret: bytes, port: int) -> Health | None:
+    """What the store process on `port` says of itself; None when nothing or something else is there."""
+    nonce = secrets.token_hex(16)
+    answer = _request("GET", port, f"/health?nonce={nonce}")
+    try:
+        said = cast("dict[str, object]", json.loads(answer or b""))
+        health = Health(
+            port=int(str(said["port"])),
+            instance=str(said["instance"]),
+            version=str(said["version"]),
+            pid=int(str(said["pid"])),
+        )
+        proof = str(said["proof"]).encode()
+        expected = health_proof(secret, nonce, health).encode()
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None  # another program's answer
+    return health if health.port == port and secrets.compare_digest(expected, proof) else None
+
+
+def stop(secret: bytes, running: Health) -> bool:
+    """Have a store process stop listening, and say whether it did; what it is answering is still sent."""
+    proof = stop_proof(secret, running.instance)
+    return _request("POST", running.port, f"/stop?proof={proof}") is not None
+
+
+class _PortTakenError(Exception):
+    pass
+
+
+def _start(folder: StoreFolder, secret: bytes, *, port: int, moved_from: int | None) -> int:
+    instance = secrets.token_hex(8)
+    process = subprocess.Popen(  # noqa: S603
+        command(folder.home, port, instance, moved_from),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=folder.home,
+        env=_environment() | {"ALYA_HOME": str(folder.home)},
+        start_new_session=True,
+        creationflags=_detached(),
+    )
+    threading.Thread(target=process.wait, name="store process", daemon=True).start()
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        noted = folder.listener()
+        if noted and noted.instance == instance and ask(secret, noted.port):
+            return noted.port
+        if process.returncode == PORT_TAKEN:
+            raise _PortTakenError
+        if process.returncode is not None:
+            raise Unavailable(
+                "The process that serves local images ended at once "
+                f"(exit status {process.returncode}). Try again; `alya-mcp doctor` tells more."
+            )
+        time.sleep(_POLL)
+    process.kill()
+    raise Unavailable(
+        f"The process that serves local images didn't start within {_START_SECONDS:.0f} s. "
+        "The machine may be very busy; try again."
+    )
+
+
+def _request(method: str, port: int, target: str) -> bytes | None:
+    connection = http.client.HTTPConnection(HOST, port, timeout=_ANSWER_SECONDS)
+    try:
+        connection.request(method, target)
+        response = connection.getresponse()
+        return response.read(10_000) if response.status == 200 else None
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
+
+
+def _environment() -> dict[str, str]:
+    """The variables that an interpreter may need, and no credentials: the process lives for days."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name.upper() in _KEPT_VARIABLES or name.startswith(_KEPT_PREFIXES)
+    }
+    if getattr(sys, "frozen", False):
+        kept["PYINSTALLER_RESET_ENVIRONMENT"] = "1"  # else it would use files that vanish with this process
+    return kept
+
+
+def _detached() -> int:
+    if sys.platform == "win32":
+        return subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
+    return 0
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"[0-9]+", version)[:3])

@@ -1,0 +1,180 @@
+"""The local store: pictures in ALYA_HOME/images, opened by signed links to a store process on 127.0.0.1."""
+
+import errno
+import re
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+
+from alya_mcp.errors import Failure, NotConfigured, Unavailable
+from alya_mcp.storage.store import KEY, StoreStatus, Stored, Upload, clamp_expiry
+from alya_mcp.runtime.private_files import private_folder, write_private
+from alya_mcp.storage.folder import StoreFolder
+from alya_mcp.storage.signed_links import HOST, Link, sign
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+
+
+class LocalStore:
+    """Pictures on this machine. Links open until they expire, also after this process has ended."""
+
+    name = "local"
+
+    def __init__(self, home: Path) -> None:
+        self._folder = StoreFolder(home)
+
+    async def prepare(self) -> None:
+        """Nothing takes long here but starting the store process, which ends when it has nothing to serve."""
+
+    async def put(self, upload: Upload, *, expires_in: int) -> Stored:
+        """Write the picture and sign a link to it; see `Store.put`."""
+        return await anyio.to_thread.run_sync(self._put, upload, expires_in)
+
+    async def link(self, key: str, *, size: int, filename: str, expires_in: int) -> Stored | None:
+        """Sign a link to the picture if its file is still there and whole; see `Store.link`."""
+        return await anyio.to_thread.run_sync(self._link_again, key, size, filename, expires_in)
+
+    async def status(self) -> StoreStatus:
+        """Whether pictures can be written, where links point, and how much room there is."""
+        return await anyio.to_thread.run_sync(self._status)
+
+    async def aclose(self) -> None:
+        """Nothing is held open here."""
+
+    async def resume(self) -> None:
+        """Start the store process again if links are still open and it has ended.
+
+        Raises:
+            Failure: links are open and it can't be started.
+        """
+        await anyio.to_thread.run_sync(self._resume)
+
+    def _put(self, upload: Upload, expires_in: int) -> Stored:
+        write_picture(self._folder, upload)
+        return self._link(upload.key, upload.filename, expires_in)
+
+    def _link_again(self, key: str, size: int, filename: str, expires_in: int) -> Stored | None:
+        if not re.fullmatch(KEY, key):
+            return None
+        try:
+            whole = (self._folder.images / key).stat().st_size == size
+        except OSError:
+            return None
+        return self._link(key, filename, expires_in) if whole else None
+
+    def _link(self, key: str, filename: str, expires_in: int) -> Stored:
+        from alya_mcp.storage import launcher as process
+
+        began = time.perf_counter()
+        life = clamp_expiry(expires_in)
+        try:
+            with self._folder.locked():
+                secret = self._folder.key_or_new()
+                now = int(time.time())
+                self._folder.extend(now + life)
+                port = process.ensure(self._folder, secret)
+        except OSError as error:
+            raise Unavailable(f"{kept_at(key)} It has no link: {_plainly(error)}.") from error
+        except Failure as failure:
+            raise type(failure)(f"{failure} {kept_at(key)}") from failure
+        link = Link(key=key, signed_at=now, expires_in=life, filename=filename)
+        return Stored(
+            url=f"http://{HOST}:{port}{sign(secret, link)}",
+            expires_at=datetime.fromtimestamp(link.expires_at, UTC),
+            key=key,
+            file=self._folder.images / key,
+            shortened=life < expires_in,
+            signing=1000 * (time.perf_counter() - began),
+        )
+
+    def _resume(self) -> None:
+        from alya_mcp.storage import launcher as process
+
+        try:
+            if time.time() >= self._folder.open_until():
+                return
+            with self._folder.locked():
+                secret = self._folder.key()
+                if secret is not None:
+                    process.ensure(self._folder, secret)
+        except OSError as error:
+            raise Unavailable(f"Links to local images can't be opened: {_plainly(error)}.") from error
+
+    def _status(self) -> StoreStatus:
+        from alya_mcp.storage import launcher as process
+
+        try:
+            if not self._folder.writable():
+                return StoreStatus(
+                    state="failing", detail="ALYA_HOME/images can't be written: permission denied."
+                )
+            secret, noted = self._folder.key(), self._folder.listener()
+            open_links = time.time() < self._folder.open_until()
+        except OSError as error:
+            return StoreStatus(state="failing", detail=f"ALYA_HOME can't be read: {_plainly(error)}.")
+        free = f"Images go to ALYA_HOME/images ({_free(self._folder.home)} free)"
+        if noted is None or secret is None or not open_links:
+            return StoreStatus(state="ok", detail=f"{free}; no link is open.")
+        if process.ask(secret, noted.port) is None:
+            return StoreStatus(
+                state="failing",
+                detail=f"{free}; links are open, but the process that serves them has ended. "
+                "The next image or a restart of the server starts it again.",
+            )
+        until = datetime.fromtimestamp(self._folder.open_until(), UTC).strftime("%Y-%m-%d %H:%M UTC")
+        moved = (
+            ""
+            if noted.moved_from is None
+            else f" Port {noted.moved_from} was taken by another program; links made for it don't open."
+        )
+        return StoreStatus(
+            state="ok", detail=f"{free}; links at http://{HOST}:{noted.port} are open until {until}.{moved}"
+        )
+
+
+def write_picture(folder: StoreFolder, upload: Upload) -> None:
+    """Write the picture to `folder` for good.
+
+    Raises:
+        Failure: it can't be written; the text says why and what would help.
+    """
+    path = folder.images / upload.key
+    try:
+        private_folder(path.parent)
+        write_private(path, upload.data)
+    except OSError as error:
+        size = f"{len(upload.data) / 1e6:.1f} MB"
+        if error.errno in _FULL:
+            raise Unavailable(
+                f"The image of {size} can't be written: the disk that holds ALYA_HOME is full "
+                f"({_free(folder.home)} free, or a quota is reached). The person can free some space, "
+                "for instance by deleting old days in ALYA_HOME/images."
+            ) from error
+        if error.errno in _FORBIDDEN:
+            raise NotConfigured(
+                f"The image of {size} can't be written: ALYA_HOME/images is not writable. "
+                "The person can correct its permissions, or set ALYA_HOME to a folder of their own."
+            ) from error
+        raise Unavailable(
+            f"The image of {size} can't be written to ALYA_HOME/images: {_plainly(error)}."
+        ) from error
+
+
+def kept_at(key: str) -> str:
+    """The sentence that says where a picture that got no link is."""
+    return f"The image is not lost: it is kept as ALYA_HOME/images/{key}."
+
+
+def _free(home: Path) -> str:
+    import shutil
+
+    existing = next(folder for folder in (home, *home.parents) if folder.exists())
+    return f"{shutil.disk_usage(existing).free / 1e9:,.2f} GB"
+
+
+def _plainly(error: OSError) -> str:
+    return (error.strerror or type(error).__name__).lower() if error.strerror else str(error)

@@ -1,0 +1,205 @@
+"""A connection to an S3 store: boto3 set up so that links open and uploads work with every S3 store.
+
+boto3 is imported here when a connection is made, and nowhere else. It has no types: its objects are `Any`.
+"""
+
+import importlib
+import os
+import re
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import ModuleType
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+from alya_mcp.errors import NotConfigured, NotInstalled
+from alya_mcp.settings import Settings
+from alya_mcp.storage.store import MIN_EXPIRY
+from alya_mcp.storage.s3_errors import Target
+
+CONNECT_SECONDS: Final = 5
+ANSWER_SECONDS: Final = 30
+TRIES: Final = 3
+DEFAULT_REGION: Final = "us-east-1"
+
+_AWS_HOSTS = re.compile(r"(.*\.)?amazonaws\.com(\.cn)?|.*\.api\.aws")
+_SIGNED_REGION = re.compile(r"Credential=[^/]+/[0-9]{8}/(?P<region>[^/]+)/s3/aws4_request")
+_LINK_DATE = "%Y%m%dT%H%M%SZ"
+_REFUSED = frozenset({400, 401, 403})
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """The region that requests are signed for, and whether the person chose it."""
+
+    name: str
+    chosen: bool
+
+
+class Connection:
+    """One client with its credentials; its methods may be called from several threads."""
+
+    def __init__(self, session: Any, client: Any, region: Region) -> None:
+        self.client = client
+        self.region = region
+        self._session = session
+        self._credentials = session.get_credentials()
+        self._link_opened = threading.Event()
+        self._signed = threading.local()
+        client.meta.events.register("before-send.s3", self._note_signed_region)
+
+    def target(self, bucket: str) -> Target:
+        """What is talked to, for error messages."""
+        return Target(bucket=bucket, host=self.host, region=self.region.name)
+
+    @property
+    def host(self) -> str:
+        """The store's host name, with its port when it isn't the usual one."""
+        return _host(str(self.client.meta.endpoint_url))
+
+    @property
+    def signed_region(self) -> str:
+        """The region that this thread's last request was signed for: the bucket's, once the store told it."""
+        return str(getattr(self._signed, "region", self.region.name))
+
+    def presign(self, bucket: str, key: str, seconds: int) -> tuple[str, datetime]:
+        """A link to an object and the moment (UTC) from which it no longer opens.
+
+        A link dies with temporary credentials, so it is signed for no longer than they last.
+        """
+        credentials_end = self._credentials_end()
+        if credentials_end is not None:
+            remaining = int((credentials_end - datetime.now(UTC)).total_seconds())
+            seconds = max(MIN_EXPIRY, min(seconds, remaining))
+        url = str(
+            self.client.generate_presigned_url(
+                "get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=seconds
+            )
+        )
+        query = parse_qs(urlsplit(url).query)
+        signed_at = datetime.strptime(query["X-Amz-Date"][0], _LINK_DATE).replace(tzinfo=UTC)
+        return url, datetime.fromtimestamp(signed_at.timestamp() + int(query["X-Amz-Expires"][0]), UTC)
+
+    def verify_link(self, url: str, bucket: str) -> None:
+        """Open the first link of this connection once: a store may take an upload and refuse every link.
+
+        An answer that says nothing of permissions, or none at all, is left for the next link to find out.
+
+        Raises:
+            NotConfigured: the store refuses the link.
+        """
+        if self._link_opened.is_set():
+            return
+        status, code = self._open(url)
+        if status in {200, 206}:
+            self._link_opened.set()
+        elif status in _REFUSED:
+            raise NotConfigured(
+                f"The S3 store at {self.host} took the image but refuses links to it (HTTP {status} {code}). "
+                f"The credentials need s3:GetObject on the bucket {bucket!r} (and kms:Decrypt if a KMS key "
+                f"encrypts it), and ALYA_S3_REGION, now {self.region.name!r}, has to be the bucket's."
+            )
+
+    def credentials_note(self) -> str:
+        """A sentence about credentials that limit how long links open, or an empty string."""
+        end = self._credentials_end()
+        if end is not None:
+            return f" The credentials last until {end:%Y-%m-%d %H:%M} UTC; links open no longer than that."
+        if self._credentials is not None and self._credentials.token:
+            return " The credentials are temporary and don't say until when; links may end earlier than told."
+        return ""
+
+    def _credentials_end(self) -> datetime | None:
+        if self._credentials is None:
+            return None
+        self._credentials.get_frozen_credentials()  # renews them when their end is near
+        end = getattr(self._credentials, "_expiry_time", None)
+        return end.astimezone(UTC) if isinstance(end, datetime) else None
+
+    def _open(self, url: str) -> tuple[int, str]:
+        """The HTTP status and error code of the first byte behind `url`; 0 when nothing answers."""
+        http, requests = _module("botocore.httpsession"), _module("botocore.awsrequest")
+        opener = http.URLLib3Session(
+            verify=self._session.get_config_variable("ca_bundle") or True,
+            proxies=_module("botocore.utils").get_environ_proxies(url),
+            timeout=(CONNECT_SECONDS, ANSWER_SECONDS),
+        )
+        try:
+            request = requests.AWSRequest("GET", url, headers={"Range": "bytes=0-0"}).prepare()
+            answer = opener.send(request)
+        except _module("botocore.exceptions").HTTPClientError:
+            return 0, ""
+        finally:
+            opener.close()
+        code = (
+            re.search(r"<Code>([A-Za-z]{1,60})</Code>", str(answer.text))
+            if answer.status_code >= 400
+            else None
+        )
+        return int(answer.status_code), code[1] if code else ""
+
+    def _note_signed_region(self, request: Any, **_: Any) -> None:
+        authorization = request.headers.get("Authorization") or b""
+        text = authorization.decode("latin-1") if isinstance(authorization, bytes) else str(authorization)
+        signed = _SIGNED_REGION.search(text)
+        if signed:
+            self._signed.region = signed["region"]
+
+
+def connect(settings: Settings, found_region: str | None) -> Connection:
+    """A new connection. `found_region` is the bucket's, told by the store when nobody chose one.
+
+    Raises:
+        NotInstalled: boto3 is missing.
+        Exception: whatever botocore raises for unusable configuration; see `s3_errors`.
+    """
+    try:
+        session = _module("botocore.session").get_session()
+        boto = _module("boto3").Session(botocore_session=session)
+    except ImportError as error:
+        raise NotInstalled("Uploading to S3", "s3") from error
+    if session.get_credentials() is None:
+        raise _module("botocore.exceptions").NoCredentialsError
+    chosen = settings.s3_region or os.environ.get("AWS_REGION") or session.get_config_variable("region")
+    endpoint = settings.s3_endpoint_url or _configured_endpoint(boto)
+    region = Region(str(chosen or found_region or _usual_region(endpoint)), chosen=bool(chosen))
+    client = boto.client("s3", region_name=region.name, endpoint_url=endpoint, config=_config(endpoint))
+    return Connection(session, client, region)
+
+
+def _configured_endpoint(boto: Any) -> str | None:
+    """The endpoint that AWS's own variables or configuration file name, if it isn't AWS."""
+    client = boto.client("s3", region_name=DEFAULT_REGION)
+    endpoint = str(client.meta.endpoint_url)
+    client.close()
+    return None if _AWS_HOSTS.fullmatch(urlsplit(endpoint).hostname or "") else endpoint
+
+
+def _usual_region(endpoint: str | None) -> str:
+    host = urlsplit(endpoint or "").hostname or ""
+    return "auto" if host.endswith(".r2.cloudflarestorage.com") else DEFAULT_REGION
+
+
+def _config(endpoint: str | None) -> Any:
+    custom = endpoint is not None and not _AWS_HOSTS.fullmatch(urlsplit(endpoint).hostname or "")
+    checksums = "when_required" if custom else "when_supported"
+    return _module("botocore.config").Config(
+        signature_version="s3v4",  # the default still presigns with version 2 in several regions
+        s3={"addressing_style": "path" if custom else "virtual"},
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=ANSWER_SECONDS,
+        max_pool_connections=16,
+        retries={"mode": "standard", "total_max_attempts": TRIES},
+        request_checksum_calculation=checksums,  # many stores refuse the newer checksum headers
+        response_checksum_validation=checksums,
+    )
+
+
+def _host(url: str) -> str:
+    """The host and port of `url`, without a user name or password."""
+    return urlsplit(url).netloc.rpartition("@")[2]
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(name)

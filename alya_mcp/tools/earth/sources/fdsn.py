@@ -1,0 +1,102 @@
+"""What the FDSN event services of several centres have in common: their text format and their numbers.
+
+The columns are named in a header line and separated by `|`; which ones there are, and their order, differs.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from alya_mcp.tools.earth.logic.quakes import Quake
+from alya_mcp.settings.providers import Source
+
+from alya_mcp.net.answers import Body, ChangedShape
+
+_NEEDED: Final = ("eventid", "time", "latitude", "longitude", "magnitude")
+PLACE_LENGTH: Final = 200
+"""Characters of a place's name; a longer one is cut."""
+
+
+def read_text(body: Body, *, link: str | None = None) -> list[Quake]:
+    """The quakes of an answer in FDSN text format. `link` is an event's page, with `{id}` in it.
+
+    Lines without a magnitude, and events whose type says that they are no earthquake, are left out.
+
+    Raises:
+        ChangedShape: it isn't that format.
+    """
+    source = body.source
+    if body.nothing:
+        return []
+    lines = [line for line in body.text().splitlines() if line.strip()] or [""]
+    names = [name.strip().lower() for name in lines[0].lstrip("#").split("|")]
+    missing = [name for name in _NEEDED if name not in names]
+    if missing:
+        kind = "a web page" if "<" in lines[0] else "another text"
+        raise ChangedShape(source, f"answered {kind} instead of a list with the column {missing[0]}")
+    found: list[Quake] = []
+    for number, line in enumerate(lines[1:], 2):
+        if line.startswith("#"):
+            continue
+        row = dict(zip(names, (value.strip() for value in line.split("|")), strict=False))
+        if not row.get("magnitude") or not is_earthquake(row.get("eventtype")):
+            continue
+        try:
+            found.append(_quake(source, row, link))
+        except (KeyError, ValueError):
+            raise ChangedShape(
+                source, f"changed its shape: line {number} of its list can't be read"
+            ) from None
+    return on_earth(source, found)
+
+
+def is_earthquake(kind: str | None) -> bool:
+    """Whether an event type is an earthquake's, or is left unsaid."""
+    return not kind or "earthquake" in kind.lower()
+
+
+def moment(text: str) -> datetime:
+    """A time in UTC, with or without saying so, with any number of decimals.
+
+    Raises:
+        ValueError: it is none.
+    """
+    found = datetime.fromisoformat(text)
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+def place(text: str | None) -> str | None:
+    """A place's name, cut; None when there is none."""
+    return (text or "").strip()[:PLACE_LENGTH] or None
+
+
+def on_earth(source: Source, quakes: Sequence[Quake]) -> list[Quake]:
+    """The quakes as they are, once their numbers are possible ones.
+
+    Raises:
+        ChangedShape: a place, a depth or a magnitude isn't.
+    """
+    for quake in quakes:
+        if not (
+            abs(quake.latitude) <= 90 and abs(quake.longitude) <= 180 and -5 <= quake.magnitude <= 11
+        ) or not (quake.depth_km is None or -100 < quake.depth_km < 1000):
+            depth = "" if quake.depth_km is None else f", {quake.depth_km:g} km deep"
+            numbers = f"{quake.latitude:g}, {quake.longitude:g}{depth} and magnitude {quake.magnitude:g}"
+            raise ChangedShape(source, f"lists an earthquake at {numbers}, which can't be")
+    return list(quakes)
+
+
+def _quake(source: Source, row: Mapping[str, str], link: str | None) -> Quake:
+    depth = row.get("depth/km") or row.get("depth")
+    return Quake(
+        catalogue=source.title,
+        id=row["eventid"],
+        time=moment(row["time"]),
+        latitude=float(row["latitude"]),
+        longitude=float(row["longitude"]),
+        depth_km=float(depth) if depth else None,
+        magnitude=float(row["magnitude"]),
+        magnitude_type=row.get("magtype") or None,
+        place=place(row.get("eventlocationname")),
+        url=link.replace("{id}", row["eventid"]) if link else None,
+    )

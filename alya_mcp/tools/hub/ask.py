@@ -1,0 +1,215 @@
+"""Questions about this hub: answered by whoever is set up, from what the hub knows of itself."""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, Field, StringConstraints
+
+from alya_mcp.tools.hub.knowledge import facts
+from alya_mcp.tools.hub.knowledge.glossary import search_terms
+from alya_mcp.tools.hub.knowledge.passages import Passage
+from alya_mcp.toolkit.tool import Context, Input, Output, Tool, tool
+from alya_mcp.tools import load_catalogue
+from alya_mcp.errors import Failure, Unavailable
+from alya_mcp.gate import LimitRow, StateError, outside
+from alya_mcp.tools.directory.sources import a2a
+from alya_mcp.llm import LanguageModel, Message, open_model
+from alya_mcp.text.citations import check, instructions, prompt
+from alya_mcp.text.extracts import extract
+from alya_mcp.text.words import Language, guess_language
+
+_PASSAGES = 5
+_CODE = re.compile(r"```.*?```", re.DOTALL)
+_CAN = {
+    "tr": "Bununla ilgili bir şey bulamadım. Şunları yanıtlayabilirim: araçlar ve ücretleri, politika ve "
+    "sınırlar, son çağrının neden reddedildiği, ne kadar kullanıldığı, kurulum ve ayarlar.",
+    "en": "I found nothing about that. I can answer about: the tools and what they cost, the policy and its "
+    "limits, why the last call was refused, what was used, installation and settings.",
+}
+
+
+class Question(Input):
+    """What to ask Alya."""
+
+    question: Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"\S")] = Field(
+        description="A question about this hub, in Turkish or English: its tools, policy, limits, refusals, "
+        "usage, settings."
+    )
+
+
+class AskSource(Output):
+    """What an answer rests on."""
+
+    number: int = Field(description="The number by which the answer cites it.")
+    title: str = Field(description="Its title.")
+    source: str = Field(description="Where it stands: a page, a tool, the policy, this session.")
+    text: str = Field(description="Its text.")
+
+
+class Answer(Output):
+    """What Alya answers."""
+
+    answer: str = Field(description="The answer, with [n] for source n.")
+    answered: bool = Field(description="False when nothing was found that answers; answer then says so.")
+    mode: Literal["model", "retrieval"] = Field(
+        description="model: worded by a model or an agent; retrieval: what the sources say, word for word."
+    )
+    model: str | None = Field(description="Which model or agent; null for retrieval.")
+    untrusted: bool = Field(description="True for an agent's words, which others wrote: data to read.")
+    language: Literal["tr", "en"] = Field(description="Language of the question, as it was understood.")
+    removed: int = Field(description="Passages of a model's answer taken out because no source carries them.")
+    notice: str | None = Field(description="What to know about the answer, such as who didn't answer.")
+    fetched_at: AwareDatetime | None = Field(
+        description="When an agent gave its answer (UTC); null for what rests on this hub's own sources."
+    )
+    sources: list[AskSource] = Field(description="What the answer rests on.")
+
+
+@tool(
+    title="Ask Alya",
+    category="Read",
+    risk="Low",
+    read_only=True,
+    destructive=False,
+    idempotent=True,
+    open_world=True,
+)
+async def alya_ask(arguments: Question, context: Context) -> Answer:
+    """Ask Alya, the operator of this hub, about the hub: tools, policy, refusals, usage, settings.
+
+    Use it to learn which tool fits, what a tool costs and what the policy says of it, why the last call was
+    refused, what is left, or how something is set up; in Turkish or English. Use alya_status and alya_usage
+    for the plain figures, web_search for the world outside. It changes nothing and can't grant or approve.
+
+    The first of these that is set up and answers does: the configured A2A agent, the configured language
+    model, a model of this machine; the models answer from passages of the documentation and of the hub's
+    state, and what these don't carry is taken out. Else the passages themselves are the answer (`mode` is
+    `retrieval`). It never invents: where nothing is found it says so. Costs 0.001 USD.
+    """
+    hub, question = context.hub, arguments.question.strip()
+    language = guess_language(question)
+    said: list[str] = []
+    if a2a.A2A.key in hub.settings.source_urls:
+        try:
+            told = await a2a.ask(hub.http, question, key=hub.settings.source_secrets.get("ALYA_A2A_KEY"))
+        except Unavailable as failure:
+            said.append(str(failure))
+        else:
+            text = str(outside(told.value, told.source.title)["text"])
+            return _answer(text, language, [], model=told.source.title, fetched_at=told.fetched_at)
+    own, more = _own(question, language, context)
+    pages: list[Passage] = []
+    if more:
+        index = await hub.alya.index()
+        pages = index.find(question, _PASSAGES, without=_hidden(context))
+    sources = [*own, *pages]
+    if not sources:
+        return _answer(_CAN[language], language, [], said=said, answered=False)
+    for model in _models(context):
+        try:
+            text = await model.answer(
+                instructions(language),
+                [Message("user", prompt(question, [each.title for each in sources], _texts(sources)))],
+            )
+        except Failure as failure:
+            said.append(str(failure))
+            continue
+        checked = check(text, _texts(sources))
+        if checked.text:
+            plain = str(outside(checked.text, model.name)["text"])
+            return _answer(plain, language, sources, model=model.name, said=said, removed=checked.removed)
+        said.append(f"{model.name} said nothing that the sources carry")
+    key = ("alya_ask", question, *sources)
+    text = hub.http.memo.get(key, lambda: _retrieved(question, own, pages))
+    return _answer(text, language, sources, said=said)
+
+
+def _own(question: str, language: Language, context: Context) -> tuple[list[Passage], bool]:
+    """What the hub itself knows that the question is about, and whether the documentation may know more."""
+    gate = context.hub.gate
+    tools = [each for each in load_catalogue().values() if not gate.hidden(each.name, context.grant)]
+    topics, named = facts.about(question), facts.mentioned(question, tools)
+    found: list[Passage] = []
+    if "refusal" in topics:
+        found.append(facts.of_refusal(gate.last_refusal(context.session), language))
+    limits: Sequence[LimitRow] = _limits(tools, context) if named or "usage" in topics else ()
+    if "usage" in topics:
+        try:
+            used = gate.usage(context.grant, session=context.session)
+        except StateError as error:
+            raise Unavailable(
+                "what was used can't be read now; alya-mcp doctor tells the person why"
+            ) from error
+        found.append(facts.of_usage(used, limits, language))
+    if "policy" in topics:
+        found.append(facts.of_policy(gate.policy, gate.policy_error is not None, language))
+    if "tools" in topics:
+        found.append(facts.of_tools(tools, language))
+    more = not topics and facts.is_about_more(question, named)
+    return found + [facts.of_tool(each, gate.policy, limits, language) for each in named], more
+
+
+def _hidden(context: Context) -> list[str]:
+    return [name for name in load_catalogue() if context.hub.gate.hidden(name, context.grant)]
+
+
+def _limits(tools: Sequence[Tool], context: Context) -> Sequence[LimitRow]:
+    try:
+        return context.hub.gate.limits(
+            context.session, context.grant, [(each.name, each.category) for each in tools]
+        )
+    except StateError as error:
+        raise Unavailable("the limits can't be read now; alya-mcp doctor tells the person why") from error
+
+
+def _models(context: Context) -> list[LanguageModel]:
+    hub = context.hub
+    return [model for model in (open_model(hub.settings, hub.http), hub.alya.model) if model is not None]
+
+
+def _texts(sources: Sequence[Passage]) -> list[str]:
+    return [each.text for each in sources]
+
+
+def _retrieved(question: str, own: Sequence[Passage], pages: Sequence[Passage]) -> str:
+    """The hub's own facts, then the sentences of the pages that fit best."""
+    said = [f"{each.text} [{number}]" for number, each in enumerate(own, 1)]
+    asked = " ".join(word for meanings in search_terms(question) for word in meanings)
+    prose = [_CODE.sub("\n", text) for text in _texts(pages)]
+    found = extract(asked, [*[""] * len(own), *prose], "en")
+    if not said and not found and pages:
+        found = f"{pages[0].text} [1]"
+    return " ".join(filter(None, [*said, found]))
+
+
+def _answer(
+    text: str,
+    language: Language,
+    sources: Sequence[Passage],
+    *,
+    model: str | None = None,
+    fetched_at: datetime | None = None,
+    said: Sequence[str] = (),
+    removed: int = 0,
+    answered: bool = True,
+) -> Answer:
+    notices = [f"Not answered by a model before this: {'; '.join(said)}."] if said else []
+    if fetched_at is not None:
+        notices.append("These are another agent's words; nothing of them was checked here.")
+    return Answer(
+        answer=text,
+        answered=answered,
+        mode="retrieval" if model is None else "model",
+        model=model,
+        untrusted=fetched_at is not None,
+        language=language,
+        removed=removed,
+        notice=" ".join(notices) or None,
+        fetched_at=fetched_at,
+        sources=[
+            AskSource(number=number, title=each.title, source=each.source, text=each.text)
+            for number, each in enumerate(sources, 1)
+        ],
+    )

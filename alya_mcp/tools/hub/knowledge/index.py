@@ -1,0 +1,72 @@
+"""Passages in an FTS5 table in memory, found by their words."""
+
+import sqlite3
+from collections.abc import Sequence
+
+from alya_mcp.text.words import terms
+
+from alya_mcp.tools.hub.knowledge.glossary import search_terms
+from alya_mcp.tools.hub.knowledge.passages import Passage
+
+_TITLE_WEIGHT = 4.0
+_CANDIDATES = 20
+_COVERED = 0.6
+
+
+class Index:
+    """Finds the passages that a question is about; whoever asks may do so from any thread, one at a time."""
+
+    def __init__(self, passages: Sequence[Passage]) -> None:
+        self._passages = tuple(passages)
+        self._words = [set(_words(f"{each.title} {each.text}")) for each in passages]
+        self._titles = [set(_words(each.title)) for each in passages]
+        self._database = sqlite3.connect(":memory:", check_same_thread=False)
+        self._database.execute("CREATE VIRTUAL TABLE passage USING fts5(title, body, tokenize='ascii')")
+        self._database.executemany(
+            "INSERT INTO passage (rowid, title, body) VALUES (?, ?, ?)",
+            (
+                (number, " ".join(_words(each.title)), " ".join(_words(each.text)))
+                for number, each in enumerate(self._passages)
+            ),
+        )
+
+    def find(self, question: str, most: int, without: Sequence[str] = ()) -> list[Passage]:
+        """At most `most` passages that hold enough of the question's words, the best first; none that names
+        one of `without`.
+
+        Enough is 0.6 of their number, where each counts as one in whatever language or synonym; so a
+        question about something else finds nothing, although single words of it occur. A question of one
+        word finds nothing unless a title has it: "time" in some text doesn't answer what time it is.
+        """
+        asked = search_terms(question)
+        words = {word for meanings in asked for word in meanings}
+        if not words:
+            return []
+        match = " OR ".join(f'"{word}"' for word in sorted(words) if word.isascii())
+        if not match:
+            return []
+        rows = self._database.execute(
+            "SELECT rowid FROM passage WHERE passage MATCH ? ORDER BY bm25(passage, ?, 1.0) LIMIT ?",
+            (match, _TITLE_WEIGHT, _CANDIDATES),
+        )
+        numbers = [int(row[0]) for row in rows]
+        if len(asked) == 1 and not any(words & self._titles[number] for number in numbers):
+            return []
+        found = [self._passages[number] for number in numbers if self._covers(number, asked)]
+        return [each for each in found if not any(_names(each, name) for name in without)][:most]
+
+    def close(self) -> None:
+        """Let go of the table."""
+        self._database.close()
+
+    def _covers(self, number: int, asked: Sequence[Sequence[str]]) -> bool:
+        held = sum(any(word in self._words[number] for word in meanings) for meanings in asked)
+        return held >= _COVERED * len(asked)
+
+
+def _names(passage: Passage, name: str) -> bool:
+    return name in passage.text or name in passage.title or name in passage.source
+
+
+def _words(text: str) -> list[str]:
+    return terms(text.replace("_", " "), "en")

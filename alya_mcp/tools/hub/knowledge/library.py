@@ -1,0 +1,53 @@
+"""What Alya keeps between questions: the index of what she has read, and the model of this machine."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from alya_mcp.settings import Settings
+from alya_mcp.net.single_flight import Flights
+from alya_mcp.runtime.threads import run_abandonable
+
+from alya_mcp.tools.hub.knowledge.index import Index
+from alya_mcp.tools.hub.knowledge.passages import Passage, documentation
+
+if TYPE_CHECKING:
+    from alya_mcp.llm import LanguageModel
+
+
+class Alya:
+    """Made once per server; both are made with the first question that needs them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._flights = Flights()
+        self._index: Index | None = None
+
+    async def index(self) -> Index:
+        """The documentation and the tools' descriptions, ready to be searched."""
+        if self._index is None:
+            self._index = await self._flights.join("index", lambda: run_abandonable(_read))
+        return self._index
+
+    @cached_property
+    def model(self) -> "LanguageModel | None":
+        """The model of this machine that ALYA_ASK_MODEL names; None when it names none."""
+        if self._settings.ask_model is None:
+            return None
+        from alya_mcp.llm.local import LocalModel
+
+        return LocalModel(self._settings.ask_model)
+
+    def close(self) -> None:
+        """Let go of the index."""
+        if self._index is not None:
+            self._index.close()
+
+
+def _read() -> Index:
+    from alya_mcp.tools import load_catalogue
+
+    described = (
+        Passage(title=each.title, source=f"the tool {each.name}", text=each.description)
+        for each in load_catalogue().values()
+    )
+    return Index([*documentation(), *described])

@@ -1,0 +1,267 @@
+"""The hub's own tools: how it is, and what was used of it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import AwareDatetime, Field, StringConstraints
+
+from alya_mcp.toolkit.tool import Context, Input, NoArguments, Output, tool
+from alya_mcp.tools import load_catalogue
+from alya_mcp.errors import Failure, Unavailable
+from alya_mcp.gate import Policy, StateError
+
+if TYPE_CHECKING:
+    from alya_mcp.images.engine import EngineStatus
+
+State = Literal["ok", "busy", "off", "failing"]
+
+
+class Part(Output):
+    """One part of the hub."""
+
+    part: str = Field(description="Which part: engine, model, storage, providers or policy.")
+    state: State = Field(description="ok, busy, off (works when asked for), or failing.")
+    detail: str = Field(description="What that means, and what to do if it is failing.")
+    since: AwareDatetime | None = Field(description="Since when, where that is known (UTC).")
+
+
+class Status(Output):
+    """How each part of the hub is."""
+
+    version: str = Field(description="Version of alya-mcp.")
+    parts: list[Part] = Field(description="One entry per part.")
+
+
+@tool(
+    title="Status of the hub",
+    category="Read",
+    risk="Low",
+    price=0.0,
+    read_only=True,
+    destructive=False,
+    idempotent=True,
+    open_world=False,
+)
+async def alya_status(arguments: NoArguments, context: Context) -> Status:  # noqa: ARG001
+    """Report how each part of this hub is: image engine, model, storage, providers and policy.
+
+    Use it when a call failed or before a long job, to see whether images can be made here, by which model,
+    and where they go. Use alya_usage for what was used and what is left. It starts nothing and changes
+    nothing, costs nothing, and returns a state with a plain explanation per part. It does not list tools.
+    """
+    from alya_mcp import __version__
+
+    return Status(
+        version=__version__, parts=[*await _engine(context), await _storage(context), *_rest(context)]
+    )
+
+
+async def _engine(context: Context) -> list[Part]:
+    try:
+        status = await context.hub.engine.status()
+    except Failure as failure:
+        return [Part(part="engine", state="failing", detail=str(failure), since=None)]
+    states: dict[str, State] = {
+        "not installed": "failing",
+        "stopped": "off",
+        "busy": "busy",
+        "stuck": "failing",
+    }
+    since = None if status.since is None else datetime.fromtimestamp(status.since, UTC)
+    engine = Part(part="engine", state=states.get(status.state, "ok"), detail=_words(status), since=since)
+    if status.model is None:
+        asked = context.hub.settings.image_model
+        model = Part(
+            part="model",
+            state="off",
+            detail=f"none is loaded; {asked!r} loads with the next image",
+            since=None,
+        )
+    else:
+        detail = f"{status.model} on {status.device}" + (f": {status.plan}" if status.plan else "")
+        model = Part(part="model", state="ok", detail=detail, since=since)
+    return [engine, model]
+
+
+def _words(status: "EngineStatus") -> str:
+    said = [status.detail]
+    if status.pid is not None and status.state != "stuck":
+        said.append(f"Waiting: {status.waiting}. Servers that share the worker: {status.clients}")
+    memory = [
+        f"{name.replace('_', ' ')} {size / 1e9:.2f} GB"
+        for name, size in sorted((status.memory or {}).items())
+    ]
+    if memory:
+        said.append(f"Memory: {', '.join(memory)}")
+    if status.temperature is not None:
+        said.append(f"Temperature of the device: {status.temperature} \N{DEGREE SIGN}C")
+    if status.measured is not None and status.state == "busy" and status.model is not None:
+        said.append(f"The device was measured before this image, at {_moment(status.measured)}")
+    if status.last_error is not None:
+        when = "" if status.last_error_at is None else f" ({_moment(status.last_error_at)})"
+        said.append(f"Last error{when}: {status.last_error}")
+    return ". ".join(said)
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+async def _storage(context: Context) -> Part:
+    try:
+        status = await context.hub.store.status()
+    except Failure as failure:
+        return Part(part="storage", state="failing", detail=str(failure), since=None)
+    return Part(part="storage", state=status.state, detail=status.detail, since=None)
+
+
+def _providers(context: Context) -> Part:
+    """What came of the last request to each outside source; asks none, so that it costs nothing."""
+    seen = context.hub.http.seen if "http" in context.hub.__dict__ else []
+    if not seen:
+        detail = "no outside source was asked yet in this session"
+        return Part(part="providers", state="off", detail=detail, since=None)
+    said = [
+        f"{each.source.title}: {each.problem or 'answered'} ({_moment(each.at.timestamp())})" for each in seen
+    ]
+    state: State = "failing" if any(each.problem for each in seen) else "ok"
+    return Part(part="providers", state=state, detail="; ".join(said), since=min(each.at for each in seen))
+
+
+def _rest(context: Context) -> list[Part]:
+    gate = context.hub.gate
+    providers = _providers(context)
+    if gate.policy_error is None:
+        detail = f"in force: {_in_force(gate.policy)}"
+        return [providers, Part(part="policy", state="ok", detail=detail, since=context.hub.since)]
+    wrong = gate.policy_error.problems[0]
+    detail = f"the policy file is wrong and not in force, but {_in_force(gate.policy)}. First: {wrong}"
+    return [providers, Part(part="policy", state="failing", detail=detail, since=None)]
+
+
+def _in_force(policy: Policy) -> str:
+    return f"{policy.digest[:12]}, {policy.default} by default"
+
+
+class UsageRequest(Input):
+    """Which span and tool to sum up."""
+
+    window: Literal["session", "day", "month"] = Field(
+        "session", description="This session, the last 24 hours, or the last 30 days."
+    )
+    tool: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = Field(
+        None, description="Name of one tool; all tools when absent."
+    )
+
+
+class UsageRow(Output):
+    """What one tool was used."""
+
+    tool: str = Field(description="Name of the tool.")
+    calls: int = Field(description="Calls that ran and have ended.")
+    succeeded: int = Field(description="Of those, calls that succeeded.")
+    failed: int = Field(description="Of those, calls that failed, timed out or were cancelled.")
+    denied: int = Field(description="Calls that the policy denied.")
+    usd: float = Field(description="Metered price of the successes, in USD.")
+
+
+class LimitLeft(Output):
+    """What is left of one limit or budget."""
+
+    tool: str | None = Field(description="The tool it limits; null when it limits all tools together.")
+    rule: str = Field(description="The rule, as a JSON Pointer into the policy.")
+    scope: Literal["session", "grant", "host"] = Field(
+        description="Whose calls count: this session's, this caller's, or everybody's on this machine."
+    )
+    unit: str = Field(description="What counts: calls, usd, or the argument that is added up.")
+    max: float = Field(description="The most in one window, in that unit.")
+    window_seconds: float = Field(description="Length of the window in seconds.")
+    left: float = Field(description="What is left now, in that unit.")
+    next_in_seconds: float = Field(
+        description="Seconds until the oldest of what counts no longer does; 0 when nothing counts."
+    )
+
+
+class UsageReport(Output):
+    """What this caller has used."""
+
+    window: Literal["session", "day", "month"] = Field(description="The span that was summed up.")
+    since: AwareDatetime | None = Field(description="Start of the span (UTC); null for the session.")
+    rows: list[UsageRow] = Field(description="One row per tool that was used.")
+    totals: UsageRow = Field(description="All rows added up; its tool is (all).")
+    limits_left: list[LimitLeft] = Field(description="What is left of each limit and budget.")
+
+
+_SPANS = {"day": timedelta(days=1), "month": timedelta(days=30)}
+
+
+@tool(
+    title="Usage of the hub",
+    category="Read",
+    risk="Low",
+    price=0.0,
+    read_only=True,
+    destructive=False,
+    idempotent=True,
+    open_world=False,
+)
+async def alya_usage(arguments: UsageRequest, context: Context) -> UsageReport:
+    """Report what this caller has used: calls, failures, denials and cost in USD per tool, and limits left.
+
+    Use it before a batch of calls to see whether they fit, or after a denial to see when the next call
+    passes. Use alya_status for the health of the hub. `session` is this connection; `day` and `month` add up
+    every session of this caller. A call counts once it has ended. Costs nothing and changes nothing; it does
+    not show other callers.
+    """
+    gate, session = context.hub.gate, context.session
+    span = _SPANS.get(arguments.window)
+    since = None if span is None else (datetime.now(UTC) - span).replace(second=0, microsecond=0)
+    try:
+        used = gate.usage(
+            context.grant,
+            since=0.0 if since is None else since.timestamp(),
+            session=session if since is None else None,
+            tool=arguments.tool,
+        )
+    except StateError as error:
+        text = "the record of what was used can't be read now; alya-mcp doctor tells the person why"
+        raise Unavailable(text) from error
+    tools = [(each.name, each.category) for each in load_catalogue().values()]
+    rows = [
+        UsageRow(
+            tool=each.tool,
+            calls=each.calls,
+            succeeded=each.ok,
+            failed=each.errors,
+            denied=each.denied,
+            usd=each.usd,
+        )
+        for each in used
+    ]
+    return UsageReport(
+        window=arguments.window,
+        since=since,
+        rows=rows,
+        totals=UsageRow(
+            tool="(all)",
+            calls=sum(row.calls for row in rows),
+            succeeded=sum(row.succeeded for row in rows),
+            failed=sum(row.failed for row in rows),
+            denied=sum(row.denied for row in rows),
+            usd=sum(row.usd for row in rows),
+        ),
+        limits_left=[
+            LimitLeft(
+                tool=each.tool,
+                rule=each.rule,
+                scope=each.scope,
+                unit=each.unit,
+                max=each.max,
+                window_seconds=each.window_s,
+                left=each.left,
+                next_in_seconds=each.resets_in,
+            )
+            for each in gate.limits(session, context.grant, tools)
+            if arguments.tool is None or each.tool in {None, arguments.tool}
+        ],
+    )

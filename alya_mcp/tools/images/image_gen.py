@@ -1,0 +1,289 @@
+"""The image tool: a prompt in, a picture in a store out."""
+
+import logging
+import secrets
+import time
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import anyio
+from pydantic import AwareDatetime, Field, StringConstraints
+
+from alya_mcp import __version__
+from alya_mcp.toolkit.tool import Context, Image, Input, Link, Output, Progress, Reply, tool
+from alya_mcp.errors import Failure, InvalidInput, NotInstalled
+
+if TYPE_CHECKING:
+    from alya_mcp.images.engine import Job, Step
+    from alya_mcp.storage.store import Store, Stored
+    from alya_mcp.tools.images.repeat_index import Known, Question
+
+_TOTAL = 100.0
+_ASKED = 1.0
+_RENDERED = 90.0
+_ENCODED = 95.0
+_HEARTBEAT = 1.5
+_REPEATED = "Not drawn again: an earlier call with this prompt and seed drew it; the URL is fresh"
+
+logger = logging.getLogger(__name__)
+
+
+class ImageRequest(Input):
+    """What to draw and how to deliver it."""
+
+    prompt: Annotated[str, StringConstraints(min_length=1, max_length=2000)] = Field(
+        description="What the picture shows, in plain words. FLUX.1-schnell reads the first 256 tokens."
+    )
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] | None = Field(
+        None,
+        description="Start of the noise: same seed, prompt and steps, same picture. Random when absent.",
+    )
+    steps: int = Field(4, ge=1, le=8, description="Denoising steps; the model is made for 4.")
+    format: Literal["png", "webp", "jpeg"] = Field("png", description="File format of the picture.")
+    expires_in: int = Field(
+        3600, ge=60, le=604_800, description="Seconds for which the URL opens; 7 days at most."
+    )
+
+
+class ImageAnswer(Output):
+    """Where the picture is and how it was made."""
+
+    url: str = Field(description="Opens the picture until expiresAt, for anyone who has it.")
+    expires_at: AwareDatetime = Field(description="When the URL stops opening (UTC).")
+    width: int = Field(description="Width in pixels.")
+    height: int = Field(description="Height in pixels.")
+    format: Literal["png", "webp", "jpeg"] = Field(description="File format of the picture.")
+    bytes: int = Field(description="Size of the file in bytes.")
+    sha256: str = Field(description="SHA-256 of the file, in hex.")
+    seed: int = Field(description="Seed that was used; pass it to draw the same picture again.")
+    steps: int = Field(description="Denoising steps that were used.")
+    model: str = Field(description="Model that drew the picture.")
+    repeated: bool = Field(
+        description="True when an earlier call with the same prompt, seed, steps and format drew the picture."
+    )
+    notice: str | None = Field(
+        description="What to know of the picture, such as that it is not by FLUX.1-schnell."
+    )
+    key: str = Field(description="Name of the picture in the store.")
+    file: str | None = Field(description="Path of the picture on this machine; only with the local store.")
+    timings: dict[str, float] = Field(description="Milliseconds spent in each phase.")
+
+
+@tool(
+    title="Generate an image",
+    category="Read",
+    risk="Low",
+    read_only=False,
+    destructive=False,
+    idempotent=False,
+    open_world=True,
+)
+async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAnswer]:
+    """Draw one 1024x1024 image from a text prompt with FLUX.1-schnell on this machine's own GPU.
+
+    Use it when someone asks for a new picture, illustration or drawing. It makes one image a call; call it
+    again with another seed for a variation. It can't edit or extend an existing picture, and it renders
+    lettering poorly.
+
+    Uploads the image to the configured S3 bucket (or keeps it on this machine) and returns a URL that opens
+    until `expiresAt`, with the seed, size, checksum and the model that drew it. The same prompt, seed, steps
+    and format get the picture drawn before, with a fresh URL; `repeated` says so. Without a GPU that can hold
+    FLUX.1-schnell a small bundled model draws simple shapes and scenes instead; `model` and `notice` say so.
+    Costs 0.001 USD a call. Takes from under a second (warm GPU) to about half a minute; `alya_status` tells
+    whether the engine is ready.
+    """
+    from alya_mcp.images.engine import Job
+    from alya_mcp.tools.images.repeats import question_of
+
+    if not arguments.prompt.strip():
+        raise InvalidInput("prompt holds only blanks; it takes words that say what the picture shows")
+    began = time.perf_counter()
+    seed = secrets.randbelow(2**32) if arguments.seed is None else arguments.seed
+    job = Job(prompt=arguments.prompt, seed=seed, steps=arguments.steps)
+    question = await anyio.to_thread.run_sync(
+        question_of, context.hub.settings, context.grant, job, arguments.format
+    )
+    repeat = None if arguments.seed is None else await _again(question, job, arguments, context)
+    if repeat is not None:
+        return _reply(*repeat, job, arguments, {"repeat": _milliseconds(began)}, repeated=True)
+    known, stored, timings = await _draw(job, arguments, context)
+    await anyio.to_thread.run_sync(context.hub.index.remember, question, known)
+    return _reply(known, stored, job, arguments, timings, repeated=False)
+
+
+async def _again(
+    question: "Question", job: "Job", arguments: ImageRequest, context: Context
+) -> "tuple[Known, Stored] | None":
+    """The picture that answers `question` already, with a fresh link to it; None when it is to be drawn."""
+    from alya_mcp.tools.images.repeats import draws_now
+
+    hub = context.hub
+    known = await anyio.to_thread.run_sync(hub.index.find, question)
+    if known is None:
+        return None
+    suffix = known.key.rpartition(".")[2]
+    try:
+        async with _heartbeat(context.progress, "looking for the picture in the store", 0, _ASKED):
+            if not await draws_now(known.model, hub.settings, hub.engine):
+                return None
+            stored = await hub.store.link(
+                known.key,
+                size=known.size,
+                filename=_filename(job.seed, suffix),
+                expires_in=arguments.expires_in,
+            )
+    except Failure as failure:
+        logger.warning("the link to a picture drawn before failed, so it is drawn again: %s", failure)
+        return None
+    if stored is None:
+        await anyio.to_thread.run_sync(hub.index.forget, question)
+        return None
+    return known, stored
+
+
+async def _draw(
+    job: "Job", arguments: ImageRequest, context: Context
+) -> "tuple[Known, Stored, dict[str, float]]":
+    """Draw the picture and store it; also the milliseconds spent in each phase."""
+    from alya_mcp.storage.store import Upload, image_key
+    from alya_mcp.tools.images.repeat_index import Known
+
+    async def rendering(step: "Step") -> None:
+        done = _ASKED + (_RENDERED - _ASKED) * step.done / step.total
+        await context.progress(done, _TOTAL, step.message)
+
+    async with _beside(partial(_prepare, context.hub.store)):
+        picture = await context.hub.engine.render(job, rendering)
+
+    started = time.perf_counter()
+    await context.progress(_RENDERED + 1, _TOTAL, f"writing the {arguments.format} file")
+    provenance = {
+        "model": picture.model,
+        "seed": str(picture.seed),
+        "steps": str(picture.steps),
+        "software": f"alya-mcp {__version__}",
+    }
+    try:
+        from alya_mcp.images.encode import encode_with_preview
+
+        file, small = await anyio.to_thread.run_sync(
+            encode_with_preview, picture, arguments.format, provenance
+        )
+    except ModuleNotFoundError as missing:
+        raise NotInstalled("image_gen", "image") from missing
+    timings = {**picture.timings, "file": _milliseconds(started)}
+
+    started = time.perf_counter()
+    upload = Upload(
+        data=file.data,
+        key=image_key(file.sha256, file.suffix, datetime.now(UTC).date()),
+        content_type=file.content_type,
+        filename=_filename(picture.seed, file.suffix),
+    )
+    storing = f"storing the picture ({context.hub.store.name})"
+    async with _heartbeat(context.progress, storing, _ENCODED, _TOTAL):
+        stored = await context.hub.store.put(upload, expires_in=arguments.expires_in)
+    known = Known(
+        key=stored.key,
+        sha256=file.sha256,
+        size=len(file.data),
+        content_type=file.content_type,
+        width=picture.width,
+        height=picture.height,
+        model=picture.model,
+        notice=picture.notice,
+        preview=small,
+    )
+    presign = round(stored.signing, 1)
+    upload_took = round(_milliseconds(started) - presign, 1)
+    return known, stored, {**timings, "upload": upload_took, "presign": presign}
+
+
+def _reply(
+    known: "Known",
+    stored: "Stored",
+    job: "Job",
+    arguments: ImageRequest,
+    timings: dict[str, float],
+    *,
+    repeated: bool,
+) -> Reply[ImageAnswer]:
+    notices = [each for each in (known.notice, _REPEATED if repeated else None) if each]
+    answer = ImageAnswer(
+        url=stored.url,
+        expires_at=stored.expires_at,
+        width=known.width,
+        height=known.height,
+        format=arguments.format,
+        bytes=known.size,
+        sha256=known.sha256,
+        seed=job.seed,
+        steps=job.steps,
+        model=known.model,
+        repeated=repeated,
+        notice=". ".join(notices) or None,
+        key=stored.key,
+        file=str(stored.file) if stored.file else None,
+        timings=timings,
+    )
+    link = Link(
+        url=stored.url,
+        name=stored.key.rpartition("/")[2],
+        title="The picture",
+        content_type=known.content_type,
+        size=known.size,
+    )
+    return Reply(data=answer, attachments=(link, Image(data=known.preview, content_type="image/jpeg")))
+
+
+def _filename(seed: int, suffix: str) -> str:
+    """What a browser offers when the picture is saved."""
+    return f"alya-{seed}.{suffix}"
+
+
+def _milliseconds(since: float) -> float:
+    return round((time.perf_counter() - since) * 1000, 1)
+
+
+@asynccontextmanager
+async def _heartbeat(progress: Progress, message: str, begin: float, end: float) -> AsyncGenerator[None]:
+    """Report progress that creeps from `begin` towards `end` while the body runs."""
+
+    async def beat() -> None:
+        done = begin
+        while True:
+            await progress(done, _TOTAL, message)
+            done += (end - done) / 4
+            await anyio.sleep(_HEARTBEAT)
+
+    async with _beside(beat):
+        yield
+
+
+async def _prepare(store: "Store") -> None:
+    """Import and connect what the picture's file and its storing will need."""
+    from alya_mcp.images.encode import load
+
+    try:
+        await anyio.to_thread.run_sync(load, abandon_on_cancel=True)
+    except ModuleNotFoundError:
+        pass  # told when the file is written
+    await store.prepare()
+
+
+@asynccontextmanager
+async def _beside(work: Callable[[], Coroutine[Any, Any, None]]) -> AsyncGenerator[None]:
+    """Do `work` beside the body, and no longer than that."""
+    failure: Exception | None = None
+    async with anyio.create_task_group() as group:
+        group.start_soon(work)
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - re-raised below, outside the group that would wrap it
+            failure = error
+        group.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
