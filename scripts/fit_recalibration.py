@@ -2,12 +2,12 @@
 
 Usage: python scripts/fit_recalibration.py [--markets N] [--days-before D] [--out FILE]
 
-Reads markets that have ended and the price of their first outcome D days before the day on which they were
-due to end, if they were still open then, through the same client as the tools. Fits logit q = intercept +
-slope x logit p by maximum likelihood and writes FILE (by default the bundled one,
-alya_mcp/markets/recalibration.json) with what it rests on. Of an event one market at most is taken, since
-those of one event decide one another. Nothing is written when fewer than 200 markets are left or when the fit
-is no better than no correction (likelihood ratio, 5 %).
+Reads markets that have ended and the price of their first outcome D days before the day on which they
+were due to end, if they were still open then, through the same client as the tools. Fits logit q =
+intercept + slope x logit p by maximum likelihood and writes FILE (by default the bundled one,
+alya_mcp/tools/markets/logic/recalibration.json) with what it rests on. Of an event one market at most is
+taken, since those of one event decide one another. Nothing is written when fewer than 200 markets are
+left or when the fit is no better than no correction (likelihood ratio, 5 %).
 """
 
 import argparse
@@ -24,13 +24,13 @@ from pathlib import Path
 import anyio
 
 from alya_mcp.errors import Unavailable
-from alya_mcp.tools.markets.logic.fair import Recalibration, expit, logit
-from alya_mcp.settings import Settings
-from alya_mcp.tools.markets.sources import polymarket_data, polymarket_gamma
 from alya_mcp.net.client import Http
+from alya_mcp.settings import Settings
+from alya_mcp.tools.markets.logic.fair import Recalibration, expit, logit
+from alya_mcp.tools.markets.sources import polymarket_data, polymarket_gamma
 from alya_mcp.tools.markets.sources.polymarket_gamma import Market
 
-BUNDLED = Path(__file__).parents[1] / "alya_mcp" / "markets" / "recalibration.json"
+BUNDLED = Path(__file__).parents[1] / "alya_mcp/tools/markets/logic/recalibration.json"
 LEAST_MARKETS = 200
 DAY = 86_400
 OLDEST = 2 * DAY

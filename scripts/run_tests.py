@@ -1,11 +1,12 @@
 """Check and test this checkout: python3 scripts/run_tests.py [arguments for pytest].
 
-Without arguments: ruff, pyright and every test that is marked neither slow nor gpu.
+Without arguments: ruff, import-linter, pyright and every test that is marked neither slow nor gpu.
 With arguments: pytest alone.
 """
 
 import subprocess
 import sys
+from pathlib import Path
 
 import environment
 
@@ -13,14 +14,18 @@ import environment
 def main() -> int:
     python = str(environment.ready(tests=True))
     chosen = sys.argv[1:]
-    checks = [["ruff", "check"], ["ruff", "format", "--check"], ["pyright", "--warnings"]]
+    checks = [
+        [python, "-m", "ruff", "check"],
+        [python, "-m", "ruff", "format", "--check"],
+        [str(Path(python).with_name("lint-imports")), "--no-logo"],
+        [python, "-m", "pyright", "--warnings"],
+    ]
     # Files in the order of their folders: by the number of their tests, those that start most processes came
     # last, and one core waited for the other.
     parallel = ["-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder"]
-    tests = ["pytest", *parallel, *(chosen or ["-m", "not slow and not gpu"])]
-    for arguments in [*([] if chosen else checks), tests]:
-        print("$", *arguments, flush=True)
-        command = [python, "-m", *arguments]
+    tests = [python, "-m", "pytest", *parallel, *(chosen or ["-m", "not slow and not gpu"])]
+    for command in [*([] if chosen else checks), tests]:
+        print("$", Path(command[0]).name, *command[1:], flush=True)
         status = subprocess.run(
             command, cwd=environment.ROOT, env=environment.variables(), check=False
         ).returncode

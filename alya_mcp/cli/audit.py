@@ -10,19 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from alya_mcp.cli.output import (
-    Output,
-    counted,
-    output_option,
-    printable,
-    say,
-    say_unusable,
-    show_json,
-    show_json_line,
-    tilde,
-)
+from alya_mcp.cli.output import Output, output_option, printable, say, say_unusable, show_json, show_json_line
 from alya_mcp.cli.when import When
+from alya_mcp.runtime.paths import tilde
 from alya_mcp.settings import Settings
+from alya_mcp.text.plurals import counted
 
 if TYPE_CHECKING:
     from alya_mcp.gate import Report

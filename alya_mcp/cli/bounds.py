@@ -97,8 +97,8 @@ def _caps(rules: "Rules") -> Iterator[Bound]:
 
 
 def _limits(rules: "Rules") -> Iterator[Bound]:
-    from alya_mcp.gate.policy.rules import UNIT, quotient
     from alya_mcp.gate.messages import measure
+    from alya_mcp.gate.policy.rules import UNIT, quotient
 
     for limit in rules.limits:
         yield Bound(

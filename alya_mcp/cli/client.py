@@ -12,8 +12,8 @@ from mcp import Client, MCPError, StdioServerParameters
 from mcp.client.session import ElicitationFnT
 from mcp.client.stdio import stdio_client
 
-from alya_mcp.runtime import python_process as child
 from alya_mcp.cli.arguments import UnknownTool
+from alya_mcp.runtime import python_process as child
 
 ReadArguments = Callable[[Mapping[str, Any]], dict[str, Any]]
 

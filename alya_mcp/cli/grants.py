@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from alya_mcp.cli.output import Output, output_option, say, say_unusable, show_json, show_table, tilde
+from alya_mcp.cli.output import Output, output_option, say, say_unusable, show_json, show_table
 from alya_mcp.cli.times import moment
-from alya_mcp.settings import Settings, expanded
+from alya_mcp.runtime.paths import expanded, tilde
+from alya_mcp.settings import Settings
 
 if TYPE_CHECKING:
     from alya_mcp.gate.grants import Grant, Grants
@@ -117,9 +118,9 @@ def _grants() -> Generator["Grants"]:
     Raises:
         click.exceptions.Exit: after the reason is said: it is refused, or they can't be used.
     """
-    from alya_mcp.toolkit.caller import open_grants
     from alya_mcp.gate import StateError
     from alya_mcp.gate.grants import GrantError
+    from alya_mcp.toolkit.caller import open_grants
 
     try:
         with open_grants(Settings.from_environment()) as all_grants:

@@ -3,12 +3,9 @@
 import json
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
-
-from alya_mcp.settings import home_folder
 
 if TYPE_CHECKING:
     from alya_mcp.gate import StateError
@@ -72,22 +69,9 @@ def say_unusable(error: "StateError") -> None:
     say(f"Error: {error}\n-> {error.remedy}")
 
 
-def counted(count: int, noun: str) -> str:
-    """How many there are, in words: `1 record`, `1,200 records`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 def printable(text: str) -> str:
     """`text` without characters that would command the terminal."""
     return "".join(c if c.isprintable() or c in "\n\t" else _escaped(c) for c in text)
-
-
-def tilde(path: Path | str) -> str:
-    """`path` with the person's home folder written as ~."""
-    home = home_folder()
-    if home is None or not Path(path).is_relative_to(home):
-        return str(path)
-    return str("~" / Path(path).relative_to(home))
 
 
 def _json(value: object, indent: int | None) -> str:

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alya_mcp.cli.output import tilde
-from alya_mcp.settings import Settings, expanded
+from alya_mcp.runtime.paths import expanded, tilde
+from alya_mcp.settings import Settings
 
 if TYPE_CHECKING:
-    from alya_mcp.toolkit.tool import Tool
     from alya_mcp.gate import Policy
     from alya_mcp.gate.simulation.rehearsal import FactsOf
 
@@ -45,8 +44,8 @@ def read_policy(settings: Settings) -> InForce:
     Raises:
         click.UsageError: when it can't be used; the text says where it is wrong.
     """
-    from alya_mcp.gate import Policy, PolicyError, StateError
     from alya_mcp.app.policy import find_policy
+    from alya_mcp.gate import Policy, PolicyError, StateError
 
     try:
         place = find_policy(settings)
@@ -65,29 +64,13 @@ def exit_code(decision: str, rule: str) -> int:
     return TOOL_ERROR if rule == _NOT_THE_POLICY else _EXIT_CODES[decision]
 
 
-def verdict(policy: "Policy", tool: "Tool") -> str:
-    """What the policy says of a tool, whatever its arguments: `allow`, `deny`, `ask`, `shadow` or `hidden`.
-
-    `shadow` is what passes although a rule in shadow mode says otherwise.
-    """
-    if policy.hides(tool.name):
-        return "hidden"
-    rules = policy.rules(tool.name, tool.category)
-    always = [test for test in rules.tests if not test.conditions and not test.must_hold]
-    if rules.denial is not None or any(not test.shadow for test in always):
-        return "deny"
-    if rules.approval is not None and not rules.approval.shadow:
-        return "ask"
-    return "shadow" if rules.shadow_denials or always or rules.approval is not None else "allow"
-
-
 def facts_of(*, schemas: bool = True) -> "FactsOf":
     """What the catalogue knows of a tool, for calls that are only played.
 
     Without `schemas` every name is a tool, and arguments are taken as they are.
     """
-    from alya_mcp.tools import load_catalogue
     from alya_mcp.gate.simulation.rehearsal import Facts
+    from alya_mcp.tools import load_catalogue
 
     catalogue = load_catalogue()
 

@@ -7,7 +7,8 @@ from typing import Any, cast
 import click
 from mcp_types import CallToolResult, ImageContent, ResourceLink, TextContent
 
-from alya_mcp.cli.output import printable, say, show_table, tilde
+from alya_mcp.cli.output import printable, say, show_table
+from alya_mcp.runtime.paths import tilde
 
 Answer = Mapping[str, Any]
 

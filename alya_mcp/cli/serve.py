@@ -46,7 +46,8 @@ def _serve(incoming: int, outgoing: int, policy: str | None) -> int:
     from contextlib import suppress
     from dataclasses import replace
 
-    from alya_mcp.settings import Settings, SettingsError, expanded, secret_words
+    from alya_mcp.runtime.paths import expanded
+    from alya_mcp.settings import Settings, SettingsError, secret_words
 
     try:
         settings = Settings.from_environment()
@@ -58,11 +59,11 @@ def _serve(incoming: int, outgoing: int, policy: str | None) -> int:
 
     import anyio
 
-    from alya_mcp.runtime import logs
     from alya_mcp.app.gate import open_gate
-    from alya_mcp.toolkit.services import Hub
-    from alya_mcp.server import serve
+    from alya_mcp.runtime import logs
+    from alya_mcp.server.session import serve
     from alya_mcp.server.stdio import open_wire
+    from alya_mcp.toolkit.services import Hub
 
     with suppress(OSError):  # an unusable folder denies every call, in words that name it
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from alya_mcp.app.policy import verdict
 from alya_mcp.cli.bounds import bounds
 from alya_mcp.cli.output import Output, output_option, say, show_json, show_table
-from alya_mcp.cli.policies import read_policy, settings_with, verdict
+from alya_mcp.cli.policies import read_policy, settings_with
 
 if TYPE_CHECKING:
-    from alya_mcp.toolkit.tool import Tool
     from alya_mcp.gate import Policy
+    from alya_mcp.toolkit.tool import Tool
 
 _HEADINGS = ("tool", "category", "risk", "price", "policy", "limits")
 

@@ -6,18 +6,17 @@ It stands alone: no other part of alya-mcp and no MCP SDK is needed. See docs/ga
 from typing import TYPE_CHECKING
 
 from alya_mcp.gate.approvals import Question
-from alya_mcp.gate.call import Answer
 from alya_mcp.gate.audit import Audit
-from alya_mcp.gate.call import Call
-from alya_mcp.gate.decision import Decision
-from alya_mcp.gate.refused import ApprovalNeeded, Refused
+from alya_mcp.gate.call import Answer, Call
 from alya_mcp.gate.clock import Clock, SystemClock
+from alya_mcp.gate.decision import Decision
 from alya_mcp.gate.documents.document import Problem
 from alya_mcp.gate.errors import AuditError, GateError, InvalidArguments, StateError, TimedOut, ToolError
 from alya_mcp.gate.gate import Gate
-from alya_mcp.gate.sanitizer import Hidden, UnfitResult, hidden, outside, sanitise
 from alya_mcp.gate.policy import Policy, PolicyError
 from alya_mcp.gate.policy.source import PolicyFile, PolicySource
+from alya_mcp.gate.refused import ApprovalNeeded, Refused
+from alya_mcp.gate.sanitizer import Hidden, UnfitResult, hidden, outside, sanitise
 from alya_mcp.gate.state import MemoryState, SqliteState, State, Usage
 from alya_mcp.gate.trace import LimitRow, Step, Trace
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from alya_mcp.gate.call import Call
 from alya_mcp.gate.policy.conditions import is_number, values_at
-from alya_mcp.gate.policy.rules import Concurrency, Limit, Repeats, Scope, UNIT
+from alya_mcp.gate.policy.rules import UNIT, Concurrency, Limit, Repeats, Scope
 from alya_mcp.gate.state import Charge, Entered, Ledger, Slot, Spent
 
 

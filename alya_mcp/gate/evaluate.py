@@ -13,9 +13,9 @@ from typing import Any
 from alya_mcp.gate import messages as wording
 from alya_mcp.gate.approvals import Approvals, Question
 from alya_mcp.gate.call import Call
-from alya_mcp.gate.decision import Decision, HIDDEN, NO_POLICY, UNKNOWN_TOOL, shown
 from alya_mcp.gate.canonical import NotCanonical, canonical
 from alya_mcp.gate.charges import Counting, Held, Over, Uncountable
+from alya_mcp.gate.decision import HIDDEN, NO_POLICY, UNKNOWN_TOOL, Decision, shown
 from alya_mcp.gate.errors import InvalidArguments
 from alya_mcp.gate.policy import Policy
 from alya_mcp.gate.policy.rules import Limit, Repeats, Rules
@@ -149,7 +149,7 @@ class Judge:
         rules = judged.rules
         if rules.approval is not None and not rules.approval.shadow:
             judged.question = self._approvals.question(
-                call, judged.arguments, rules.approval, judged.policy, rules.redact
+                call, judged.arguments, rules.approval, judged.policy.digest, rules.redact
             )
             # A no to this very call holds against a yes that stands.
             declined = call.answer is not None and call.answer.verdict != "accept"

@@ -5,21 +5,21 @@ from typing import Any
 
 from alya_mcp.gate import messages as wording
 from alya_mcp.gate.call import Call
+from alya_mcp.gate.canonical import NotCanonical
+from alya_mcp.gate.charges import Counting, Uncountable
 from alya_mcp.gate.decision import (
     DEFAULT_DENY,
-    Decision,
     HIDDEN,
     INVALID_ARGUMENTS,
     NO_POLICY,
     UNKNOWN_TOOL,
+    Decision,
 )
-from alya_mcp.gate.canonical import NotCanonical
-from alya_mcp.gate.policy.conditions import values_at
-from alya_mcp.gate.charges import Counting, Uncountable
 from alya_mcp.gate.documents.document import step
 from alya_mcp.gate.evaluate import Judge, fit
 from alya_mcp.gate.policy import Policy
-from alya_mcp.gate.policy.rules import Condition, Limit, Rules, SECOND, Test, UNIT, quotient
+from alya_mcp.gate.policy.conditions import values_at
+from alya_mcp.gate.policy.rules import SECOND, UNIT, Condition, Limit, Rules, Test, quotient
 from alya_mcp.gate.trace import LimitRow, Step, Trace
 
 

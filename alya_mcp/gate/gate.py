@@ -9,20 +9,20 @@ from dataclasses import replace
 from typing import Any, Final, Literal, TypeVar
 
 from alya_mcp.gate import messages as wording
-from alya_mcp.gate.approvals import Approvals, MOST_OPEN, Question, TooManyOpen
+from alya_mcp.gate.approvals import MOST_OPEN, Approvals, Question, TooManyOpen
 from alya_mcp.gate.audit import Audit
 from alya_mcp.gate.call import Call
-from alya_mcp.gate.decision import AUDIT, Decision, GATE_ERROR, HIDDEN, UNKNOWN_TOOL, shown
-from alya_mcp.gate.refused import ApprovalNeeded, Refused
 from alya_mcp.gate.canonical import NotCanonical
-from alya_mcp.gate.clock import Clock, SystemClock
 from alya_mcp.gate.charges import Counting, Held
+from alya_mcp.gate.clock import Clock, SystemClock
+from alya_mcp.gate.decision import AUDIT, GATE_ERROR, HIDDEN, UNKNOWN_TOOL, Decision, shown
 from alya_mcp.gate.errors import AuditError, GateError, TimedOut, ToolError
-from alya_mcp.gate.explain import explain, limit_rows
 from alya_mcp.gate.evaluate import Judge, Judged
+from alya_mcp.gate.explain import explain, limit_rows
 from alya_mcp.gate.policy import Policy, PolicyError
 from alya_mcp.gate.policy.rules import SECOND
 from alya_mcp.gate.policy.source import FixedPolicy, PolicySource
+from alya_mcp.gate.refused import ApprovalNeeded, Refused
 from alya_mcp.gate.state import MemoryLedger, MemoryState, State, Usage
 from alya_mcp.gate.trace import LimitRow, Trace
 

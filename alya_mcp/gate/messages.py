@@ -3,9 +3,9 @@
 import json
 
 from alya_mcp.gate.call import Call
-from alya_mcp.gate.decision import Decision, INVALID_ARGUMENTS, Mode, shown
 from alya_mcp.gate.charges import Over, Uncountable
-from alya_mcp.gate.policy.rules import Approval, Concurrency, Limit, Repeats, SECOND, Test, UNIT
+from alya_mcp.gate.decision import INVALID_ARGUMENTS, Decision, Mode, shown
+from alya_mcp.gate.policy.rules import SECOND, UNIT, Approval, Concurrency, Limit, Repeats, Test
 
 _LONGEST_VALUE = 60
 

@@ -8,13 +8,13 @@ from dataclasses import fields, replace
 from typing import Any, Final, cast
 
 from alya_mcp import __version__
-from alya_mcp.runtime.python_process import command as command_of
 from alya_mcp.errors import Failure, InvalidInput, NotConfigured, NotInstalled, Unavailable
 from alya_mcp.images.engine import EngineStatus, Job, Phase, Picture, Progress, Step
 from alya_mcp.images.progress import Meter
-from alya_mcp.images.worker.launcher import Launcher
 from alya_mcp.images.worker.connection import Call, Link, WorkerGoneError
-from alya_mcp.images.worker.protocol import DEVICE_LOST, Frame, LEAVING, RefusedError
+from alya_mcp.images.worker.launcher import Launcher
+from alya_mcp.images.worker.protocol import DEVICE_LOST, LEAVING, Frame, RefusedError
+from alya_mcp.runtime.python_process import command as command_of
 from alya_mcp.settings import Settings
 
 _KINDS: Final = {cls.__name__: cls for cls in (Failure, InvalidInput, NotConfigured, Unavailable)}

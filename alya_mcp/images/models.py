@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from alya_mcp.errors import NotConfigured
-from alya_mcp.images.weights import cached, require_flux
 from alya_mcp.images.plan import FLUX_SCHNELL_WEIGHTS, Machine, choose_plan
-from alya_mcp.settings import expanded
+from alya_mcp.images.weights import cached, require_flux
+from alya_mcp.runtime.paths import expanded
 
 FLUX_SCHNELL: Final = "black-forest-labs/FLUX.1-schnell"
 RANDOM: Final = "random:flux-schnell"

@@ -3,10 +3,9 @@
 The SDKs of these services take up to three seconds to import and do nothing here that a POST doesn't.
 """
 
-from alya_mcp.settings import Settings
-from alya_mcp.net.client import Http
-
 from alya_mcp.llm.interface import LanguageModel, Message
+from alya_mcp.net.client import Http
+from alya_mcp.settings import Settings
 
 __all__ = ["LanguageModel", "Message", "open_model"]
 

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from alya_mcp.llm.interface import DEADLINE, LLM, LONGEST_ANSWER, Message, whole
 from alya_mcp.net.answers import Body, Shape
 from alya_mcp.net.client import Http
-
-from alya_mcp.llm.interface import DEADLINE, LLM, LONGEST_ANSWER, Message, whole
 
 ANTHROPIC: Final = replace(LLM, url="https://api.anthropic.com")
 _VERSION: Final = "2023-06-01"

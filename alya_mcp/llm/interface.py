@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
-from alya_mcp.settings.providers import SOURCES, Source
 from alya_mcp.net.answers import SourceFailed
+from alya_mcp.settings.providers import SOURCES, Source
 
 LLM: Final = SOURCES["llm"]
 LONGEST_ANSWER: Final = 1024

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from alya_mcp.errors import NotConfigured, NotInstalled
-from alya_mcp.settings.providers import Source
+from alya_mcp.llm.interface import Message, whole
 from alya_mcp.net.answers import SourceFailed
 from alya_mcp.runtime.threads import run_abandonable
-
-from alya_mcp.llm.interface import Message, whole
+from alya_mcp.settings.providers import Source
 
 LOCAL: Final = Source(key="ask_model", title="the local model", url="")
 _LONGEST: Final = 320

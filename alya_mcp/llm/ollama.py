@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from alya_mcp.llm.interface import LLM, LONGEST_ANSWER, Message, whole
 from alya_mcp.net.answers import Body, Shape
 from alya_mcp.net.client import Http
-
-from alya_mcp.llm.interface import LLM, LONGEST_ANSWER, Message, whole
 
 OLLAMA: Final = replace(LLM, url="http://127.0.0.1:11434")
 _DEADLINE: Final = 90.0

@@ -10,10 +10,9 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
+from alya_mcp.llm.interface import DEADLINE, LLM, Message, whole
 from alya_mcp.net.answers import Body, Shape
 from alya_mcp.net.client import Http
-
-from alya_mcp.llm.interface import DEADLINE, LLM, Message, whole
 
 OPENAI: Final = replace(LLM, url="https://api.openai.com/v1")
 

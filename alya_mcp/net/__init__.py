@@ -1,12 +1,13 @@
-"""What tools know of the outside world: one module per outside API, over one shared HTTP client.
+"""The HTTP client that every outside source is asked through.
 
-A module of this package holds an API's request, the shape of its answer and how long that stays fresh:
+A source's module, `tools/<family>/sources/<api>.py`, holds an API's request, the shape of its answer and how
+long that stays fresh:
 
-    from alya_mcp.outside import SOURCES
-    from alya_mcp.sources.fetched import Body, Fetched, Shape
+    from alya_mcp.settings.providers import SOURCES
+    from alya_mcp.net.answers import Body, Fetched, Shape
 
     if TYPE_CHECKING:
-        from alya_mcp.sources.http import Http
+        from alya_mcp.net.client import Http
 
     class Rate(Shape):
         symbol: str
@@ -26,6 +27,7 @@ age, asks at most as often as the source allows, makes one request of identical 
 is safe, follows redirects to public addresses alone, and fails in words that name the source. `Fetched` says
 whether the value is fresh, cached or stale. `fetched.first_answer` asks several sources in turn.
 
-Add the API to the table in `alya_mcp.settings.providers`, which gives it its `ALYA_<KEY>_URL` variable and hides its
-secrets, and to `tests/sources/`, where the bad days of every source are played.
+Add the API to the table in `alya_mcp.settings.providers`, which gives it its `ALYA_<KEY>_URL` variable and
+hides its secrets, and a case to `tests/support/cases_*.py`: `tests/tools/test_bad_days.py` plays the bad days
+of every source.
 """

@@ -13,15 +13,14 @@ import anyio
 import httpx2
 
 from alya_mcp.errors import Failure
-from alya_mcp.settings.providers import SOURCES, Source
-from alya_mcp.settings import Settings
-
-from alya_mcp.net.disk_cache import Cache, Kept
-from alya_mcp.net.transport import Answer, Exchange, Patience, Request, check_form
 from alya_mcp.net.answers import Body, ChangedShape, Fetched, Seen, SourceFailed, SourceRefused
-from alya_mcp.net.single_flight import Flights
 from alya_mcp.net.cache_control import lifetime, may_keep
+from alya_mcp.net.disk_cache import Cache, Kept
 from alya_mcp.net.memo import Memo
+from alya_mcp.net.single_flight import Flights
+from alya_mcp.net.transport import Answer, Exchange, Patience, Request, check_form
+from alya_mcp.settings import Settings
+from alya_mcp.settings.providers import SOURCES, Source
 
 T = TypeVar("T")
 Params = Mapping[str, str | int | float]

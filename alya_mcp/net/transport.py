@@ -16,13 +16,12 @@ import httpcore2
 import httpx2
 
 from alya_mcp import __version__
-from alya_mcp.settings.providers import Source
-from alya_mcp.settings import Settings
-
-from alya_mcp.net.public_addresses import ForbiddenAddress, PublicTransport
 from alya_mcp.net.answers import SourceFailed, SourceRefused
 from alya_mcp.net.cache_control import wait_asked
+from alya_mcp.net.public_addresses import ForbiddenAddress, PublicTransport
 from alya_mcp.net.rate_limiter import Manners
+from alya_mcp.settings import Settings
+from alya_mcp.settings.providers import Source
 
 _CONNECTIONS = 32
 _MOST_REDIRECTS = 5

@@ -15,4 +15,4 @@ def command(module: str) -> list[str]:
 
     Words that are appended become the arguments of `main`, in `sys.argv[1:]`.
     """
-    return [sys.executable, "-P", "-c", _BOOT.format(module=module), str(Path(__file__).parents[1])]
+    return [sys.executable, "-P", "-c", _BOOT.format(module=module), str(Path(__file__).parents[2])]

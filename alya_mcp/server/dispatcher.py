@@ -13,14 +13,13 @@ from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 
 from alya_mcp import __version__
+from alya_mcp.gate import ApprovalNeeded, Call, Refused, TimedOut, ToolError
+from alya_mcp.server import approvals
+from alya_mcp.server.approvals import RequestContext
+from alya_mcp.server.results import describe, failure, refusal, result
+from alya_mcp.toolkit.services import Hub
 from alya_mcp.toolkit.tool import Context
 from alya_mcp.tools import Catalogue
-from alya_mcp.gate import ApprovalNeeded, Call, Refused, TimedOut, ToolError
-from alya_mcp.toolkit.services import Hub
-
-from alya_mcp.server import approvals
-from alya_mcp.server.results import describe, failure, refusal, result
-from alya_mcp.server.approvals import RequestContext
 
 logger = logging.getLogger(__name__)
 

@@ -4,9 +4,9 @@ import base64
 
 import mcp_types as types
 
-from alya_mcp.toolkit.tool import Image, Link, Output, Reply, Tool
 from alya_mcp.gate import Decision, UnfitResult
-from alya_mcp.toolkit.services import Hub, LARGEST_RESULT
+from alya_mcp.toolkit.services import LARGEST_RESULT, Hub
+from alya_mcp.toolkit.tool import Image, Link, Output, Reply, Tool
 
 _LONGEST_FAILURE = 10_000
 

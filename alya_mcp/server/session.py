@@ -12,14 +12,13 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from mcp.shared.exceptions import MCPError
 from mcp.shared.message import SessionMessage
 
-from alya_mcp.tools import Catalogue, load_catalogue
 from alya_mcp.errors import Failure
 from alya_mcp.gate import StateError
-from alya_mcp.toolkit.services import Hub
-from alya_mcp.server.stdio import Wire
-
 from alya_mcp.server.dispatcher import Dispatcher, build_server
 from alya_mcp.server.jsonrpc import decode, encode, request_id
+from alya_mcp.server.stdio import Wire
+from alya_mcp.toolkit.services import Hub
+from alya_mcp.tools import Catalogue, load_catalogue
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,324 @@
+"""Every environment variable that alya-mcp reads, as one typed value."""
+
+import difflib
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Literal, Self, cast, get_args
+from urllib.parse import urlsplit
+
+from alya_mcp.runtime.paths import expanded
+from alya_mcp.settings.providers import SOURCES, agent_card
+
+Engine = Literal["local", "ray"]
+Precision = Literal["auto", "bf16", "fp8", "int8", "int4"]
+ModelKind = Literal["openai", "anthropic", "ollama"]
+
+_VARIABLES = {
+    "home": "ALYA_HOME",
+    "policy": "ALYA_POLICY",
+    "grant": "ALYA_GRANT",
+    "audit_keep_days": "ALYA_AUDIT_KEEP_DAYS",
+    "image_model": "ALYA_IMAGE_MODEL",
+    "image_engine": "ALYA_IMAGE_ENGINE",
+    "image_precision": "ALYA_IMAGE_PRECISION",
+    "image_warm": "ALYA_IMAGE_WARM",
+    "image_memory": "ALYA_IMAGE_MEMORY",
+    "image_idle": "ALYA_IMAGE_IDLE",
+    "image_deadline": "ALYA_IMAGE_DEADLINE",
+    "ray_url": "ALYA_RAY_URL",
+    "ray_token": "ALYA_RAY_TOKEN",
+    "s3_bucket": "ALYA_S3_BUCKET",
+    "s3_endpoint_url": "ALYA_S3_ENDPOINT_URL",
+    "s3_region": "ALYA_S3_REGION",
+    "s3_prefix": "ALYA_S3_PREFIX",
+    "contact": "ALYA_CONTACT",
+    "web_ddgs": "ALYA_WEB_DDGS",
+    "web_keyless": "ALYA_WEB_KEYLESS",
+    "llm_kind": "ALYA_LLM_KIND",
+    "llm_model": "ALYA_LLM_MODEL",
+    "ask_model": "ALYA_ASK_MODEL",
+    "a2a_agents": "ALYA_A2A_AGENTS",
+}
+_SOURCE_URLS = {source.variable: source.key for source in SOURCES.values()}
+_SOURCE_SECRETS = tuple(variable for source in SOURCES.values() for variable in source.keys)
+_MAX_SECONDS = 604_800
+_SECRET = frozenset({"grant", "ray_token"})
+_HIDDEN = "(set, hidden)"
+_HOLD_SECRETS = (
+    "AWS_SECRET_ACCESS_KEY",
+    "HF_TOKEN",
+    "HUGGING_FACE_HUB_TOKEN",
+    "ALYA_GRANT",
+    "ALYA_RAY_TOKEN",
+)
+_SHORTEST_SECRET = 8
+_FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False, "": False}
+
+
+class SettingsError(ValueError):
+    """An environment variable holds a value that alya-mcp can't use. Its text is for the person."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the environment asks for; see docs/configuration.md for each variable.
+
+    `home` is the folder of all state. `policy` is a policy file or None for the search order of the gate.
+    `grant` is a grant's token, a secret. `audit_keep_days` is how many days of audit files are kept, None for
+    all. `image_model` is `auto`, `flux-schnell`, `sketch`, a local folder
+    or a hub id. `image_memory` is the most GPU memory that the image worker may take, in bytes, None for all
+    that is free. `image_idle` is the seconds without work after which the image worker ends, 0 for never;
+    `image_deadline` those that a picture may take, waiting and drawing but not loading. The `s3_*` values
+    are None when the variable is unset or empty.
+    `ray_url` is where the Ray application answers, `ray_token` its token, a secret; None likewise.
+    `contact` is an address that outside services are told. `web_ddgs` lets the web be searched through ddgs,
+    `web_keyless` through Tavily without a key.
+    `llm_kind` is how the language model `llm_model` is spoken to; without a name there is none. `ask_model`
+    is the folder of a model that answers on this machine, `a2a_agents` where the cards of agents are.
+    `source_urls` has the addresses that the person set for outside services, by the service's key, those
+    cards' included; `source_secrets` their secrets, by the variable's name.
+    """
+
+    home: Path
+    policy: Path | None = None
+    grant: str | None = None
+    audit_keep_days: int | None = None
+    image_model: str = "auto"
+    image_engine: Engine = "local"
+    image_precision: Precision = "auto"
+    image_warm: bool = False
+    image_memory: int | None = None
+    image_idle: float = 900
+    image_deadline: float = 600
+    ray_url: str | None = None
+    ray_token: str | None = None
+    s3_bucket: str | None = None
+    s3_endpoint_url: str | None = None
+    s3_region: str | None = None
+    s3_prefix: str = ""
+    contact: str | None = None
+    web_ddgs: bool = False
+    web_keyless: bool = True
+    llm_kind: ModelKind = "openai"
+    llm_model: str | None = None
+    ask_model: Path | None = None
+    a2a_agents: tuple[str, ...] = ()
+    source_urls: Mapping[str, str] = field(default_factory=dict[str, str])
+    source_secrets: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """Read the settings from `environment` (the process's own when None).
+
+        Raises:
+            SettingsError: naming every variable with an unusable value, and what it takes.
+        """
+        source = os.environ if environment is None else environment
+        given = {
+            field: source[name].strip() for field, name in _VARIABLES.items() if source.get(name, "").strip()
+        }
+        problems: list[str] = []
+        home = expanded(given["home"]) if "home" in given else _platform_home()
+        if not home.is_absolute():
+            found = repr(str(home)) if "home" in given else "unset, and there is no home folder"
+            problems.append(f"ALYA_HOME is {found}; it takes an absolute path")
+        policy = expanded(given["policy"]) if "policy" in given else None
+        if policy is not None and not policy.is_absolute():
+            problems.append(f"ALYA_POLICY is {str(policy)!r}; it takes an absolute path")
+        keep_days = given.get("audit_keep_days")
+        if keep_days is not None and not re.fullmatch(r"[1-9][0-9]{0,4}", keep_days):
+            problems.append(
+                f"ALYA_AUDIT_KEEP_DAYS is {keep_days!r}; it takes a whole number of days from 1 on"
+            )
+        engine = given.get("image_engine", "local")
+        if engine not in get_args(Engine):
+            problems.append(f"ALYA_IMAGE_ENGINE is {engine!r}; it takes {_choices(Engine)}")
+        precision = given.get("image_precision", "auto")
+        if precision not in get_args(Precision):
+            problems.append(f"ALYA_IMAGE_PRECISION is {precision!r}; it takes {_choices(Precision)}")
+        warm = _flag("image_warm", "0", given, problems)
+        model = given.get("image_model", "auto")
+        if model.startswith("~") and not expanded(model).is_absolute():
+            problems.append(f"ALYA_IMAGE_MODEL is {model!r}; there is no user of that name here")
+        if "random:" in model:
+            problems.append("ALYA_IMAGE_MODEL asks for random weights, which only 'model bench' draws with")
+        memory = _gigabytes("image_memory", given, problems)
+        idle = _seconds("image_idle", 900, 0, given, problems)
+        deadline = _seconds("image_deadline", 600, 1, given, problems)
+        endpoint = _web_address("s3_endpoint_url", "https://s3.example.org", given, problems)
+        ray_url = _web_address("ray_url", "http://head:8000", given, problems)
+        contact = _contact(given, problems)
+        ddgs = _flag("web_ddgs", "0", given, problems)
+        keyless = _flag("web_keyless", "1", given, problems)
+        kind = given.get("llm_kind", "openai")
+        if kind not in get_args(ModelKind):
+            problems.append(f"ALYA_LLM_KIND is {kind!r}; it takes {_choices(ModelKind)}")
+        ask_model = expanded(given["ask_model"]) if "ask_model" in given else None
+        if ask_model is not None and not ask_model.is_absolute():
+            problems.append(f"ALYA_ASK_MODEL is {str(ask_model)!r}; it takes the absolute path of a folder")
+        agents = _agents(given, problems)
+        source_urls = _source_urls(source, problems) | {agent_card(agent).key: agent for agent in agents}
+        if problems:
+            raise SettingsError("; ".join(problems))
+        return cls(
+            home=home,
+            policy=policy,
+            grant=given.get("grant"),
+            audit_keep_days=None if keep_days is None else int(keep_days),
+            image_model=model,
+            image_engine=cast("Engine", engine),
+            image_precision=cast("Precision", precision),
+            image_warm=warm,
+            image_memory=memory,
+            image_idle=idle,
+            image_deadline=deadline,
+            ray_url=ray_url,
+            ray_token=given.get("ray_token"),
+            s3_bucket=given.get("s3_bucket"),
+            s3_endpoint_url=endpoint,
+            s3_region=given.get("s3_region"),
+            s3_prefix=given.get("s3_prefix", "").strip("/"),
+            contact=contact,
+            web_ddgs=ddgs,
+            web_keyless=keyless,
+            llm_kind=cast("ModelKind", kind),
+            llm_model=given.get("llm_model"),
+            ask_model=ask_model,
+            a2a_agents=agents,
+            source_urls=source_urls,
+            source_secrets={v: text for v in _SOURCE_SECRETS if (text := source.get(v, "").strip())},
+        )
+
+    @property
+    def state_file(self) -> Path:
+        """The database of what outlives a call."""
+        return self.home / "state.sqlite"
+
+    @property
+    def audit_folder(self) -> Path:
+        """The audit log."""
+        return self.home / "audit"
+
+    def describe(self) -> dict[str, str | None]:
+        """Each variable with its value as text, secrets masked, None when unset."""
+        described: dict[str, str | None] = {}
+        for each in fields(self):
+            if each.name not in _VARIABLES:
+                continue
+            value = getattr(self, each.name)
+            if isinstance(value, tuple):
+                value = " ".join(cast("tuple[str, ...]", value)) or None
+            secret = each.name in _SECRET and value is not None
+            described[_VARIABLES[each.name]] = _HIDDEN if secret else None if value is None else str(value)
+        described |= {variable: self.source_urls.get(key) for variable, key in _SOURCE_URLS.items()}
+        return described | {v: _HIDDEN if v in self.source_secrets else None for v in _SOURCE_SECRETS}
+
+
+def secret_words(environment: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """The secrets that `environment` (the process's own when None) holds and nothing may show.
+
+    One of fewer than 8 characters is left out: to hide it would garble ordinary text.
+    """
+    source = os.environ if environment is None else environment
+    held = (source.get(name, "").strip() for name in (*_HOLD_SECRETS, *_SOURCE_SECRETS))
+    return tuple(secret for secret in held if len(secret) >= _SHORTEST_SECRET)
+
+
+def unknown_variables(environment: Mapping[str, str]) -> dict[str, str | None]:
+    """The `ALYA_*` variables that nothing reads, each with the nearest known name or None."""
+    known = {*_VARIABLES.values(), *_SOURCE_URLS, *_SOURCE_SECRETS}
+    return {
+        name: next(iter(difflib.get_close_matches(name, known, n=1)), None)
+        for name in sorted(environment)
+        if name.startswith("ALYA_") and name not in known
+    }
+
+
+def _platform_home() -> Path:
+    """The platform's folder for data; a relative path for a user without a home folder."""
+    from platformdirs import user_data_path
+
+    try:
+        return user_data_path("alya-mcp", appauthor=False)
+    except RuntimeError:
+        return expanded("~")
+
+
+def _choices(literal: object) -> str:
+    return ", ".join(get_args(literal))
+
+
+def _seconds(field: str, default: int, least: int, given: Mapping[str, str], problems: list[str]) -> int:
+    text = given.get(field, str(default))
+    if re.fullmatch(r"[0-9]{1,9}", text) and least <= int(text) <= _MAX_SECONDS:
+        return int(text)
+    takes = f"a whole number of seconds from {least} to {_MAX_SECONDS}" + ("" if least else ", 0 for never")
+    problems.append(f"{_VARIABLES[field]} is {text!r}; it takes {takes}")
+    return default
+
+
+def _flag(field: str, default: str, given: Mapping[str, str], problems: list[str]) -> bool:
+    value = given.get(field, default).lower()
+    if value not in _FLAGS:
+        problems.append(f"{_VARIABLES[field]} is {value!r}; it takes 1 or 0")
+    return _FLAGS.get(value, False)
+
+
+def _gigabytes(field: str, given: Mapping[str, str], problems: list[str]) -> int | None:
+    text = given.get(field)
+    if text is None:
+        return None
+    if re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,3})?", text) and float(text) >= 1:
+        return int(float(text) * 1e9)
+    problems.append(f"{_VARIABLES[field]} is {text!r}; it takes gigabytes from 1 on, such as 12 or 7.5")
+    return None
+
+
+def _web_address(field: str, example: str, given: Mapping[str, str], problems: list[str]) -> str | None:
+    text = given.get(field)
+    if text is not None:
+        problems += _address_problems(_VARIABLES[field], text, example)
+    return text
+
+
+def _address_problems(variable: str, text: str, example: str) -> list[str]:
+    if "@" in text:
+        return [f"{variable} holds a name or a password; it takes an address without them"]
+    if not _is_web_address(text):
+        return [f"{variable} is {text!r}; it takes a web address such as {example}"]
+    return []
+
+
+def _source_urls(environment: Mapping[str, str], problems: list[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for variable, key in _SOURCE_URLS.items():
+        text = environment.get(variable, "").strip()
+        if text:
+            problems += _address_problems(variable, text, SOURCES[key].url or "http://127.0.0.1:8888")
+            found[key] = text
+    return found
+
+
+def _agents(given: Mapping[str, str], problems: list[str]) -> tuple[str, ...]:
+    urls = tuple(dict.fromkeys(filter(None, re.split(r"[\s,]+", given.get("a2a_agents", "")))))
+    for url in urls:
+        problems += _address_problems("ALYA_A2A_AGENTS", url, "https://a.example/.well-known/agent-card.json")
+    return urls
+
+
+def _contact(given: Mapping[str, str], problems: list[str]) -> str | None:
+    text = given.get("contact")
+    if text is not None and not re.fullmatch(r"[!-~]{3,200}", text):
+        problems.append(f"ALYA_CONTACT is {text!r}; it takes an e-mail or a web address of yours")
+    return text
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        return False

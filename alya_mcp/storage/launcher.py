@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import cast
 
 from alya_mcp import __version__
-from alya_mcp.runtime import python_process as child
 from alya_mcp.errors import Unavailable
-from alya_mcp.storage.handshake import Health, health_proof, stop_proof
+from alya_mcp.runtime import python_process as child
 from alya_mcp.storage.folder import StoreFolder
-from alya_mcp.storage.signed_links import HOST
+from alya_mcp.storage.handshake import Health, health_proof, stop_proof
 from alya_mcp.storage.link_server import PORT_TAKEN
+from alya_mcp.storage.signed_links import HOST
 
 _ANSWER_SECONDS = 2.0
 _START_SECONDS = 20.0

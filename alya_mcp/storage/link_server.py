@@ -25,10 +25,10 @@ from typing import Any, BinaryIO, Final, NoReturn
 
 from alya_mcp import __version__
 from alya_mcp.runtime.locks import LockTimeout
-from alya_mcp.storage.store import safe_filename
-from alya_mcp.storage.handshake import Health, NONCE, health_proof, stop_proof
 from alya_mcp.storage.folder import Listener, StoreFolder
+from alya_mcp.storage.handshake import NONCE, Health, health_proof, stop_proof
 from alya_mcp.storage.signed_links import HOST, Link, LinkRefused, judge
+from alya_mcp.storage.store import safe_filename
 
 PORT_TAKEN: Final = 3
 """The exit status that says that another program has the port."""

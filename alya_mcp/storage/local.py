@@ -10,10 +10,10 @@ import anyio
 import anyio.to_thread
 
 from alya_mcp.errors import Failure, NotConfigured, Unavailable
-from alya_mcp.storage.store import KEY, StoreStatus, Stored, Upload, clamp_expiry
 from alya_mcp.runtime.private_files import private_folder, write_private
 from alya_mcp.storage.folder import StoreFolder
 from alya_mcp.storage.signed_links import HOST, Link, sign
+from alya_mcp.storage.store import KEY, Stored, StoreStatus, Upload, clamp_expiry
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})

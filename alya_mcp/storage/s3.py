@@ -13,13 +13,13 @@ import anyio
 import anyio.to_thread
 
 from alya_mcp.errors import Failure, NotConfigured, NotInstalled, Unavailable
+from alya_mcp.runtime.threads import run_abandonable
 from alya_mcp.settings import Settings
-from alya_mcp.storage.store import StoreStatus, Stored, Upload, clamp_expiry, safe_filename
 from alya_mcp.storage.folder import StoreFolder
 from alya_mcp.storage.local import kept_at, write_picture
 from alya_mcp.storage.s3_client import Connection, connect
 from alya_mcp.storage.s3_errors import Target, code_of, credentials_in_doubt, explain, wrong_region
-from alya_mcp.runtime.threads import run_abandonable
+from alya_mcp.storage.store import Stored, StoreStatus, Upload, clamp_expiry, safe_filename
 
 T = TypeVar("T")
 

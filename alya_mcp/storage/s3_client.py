@@ -15,8 +15,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from alya_mcp.errors import NotConfigured, NotInstalled
 from alya_mcp.settings import Settings
-from alya_mcp.storage.store import MIN_EXPIRY
 from alya_mcp.storage.s3_errors import Target
+from alya_mcp.storage.store import MIN_EXPIRY
 
 CONNECT_SECONDS: Final = 5
 ANSWER_SECONDS: Final = 30

@@ -1,22 +1,22 @@
 """The parts of a server: the gate, and what tools share, made on first use and closed with it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from alya_mcp.toolkit.caller import Caller
-from alya_mcp.gate import Audit, Gate, SqliteState, StateError
+from alya_mcp.gate import Gate, StateError
 from alya_mcp.gate.sanitizer import clean_text, fit, hidden
-from alya_mcp.app.policy import open_policy
-from alya_mcp.settings import Settings, home_folder, secret_words
+from alya_mcp.runtime.paths import home_folder
+from alya_mcp.settings import Settings, secret_words
+from alya_mcp.toolkit.caller import Caller
 
 if TYPE_CHECKING:
-    from alya_mcp.tools.hub.knowledge.library import Alya
     from alya_mcp.images.engine import Engine
     from alya_mcp.net.client import Http
     from alya_mcp.storage.store import Store
-    from alya_mcp.tools.images.repeat_index import Index
+
+T = TypeVar("T")
 
 LARGEST_RESULT = 900_000
 """Characters of a result's JSON; Claude Desktop refuses more than 1,048,576, attachments included."""
@@ -30,6 +30,7 @@ class Hub:
         self.gate = gate
         self.since = datetime.now(UTC)
         self._caller = Caller(settings)
+        self._kept: dict[type, Any] = {}
         self._hide = hidden(
             secrets=secret_words(),
             private=[str(folder) for folder in (home_folder(), settings.home) if folder and folder.name],
@@ -51,25 +52,17 @@ class Hub:
         return open_store(self.settings)
 
     @cached_property
-    def index(self) -> "Index":
-        """Knows which stored picture answers what was asked before."""
-        from alya_mcp.tools.images.repeat_index import Index
-
-        return Index(self.settings.home)
-
-    @cached_property
     def http(self) -> "Http":
         """Asks outside sources."""
         from alya_mcp.net.client import Http
 
         return Http(self.settings)
 
-    @cached_property
-    def alya(self) -> "Alya":
-        """Answers questions about this hub."""
-        from alya_mcp.tools.hub.knowledge.library import Alya
-
-        return Alya(self.settings)
+    def kept(self, kind: type[T], make: Callable[[], T]) -> T:
+        """The one `kind` that a family of tools keeps in this server: made at first use, closed with it."""
+        if kind not in self._kept:
+            self._kept[kind] = make()
+        return cast("T", self._kept[kind])
 
     def caller(self) -> str | None:
         """The label under which this process's calls are counted and logged; None for one that nobody knows.
@@ -110,15 +103,7 @@ class Hub:
         for name in ("engine", "store", "http"):
             if name in self.__dict__:
                 await getattr(self, name).aclose()
-        for name in ("index", "alya"):
-            if name in self.__dict__:
-                getattr(self, name).close()
+        for each in self._kept.values():
+            each.close()
         self._caller.close()
         self.gate.close()
-
-
-def open_gate(settings: Settings) -> Gate:
-    """The gate with the policy, state and audit log that `settings` lead to; nothing is written yet."""
-    state = SqliteState(settings.state_file)
-    audit = Audit(settings.audit_folder, state, keep_days=settings.audit_keep_days)
-    return Gate(open_policy(settings), state=state, audit=audit)

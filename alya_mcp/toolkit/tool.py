@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
-from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, Self, TypeVar, cast, get_type_hints
 
@@ -29,26 +28,6 @@ if TYPE_CHECKING:
 Category = Literal["Read", "Write", "Execute", "Destructive", "Financial"]
 Risk = Literal["Low", "Medium", "High"]
 Schema = dict[str, Any]
-
-CATALOGUE = (
-    "alya_mcp.tools.images.image_gen:image_gen",
-    "alya_mcp.tools.hub.ask:alya_ask",
-    "alya_mcp.tools.directory.agents:agent_registry",
-    "alya_mcp.tools.directory.apps:alya_app_directory",
-    "alya_mcp.tools.hub.status:alya_usage",
-    "alya_mcp.tools.hub.status:alya_status",
-    "alya_mcp.tools.web.web_search:web_search",
-    "alya_mcp.tools.markets:alpaca_paper_status",
-    "alya_mcp.tools.markets:polymarket_edge",
-    "alya_mcp.tools.markets:polymarket_signals",
-    "alya_mcp.tools.markets:polymarket_categorize",
-    "alya_mcp.tools.markets:polymarket_top_traders",
-    "alya_mcp.tools.earth:alya_seismic_recent",
-    "alya_mcp.tools.earth:alya_seismic_forecast",
-    "alya_mcp.tools.earth:alya_weather_now",
-    "alya_mcp.tools.demand.demand_signals:alya_demand_signals",
-)
-"""Where each tool lives, in the order in which clients see them."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _LONGEST_DESCRIPTION = 2048
@@ -281,32 +260,6 @@ def tool(
         )  # fmt: skip
 
     return declare
-
-
-class Catalogue(Mapping[str, Tool]):
-    """Tools by name, in the order in which clients see them."""
-
-    def __init__(self, tools: Sequence[Tool]) -> None:
-        self._tools: dict[str, Tool] = {}
-        for each in tools:
-            if self._tools.setdefault(each.name, each) is not each:
-                raise CatalogueError(f"two tools have the name {each.name}")
-
-    def __getitem__(self, name: str) -> Tool:
-        return self._tools[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._tools)
-
-    def __len__(self) -> int:
-        return len(self._tools)
-
-
-def load_catalogue() -> Catalogue:
-    """Import the tools' modules; kept apart from import so that a server answers first."""
-    return Catalogue(
-        [getattr(import_module(module), name) for module, _, name in (e.partition(":") for e in CATALOGUE)]
-    )
 
 
 def _gaps(schema: Schema, *, bounded: bool) -> list[str]:

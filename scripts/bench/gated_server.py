@@ -17,14 +17,14 @@ INCOMING, OUTGOING = claim_standard_streams()
 import anyio  # noqa: E402
 from pydantic import Field  # noqa: E402
 
-from alya_mcp import server
+from alya_mcp.app.gate import open_gate  # noqa: E402
 from alya_mcp.runtime import logs  # noqa: E402
-from alya_mcp.toolkit.tool import Context, Input, Output, Tool
-from alya_mcp.tools import Catalogue  # noqa: E402
-from alya_mcp.app.gate import open_gate
-from alya_mcp.toolkit.services import Hub  # noqa: E402
-from alya_mcp.settings import Settings  # noqa: E402
+from alya_mcp.server import session  # noqa: E402
 from alya_mcp.server.stdio import open_wire  # noqa: E402
+from alya_mcp.settings import Settings  # noqa: E402
+from alya_mcp.toolkit.services import Hub  # noqa: E402
+from alya_mcp.toolkit.tool import Context, Input, Output, Tool  # noqa: E402
+from alya_mcp.tools import Catalogue  # noqa: E402
 
 
 class Arguments(Input):
@@ -59,7 +59,7 @@ async def main() -> None:
     wire = await open_wire(INCOMING, OUTGOING, lambda: None)
     gc.freeze()
     gc.enable()
-    await server.serve(
+    await session.serve(
         Hub(settings, open_gate(settings)), wire, lambda: Catalogue([make(n) for n in range(32)])
     )
 

@@ -30,15 +30,15 @@ import web_answers  # pyright: ignore[reportMissingImports]
 from loopback_source import Asked, LoopbackSource, Reply  # pyright: ignore[reportMissingImports]
 from moved import Clock, moved_here, settings_here  # pyright: ignore[reportMissingImports]
 
-from alya_mcp.toolkit.tool import Context, Tool
 from alya_mcp.gate import Gate, Policy
 from alya_mcp.toolkit.services import Hub
+from alya_mcp.toolkit.tool import Context, Tool
 from alya_mcp.tools import earth
 from alya_mcp.tools import markets as market_tools
+from alya_mcp.tools.demand.demand_signals import alya_demand_signals
 from alya_mcp.tools.directory.agents import agent_registry
 from alya_mcp.tools.directory.apps import alya_app_directory
 from alya_mcp.tools.hub.ask import alya_ask
-from alya_mcp.tools.demand.demand_signals import alya_demand_signals
 from alya_mcp.tools.web.web_search import web_search
 
 GOAL_MS = 5.0

@@ -32,9 +32,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 import s3_servers  # pyright: ignore[reportMissingImports]
 
 from alya_mcp.settings import Settings
-from alya_mcp.storage import launcher as process, open_store
-from alya_mcp.storage.store import Store, Stored, Upload, image_key
+from alya_mcp.storage import launcher as process
+from alya_mcp.storage import open_store
 from alya_mcp.storage.folder import StoreFolder
+from alya_mcp.storage.store import Store, Stored, Upload, image_key
 from alya_mcp.tools.images.repeat_index import Index, Known, Question
 
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))

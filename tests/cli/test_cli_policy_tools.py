@@ -11,10 +11,10 @@ import pytest
 from click.testing import CliRunner
 from command_line import Ended, Run, WritePolicy
 
-from alya_mcp.tools import load_catalogue
 from alya_mcp.cli.main import group
 from alya_mcp.cli.policy.presets import starting_policy
 from alya_mcp.gate import Audit, Call, Gate, MemoryState, Policy, Refused, SqliteState
+from alya_mcp.tools import load_catalogue
 
 PAGE = (Path(__file__).parents[2] / "docs" / "policy-tools.md").read_text(encoding="utf-8")
 POLICY, CASES = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
@@ -255,7 +255,7 @@ MANY: Any = [
     ],
 )  # fmt: skip
 def test_a_preset_decides_by_category_risk_and_price(preset: Any, says: dict[str, list[str]]) -> None:
-    from alya_mcp.cli.policies import verdict
+    from alya_mcp.app.policy import verdict
 
     policy = Policy.parse(starting_policy(preset, MANY))
     named = {tool.name: tool for tool in [*MANY, Like("new", "Unheard")]}

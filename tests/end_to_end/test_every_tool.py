@@ -17,8 +17,8 @@ import web_answers
 from loopback_source import Asked, LoopbackSource, Reply
 from raw_client import environment
 
-from alya_mcp.tools import load_catalogue
 from alya_mcp.settings.providers import SOURCES
+from alya_mcp.tools import load_catalogue
 
 APART = ("usgs", "emsc", "gfz", "searxng", "itunes", "open_meteo_geocoding")
 """Sources that are asked under the same paths as others; each has a folder of its own at the one address."""

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from alya_mcp.gate import MemoryState, SqliteState
 from alya_mcp.gate.approvals import (
-    ApprovalStore,
-    Approvals,
     MOST_KEPT,
     MOST_OPEN,
+    Approvals,
+    ApprovalStore,
     Question,
     TooManyOpen,
     Unanswerable,

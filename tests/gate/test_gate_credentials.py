@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alya_mcp.runtime import logs
-from alya_mcp.toolkit.tool import Outside
 from alya_mcp.gate import sanitise
 from alya_mcp.gate.sanitizer import clean_log, clean_text, outside
+from alya_mcp.runtime import logs
 from alya_mcp.settings import secret_words
+from alya_mcp.toolkit.tool import Outside
 
 MIXED = string.ascii_letters + string.digits
 URLSAFE = MIXED + "-_"

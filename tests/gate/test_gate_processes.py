@@ -17,7 +17,7 @@ from gate_support import log_files, records
 
 from alya_mcp.gate import SqliteState, verify
 
-WORKER = str(Path(__file__).with_name("gate_worker.py"))
+WORKER = str(Path(__file__).parents[1] / "support" / "gate_worker.py")
 
 
 Start = Callable[..., "subprocess.Popen[str]"]

@@ -7,7 +7,7 @@ from gate_support import HandClock, a_call, outcome_of, policy, refusal_of
 from policy_documents import EXAMPLES, asked, ruled
 
 from alya_mcp.gate import Gate, Policy
-from alya_mcp.gate.policy.rules import Limit, SECOND, UNIT
+from alya_mcp.gate.policy.rules import SECOND, UNIT, Limit
 
 DAY = 86_400 * SECOND
 

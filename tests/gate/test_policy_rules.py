@@ -7,7 +7,7 @@ from gate_support import policy
 from policy_documents import asked
 
 from alya_mcp.gate import Policy
-from alya_mcp.gate.policy.rules import Approval, Concurrency, Limit, Redact, Repeats, Rules, SECOND, UNIT
+from alya_mcp.gate.policy.rules import SECOND, UNIT, Approval, Concurrency, Limit, Redact, Repeats, Rules
 
 MINUTE = {"max": 1, "window": "minute"}
 

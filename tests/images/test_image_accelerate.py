@@ -21,8 +21,8 @@ from alya_mcp.images.engine import Job, Picture
 from alya_mcp.images.flux import accelerate
 from alya_mcp.images.flux import renderer as flux
 from alya_mcp.images.flux.accelerate import Accelerator
-from alya_mcp.images.flux.pipeline import Artist
 from alya_mcp.images.flux.loading import load_pipeline
+from alya_mcp.images.flux.pipeline import Artist
 from alya_mcp.images.flux.renderer import FluxRenderer
 from alya_mcp.images.plan import Plan
 from alya_mcp.images.renderer import RendererStatus, Request

@@ -15,8 +15,8 @@ from stage import Opener, Stage, Steps, a_job, connection, status_when, until
 from staged_worker import HEAVY
 
 from alya_mcp import __version__
+from alya_mcp.images.worker.protocol import PROTOCOL, Hello, RefusedError, introduce, pack, read, welcome
 from alya_mcp.images.worker.run_folder import Address, Place
-from alya_mcp.images.worker.protocol import Hello, PROTOCOL, RefusedError, introduce, pack, read, welcome
 
 pytestmark = pytest.mark.anyio
 

@@ -14,7 +14,7 @@ from stage import PATIENCE, Stage, staged_command, workers
 
 from alya_mcp.errors import Unavailable
 from alya_mcp.images.bench import measure
-from alya_mcp.images.bench.measure import Measured, PHASES
+from alya_mcp.images.bench.measure import PHASES, Measured
 from alya_mcp.images.engine import Job, Picture, Progress
 from alya_mcp.images.local import LocalEngine
 from alya_mcp.settings import Settings

@@ -10,8 +10,8 @@ from stage import a_job
 
 from alya_mcp.errors import Failure
 from alya_mcp.images.engine import Job
-from alya_mcp.images.flux.pipeline import Artist
 from alya_mcp.images.flux.loading import load_pipeline
+from alya_mcp.images.flux.pipeline import Artist
 from alya_mcp.images.flux.renderer import FluxRenderer
 from alya_mcp.images.plan import Plan
 from alya_mcp.images.renderer import Request

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from alya_mcp.images.encode import Format, PROVENANCE, encode, encode_with_preview, preview
+from alya_mcp.images.encode import PROVENANCE, Format, encode, encode_with_preview, preview
 from alya_mcp.images.engine import Picture
 
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"

@@ -8,14 +8,15 @@ import anyio
 import pytest
 from stage import PATIENCE, Opener, Stage, Steps, a_job, no_worker_at, pid_of, rendering, stopped, waiting
 
-from alya_mcp.toolkit.tool import Context
-from alya_mcp.errors import NotConfigured, Unavailable
 from alya_mcp.app.gate import open_gate
-from alya_mcp.toolkit.services import Hub
+from alya_mcp.errors import NotConfigured, Unavailable
 from alya_mcp.images import local
 from alya_mcp.images.local import LocalEngine
-from alya_mcp.images.worker import connection as link, launcher as launch
+from alya_mcp.images.worker import connection as link
+from alya_mcp.images.worker import launcher as launch
 from alya_mcp.settings import Settings
+from alya_mcp.toolkit.services import Hub
+from alya_mcp.toolkit.tool import Context
 from alya_mcp.tools.hub.status import Part, Status, alya_status
 
 pytestmark = pytest.mark.anyio

@@ -16,8 +16,8 @@ from torch import nn
 from alya_mcp.errors import NotConfigured
 from alya_mcp.images.engine import Job
 from alya_mcp.images.flux import random_weights
-from alya_mcp.images.flux.pipeline import Artist
 from alya_mcp.images.flux.loading import load_pipeline, settle
+from alya_mcp.images.flux.pipeline import Artist
 from alya_mcp.images.flux.quantised import linears
 from alya_mcp.images.plan import FLUX_SCHNELL_WEIGHTS, Machine, Plan, plans
 

@@ -7,9 +7,9 @@ import pytest
 
 from alya_mcp.errors import NotConfigured
 from alya_mcp.images import models
-from alya_mcp.images.weights import cached
 from alya_mcp.images.models import FLUX_SCHNELL, choose
 from alya_mcp.images.plan import Machine, weigh
+from alya_mcp.images.weights import cached
 
 GB = 10**9
 CPU = Machine(device="cpu", name="this machine", free=20 * GB, total=24 * GB, main=20 * GB)

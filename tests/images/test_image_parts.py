@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from stage import Steps, until
 
 from alya_mcp.images import progress as meter_module
-from alya_mcp.images.progress import Meter, TOTAL
+from alya_mcp.images.progress import TOTAL, Meter
 from alya_mcp.images.worker.fair_queue import FairQueue
 from alya_mcp.images.worker.protocol import Hello, RefusedError, WireError, introduce, pack, read, welcome
 

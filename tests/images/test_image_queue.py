@@ -25,8 +25,8 @@ from stage import (
 
 from alya_mcp.errors import Unavailable
 from alya_mcp.images.local import LocalEngine
-from alya_mcp.images.worker.scheduler import MAX_WAITING
 from alya_mcp.images.worker.protocol import pack, read
+from alya_mcp.images.worker.scheduler import MAX_WAITING
 
 pytestmark = pytest.mark.anyio
 

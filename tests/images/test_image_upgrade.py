@@ -14,9 +14,10 @@ from stage import Opener, Stage, Steps, a_job, state, status_when, stopped, unti
 
 from alya_mcp.errors import Unavailable
 from alya_mcp.images.local import LocalEngine
-from alya_mcp.images.worker import connection as link, launcher as launch
+from alya_mcp.images.worker import connection as link
+from alya_mcp.images.worker import launcher as launch
+from alya_mcp.images.worker.protocol import PROTOCOL, Hello, pack, read, welcome
 from alya_mcp.images.worker.run_folder import Address, Place
-from alya_mcp.images.worker.protocol import Hello, PROTOCOL, pack, read, welcome
 
 pytestmark = pytest.mark.anyio
 

@@ -10,10 +10,10 @@ from raw_client import RawClient, Servers, eventually
 from scene import ALLOW_ALL, audit_records, write_policy
 
 import alya_mcp.app.policy
-from alya_mcp.toolkit.caller import open_grants
-from alya_mcp.gate import StateError
 from alya_mcp.app.policy import find_policy, open_policy, packaged_policy
+from alya_mcp.gate import StateError
 from alya_mcp.settings import Settings
+from alya_mcp.toolkit.caller import open_grants
 
 DENY_STATUS: dict[str, Any] = {**ALLOW_ALL, "tools": {"alya_status": {"action": "deny"}}}
 

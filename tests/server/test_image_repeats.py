@@ -18,8 +18,8 @@ from PIL import Image
 from raw_client import RawClient, Servers
 from scene import ALLOW_ALL, audit_records, write_policy
 
-from alya_mcp.toolkit.caller import open_grants
 from alya_mcp.settings import Settings
+from alya_mcp.toolkit.caller import open_grants
 
 ASKED = {"prompt": "a red circle for Zoë", "seed": 7, "steps": 1}
 PATIENCE = 180

@@ -13,9 +13,9 @@ import pytest
 from loopback_source import LoopbackSource
 from moved import Ask, Clock, moved_here, settings_here
 
-from alya_mcp.toolkit.tool import Context, Tool
 from alya_mcp.gate import Gate, Policy
 from alya_mcp.toolkit.services import Hub
+from alya_mcp.toolkit.tool import Context, Tool
 
 
 @pytest.fixture(autouse=True)

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from alya_mcp.app.diagnostics.check import Check, fail, ok, warn
-from alya_mcp.cli.output import tilde
-from alya_mcp.settings import expanded
+from alya_mcp.runtime.paths import expanded, tilde
 
 _PART = "claude desktop"
 

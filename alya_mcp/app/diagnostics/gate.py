@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, get_args
 
 from alya_mcp.app.diagnostics.check import Check, fail, ok, warn
-from alya_mcp.cli.output import counted, tilde
-from alya_mcp.cli.policies import verdict
+from alya_mcp.app.policy import verdict
+from alya_mcp.runtime.paths import tilde
 from alya_mcp.settings import Settings
+from alya_mcp.text.plurals import counted
 
 if TYPE_CHECKING:
     from alya_mcp.gate import Report
@@ -16,10 +17,10 @@ if TYPE_CHECKING:
 def policy(settings: Settings) -> Iterator[Check]:
     """Which policy a server would obey, what is wrong with it, rules for tools that don't exist, and a file
     beside it that looks like a policy and that nothing reads."""
+    from alya_mcp.app.policy import find_policy
+    from alya_mcp.gate import Policy, PolicyError, StateError
     from alya_mcp.toolkit.tool import Category
     from alya_mcp.tools import load_catalogue
-    from alya_mcp.gate import Policy, PolicyError, StateError
-    from alya_mcp.app.policy import find_policy
 
     try:
         place = find_policy(settings)

@@ -8,7 +8,7 @@ from alya_mcp.app.diagnostics.check import Check, fail, ok, warn
 from alya_mcp.app.diagnostics.engine import engine_status, held_by, last_error, words_of
 from alya_mcp.app.diagnostics.machine import has_image_extra, hub_cache
 from alya_mcp.app.diagnostics.probe import Found, ProbeError, probe
-from alya_mcp.cli.output import tilde
+from alya_mcp.runtime.paths import tilde
 from alya_mcp.settings import Settings
 
 _PULL = "alya-mcp model pull"

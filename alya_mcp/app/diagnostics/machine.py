@@ -11,8 +11,8 @@ from pathlib import Path
 
 from alya_mcp import __version__
 from alya_mcp.app.diagnostics.check import Check, fail, ok, warn
-from alya_mcp.cli.output import tilde
-from alya_mcp.settings import Settings, expanded, unknown_variables
+from alya_mcp.runtime.paths import expanded, tilde
+from alya_mcp.settings import Settings, unknown_variables
 
 _OLDEST = (3, 11)
 _BASE = ("mcp", "anyio", "pydantic", "click", "platformdirs")
@@ -52,8 +52,8 @@ def environment(settings: Settings, variables: Mapping[str, str]) -> Iterator[Ch
 
 
 def _grant(settings: Settings) -> Check:
-    from alya_mcp.toolkit.caller import calling_grant
     from alya_mcp.gate import StateError
+    from alya_mcp.toolkit.caller import calling_grant
 
     try:
         grant = calling_grant(settings)

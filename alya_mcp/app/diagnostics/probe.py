@@ -99,9 +99,9 @@ def main() -> None:
 def look(machine: "Machine", model: str, precision: str) -> Found:
     """What would draw on `machine` where `model` and `precision` are asked for."""
     from alya_mcp.errors import Failure
-    from alya_mcp.images.weights import require_flux
     from alya_mcp.images.models import choose
     from alya_mcp.images.plan import choose_plan
+    from alya_mcp.images.weights import require_flux
 
     found = Found(
         torch=version("torch"),

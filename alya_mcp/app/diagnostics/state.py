@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from alya_mcp.app.diagnostics.check import Check, fail, ok
-from alya_mcp.cli.output import tilde
+from alya_mcp.runtime.paths import tilde
 from alya_mcp.settings import Settings
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from alya_mcp.cli.model.which import Wanted, which
-from alya_mcp.cli.output import Output, output_option, say, show_json, show_table, tilde
+from alya_mcp.cli.output import Output, output_option, say, show_json, show_table
+from alya_mcp.runtime.paths import tilde
 from alya_mcp.settings import Settings
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from alya_mcp.cli.output import Output, output_option, say, show_json, show_table, tilde
+from alya_mcp.cli.output import Output, output_option, say, show_json, show_table
+from alya_mcp.runtime.paths import tilde
 from alya_mcp.settings import Settings
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import click
 
-from alya_mcp.settings import Settings, expanded
+from alya_mcp.runtime.paths import expanded
+from alya_mcp.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,10 +27,10 @@ def check(file: Path, output: Output) -> int:
 
     Exit codes: 0 the policy can be used, 1 it has errors, 2 the file can't be read.
     """
-    from alya_mcp.toolkit.tool import Category
-    from alya_mcp.tools import load_catalogue
     from alya_mcp.gate import Policy, PolicyError
     from alya_mcp.gate.policy import read_policy_file
+    from alya_mcp.toolkit.tool import Category
+    from alya_mcp.tools import load_catalogue
 
     try:
         data = read_policy_file(file)

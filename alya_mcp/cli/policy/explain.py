@@ -37,8 +37,8 @@ def explain(
     Exit codes: 0 allowed, 1 the arguments don't fit, 2 wrong usage or no such tool, 3 denied, 4 a person
     would have to approve it first.
     """
-    from alya_mcp.tools import load_catalogue
     from alya_mcp.gate import Call, Gate, StateError
+    from alya_mcp.tools import load_catalogue
 
     given = Given(words, document)
     settings = settings_with(file)
@@ -88,8 +88,8 @@ def _mark(step: "Step", decision: "Decision") -> str:
 
 
 def _grant(settings: "Settings") -> str | None:
-    from alya_mcp.toolkit.caller import LOCAL, calling_grant
     from alya_mcp.gate import StateError
+    from alya_mcp.toolkit.caller import LOCAL, calling_grant
 
     if settings.grant is None:
         return LOCAL

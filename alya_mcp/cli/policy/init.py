@@ -8,8 +8,9 @@ from typing import Literal
 
 import click
 
-from alya_mcp.cli.output import Output, output_option, say, show_json, tilde
+from alya_mcp.cli.output import Output, output_option, say, show_json
 from alya_mcp.cli.tools import show_tools
+from alya_mcp.runtime.paths import tilde
 from alya_mcp.settings import Settings
 
 _STDOUT = Path("-")
@@ -31,10 +32,10 @@ def init(preset: Literal["strict", "balanced", "open"], out: Path | None, force:
 
     Exit codes: 0 written, 2 the file is there already, can't be written or has no policy's name.
     """
-    from alya_mcp.tools import load_catalogue
     from alya_mcp.cli.policy.presets import starting_policy
     from alya_mcp.gate import Policy
     from alya_mcp.gate.policy.file import NAMES, is_policy_name
+    from alya_mcp.tools import load_catalogue
 
     file = Settings.from_environment().home / "policy.json" if out is None else out
     if file != _STDOUT and not is_policy_name(file):

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from alya_mcp.cli.output import Output, counted, output_option, say, show_json, show_table
+from alya_mcp.cli.output import Output, output_option, say, show_json, show_table
 from alya_mcp.cli.policies import facts_of, read_policy, settings_with
+from alya_mcp.text.plurals import counted
 
 if TYPE_CHECKING:
     from alya_mcp.gate.simulation.replay import Change, Replayed

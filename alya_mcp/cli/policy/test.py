@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from alya_mcp.cli.output import Output, counted, output_option, printable, say, show_json
+from alya_mcp.cli.output import Output, output_option, printable, say, show_json
 from alya_mcp.cli.policies import facts_of, read_policy, settings_with
 from alya_mcp.cli.policy.explain import show_steps
+from alya_mcp.text.plurals import counted
 
 if TYPE_CHECKING:
     from alya_mcp.gate import Policy
@@ -34,8 +35,8 @@ def test(cases: Path, file: Path | None, schemas: bool, output: Output) -> int:
     """
     import anyio
 
-    from alya_mcp.gate.simulation.cases import CasesError, differences, read_cases
     from alya_mcp.gate.documents.document import LARGEST
+    from alya_mcp.gate.simulation.cases import CasesError, differences, read_cases
 
     try:
         with cases.open("rb") as stream:

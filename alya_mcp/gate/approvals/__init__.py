@@ -8,27 +8,24 @@ to exactly this question, is none.
 
 from alya_mcp.gate.approvals.approvals import Approvals
 from alya_mcp.gate.approvals.asked import (
-    ApprovalStore,
-    Asked,
     MOST_KEPT,
     MOST_OPEN,
+    ApprovalStore,
+    Asked,
     Status,
     TooManyOpen,
     Unanswerable,
     YesOrNo,
 )
 from alya_mcp.gate.approvals.question import Question, Who, readable
-from alya_mcp.gate.call import Answer, Said
 
 __all__ = [
     "MOST_KEPT",
     "MOST_OPEN",
-    "Answer",
     "ApprovalStore",
     "Approvals",
     "Asked",
     "Question",
-    "Said",
     "Status",
     "TooManyOpen",
     "Unanswerable",

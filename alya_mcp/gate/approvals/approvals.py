@@ -2,19 +2,15 @@
 
 import hmac
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
 
-from alya_mcp.gate.call import Call
-from alya_mcp.gate.canonical import canonical
-from alya_mcp.gate.clock import Clock
-from alya_mcp.gate.policy.rules import Approval, Redact, SECOND
 from alya_mcp.gate.approvals.asked import ApprovalStore
 from alya_mcp.gate.approvals.question import Question, masked, message
-from alya_mcp.gate.call import Answer
 from alya_mcp.gate.approvals.sealed import Sealer
-
-if TYPE_CHECKING:
-    from alya_mcp.gate.policy import Policy
+from alya_mcp.gate.call import Answer, Call
+from alya_mcp.gate.canonical import canonical
+from alya_mcp.gate.clock import Clock
+from alya_mcp.gate.policy.rules import SECOND, Approval, Redact
 
 _SWEEP: Final = 256
 
@@ -38,7 +34,7 @@ class Approvals:
         call: Call,
         arguments: Mapping[str, Any],
         approval: Approval,
-        policy: "Policy",
+        policy: str,
         redact: Redact,
     ) -> Question:
         """What a person has to say yes to before `call` with the judged `arguments` may run.
@@ -49,13 +45,13 @@ class Approvals:
         """
         grant = call.grant or ""
         bound = arguments if approval.who == "call" else call.session
-        facts = [approval.who, approval.rule, call.tool, call.schema, policy.digest, grant, bound]
+        facts = [approval.who, approval.rule, call.tool, call.schema, policy, grant, bound]
         binding = hmac.digest(self._store.key, canonical(facts), "sha256").hex()
         legible = cast("Mapping[str, Any]", masked(arguments, redact.arguments))
         return Question(
             tool=call.tool,
             rule=approval.rule,
-            message=message(call, approval, legible),
+            message=message(call.tool, approval, legible),
             expires=approval.expires,
             binding=binding,
             arguments=legible,

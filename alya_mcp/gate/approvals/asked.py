@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, Protocol
 
+from alya_mcp.gate.approvals.question import Question, Who, kept_arguments
 from alya_mcp.gate.decision import shown
 from alya_mcp.gate.policy.rules import SECOND
-from alya_mcp.gate.approvals.question import Question, Who, kept_arguments
 
 YesOrNo = Literal["yes", "no"]
 Status = Literal["pending", "approved", "denied", "used", "expired"]

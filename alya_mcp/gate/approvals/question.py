@@ -3,14 +3,12 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, NamedTuple, cast
+from typing import Any, Final, Literal, cast
 
-from alya_mcp.gate.call import Call
 from alya_mcp.gate.decision import shown
 from alya_mcp.gate.policy.rules import Approval
 
 Who = Literal["call", "session"]
-Said = Literal["accept", "decline", "cancel"]
 
 _MASKED: Final = "(redacted)"
 _LONGEST_SHOWN: Final = 300
@@ -39,13 +37,6 @@ class Question:
     who: Who
 
 
-class Answer(NamedTuple):
-    """What a client's retry carries: the state as it came back, and what the person said."""
-
-    state: str
-    verdict: Said
-
-
 def kept_arguments(arguments: Mapping[str, Any]) -> str:
     """What is kept of arguments for a person to read: ASCII JSON of an object, of bounded length."""
     kept: dict[str, Any] = {}
@@ -67,9 +58,9 @@ def legible(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
-def message(call: Call, approval: Approval, arguments: Mapping[str, Any]) -> str:
+def message(tool: str, approval: Approval, arguments: Mapping[str, Any]) -> str:
     """The whole question."""
-    lines = [f"An agent asks to call {shown(call.tool)} ({approval.rule})."]
+    lines = [f"An agent asks to call {shown(tool)} ({approval.rule})."]
     if approval.reason:
         lines.append(f"Why you are asked: {legible(approval.reason)}")
     some = dict(list(arguments.items())[:_MOST_SHOWN])

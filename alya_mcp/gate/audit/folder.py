@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from alya_mcp.gate.errors import AuditError
 from alya_mcp.gate.audit.record import parse_file_name
+from alya_mcp.gate.errors import AuditError
 
 
 def chains_of(folder: Path) -> dict[str, list[Path]]:

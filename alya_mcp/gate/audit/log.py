@@ -12,12 +12,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from alya_mcp.gate.call import Call
-from alya_mcp.gate.decision import Decision, INVALID_ARGUMENTS
-from alya_mcp.gate.clock import Clock, SystemClock
-from alya_mcp.gate.errors import AuditError
-from alya_mcp.gate.policy.rules import Redact
-from alya_mcp.gate.state import Head, State
 from alya_mcp.gate.audit.record import (
     Names,
     Quoted,
@@ -29,6 +23,12 @@ from alya_mcp.gate.audit.record import (
     names,
     text,
 )
+from alya_mcp.gate.call import Call
+from alya_mcp.gate.clock import Clock, SystemClock
+from alya_mcp.gate.decision import INVALID_ARGUMENTS, Decision
+from alya_mcp.gate.errors import AuditError
+from alya_mcp.gate.policy.rules import Redact
+from alya_mcp.gate.state import Head, State
 
 LARGEST_FILE: Final = 64 * 1024 * 1024
 _SECOND: Final = 1_000_000_000

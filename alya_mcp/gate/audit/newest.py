@@ -7,8 +7,8 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any, Final, cast
 
-from alya_mcp.gate.errors import AuditError
 from alya_mcp.gate.audit.folder import audit_files
+from alya_mcp.gate.errors import AuditError
 
 _BLOCK: Final = 64 * 1024
 _POLL_SECONDS: Final = 0.2

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 
-from alya_mcp.gate.errors import AuditError
 from alya_mcp.gate.audit.folder import audit_files
 from alya_mcp.gate.audit.record import parse_file_name
+from alya_mcp.gate.errors import AuditError
 
 _TIME: Final = re.compile(r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]\.[0-9]{6}Z")
 

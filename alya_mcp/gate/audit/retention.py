@@ -13,10 +13,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from alya_mcp.gate.errors import AuditError, GateError
-from alya_mcp.gate.state import Head, State
 from alya_mcp.gate.audit.folder import chains_of
 from alya_mcp.gate.audit.record import Seal, check_line, hash_of, parse_file_name, sealed
+from alya_mcp.gate.errors import AuditError, GateError
+from alya_mcp.gate.state import Head, State
 
 FILE: Final = "retention.log"
 _SECOND: Final = 1_000_000_000

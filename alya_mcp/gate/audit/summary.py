@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from alya_mcp.gate.decision import UNKNOWN_TOOL
 from alya_mcp.gate.audit.reading import Made, Wanted, read_calls
+from alya_mcp.gate.decision import UNKNOWN_TOOL
 
 _STEP: Final = 1.02
 _LOG_STEP: Final = math.log(_STEP)

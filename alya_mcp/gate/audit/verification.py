@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from alya_mcp.gate.errors import AuditError
-from alya_mcp.gate.state import Head, State
 from alya_mcp.gate.audit.folder import chains_of
 from alya_mcp.gate.audit.record import Seal, check_line, read_key
 from alya_mcp.gate.audit.retention import FILE, Retired, end_before, read_retired
+from alya_mcp.gate.errors import AuditError
+from alya_mcp.gate.state import Head, State
 
 What = Literal["changed", "removed", "reordered", "inserted", "cut off", "unknown chain"]
 

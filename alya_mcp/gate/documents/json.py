@@ -11,15 +11,15 @@ from typing import Any, Final
 
 from alya_mcp.gate.documents.document import (
     DEEPEST,
-    Document,
     LONGEST_NUMBER,
     MOST_VALUES,
+    WRONG,
+    Document,
     Member,
     Node,
     Places,
     Problem,
     Unreadable,
-    WRONG,
     is_text,
     quoted,
     step,

@@ -6,12 +6,12 @@ from typing import Any, cast
 
 from alya_mcp.gate.documents.document import (
     DEEPEST,
-    Document,
     LONGEST_NUMBER,
-    Problem,
     TOO_LONG,
-    Unreadable,
     WRONG,
+    Document,
+    Problem,
+    Unreadable,
     is_text,
     quoted,
     step,

@@ -12,14 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Self
 
-from alya_mcp.gate.decision import DEFAULT_DENY, Decision, shown
 from alya_mcp.gate.canonical import canonical
+from alya_mcp.gate.decision import DEFAULT_DENY, Decision, shown
 from alya_mcp.gate.documents.document import Document, Problem, Unreadable, read_text
 from alya_mcp.gate.documents.json import read_json
-from alya_mcp.gate.policy.rules import Limit, Rules
 from alya_mcp.gate.documents.values import read_values
 from alya_mcp.gate.policy.entries import Entry
 from alya_mcp.gate.policy.file import PolicyError, is_yaml, read_policy_file
+from alya_mcp.gate.policy.rules import Limit, Rules
 from alya_mcp.gate.policy.top import read
 
 __all__ = ["Policy", "PolicyError", "read_policy_file"]

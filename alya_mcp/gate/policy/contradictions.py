@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, cast
 
-from alya_mcp.gate.policy.conditions import ORDER, same
 from alya_mcp.gate.documents.document import Document, Problem, quoted
-from alya_mcp.gate.policy.rules import Condition
+from alya_mcp.gate.policy.conditions import ORDER, same
 from alya_mcp.gate.policy.entries import Asked, Entry
+from alya_mcp.gate.policy.rules import Condition
 
 Schema = Mapping[str, Any]
 

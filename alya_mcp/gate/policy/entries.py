@@ -3,9 +3,12 @@
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from alya_mcp.gate.policy.conditions import OPERATORS, Unfit, condition
 from alya_mcp.gate.documents.document import kind, nearest, quoted
+from alya_mcp.gate.policy.conditions import OPERATORS, Unfit, condition
+from alya_mcp.gate.policy.keys import KEYS
+from alya_mcp.gate.policy.reading import Fields, Reading, by_name
 from alya_mcp.gate.policy.rules import (
+    UNIT,
     Approval,
     Concurrency,
     Condition,
@@ -15,10 +18,7 @@ from alya_mcp.gate.policy.rules import (
     Rules,
     Scope,
     Test,
-    UNIT,
 )
-from alya_mcp.gate.policy.keys import KEYS
-from alya_mcp.gate.policy.reading import Fields, Reading, by_name
 
 Action = Literal["allow", "deny", "require_approval"]
 Amount = Literal["call", "price"] | tuple[str, ...]

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple, cast
 
 from alya_mcp.gate.documents.document import kind, quoted
-from alya_mcp.gate.policy.rules import Condition, Limit, LimitKind, SECOND, Test, UNIT
 from alya_mcp.gate.policy.entries import Amount, Entry, EntryReader
 from alya_mcp.gate.policy.keys import KEYS
-from alya_mcp.gate.policy.reading import Fields, LARGEST, Reading, WINDOWS, by_name
+from alya_mcp.gate.policy.reading import LARGEST, WINDOWS, Fields, Reading, by_name
+from alya_mcp.gate.policy.rules import SECOND, UNIT, Condition, Limit, LimitKind, Test
 
 Action = Literal["evaluate", "deny", "require_approval"]
 

@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final, Literal, TypeVar, cast
 
-from alya_mcp.gate.policy.conditions import is_number
 from alya_mcp.gate.documents.document import (
+    WRONG,
     Document,
     Problem,
     Unreadable,
-    WRONG,
     kind,
     nearest,
     quoted,
     step,
 )
-from alya_mcp.gate.policy.rules import SECOND, Scope, UNIT
+from alya_mcp.gate.policy.conditions import is_number
 from alya_mcp.gate.policy.keys import KEYS, REQUIRED, UNSUPPORTED
+from alya_mcp.gate.policy.rules import SECOND, UNIT, Scope
 
 Word = TypeVar("Word", bound=str)
 Fields = dict[str, Any]

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal, cast
 
 from alya_mcp.gate.documents.document import Document, Problem, kind, step
 from alya_mcp.gate.policy.entries import Entry, EntryReader
-from alya_mcp.gate.policy.reading import Fields, LARGEST, Reading
+from alya_mcp.gate.policy.reading import LARGEST, Fields, Reading
 
 Default = Literal["allow", "deny"]
 _DEFAULTS: Final[tuple[Default, ...]] = ("allow", "deny")

@@ -20,17 +20,17 @@ from typing import Any, Final, Literal, cast
 
 from alya_mcp.gate.call import Call
 from alya_mcp.gate.decision import Decision, Verdict
-from alya_mcp.gate.refused import ApprovalNeeded, Refused
-from alya_mcp.gate.policy.conditions import is_number
 from alya_mcp.gate.documents.document import Unreadable, kind, quoted, read_text, step
+from alya_mcp.gate.documents.json import read_json
 from alya_mcp.gate.errors import ToolError
 from alya_mcp.gate.gate import Ask, Gate
-from alya_mcp.gate.documents.json import read_json
 from alya_mcp.gate.policy import Policy, PolicyError
+from alya_mcp.gate.policy.conditions import is_number
 from alya_mcp.gate.policy.file import is_yaml
 from alya_mcp.gate.policy.reading import LARGEST, Reading, Word, unknown_key
-from alya_mcp.gate.simulation.rehearsal import Facts, FactsOf, SetClock
 from alya_mcp.gate.policy.rules import SECOND
+from alya_mcp.gate.refused import ApprovalNeeded, Refused
+from alya_mcp.gate.simulation.rehearsal import Facts, FactsOf, SetClock
 from alya_mcp.gate.state import MemoryState
 from alya_mcp.gate.trace import Trace
 

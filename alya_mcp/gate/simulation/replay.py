@@ -22,16 +22,15 @@ from typing import Any, Final, cast
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
-from alya_mcp.gate.call import Answer, Said
 from alya_mcp.gate.audit.reading import read_entries
-from alya_mcp.gate.call import Call
-from alya_mcp.gate.decision import AUDIT, Decision, GATE_ERROR, INVALID_ARGUMENTS, UNKNOWN_TOOL
-from alya_mcp.gate.refused import ApprovalNeeded, Refused
+from alya_mcp.gate.call import Answer, Call, Said
+from alya_mcp.gate.decision import AUDIT, GATE_ERROR, INVALID_ARGUMENTS, UNKNOWN_TOOL, Decision
 from alya_mcp.gate.errors import AuditError, InvalidArguments, ToolError
 from alya_mcp.gate.gate import Gate
 from alya_mcp.gate.policy import Policy
-from alya_mcp.gate.simulation.rehearsal import Facts, FactsOf, SetClock
 from alya_mcp.gate.policy.rules import Rules
+from alya_mcp.gate.refused import ApprovalNeeded, Refused
+from alya_mcp.gate.simulation.rehearsal import Facts, FactsOf, SetClock
 from alya_mcp.gate.state import MemoryState
 
 _REDACTED: Final = "(redacted)"

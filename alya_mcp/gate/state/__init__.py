@@ -4,9 +4,9 @@ Two states behind one interface (`State`): `MemoryState` for one process that ke
 all server processes of a user.
 """
 
-from alya_mcp.gate.state.memory_ledger import MemoryLedger
 from alya_mcp.gate.state.interface import Charge, Entered, Head, Ledger, Slot, Spent, State, Usage
 from alya_mcp.gate.state.memory import MemoryState
+from alya_mcp.gate.state.memory_ledger import MemoryLedger
 from alya_mcp.gate.state.sqlite import FLUSH_SECONDS, SqliteState
 
 __all__ = [

@@ -6,9 +6,9 @@ from dataclasses import astuple, replace
 from typing import Any, Final
 
 from alya_mcp.gate.approvals import (
-    Asked,
     MOST_KEPT,
     MOST_OPEN,
+    Asked,
     Question,
     Status,
     TooManyOpen,

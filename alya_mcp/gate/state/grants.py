@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from alya_mcp.gate.decision import shown
 from alya_mcp.gate.clock import Clock
+from alya_mcp.gate.decision import shown
 from alya_mcp.gate.grants import Grant, GrantError
 from alya_mcp.gate.state.database import Database
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from alya_mcp.gate.clock import Clock, SystemClock
 from alya_mcp.gate.state.approvals import MemoryApprovals
-from alya_mcp.gate.state.memory_ledger import MemoryLedger
 from alya_mcp.gate.state.interface import Head, Usage
+from alya_mcp.gate.state.memory_ledger import MemoryLedger
 from alya_mcp.gate.state.usage import Notes
 
 

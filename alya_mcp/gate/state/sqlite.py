@@ -10,14 +10,16 @@ from typing import Any, Final
 
 from alya_mcp.gate.clock import Clock, SystemClock
 from alya_mcp.gate.errors import StateError
-from alya_mcp.gate.state import approvals, grants, sqlite_ledger as ledger, usage as notes
+from alya_mcp.gate.state import approvals, grants
+from alya_mcp.gate.state import sqlite_ledger as ledger
+from alya_mcp.gate.state import usage as notes
 from alya_mcp.gate.state.approvals import SqliteApprovals
-from alya_mcp.gate.state.database import Database, RETRY_SECONDS
+from alya_mcp.gate.state.database import RETRY_SECONDS, Database
 from alya_mcp.gate.state.grants import SqliteGrants
 from alya_mcp.gate.state.interface import Head, Usage
+from alya_mcp.gate.state.shared_time import SharedTime
 from alya_mcp.gate.state.sqlite_ledger import SqliteLedger
 from alya_mcp.gate.state.usage import Notes, usage_asked, usage_of
-from alya_mcp.gate.state.shared_time import SharedTime
 
 FLUSH_SECONDS: Final = 0.1
 """The longest that a note stays in memory alone while the state can be written."""

@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from alya_mcp.gate.errors import StateError
-from alya_mcp.gate.state import in_flight as places, shared_time
-from alya_mcp.gate.state.memory_ledger import DAY_NS, KEPT
+from alya_mcp.gate.state import in_flight as places
+from alya_mcp.gate.state import shared_time
 from alya_mcp.gate.state.database import Database, Transaction
-from alya_mcp.gate.state.interface import Charge, Entered, Slot, Spent
 from alya_mcp.gate.state.in_flight import Places
+from alya_mcp.gate.state.interface import Charge, Entered, Slot, Spent
+from alya_mcp.gate.state.memory_ledger import DAY_NS, KEPT
 from alya_mcp.gate.state.shared_time import SharedTime
 
 if TYPE_CHECKING:

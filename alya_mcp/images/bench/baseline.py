@@ -22,8 +22,8 @@ from typing import Any, Final
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from alya_mcp.images.flux.pipeline import MAX_TEXT_TOKENS
 from alya_mcp.images.flux.loading import load_pipeline
+from alya_mcp.images.flux.pipeline import MAX_TEXT_TOKENS
 from alya_mcp.images.flux.quantised import FP8
 from alya_mcp.images.flux.random_weights import random_pipeline
 from alya_mcp.images.models import RANDOM

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from alya_mcp.runtime.python_process import command
 from alya_mcp.errors import Failure
 from alya_mcp.images.encode import encode_with_preview
 from alya_mcp.images.engine import Job, Step
 from alya_mcp.images.local import LocalEngine
 from alya_mcp.images.png import png
+from alya_mcp.runtime.python_process import command
 from alya_mcp.settings import Settings
 from alya_mcp.storage import open_store
 from alya_mcp.storage.store import Store, Upload, image_key

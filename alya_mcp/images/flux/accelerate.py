@@ -17,8 +17,8 @@ import torch
 from torch import nn
 
 from alya_mcp.images.engine import Job
-from alya_mcp.images.flux.pipeline import Artist, Shortcuts
 from alya_mcp.images.flux.cuda_graph import Replay
+from alya_mcp.images.flux.pipeline import Artist, Shortcuts
 from alya_mcp.images.plan import Plan
 
 State = Literal["eager", "compiling", "compiled", "done", "failed"]

@@ -16,24 +16,24 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from alya_mcp.errors import Failure, InvalidInput
 from alya_mcp.images.engine import Job, Picture
-from alya_mcp.images.weights import download, require_flux
-from alya_mcp.images.models import Choice, RANDOM, choose, known_words
+from alya_mcp.images.models import RANDOM, Choice, choose, known_words
 from alya_mcp.images.plan import (
     FLUX_SCHNELL_WEIGHTS,
     MAIN_SPARE,
-    Machine,
     PINNED,
+    Machine,
     Plan,
     choose_plan,
     survey,
     weigh,
 )
-from alya_mcp.images.renderer import CancelledJob, DeviceLost, RenderPhase, RendererStatus, Report, Request
+from alya_mcp.images.renderer import CancelledJob, DeviceLost, RendererStatus, RenderPhase, Report, Request
+from alya_mcp.images.weights import download, require_flux
 
 if TYPE_CHECKING:
     from alya_mcp.images.flux.accelerate import Accelerator
-    from alya_mcp.images.flux.pipeline import Artist, Reading
     from alya_mcp.images.flux.memory_peaks import Peaks
+    from alya_mcp.images.flux.pipeline import Artist, Reading
 
 T = TypeVar("T")
 

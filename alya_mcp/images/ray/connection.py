@@ -7,7 +7,7 @@ from typing import Final
 import httpx2
 
 from alya_mcp.errors import Failure, NotConfigured, Unavailable
-from alya_mcp.images.ray.messages import Ask, MEDIA_TYPE, PICTURES, pack_ask
+from alya_mcp.images.ray.messages import MEDIA_TYPE, PICTURES, Ask, pack_ask
 from alya_mcp.images.worker.protocol import Frame, WireError, read
 
 _MAX_ANSWER: Final = 64 << 20

@@ -11,8 +11,8 @@ import httpx2
 from alya_mcp.errors import Failure, InvalidInput, NotConfigured, Unavailable
 from alya_mcp.images.engine import EngineStatus, Job, Picture, Progress, Step
 from alya_mcp.images.progress import Meter
-from alya_mcp.images.ray.messages import Ask, STATUS, read_picture, read_status, read_told
 from alya_mcp.images.ray.connection import Exchange, LostError, NobodyError, check, told
+from alya_mcp.images.ray.messages import STATUS, Ask, read_picture, read_status, read_told
 from alya_mcp.images.worker.protocol import Frame, WireError
 
 _KINDS: Final = {cls.__name__: cls for cls in (Failure, InvalidInput, NotConfigured, Unavailable)}

@@ -19,11 +19,11 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from alya_mcp.errors import Failure, InvalidInput, NotConfigured, Unavailable
 from alya_mcp.images.engine import EngineStatus, Job, Picture
 from alya_mcp.images.ray import messages as answers
-from alya_mcp.images.ray.messages import Ask, MEDIA_TYPE, Told
+from alya_mcp.images.ray.messages import MEDIA_TYPE, Ask, Told
 from alya_mcp.images.renderer import RendererStatus
 from alya_mcp.images.worker.fair_queue import FairQueue
-from alya_mcp.images.worker.render_thread import Failed
 from alya_mcp.images.worker.protocol import WireError, pack
+from alya_mcp.images.worker.render_thread import Failed
 
 _TOKEN: Final = "ALYA_RAY_TOKEN"  # noqa: S105 - the name of a variable
 _LEAST_TOKEN: Final = 16

@@ -13,9 +13,9 @@ from alya_mcp import __version__
 from alya_mcp.images.engine import Job, Picture
 from alya_mcp.images.library_environment import tell_libraries
 from alya_mcp.images.ray.messages import Told
-from alya_mcp.images.renderer import RenderPhase, Renderer, RendererStatus, Request
-from alya_mcp.images.worker.render_thread import Failed, Order, Outcome, RenderThread
+from alya_mcp.images.renderer import Renderer, RendererStatus, RenderPhase, Request
 from alya_mcp.images.worker.protocol import DEVICE_LOST
+from alya_mcp.images.worker.render_thread import Failed, Order, Outcome, RenderThread
 
 _LOCAL_LOG: Final = "logs/image-worker.log of ALYA_HOME"
 _LOG: Final = "the replica's log on the cluster (`ray logs`)"

@@ -11,9 +11,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Literal, TextIO
 
-from alya_mcp.runtime.python_process import command
 from alya_mcp.errors import Failure, NotConfigured, NotInstalled, Unavailable
 from alya_mcp.images.weights.refusals import Gated
+from alya_mcp.runtime.python_process import command
 
 _POLL: Final = 0.5
 _KINDS: Final[dict[str, type[Failure]]] = {"NotConfigured": NotConfigured, "Unavailable": Unavailable}

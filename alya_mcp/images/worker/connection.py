@@ -5,8 +5,8 @@ import sys
 from typing import Any, Final, Self
 
 from alya_mcp.errors import Unavailable
-from alya_mcp.images.worker.run_folder import Address
 from alya_mcp.images.worker.protocol import ALIVE, Frame, Hello, introduce, pack, read
+from alya_mcp.images.worker.run_folder import Address
 
 _MISSED: Final = 12
 """Signs of life in a row without which a worker counts as stuck."""

@@ -15,8 +15,8 @@ from alya_mcp import __version__
 from alya_mcp.errors import Unavailable
 from alya_mcp.images.worker.connection import Link, WorkerGoneError
 from alya_mcp.images.worker.log import open_log
+from alya_mcp.images.worker.protocol import ALIVE, PROTOCOL, Hello, RefusedError
 from alya_mcp.images.worker.run_folder import FileLock, Place, kept_in_home
-from alya_mcp.images.worker.protocol import ALIVE, Hello, PROTOCOL, RefusedError
 
 _POLL: Final = 0.05
 _GREETING_LIMIT: Final = 60.0

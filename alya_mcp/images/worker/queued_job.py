@@ -8,8 +8,8 @@ from typing import Any, Final, Self, cast
 from alya_mcp.images.engine import Job, Picture
 from alya_mcp.images.renderer import Request
 from alya_mcp.images.worker.client import Client
-from alya_mcp.images.worker.render_thread import Order
 from alya_mcp.images.worker.protocol import pack
+from alya_mcp.images.worker.render_thread import Order
 
 _MAX_SECONDS: Final = 1e9
 

@@ -15,9 +15,9 @@ from alya_mcp.images.engine import Picture
 from alya_mcp.images.renderer import (
     CancelledJob,
     DeviceLost,
-    RenderPhase,
     Renderer,
     RendererStatus,
+    RenderPhase,
     Request,
 )
 from alya_mcp.images.worker.protocol import DEVICE_LOST

@@ -9,15 +9,15 @@ from typing import Any, Final
 
 from alya_mcp.errors import InvalidInput, Unavailable
 from alya_mcp.images.engine import EngineStatus, Picture, State
-from alya_mcp.images.renderer import RenderPhase, Renderer, RendererStatus
+from alya_mcp.images.renderer import Renderer, RendererStatus, RenderPhase
 from alya_mcp.images.worker.client import Client
 from alya_mcp.images.worker.deadline_clock import WorkClock
 from alya_mcp.images.worker.fair_queue import FairQueue
 from alya_mcp.images.worker.health import Health
-from alya_mcp.images.worker.run_folder import Ending
-from alya_mcp.images.worker.render_thread import Failed, Order, Outcome, RenderThread
 from alya_mcp.images.worker.protocol import DEVICE_LOST, LEAVING
 from alya_mcp.images.worker.queued_job import Work, job_of, picture_head, refusal, seconds
+from alya_mcp.images.worker.render_thread import Failed, Order, Outcome, RenderThread
+from alya_mcp.images.worker.run_folder import Ending
 
 MAX_WAITING: Final = 16
 GRACE = 60.0

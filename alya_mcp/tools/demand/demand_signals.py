@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import anyio
 from pydantic import AwareDatetime, Field
 
-from alya_mcp.toolkit.tool import Context, Input, Output, Outside, tool
-from alya_mcp.tools.demand.logic.posts import Kind
 from alya_mcp.errors import Unavailable
 from alya_mcp.net.answers import Fetched
 from alya_mcp.toolkit.provenance import Provenance, failed, provenance
+from alya_mcp.toolkit.tool import Context, Input, Output, Outside, tool
+from alya_mcp.tools.demand.logic.posts import Kind
 
 if TYPE_CHECKING:
     from alya_mcp.tools.demand.logic.posts import Post, Signal

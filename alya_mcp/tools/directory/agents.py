@@ -7,17 +7,17 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from alya_mcp import __version__
+from alya_mcp.errors import InvalidInput
+from alya_mcp.gate import outside
+from alya_mcp.net.answers import Fetched, SourceRefused, all_answers, made_here
+from alya_mcp.net.memo import Memo
+from alya_mcp.settings.providers import Source, agent_card
+from alya_mcp.text.folding import fold
+from alya_mcp.toolkit.provenance import Provenance, failed, provenance
 from alya_mcp.toolkit.tool import Context, Input, Output, Tool, tool
 from alya_mcp.tools import load_catalogue
 from alya_mcp.tools.directory.logic.agents import Agent, Skill, distinct, matching
-from alya_mcp.errors import InvalidInput
-from alya_mcp.gate import outside
-from alya_mcp.text.folding import fold
-from alya_mcp.settings.providers import Source, agent_card
 from alya_mcp.tools.directory.sources import a2a, mcp_registry
-from alya_mcp.net.answers import Fetched, SourceRefused, all_answers, made_here
-from alya_mcp.net.memo import Memo
-from alya_mcp.toolkit.provenance import Provenance, failed, provenance
 
 HUB = Source(key="hub", title="alya-mcp", url="")
 _SLUG = "alya-mcp"

@@ -6,14 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
-from alya_mcp.toolkit.tool import Context, Input, Output, Outside, tool
-from alya_mcp.tools.directory.logic.apps import App, Category, Platform, TERMS, categories, ranked
 from alya_mcp.errors import Unavailable
 from alya_mcp.gate import outside
-from alya_mcp.settings.providers import Source
-from alya_mcp.tools.directory.sources import itunes, snapcraft
 from alya_mcp.net.answers import Fetched, all_answers
+from alya_mcp.settings.providers import Source
 from alya_mcp.toolkit.provenance import Provenance, failed, provenance
+from alya_mcp.toolkit.tool import Context, Input, Output, Outside, tool
+from alya_mcp.tools.directory.logic.apps import TERMS, App, Category, Platform, categories, ranked
+from alya_mcp.tools.directory.sources import itunes, snapcraft
 
 _SUMMARY = 300
 _NAME = 200

@@ -9,18 +9,18 @@ import anyio
 import anyio.to_thread
 from pydantic import AwareDatetime, Field
 
-from alya_mcp.toolkit.tool import Context, Input, Output, tool
-from alya_mcp.tools.earth.logic.quakes import Quake
-from alya_mcp.tools.earth.logic.regimes import REGIMES, RegimeName, completeness
 from alya_mcp.errors import Unavailable
 from alya_mcp.net.answers import Fetched, SourceFailed, all_answers
 from alya_mcp.toolkit.provenance import Provenance, provenance
+from alya_mcp.toolkit.tool import Context, Input, Output, tool
+from alya_mcp.tools.earth.logic.quakes import Quake
+from alya_mcp.tools.earth.logic.regimes import REGIMES, RegimeName, completeness
 
 if TYPE_CHECKING:
+    from alya_mcp.net.client import Http
     from alya_mcp.tools.earth.logic.background import Background
     from alya_mcp.tools.earth.logic.forecast import Active, Row
     from alya_mcp.tools.earth.sources.catalogues import Answer
-    from alya_mcp.net.client import Http
 
 NOT_A_PREDICTION = (
     "Probabilistic, not a prediction: nobody can say when, where or how strong the next earthquake will be. "

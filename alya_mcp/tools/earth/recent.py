@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 from pydantic import AwareDatetime, Field
 
-from alya_mcp.toolkit.tool import Context, Input, Output, tool
-from alya_mcp.tools.earth.logic.quakes import Merged, Quake, merge
 from alya_mcp.errors import Unavailable
 from alya_mcp.net.answers import Fetched
 from alya_mcp.toolkit.provenance import Provenance, failed, provenance
+from alya_mcp.toolkit.tool import Context, Input, Output, tool
+from alya_mcp.tools.earth.logic.quakes import Merged, Quake, merge
 
 
 class SeismicRequest(Input):

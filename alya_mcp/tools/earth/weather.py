@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
+from alya_mcp.errors import InvalidInput
+from alya_mcp.net.answers import Fetched, first_answer
+from alya_mcp.text.folding import fold, language_of
+from alya_mcp.toolkit.provenance import Provenance, provenance
 from alya_mcp.toolkit.tool import Context, Input, Output, tool
 from alya_mcp.tools.earth.logic.sky import Icon, Sky
-from alya_mcp.errors import InvalidInput
-from alya_mcp.text.folding import fold, language_of
-from alya_mcp.net.answers import Fetched, first_answer
-from alya_mcp.toolkit.provenance import Provenance, provenance
 
 if TYPE_CHECKING:
     from alya_mcp.net.client import Http

@@ -7,18 +7,18 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
-from alya_mcp.tools.hub.knowledge import facts
-from alya_mcp.tools.hub.knowledge.glossary import search_terms
-from alya_mcp.tools.hub.knowledge.passages import Passage
-from alya_mcp.toolkit.tool import Context, Input, Output, Tool, tool
-from alya_mcp.tools import load_catalogue
 from alya_mcp.errors import Failure, Unavailable
 from alya_mcp.gate import LimitRow, StateError, outside
-from alya_mcp.tools.directory.sources import a2a
-from alya_mcp.llm import LanguageModel, Message, open_model
+from alya_mcp.llm import LanguageModel, Message, a2a, open_model
 from alya_mcp.text.citations import check, instructions, prompt
 from alya_mcp.text.extracts import extract
 from alya_mcp.text.words import Language, guess_language
+from alya_mcp.toolkit.tool import Context, Input, Output, Tool, tool
+from alya_mcp.tools import load_catalogue
+from alya_mcp.tools.hub.knowledge import facts
+from alya_mcp.tools.hub.knowledge.glossary import search_terms
+from alya_mcp.tools.hub.knowledge.library import Alya
+from alya_mcp.tools.hub.knowledge.passages import Passage
 
 _PASSAGES = 5
 _CODE = re.compile(r"```.*?```", re.DOTALL)
@@ -102,7 +102,7 @@ async def alya_ask(arguments: Question, context: Context) -> Answer:
     own, more = _own(question, language, context)
     pages: list[Passage] = []
     if more:
-        index = await hub.alya.index()
+        index = await _knowledge(context).index()
         pages = index.find(question, _PASSAGES, without=_hidden(context))
     sources = [*own, *pages]
     if not sources:
@@ -166,7 +166,15 @@ def _limits(tools: Sequence[Tool], context: Context) -> Sequence[LimitRow]:
 
 def _models(context: Context) -> list[LanguageModel]:
     hub = context.hub
-    return [model for model in (open_model(hub.settings, hub.http), hub.alya.model) if model is not None]
+    return [
+        model
+        for model in (open_model(hub.settings, hub.http), _knowledge(context).model)
+        if model is not None
+    ]
+
+
+def _knowledge(context: Context) -> Alya:
+    return context.hub.kept(Alya, lambda: Alya(context.hub.settings))
 
 
 def _texts(sources: Sequence[Passage]) -> list[str]:

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
-from alya_mcp.toolkit.tool import Context, Input, NoArguments, Output, tool
-from alya_mcp.tools import load_catalogue
 from alya_mcp.errors import Failure, Unavailable
 from alya_mcp.gate import Policy, StateError
+from alya_mcp.toolkit.tool import Context, Input, NoArguments, Output, tool
+from alya_mcp.tools import load_catalogue
 
 if TYPE_CHECKING:
     from alya_mcp.images.engine import EngineStatus

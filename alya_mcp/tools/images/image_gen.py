@@ -13,13 +13,13 @@ import anyio
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from alya_mcp import __version__
-from alya_mcp.toolkit.tool import Context, Image, Input, Link, Output, Progress, Reply, tool
 from alya_mcp.errors import Failure, InvalidInput, NotInstalled
+from alya_mcp.toolkit.tool import Context, Image, Input, Link, Output, Progress, Reply, tool
 
 if TYPE_CHECKING:
     from alya_mcp.images.engine import Job, Step
     from alya_mcp.storage.store import Store, Stored
-    from alya_mcp.tools.images.repeat_index import Known, Question
+    from alya_mcp.tools.images.repeat_index import Index, Known, Question
 
 _TOTAL = 100.0
 _ASKED = 1.0
@@ -110,7 +110,7 @@ async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAns
     if repeat is not None:
         return _reply(*repeat, job, arguments, {"repeat": _milliseconds(began)}, repeated=True)
     known, stored, timings = await _draw(job, arguments, context)
-    await anyio.to_thread.run_sync(context.hub.index.remember, question, known)
+    await anyio.to_thread.run_sync(_index(context).remember, question, known)
     return _reply(known, stored, job, arguments, timings, repeated=False)
 
 
@@ -121,7 +121,7 @@ async def _again(
     from alya_mcp.tools.images.repeats import draws_now
 
     hub = context.hub
-    known = await anyio.to_thread.run_sync(hub.index.find, question)
+    known = await anyio.to_thread.run_sync(_index(context).find, question)
     if known is None:
         return None
     suffix = known.key.rpartition(".")[2]
@@ -139,7 +139,7 @@ async def _again(
         logger.warning("the link to a picture drawn before failed, so it is drawn again: %s", failure)
         return None
     if stored is None:
-        await anyio.to_thread.run_sync(hub.index.forget, question)
+        await anyio.to_thread.run_sync(_index(context).forget, question)
         return None
     return known, stored
 
@@ -237,6 +237,12 @@ def _reply(
         size=known.size,
     )
     return Reply(data=answer, attachments=(link, Image(data=known.preview, content_type="image/jpeg")))
+
+
+def _index(context: Context) -> "Index":
+    from alya_mcp.tools.images.repeat_index import Index
+
+    return context.hub.kept(Index, lambda: Index(context.hub.settings.home))
 
 
 def _filename(seed: int, suffix: str) -> str:

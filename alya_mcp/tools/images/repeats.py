@@ -8,7 +8,8 @@ from typing import Final
 from alya_mcp import __version__
 from alya_mcp.images.engine import Engine, Job
 from alya_mcp.images.models import SKETCH_FOLDER
-from alya_mcp.settings import Settings, expanded
+from alya_mcp.runtime.paths import expanded
+from alya_mcp.settings import Settings
 
 _BEST: Final = "FLUX.1-schnell"
 """The model that `auto` doesn't improve on."""

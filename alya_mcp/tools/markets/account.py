@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import anyio
 from pydantic import AwareDatetime, Field
 
-from alya_mcp.toolkit.tool import Context, NoArguments, Output, tool
 from alya_mcp.errors import Unavailable
 from alya_mcp.net.answers import Fetched, all_answers
 from alya_mcp.toolkit.provenance import Provenance, provenance
+from alya_mcp.toolkit.tool import Context, NoArguments, Output, tool
 
 if TYPE_CHECKING:
-    from alya_mcp.tools.markets.sources.alpaca import Account, ExchangeClock, Position
     from alya_mcp.net.client import Http
+    from alya_mcp.tools.markets.sources.alpaca import Account, ExchangeClock, Position
 
 _NOTICE: Final = (
     "A simulated account kept on this machine, since no keys of Alpaca are set. Nothing trades in it. The "

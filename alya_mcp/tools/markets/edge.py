@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING
 
 from pydantic import AwareDatetime, Field
 
+from alya_mcp.net.answers import Fetched
+from alya_mcp.settings.providers import SOURCES
+from alya_mcp.toolkit.provenance import Provenance, failed, provenance
 from alya_mcp.toolkit.tool import Context, Input, Output, Outside, tool
 from alya_mcp.tools.markets.logic import edge, fair
-from alya_mcp.settings.providers import SOURCES
-from alya_mcp.net.answers import Fetched
-from alya_mcp.toolkit.provenance import Provenance, failed, provenance
-
 from alya_mcp.tools.markets.market import MarketName, named
 
 if TYPE_CHECKING:

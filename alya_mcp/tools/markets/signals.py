@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import AwareDatetime, Field
 
-from alya_mcp.toolkit.tool import Context, Input, Output, tool
 from alya_mcp.errors import Unavailable
-from alya_mcp.tools.markets.logic.signals import Kind, PRICE, SPREAD, Signal, Snapshot, VOLUME, signals
 from alya_mcp.settings.providers import SOURCES
 from alya_mcp.toolkit.provenance import Provenance, failed, provenance
-
+from alya_mcp.toolkit.tool import Context, Input, Output, tool
+from alya_mcp.tools.markets.logic.signals import PRICE, SPREAD, VOLUME, Kind, Signal, Snapshot, signals
 from alya_mcp.tools.markets.market import MarketName, named
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import AwareDatetime, Field
 
-from alya_mcp.toolkit.tool import Context, Input, Output, Outside, tool
 from alya_mcp.errors import Unavailable
 from alya_mcp.net.answers import Fetched, all_answers
 from alya_mcp.toolkit.provenance import Provenance, failed, provenance
+from alya_mcp.toolkit.tool import Context, Input, Output, Outside, tool
 
 if TYPE_CHECKING:
     from alya_mcp.tools.markets.sources.polymarket_data import Trader

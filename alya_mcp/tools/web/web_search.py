@@ -7,21 +7,21 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
-from alya_mcp.toolkit.tool import Context, Input, Output, Outside, tool
 from alya_mcp.errors import NotConfigured, NotInstalled, Unavailable
 from alya_mcp.gate import outside
-from alya_mcp.settings import Settings
+from alya_mcp.llm import LanguageModel, Message, open_model
 from alya_mcp.net import urls as links
-from alya_mcp.tools.web.sources import brave, ddgs, searxng, tavily
 from alya_mcp.net.answers import Fetched, first_answer
 from alya_mcp.net.client import Http
-from alya_mcp.llm import LanguageModel, Message, open_model
-from alya_mcp.toolkit.provenance import Provenance, provenance
+from alya_mcp.settings import Settings
 from alya_mcp.text.citations import check, instructions, prompt, without_markup
 from alya_mcp.text.extracts import extract
+from alya_mcp.text.words import Language, guess_language
+from alya_mcp.toolkit.provenance import Provenance, provenance
+from alya_mcp.toolkit.tool import Context, Input, Output, Outside, tool
 from alya_mcp.tools.web.logic.hits import Freshness, Hit, Wanted, recent
 from alya_mcp.tools.web.logic.ranking import ranked
-from alya_mcp.text.words import Language, guess_language
+from alya_mcp.tools.web.sources import brave, ddgs, searxng, tavily
 
 _LEAST_ASKED = 10
 _LONGEST_TITLE = 300

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import Field
 
-from alya_mcp.tools.demand.logic.posts import Post
-from alya_mcp.settings.providers import SOURCES
-
 from alya_mcp.net.answers import Body, Fetched, Shape
-from alya_mcp.tools.demand.sources.found import FRESH_FOR, Found, STALE_FOR
+from alya_mcp.settings.providers import SOURCES
+from alya_mcp.tools.demand.logic.posts import Post
+from alya_mcp.tools.demand.sources.found import FRESH_FOR, STALE_FOR, Found
 
 if TYPE_CHECKING:
     from alya_mcp.net.client import Http

@@ -6,30 +6,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from alya_mcp.tools.demand.logic.posts import Post
 from alya_mcp.errors import Unavailable
-from alya_mcp.settings.providers import Source
-
 from alya_mcp.net.answers import Fetched, all_answers
+from alya_mcp.settings.providers import Source
+from alya_mcp.tools.demand.sources.found import Found
 
 if TYPE_CHECKING:
     from alya_mcp.net.client import Http
 
-FRESH_FOR: Final = 1800.0
-"""Seconds for which the posts found for some words are used again."""
-STALE_FOR: Final = 7 * 86_400.0
-"""Seconds for which they may stand in when the place doesn't answer."""
-
 _OPERATORS: Final = re.compile(r"[\"'():\[\]{}|&!*?\\<>]+")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """Posts, the newest first; `more`: there are older ones. `pause`: seconds in which not to ask again."""
-
-    posts: tuple[Post, ...]
-    more: bool
-    pause: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from alya_mcp.text.folding import fold
 from alya_mcp.text.bm25 import bm25
+from alya_mcp.text.folding import fold
 from alya_mcp.text.words import guess_language, terms
 
 _TITLE = 3

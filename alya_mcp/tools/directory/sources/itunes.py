@@ -8,12 +8,11 @@ from typing import Final, Literal
 
 from pydantic import Field
 
-from alya_mcp.tools.directory.logic.apps import App, Platform
-from alya_mcp.settings.providers import SOURCES
-
 from alya_mcp.net import urls as links
 from alya_mcp.net.answers import Body, Fetched, Shape, SourceFailed, SourceRefused
 from alya_mcp.net.client import Http
+from alya_mcp.settings.providers import SOURCES
+from alya_mcp.tools.directory.logic.apps import App, Platform
 
 ITUNES: Final = SOURCES["itunes"]
 _MOST: Final = 50

@@ -8,12 +8,11 @@ from urllib.parse import quote
 
 from pydantic import Field
 
-from alya_mcp.tools.directory.logic.agents import Agent, Endpoint
-from alya_mcp.settings.providers import SOURCES
-
 from alya_mcp.net import urls as links
 from alya_mcp.net.answers import Body, Fetched, Shape
 from alya_mcp.net.client import Http
+from alya_mcp.settings.providers import SOURCES
+from alya_mcp.tools.directory.logic.agents import Agent, Endpoint
 
 MCP_REGISTRY: Final = SOURCES["mcp_registry"]
 SLUG: Final = "mcp/"

@@ -7,11 +7,10 @@ from typing import Final
 
 from pydantic import Field
 
-from alya_mcp.tools.directory.logic.apps import App
-from alya_mcp.settings.providers import SOURCES
-
 from alya_mcp.net.answers import Body, ChangedShape, Fetched, Shape
 from alya_mcp.net.client import Http
+from alya_mcp.settings.providers import SOURCES
+from alya_mcp.tools.directory.logic.apps import App
 
 SNAPCRAFT: Final = SOURCES["snapcraft"]
 _FIELDS: Final = "title,summary,description,publisher,categories,prices,store-url"

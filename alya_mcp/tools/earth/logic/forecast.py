@@ -10,7 +10,7 @@ from typing import Final
 from alya_mcp.tools.earth.logic import aftershocks
 from alya_mcp.tools.earth.logic.background import Background
 from alya_mcp.tools.earth.logic.counts import Counts, Sum
-from alya_mcp.tools.earth.logic.quakes import Quake, SAME_WITHIN_S, apart_km, distance_km
+from alya_mcp.tools.earth.logic.quakes import SAME_WITHIN_S, Quake, apart_km, distance_km
 from alya_mcp.tools.earth.logic.regimes import Completeness, Regime, choose_regime, completeness
 
 INTERVAL: Final = (0.025, 0.5, 0.975)

@@ -4,12 +4,11 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from alya_mcp.tools.earth.logic.quakes import Quake
 from alya_mcp.errors import Unavailable
-from alya_mcp.settings.providers import Source
-
-from alya_mcp.tools.earth.sources import emsc, gfz, usgs
 from alya_mcp.net.answers import Fetched, all_answers, first_answer
+from alya_mcp.settings.providers import Source
+from alya_mcp.tools.earth.logic.quakes import Quake
+from alya_mcp.tools.earth.sources import emsc, gfz, usgs
 
 if TYPE_CHECKING:
     from alya_mcp.net.client import Http

@@ -7,11 +7,10 @@ properties, upwards in the coordinates.
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from alya_mcp.tools.earth.logic.quakes import Quake
-from alya_mcp.settings.providers import SOURCES
-
-from alya_mcp.tools.earth.sources import fdsn
 from alya_mcp.net.answers import Body, ChangedShape, Fetched, Shape
+from alya_mcp.settings.providers import SOURCES
+from alya_mcp.tools.earth.logic.quakes import Quake
+from alya_mcp.tools.earth.sources import fdsn
 
 if TYPE_CHECKING:
     from alya_mcp.net.client import Http

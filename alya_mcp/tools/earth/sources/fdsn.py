@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from alya_mcp.tools.earth.logic.quakes import Quake
-from alya_mcp.settings.providers import Source
-
 from alya_mcp.net.answers import Body, ChangedShape
+from alya_mcp.settings.providers import Source
+from alya_mcp.tools.earth.logic.quakes import Quake
 
 _NEEDED: Final = ("eventid", "time", "latitude", "longitude", "magnitude")
 PLACE_LENGTH: Final = 200

@@ -5,11 +5,10 @@ https://geofon.gfz.de/fdsnws/event/1/; CC BY 4.0. It answers in FDSN text, and w
 
 from typing import TYPE_CHECKING, Final
 
-from alya_mcp.tools.earth.logic.quakes import Quake
-from alya_mcp.settings.providers import SOURCES
-
-from alya_mcp.tools.earth.sources import fdsn
 from alya_mcp.net.answers import Body, Fetched
+from alya_mcp.settings.providers import SOURCES
+from alya_mcp.tools.earth.logic.quakes import Quake
+from alya_mcp.tools.earth.sources import fdsn
 
 if TYPE_CHECKING:
     from alya_mcp.net.client import Http

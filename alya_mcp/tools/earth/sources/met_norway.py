@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import Field
 
-from alya_mcp.tools.earth.logic.sky import Sky, of_met_symbol
-from alya_mcp.settings.providers import SOURCES
-
-from alya_mcp.tools.earth.sources.fdsn import moment
 from alya_mcp.net.answers import Body, ChangedShape, Fetched, Shape
+from alya_mcp.settings.providers import SOURCES
+from alya_mcp.tools.earth.logic.sky import Sky, of_met_symbol
+from alya_mcp.tools.earth.sources.fdsn import moment
 
 if TYPE_CHECKING:
     from alya_mcp.net.client import Http

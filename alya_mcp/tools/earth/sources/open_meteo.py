@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import Field
 
-from alya_mcp.tools.earth.logic.sky import Sky, of_wmo_code
-from alya_mcp.settings.providers import SOURCES
-
 from alya_mcp.net.answers import Body, ChangedShape, Fetched, Shape
+from alya_mcp.settings.providers import SOURCES
+from alya_mcp.tools.earth.logic.sky import Sky, of_wmo_code
 
 if TYPE_CHECKING:
     from alya_mcp.net.client import Http

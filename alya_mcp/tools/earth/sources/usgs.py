@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from alya_mcp.tools.earth.logic.quakes import Quake
-from alya_mcp.settings.providers import SOURCES
-
-from alya_mcp.tools.earth.sources import fdsn
 from alya_mcp.net.answers import Body, ChangedShape, Fetched, Shape, SourceFailed
+from alya_mcp.settings.providers import SOURCES
+from alya_mcp.tools.earth.logic.quakes import Quake
+from alya_mcp.tools.earth.sources import fdsn
 
 if TYPE_CHECKING:
     from alya_mcp.net.client import Http

@@ -3,11 +3,10 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from alya_mcp.toolkit.tool import Tool
 from alya_mcp.gate import Decision, LimitRow, Policy, Usage
 from alya_mcp.text.folding import fold
 from alya_mcp.text.words import Language, stem
-
+from alya_mcp.toolkit.tool import Tool
 from alya_mcp.tools.hub.knowledge.glossary import search_terms
 from alya_mcp.tools.hub.knowledge.passages import Passage
 

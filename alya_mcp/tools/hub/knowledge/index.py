@@ -4,7 +4,6 @@ import sqlite3
 from collections.abc import Sequence
 
 from alya_mcp.text.words import terms
-
 from alya_mcp.tools.hub.knowledge.glossary import search_terms
 from alya_mcp.tools.hub.knowledge.passages import Passage
 

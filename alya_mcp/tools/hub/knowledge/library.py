@@ -3,10 +3,9 @@
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from alya_mcp.settings import Settings
 from alya_mcp.net.single_flight import Flights
 from alya_mcp.runtime.threads import run_abandonable
-
+from alya_mcp.settings import Settings
 from alya_mcp.tools.hub.knowledge.index import Index
 from alya_mcp.tools.hub.knowledge.passages import Passage, documentation
 

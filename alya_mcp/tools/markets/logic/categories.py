@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from alya_mcp.text.folding import fold
-
 from alya_mcp.tools.markets.logic.category import Category
 from alya_mcp.tools.markets.logic.teams import CITIES, LA_LIGA, LEAGUES
 from alya_mcp.tools.markets.logic.title_rules import (

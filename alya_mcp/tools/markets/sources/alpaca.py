@@ -13,10 +13,9 @@ from urllib.parse import urlsplit
 from pydantic import AwareDatetime, Field
 
 from alya_mcp.errors import Failure, NotConfigured, Unavailable
-from alya_mcp.settings.providers import SOURCES
-from alya_mcp.settings import Settings
-
 from alya_mcp.net.answers import Body, Fetched, Shape, SourceRefused
+from alya_mcp.settings import Settings
+from alya_mcp.settings.providers import SOURCES
 
 if TYPE_CHECKING:
     from alya_mcp.net.client import Http

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import Field
 
-from alya_mcp.tools.markets.logic.fair import Opinion, Opinions, by_words
-from alya_mcp.settings.providers import SOURCES
-
 from alya_mcp.net.answers import Body, Fetched, Shape
+from alya_mcp.settings.providers import SOURCES
+from alya_mcp.tools.markets.logic.fair import Opinion, Opinions, by_words
 
 if TYPE_CHECKING:
     from alya_mcp.net.client import Http

@@ -9,12 +9,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from alya_mcp.errors import Unavailable
+from alya_mcp.net.answers import Fetched, all_answers
 from alya_mcp.tools.markets.logic.book import Book
 from alya_mcp.tools.markets.logic.edge import Assessment, Question, assess
 from alya_mcp.tools.markets.logic.fair import Opinions, bundled
-
 from alya_mcp.tools.markets.sources import manifold, polymarket_clob, polymarket_gamma
-from alya_mcp.net.answers import Fetched, all_answers
 from alya_mcp.tools.markets.sources.polymarket_gamma import Market, Page
 
 if TYPE_CHECKING:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import AliasChoices, Field
 
-from alya_mcp.settings.providers import SOURCES
-
 from alya_mcp.net.answers import Body, Fetched, Shape
+from alya_mcp.settings.providers import SOURCES
 
 if TYPE_CHECKING:
     from alya_mcp.net.client import Http

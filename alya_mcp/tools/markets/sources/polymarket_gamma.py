@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import BeforeValidator, Field
 
-from alya_mcp.tools.markets.logic.fees import Fees
-from alya_mcp.settings.providers import SOURCES
-
 from alya_mcp.net.answers import Body, Fetched, Shape
+from alya_mcp.settings.providers import SOURCES
+from alya_mcp.tools.markets.logic.fees import Fees
 
 if TYPE_CHECKING:
     from alya_mcp.net.client import Http

@@ -15,10 +15,9 @@ from typing import Final
 from pydantic import ValidationError
 
 from alya_mcp.errors import Unavailable
-from alya_mcp.tools.markets.logic import nyse
-
-from alya_mcp.tools.markets.sources.alpaca import Account, ExchangeClock, Position
 from alya_mcp.net.answers import Shape
+from alya_mcp.tools.markets.logic import nyse
+from alya_mcp.tools.markets.sources.alpaca import Account, ExchangeClock, Position
 
 FILE: Final = "paper-account.json"
 CASH: Final = "100000"

@@ -7,11 +7,10 @@ and descriptions hold HTML entities.
 from html import unescape
 from typing import Final
 
-from alya_mcp.settings.providers import SOURCES
-from alya_mcp.tools.web.logic.hits import Hit, Wanted, moment
-
 from alya_mcp.net.answers import Body, Fetched, Shape
 from alya_mcp.net.client import Http
+from alya_mcp.settings.providers import SOURCES
+from alya_mcp.tools.web.logic.hits import Hit, Wanted, moment
 
 BRAVE: Final = SOURCES["brave"]
 _SPANS: Final = {"day": "pd", "week": "pw", "month": "pm", "year": "py"}

@@ -10,11 +10,10 @@ from typing import Any, Final
 import anyio
 
 from alya_mcp.errors import NotInstalled
-from alya_mcp.settings.providers import Source
-from alya_mcp.runtime.threads import run_abandonable
-from alya_mcp.tools.web.logic.hits import Hit, Wanted
-
 from alya_mcp.net.answers import ChangedShape, Fetched, SourceFailed
+from alya_mcp.runtime.threads import run_abandonable
+from alya_mcp.settings.providers import Source
+from alya_mcp.tools.web.logic.hits import Hit, Wanted
 
 DDGS: Final = Source(key="ddgs", title="ddgs", url="")
 _REGIONS: Final = {"tr": "tr-tr", "en": "us-en", "de": "de-de", "fr": "fr-fr", "es": "es-es", "it": "it-it"}

@@ -8,11 +8,10 @@ from typing import Any, Final
 
 from pydantic import Field
 
-from alya_mcp.settings.providers import SOURCES
-from alya_mcp.tools.web.logic.hits import Hit, Wanted, moment
-
 from alya_mcp.net.answers import Body, Fetched, Shape, SourceFailed, SourceRefused
 from alya_mcp.net.client import Http
+from alya_mcp.settings.providers import SOURCES
+from alya_mcp.tools.web.logic.hits import Hit, Wanted, moment
 
 SEARXNG: Final = SOURCES["searxng"]
 _MOST_NAMED: Final = 4

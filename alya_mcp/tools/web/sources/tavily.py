@@ -6,11 +6,10 @@ kept of its answers.
 
 from typing import Final
 
-from alya_mcp.settings.providers import SOURCES
-from alya_mcp.tools.web.logic.hits import Hit, Wanted, moment
-
 from alya_mcp.net.answers import Body, Fetched, Shape, SourceRefused
 from alya_mcp.net.client import Http
+from alya_mcp.settings.providers import SOURCES
+from alya_mcp.tools.web.logic.hits import Hit, Wanted, moment
 
 TAVILY: Final = SOURCES["tavily"]
 _MOST: Final = 20

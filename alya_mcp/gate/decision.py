@@ -1,0 +1,50 @@
+"""What the gate says to a call, and the ids of the rules that are the gate's own."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Verdict = Literal["allow", "deny", "ask"]
+Mode = Literal["enforce", "shadow"]
+
+UNKNOWN_TOOL = "(unknown tool)"
+HIDDEN = "(hidden)"
+NO_POLICY = "(no policy)"
+DEFAULT_DENY = "(default deny)"
+INVALID_ARGUMENTS = "(invalid arguments)"
+GATE_ERROR = "(gate error)"
+AUDIT = "(audit)"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the gate says to a call.
+
+    `rule` is the JSON Pointer of the rule that refused, or a reserved id in parentheses; empty when allowed.
+    `message` is for the model. `retry_after` is in seconds, None when waiting doesn't help. `policy` is the
+    digest of the policy that was asked. `shadow` holds what rules in shadow mode would have said, each with
+    mode `shadow`; it changes nothing for the call.
+    """
+
+    decision: Verdict
+    rule: str
+    message: str
+    retry_after: float | None
+    policy: str
+    mode: Mode = "enforce"
+    shadow: "tuple[Decision, ...]" = ()
+
+    def as_meta(self) -> dict[str, Any]:
+        """The decision as a client finds it in `_meta["alya/decision"]`; `retryAfter` in seconds."""
+        return {
+            "decision": self.decision,
+            "rule": self.rule,
+            "message": self.message,
+            "retryAfter": None if self.retry_after is None else round(self.retry_after, 3),
+            "policy": self.policy,
+        }
+
+
+def shown(name: str, limit: int = 128) -> str:
+    """`name` for a message: cut to `limit` characters, without control characters or lone surrogates."""
+    short = name if len(name) <= limit else name[: limit - 1] + "…"
+    return short if short.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in short)

@@ -1,0 +1,33 @@
+"""A call that didn't run."""
+
+from alya_mcp.gate.approvals.question import Question
+from alya_mcp.gate.decision import Decision
+
+
+class Refused(Exception):
+    """The gate didn't let the call's handler run, or withheld a result it couldn't record. See `decision`."""
+
+    def __init__(self, decision: Decision) -> None:
+        super().__init__(decision.message)
+        self.decision = decision
+
+
+class ApprovalNeeded(Refused):
+    """A person has to say yes first, and can: nothing was run, nothing is held.
+
+    `question` is what they are asked. `state` is what the call brings back with their answer, when it was
+    resumable; else `id` names the pending approval.
+    """
+
+    def __init__(
+        self,
+        decision: Decision,
+        question: Question,
+        *,
+        state: str | None = None,
+        id: str | None = None,  # noqa: A002
+    ) -> None:
+        super().__init__(decision)
+        self.question = question
+        self.state = state
+        self.id = id

@@ -1,0 +1,6 @@
+"""Numbers with their nouns."""
+
+
+def counted(count: int, noun: str) -> str:
+    """How many there are, in words: `1 record`, `1,200 records`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

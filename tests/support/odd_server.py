@@ -1,0 +1,12 @@
+"""The real server over the real standard streams, with the odd tools as its catalogue."""
+
+import sys
+from functools import partial
+
+from odd_tools import ODD
+
+from alya_mcp.cli.serve import main
+from alya_mcp.server import session
+
+session.serve = partial(session.serve, load=lambda: ODD)
+main(sys.argv[1:])

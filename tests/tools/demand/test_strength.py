@@ -1,0 +1,107 @@
+"""What a sentence says and how strongly, on sentences labelled by hand."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from labelled import HELD_OUT, SEEN
+
+from alya_mcp.tools.demand.logic.phrases import HINT, PHRASES
+from alya_mcp.tools.demand.logic.posts import Kind
+from alya_mcp.tools.demand.logic.strength import BASE, LEAST, Claim, claim, strength
+from alya_mcp.tools.demand.logic.words import fold
+
+
+def judged(sentence: str) -> str | None:
+    said = claim(sentence)
+    if said is None or strength(said, reactions=10, freshness=0.5, relevance=0.5) < LEAST:
+        return None
+    return said.kind.value
+
+
+def rates(rows: list[tuple[str, str | None]]) -> tuple[float, float, float]:
+    """Precision, recall, and the share of the found ones that are of the right kind."""
+    pairs = [(judged(sentence), label) for sentence, label in rows]
+    both = [(found, label) for found, label in pairs if found and label]
+    return (
+        len(both) / sum(found is not None for found, _ in pairs),
+        len(both) / sum(label is not None for _, label in pairs),
+        sum(found == label for found, label in both) / len(both),
+    )
+
+
+def test_there_are_enough_labelled_sentences() -> None:
+    assert len({sentence for sentence, _ in SEEN + HELD_OUT}) >= 250
+
+
+@pytest.mark.parametrize(("rows", "recall"), [(SEEN, 0.85), (HELD_OUT, 0.85)], ids=["seen", "held out"])
+def test_most_of_what_people_want_is_found_and_little_else(
+    rows: list[tuple[str, str | None]], recall: float
+) -> None:
+    precision, found, right = rates(rows)
+    assert precision >= 0.95
+    assert found >= recall
+    assert right >= 0.95
+
+
+@pytest.mark.parametrize(
+    ("sentence", "amount"),
+    [
+        ("I'd pay $20 a month for that.", "$20 a month"),
+        ("We pay 40k EUR a year for it.", "40k EUR a year"),
+        ("We spend about $3,000/month on it.", "$3,000/month"),
+        ("I would pay 50 bucks once.", "50 bucks once"),
+        ("Buna ayda 200 lira veririm.", "200 lira"),
+        ("Yılda 1.500₺ ödüyoruz.", "1.500₺"),
+        ("I would pay for it.", None),
+    ],
+)
+def test_an_amount_is_given_as_it_was_written(sentence: str, amount: str | None) -> None:
+    said = claim(sentence)
+    assert said is not None
+    assert said.amount == amount
+    assert (said.kind is Kind.AMOUNT) == (amount is not None)
+
+
+@pytest.mark.parametrize(
+    ("plain", "doubtful"),
+    [
+        ("I would pay for that.", "I would never pay for that."),
+        ("I would pay for that.", "lol I would pay for that."),
+        ("I would pay for that.", "I would pay for that /s"),
+        ("I would pay for that.", "I built this because I would pay for that."),
+        ("I would pay for that.", "People would pay for that."),
+        ("Buna para veririm.", "Buna para vermem."),
+    ],
+)
+def test_denial_irony_and_offers_lower_the_strength(plain: str, doubtful: str) -> None:
+    strong, weak = claim(plain), claim(doubtful)
+    assert strong is not None
+    assert strong.doubt == 1
+    assert weak is None or weak.doubt < 1
+
+
+@pytest.mark.parametrize("sentence", [sentence for sentence, _ in SEEN + HELD_OUT])
+def test_no_phrase_is_passed_over_for_want_of_a_hint(sentence: str) -> None:
+    folded = fold(sentence)
+    assert HINT.search(folded) or not any(phrases.search(folded) for _, phrases in PHRASES)
+
+
+def test_kinds_stand_in_their_order_whatever_helps_a_little() -> None:
+    kinds = [Kind.AMOUNT, Kind.PAYS, Kind.WOULD_PAY, Kind.MISSES, Kind.ASKS]
+    assert list(BASE) == kinds
+    strengths = [strength(Claim(kind, None, 1), reactions=3, freshness=0.5, relevance=1) for kind in kinds]
+    assert strengths == sorted(strengths, reverse=True)
+
+
+@given(st.sampled_from(list(Kind)), st.floats(0, 1), st.integers(-5, 10**9), st.floats(0, 1), st.floats(0, 1))
+def test_strength_is_between_0_and_1(
+    kind: Kind, doubt: float, reactions: int, freshness: float, relevance: float
+) -> None:
+    claimed = Claim(kind, None, doubt)
+    assert 0 <= strength(claimed, reactions=reactions, freshness=freshness, relevance=relevance) <= 1
+
+
+@given(st.text(alphabet="i'd payfor $20amonth wesptool .?", max_size=500))
+def test_any_sentence_is_judged(sentence: str) -> None:
+    said = claim(sentence)
+    assert said is None or (said.amount is None or said.amount in " ".join(sentence.split()))
