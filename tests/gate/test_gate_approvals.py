@@ -28,7 +28,7 @@ from alya_mcp.gate.call import Answer
 from alya_mcp.gate.policy.rules import Approval, Redact
 from alya_mcp.gate.state.approvals import MemoryApprovals
 
-POLICY = policy({"draw": {}})
+POLICY = policy({"draw": {}}).digest
 RULE = "/tools/draw/action"
 NOTHING = Redact()
 ARGUMENTS = {"prompt": "a red circle", "steps": 4}
@@ -60,7 +60,7 @@ def question(
     approval: Approval = ONE_CALL,
     arguments: Mapping[str, Any] = ARGUMENTS,
     *,
-    under: Any = POLICY,
+    under: str = POLICY,
     redact: Redact = NOTHING,
     **call: Any,
 ) -> Question:
@@ -126,7 +126,7 @@ OTHERS: dict[str, dict[str, Any]] = {
     "another grant": {"grant": "robin"},
     "another tool": {"tool": "paint"},
     "another schema": {"schema": "other digest"},
-    "another policy": {"under": policy({"draw": {}, "paint": {}})},
+    "another policy": {"under": policy({"draw": {}, "paint": {}}).digest},
     "a yes of another kind": {"approval": WHOLE_SESSION},
 }
 
@@ -162,7 +162,7 @@ def test_a_yes_for_the_session_is_one_for_any_arguments_of_that_session_alone(ap
     ]
     for change in changes:
         assert not approvals.standing(question(approvals, WHOLE_SESSION, **change))
-    assert not approvals.standing(question(approvals, WHOLE_SESSION, under=policy({"paint": {}})))
+    assert not approvals.standing(question(approvals, WHOLE_SESSION, under=policy({"paint": {}}).digest))
 
 
 def test_a_yes_for_the_session_ends_when_it_expires(approvals: Approvals, clock: HandClock) -> None:

@@ -10,7 +10,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 
 from alya_mcp.gate import Policy, SqliteState, verify
-from alya_mcp.gate import call as words
+from alya_mcp.gate import decision as words
 
 PAGE = (Path(__file__).parents[2] / "docs" / "gate.md").read_text(encoding="utf-8")
 (EXAMPLE,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)

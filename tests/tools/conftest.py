@@ -14,6 +14,7 @@ from loopback_source import LoopbackSource
 from moved import Ask, Clock, moved_here, settings_here
 
 from alya_mcp.gate import Gate, Policy
+from alya_mcp.net.client import Http
 from alya_mcp.toolkit.services import Hub
 from alya_mcp.toolkit.tool import Context, Tool
 
@@ -39,9 +40,17 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def hub(tmp_path: Path, source: LoopbackSource, clock: Clock) -> AsyncIterator[Hub]:
+async def http(tmp_path: Path, source: LoopbackSource, clock: Clock) -> AsyncIterator[Http]:
+    """The sources' client, with every source at `source`."""
+    client = moved_here(tmp_path, source, clock)
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+async def hub(tmp_path: Path, source: LoopbackSource, http: Http) -> AsyncIterator[Hub]:
     hub = Hub(settings_here(tmp_path, source), Gate(Policy.parse({"version": "1", "default": "allow"})))
-    hub.__dict__["http"] = moved_here(tmp_path, source, clock)
+    hub.__dict__["http"] = http
     yield hub
     await hub.aclose()
 

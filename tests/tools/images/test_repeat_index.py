@@ -34,6 +34,11 @@ def file_of(home: Path) -> Path:
 
 
 @pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "a home"
+
+
+@pytest.fixture
 def index(home: Path):
     opened = Index(home)
     yield opened
