@@ -18,10 +18,32 @@ def _run(arguments: list[str]) -> None:
         from alya_mcp.cli.serve import main as serve
 
         serve(arguments[1:])
+    elif arguments[0] == "--run-module":
+        _run_module(arguments[1] if len(arguments) > 1 else "")
     else:
         from alya_mcp.cli.main import main as command_line
 
         command_line()
+
+
+def _run_module(name: str) -> None:
+    """Be one of the processes that `runtime.python_process` starts."""
+    del sys.argv[1:3]
+    match name:
+        case "alya_mcp.storage.link_server":
+            from alya_mcp.storage.link_server import main as run
+        case "alya_mcp.images.worker.main":
+            from alya_mcp.images.worker.main import main as run
+        case "alya_mcp.images.weights.child":
+            from alya_mcp.images.weights.child import main as run
+        case "alya_mcp.app.diagnostics.probe":
+            from alya_mcp.app.diagnostics.probe import main as run
+        case "alya_mcp.images.bench.baseline":
+            from alya_mcp.images.bench.baseline import main as run
+        case _:
+            sys.stderr.write(f"Error: --run-module: {name!r} is not a module that alya-mcp runs by itself\n")
+            sys.exit(2)
+    run()
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from mcp.client.session import ElicitationFnT
 from mcp.client.stdio import stdio_client
 
 from alya_mcp.cli.arguments import UnknownTool
-from alya_mcp.runtime import python_process as child
+from alya_mcp.runtime.python_process import own_command
 
 ReadArguments = Callable[[Mapping[str, Any]], dict[str, Any]]
 
@@ -32,7 +32,7 @@ class NoAnswer(Exception):
 
 def server_command(policy: Path | None) -> list[str]:
     """How to start the server: this Python and this copy of alya_mcp, whatever the current folder holds."""
-    words = [*child.command("alya_mcp.__main__"), "serve"]
+    words = own_command("serve")
     return words if policy is None else [*words, "--policy", str(policy)]
 
 

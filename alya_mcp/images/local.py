@@ -14,7 +14,7 @@ from alya_mcp.images.progress import Meter
 from alya_mcp.images.worker.connection import Call, Link, WorkerGoneError
 from alya_mcp.images.worker.launcher import Launcher
 from alya_mcp.images.worker.protocol import DEVICE_LOST, LEAVING, Frame, RefusedError
-from alya_mcp.runtime.python_process import command as command_of
+from alya_mcp.runtime.python_process import module_command
 from alya_mcp.settings import Settings
 
 _KINDS: Final = {cls.__name__: cls for cls in (Failure, InvalidInput, NotConfigured, Unavailable)}
@@ -43,7 +43,7 @@ class LocalEngine:
         self._settings = settings
         self._launcher = Launcher(
             settings.home,
-            command or command_of("alya_mcp.images.worker.main"),
+            command or module_command("alya_mcp.images.worker.main"),
             version,
             patience=settings.image_deadline,
         )

@@ -1,18 +1,31 @@
-"""How a module of this package is run as a process of its own."""
+"""How alya-mcp starts processes of its own, as a frozen binary too, which has no interpreter to call."""
 
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
+
+ChildModule = Literal[
+    "alya_mcp.app.diagnostics.probe",
+    "alya_mcp.images.bench.baseline",
+    "alya_mcp.images.weights.child",
+    "alya_mcp.images.worker.main",
+    "alya_mcp.storage.link_server",
+]
+"""The modules that run as processes of their own: `alya-mcp --run-module NAME` calls their `main`."""
 
 _BOOT: Final = (
-    "import sys, importlib; root = sys.argv.pop(1); root in sys.path or sys.path.insert(0, root); "
-    "importlib.import_module('{module}').main()"
+    "import sys; root = sys.argv.pop(1); root in sys.path or sys.path.insert(0, root); "
+    "from alya_mcp.__main__ import main; main()"
 )
 
 
-def command(module: str) -> list[str]:
-    """Runs `main` of this copy's `module` with this Python, whatever the current folder holds.
+def own_command(*words: str) -> list[str]:
+    """The command line of `alya-mcp` with `words`: this copy and this Python, whatever the current folder."""
+    if getattr(sys, "frozen", False):
+        return [sys.executable, *words]
+    return [sys.executable, "-P", "-c", _BOOT, str(Path(__file__).parents[2]), *words]
 
-    Words that are appended become the arguments of `main`, in `sys.argv[1:]`.
-    """
-    return [sys.executable, "-P", "-c", _BOOT.format(module=module), str(Path(__file__).parents[2])]
+
+def module_command(module: ChildModule, *arguments: str) -> list[str]:
+    """The command line that calls `main` of `module`, which finds `arguments` in `sys.argv[1:]`."""
+    return own_command("--run-module", module, *arguments)

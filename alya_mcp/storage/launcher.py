@@ -15,7 +15,7 @@ from typing import cast
 
 from alya_mcp import __version__
 from alya_mcp.errors import Unavailable
-from alya_mcp.runtime import python_process as child
+from alya_mcp.runtime.python_process import module_command
 from alya_mcp.storage.folder import StoreFolder
 from alya_mcp.storage.handshake import Health, health_proof, stop_proof
 from alya_mcp.storage.link_server import PORT_TAKEN
@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 def command(home: Path, port: int, instance: str, moved_from: int | None) -> list[str]:
     """What starts a store process."""
     moved = "" if moved_from is None else str(moved_from)
-    return [*child.command("alya_mcp.storage.link_server"), str(home), str(port), instance, moved]
+    return module_command("alya_mcp.storage.link_server", str(home), str(port), instance, moved)
 
 
 def ensure(folder: StoreFolder, secret: bytes) -> int:

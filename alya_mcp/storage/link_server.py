@@ -401,7 +401,3 @@ class _PatientReader(io.RawIOBase):
             return self._connection.recv_into(buffer)
         finally:
             self._connection.settimeout(REQUEST_SECONDS)
-
-
-if __name__ == "__main__":
-    main()

@@ -85,10 +85,12 @@ def test_the_store_process_is_detached_and_holds_no_credentials(home: Path) -> N
         assert {str((proc / "fd" / name).readlink()) for name in "012"} == {"/dev/null"}
 
 
-def test_the_store_process_imports_the_standard_library_only() -> None:
+def test_the_store_process_imports_the_standard_library_only(tmp_path: Path) -> None:
+    words = ["--run-module", "alya_mcp.storage.link_server", str(tmp_path), "0", "instance", ""]
     code = (
-        "import sys; import alya_mcp.storage.link_server; "
-        "print(*{name.partition('.')[0] for name in sys.modules})"
+        f"import sys; sys.argv[1:] = {words}; from alya_mcp.__main__ import main\n"
+        "try: main()\n"
+        "except SystemExit: print(*{name.partition('.')[0] for name in sys.modules})"
     )
     names = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
     own = {"alya_mcp", "__main__", "__mp_main__"}

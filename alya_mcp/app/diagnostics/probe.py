@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
-from alya_mcp.runtime import python_process as child
+from alya_mcp.runtime.python_process import module_command
 from alya_mcp.settings import Settings
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def probe(settings: Settings, held: int) -> Found:
         ProbeError: when torch can't be asked.
     """
     asked = (settings.image_model, settings.image_precision, settings.image_memory or 0, held)
-    command = [*child.command(__name__), *map(str, asked)]
+    command = module_command("alya_mcp.app.diagnostics.probe", *map(str, asked))
     try:
         ended = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False, text=True)  # noqa: S603
     except subprocess.TimeoutExpired:

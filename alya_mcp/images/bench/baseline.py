@@ -186,7 +186,3 @@ def _shapes(model: str) -> tuple[Any, Any, Any, int]:
             transformers.T5Config.from_pretrained(folder / "text_encoder_2", local_files_only=True)
         )
         return transformer, encoder, vae, int(said["model_max_length"])
-
-
-if __name__ == "__main__":
-    main()

@@ -18,7 +18,7 @@ from alya_mcp.images.encode import encode_with_preview
 from alya_mcp.images.engine import Job, Step
 from alya_mcp.images.local import LocalEngine
 from alya_mcp.images.png import png
-from alya_mcp.runtime.python_process import command
+from alya_mcp.runtime.python_process import module_command
 from alya_mcp.settings import Settings
 from alya_mcp.storage import open_store
 from alya_mcp.storage.store import Store, Upload, image_key
@@ -163,7 +163,7 @@ def baseline(model: str, count: int) -> tuple[dict[str, Any], str | None]:
     `count` is 0.
     """
     child = subprocess.run(  # noqa: S603 - our own interpreter and code
-        [*command("alya_mcp.images.bench.baseline"), model, str(count)],
+        module_command("alya_mcp.images.bench.baseline", model, str(count)),
         capture_output=True,
         text=True,
         check=False,

@@ -197,11 +197,13 @@ class FluxRenderer:
             words=None if folder is None else known_words(folder),
         )
         if machine.device == "cuda":
-            peaks: Any = importlib.import_module("alya_mcp.images.flux.memory_peaks")
-            self._loaded.peaks = peaks.Peaks()
+            from alya_mcp.images.flux.memory_peaks import Peaks
+
+            self._loaded.peaks = Peaks()
         if plan.compiled:
-            accelerate: Any = importlib.import_module("alya_mcp.images.flux.accelerate")
-            self._loaded.accelerator = accelerate.Accelerator(artist, plan)
+            from alya_mcp.images.flux.accelerate import Accelerator
+
+            self._loaded.accelerator = Accelerator(artist, plan)
         return self._loaded
 
     def _survey(self) -> Machine:
@@ -216,8 +218,9 @@ class FluxRenderer:
         return download(repository, progress)
 
     def _open(self, folder: Path | None, choice: Choice, plan: Plan, machine: Machine) -> "Artist":
+        from alya_mcp.images.flux.pipeline import Artist
+
         torch = _torch()
-        drawing: Any = importlib.import_module("alya_mcp.images.flux.pipeline")
         if folder is not None:
             require_flux(folder, choice.name)
         if machine.device == "cuda":
@@ -232,11 +235,13 @@ class FluxRenderer:
 
         def load() -> Any:
             if folder is None:
-                shapes: Any = importlib.import_module("alya_mcp.images.flux.random_weights")
-                pipeline = shapes.random_pipeline(plan, machine.device)
+                from alya_mcp.images.flux.random_weights import random_pipeline
+
+                pipeline: Any = random_pipeline(plan, machine.device)
             else:
-                loading: Any = importlib.import_module("alya_mcp.images.flux.loading")
-                pipeline = loading.load_pipeline(folder, plan, machine.device)
+                from alya_mcp.images.flux.loading import load_pipeline
+
+                pipeline = load_pipeline(folder, plan, machine.device)
             if machine.device == "cpu":
                 # Convolutions are a third faster this way round.
                 pipeline.vae.to(memory_format=torch.channels_last)
@@ -244,7 +249,7 @@ class FluxRenderer:
 
         try:
             with _device_errors():
-                return drawing.Artist(self._with_room(load), torch.device(machine.device))
+                return Artist(self._with_room(load), torch.device(machine.device))
         except _NoMemoryError:
             free = self._survey().free
         except (Failure, DeviceLost, CancelledJob):
@@ -308,7 +313,7 @@ class FluxRenderer:
         )
 
     def _denoise(self, artist: "Artist", job: Job, reading: "Reading", report: Report) -> Any:
-        drawing: Any = importlib.import_module("alya_mcp.images.flux.pipeline")
+        from alya_mcp.images.flux.pipeline import NotFinite
 
         def after(done: int) -> None:
             until = min(1.0, (done + 1) / job.steps)
@@ -317,7 +322,7 @@ class FluxRenderer:
         report("denoise", 0.0, 1 / job.steps, f"Drawing in {job.steps} steps")
         try:
             return self._with_room(lambda: artist.denoise(job, reading, after))
-        except drawing.NotFinite:
+        except NotFinite:
             raise Failure(
                 f"The model computed numbers that aren't finite (NaN) with seed {job.seed} and {job.steps} "
                 "steps; no picture came of it. Another seed may work; if none does, the model's files are "
@@ -325,14 +330,15 @@ class FluxRenderer:
             ) from None
 
     def _decode(self, loaded: _Loaded, job: Job, latents: Any, *, tiled: bool) -> Any:
-        drawing: Any = importlib.import_module("alya_mcp.images.flux.pipeline")
+        from alya_mcp.images.flux.pipeline import NotFinite, tiles
+
         artist = loaded.artist
         side = max(job.width, job.height)
-        cut = drawing.tiles(artist.pipeline, side) if tiled else contextlib.nullcontext()
+        cut = tiles(artist.pipeline, side) if tiled else contextlib.nullcontext()
         try:
             with cut:
                 return self._with_room(lambda: artist.pixels(job, latents))
-        except drawing.NotFinite:
+        except NotFinite:
             raise Failure(
                 f"The decoder computed numbers that aren't finite (NaN) with seed {job.seed}; no "
                 "picture came of it. Another seed may work; if none does, the model's files are damaged"
@@ -406,10 +412,11 @@ class _Stairs:
 
     def _moved(self, part: Any) -> bool:
         """Keep `part` in main memory; False when that has no room either, and the model is in pieces."""
-        loading: Any = importlib.import_module("alya_mcp.images.flux.loading")
+        from alya_mcp.images.flux.loading import stream
+
         self._loaded.whole = False
         try:
-            loading.stream(part, self._loaded.artist.device)
+            stream(part, self._loaded.artist.device)
         except (RuntimeError, MemoryError) as error:
             if not _is_no_memory(error):
                 raise

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, TextIO
 
 from alya_mcp.errors import Failure, NotConfigured, NotInstalled, Unavailable
 from alya_mcp.images.weights.refusals import Gated
-from alya_mcp.runtime.python_process import command
+from alya_mcp.runtime.python_process import module_command
 
 _POLL: Final = 0.5
 _KINDS: Final[dict[str, type[Failure]]] = {"NotConfigured": NotConfigured, "Unavailable": Unavailable}
@@ -87,7 +87,7 @@ def pull(model: str, report: Callable[[Step], None], errors: TextIO | None = Non
     step = Step()
     report(step)
     child = subprocess.Popen(  # noqa: S603 - our own interpreter and code
-        [*command("alya_mcp.images.weights.child"), model],
+        module_command("alya_mcp.images.weights.child", model),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=errors,

@@ -252,7 +252,3 @@ def main(create: Callable[[], Renderer] = _flux, version: str = __version__) -> 
     say("ends")
     # The render thread may be in a call that nothing interrupts; nobody waits for it.
     os._exit(status)
-
-
-if __name__ == "__main__":
-    main()
