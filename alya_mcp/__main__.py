@@ -1,6 +1,9 @@
 """The command `alya-mcp`: a server when a client starts it, a command line for a person."""
 
+import os
 import sys
+
+from alya_mcp.runtime.environment import tidy, unfilled
 
 
 def main() -> None:
@@ -14,6 +17,9 @@ def main() -> None:
 
 
 def _run(arguments: list[str]) -> None:
+    placeholders = tidy(os.environ)
+    if sys.stderr is not None and arguments[:1] != ["doctor"]:
+        sys.stderr.writelines(f"alya-mcp: {each}\n" for each in unfilled(placeholders))
     if not arguments or arguments[0] == "serve":
         from alya_mcp.cli.serve import main as serve
 
@@ -23,7 +29,7 @@ def _run(arguments: list[str]) -> None:
     else:
         from alya_mcp.cli.main import main as command_line
 
-        command_line()
+        command_line(placeholders)
 
 
 def _run_module(name: str) -> None:

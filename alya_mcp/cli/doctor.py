@@ -1,7 +1,7 @@
 """`alya-mcp doctor`: looks at every part of an installation and says what to do about what isn't well."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 
 import click
@@ -15,7 +15,8 @@ _STATE, _PART = 4, 14
 
 @click.command(short_help="Look at every part and say what to do.")
 @output_option
-def doctor(output: Output) -> int:
+@click.pass_obj
+def doctor(placeholders: Mapping[str, str], output: Output) -> int:
     """Look at Python, settings, policy, audit log, GPU, model, worker, store and clients.
 
     Each is ok, warn (works, but perhaps not as you expect) or fail, with what to do. Starts nothing and
@@ -24,7 +25,7 @@ def doctor(output: Output) -> int:
     Exit codes: 0 nothing fails, 1 something does.
     """
     checks: list[Check] = []
-    for check in _checks():
+    for check in _checks(placeholders):
         checks.append(check)
         if output == "text":
             _show(check)
@@ -37,10 +38,11 @@ def doctor(output: Output) -> int:
     return 1 if failed else 0
 
 
-def _checks() -> Iterator[Check]:
+def _checks(placeholders: Mapping[str, str]) -> Iterator[Check]:
     from alya_mcp.app.diagnostics import clients, gate, images, machine, state, storage
 
     yield from machine.python()
+    yield from machine.unfilled(placeholders)
     try:
         settings = Settings.from_environment()
     except SettingsError as error:

@@ -7,6 +7,7 @@ import errno
 import io
 import os
 import sys
+from collections.abc import Mapping
 from typing import NoReturn
 
 import click
@@ -56,13 +57,16 @@ for each in (call, tools, policy, approvals, grants, audit, model, doctor, serve
     group.add_command(each)
 
 
-def main() -> NoReturn:
-    """Run the command that the process's arguments name, and end the process."""
+def main(placeholders: Mapping[str, str]) -> NoReturn:
+    """Run the command that the process's arguments name, and end the process.
+
+    `placeholders` are the variables that a client left unfilled, for `doctor`.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        status = _run()
+        status = _run(placeholders)
         sys.stdout.flush()
     except BrokenPipeError:
         _leave_output()
@@ -81,10 +85,10 @@ def _leave_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
-def _run() -> int:
+def _run(placeholders: Mapping[str, str]) -> int:
     colour = False if os.environ.get("NO_COLOR") else None
     try:
-        return group.main(prog_name="alya-mcp", standalone_mode=False, color=colour) or 0
+        return group.main(prog_name="alya-mcp", standalone_mode=False, color=colour, obj=placeholders) or 0
     except click.ClickException as error:
         error.show()
         return error.exit_code

@@ -3,6 +3,8 @@
 import os
 from typing import Final
 
+from alya_mcp.runtime.environment import tidy
+
 _VARIABLES: Final = {
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -14,6 +16,7 @@ _VARIABLES: Final = {
 
 
 def tell_libraries(**more: str) -> None:
-    """Set these variables and `more` in this process, unless the person has set them."""
+    """Set these variables and `more` in this process, unless the user has set them to something."""
+    tidy(os.environ)
     for name, value in {**_VARIABLES, **more}.items():
         os.environ.setdefault(name, value)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, Self, cast, get_args
 from urllib.parse import urlsplit
 
+from alya_mcp.runtime.environment import holds_placeholder, placeholder, tidy
 from alya_mcp.runtime.paths import expanded
 from alya_mcp.settings.providers import SOURCES, agent_card
 
@@ -116,11 +117,10 @@ class Settings:
         Raises:
             SettingsError: naming every variable with an unusable value, and what it takes.
         """
-        source = os.environ if environment is None else environment
-        given = {
-            field: source[name].strip() for field, name in _VARIABLES.items() if source.get(name, "").strip()
-        }
-        problems: list[str] = []
+        source = dict(os.environ if environment is None else environment)
+        tidy(source)
+        given = {field: source[name] for field, name in _VARIABLES.items() if name in source}
+        problems = _unfilled(given)
         home = expanded(given["home"]) if "home" in given else _platform_home()
         if not home.is_absolute():
             found = repr(str(home)) if "home" in given else "unset, and there is no home folder"
@@ -189,7 +189,7 @@ class Settings:
             ask_model=ask_model,
             a2a_agents=agents,
             source_urls=source_urls,
-            source_secrets={v: text for v in _SOURCE_SECRETS if (text := source.get(v, "").strip())},
+            source_secrets={v: source[v] for v in _SOURCE_SECRETS if v in source},
         )
 
     @property
@@ -247,6 +247,24 @@ def _platform_home() -> Path:
         return expanded("~")
 
 
+def _unfilled(given: dict[str, str]) -> list[str]:
+    """Take what holds a placeholder out of `given`; a problem with each, since it doesn't count as unset."""
+    problems: list[str] = []
+    for key, text in list(given.items()):
+        name, left = _VARIABLES[key], placeholder(text)
+        if left is not None:
+            problems.append(
+                f"{name} is the placeholder {left}, which the client didn't fill in. It decides what calls "
+                "may do, so it isn't ignored: fill it in, or take it out of the client's configuration"
+            )
+        elif holds_placeholder(text) and key not in _SECRET:
+            problems.append(f"{name} is {text!r:.120}, with a placeholder that the client didn't fill in")
+        else:
+            continue
+        del given[key]
+    return problems
+
+
 def _choices(literal: object) -> str:
     return ", ".join(get_args(literal))
 
@@ -295,8 +313,7 @@ def _address_problems(variable: str, text: str, example: str) -> list[str]:
 def _source_urls(environment: Mapping[str, str], problems: list[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for variable, key in _SOURCE_URLS.items():
-        text = environment.get(variable, "").strip()
-        if text:
+        if text := environment.get(variable):
             problems += _address_problems(variable, text, SOURCES[key].url or "http://127.0.0.1:8888")
             found[key] = text
     return found

@@ -119,6 +119,15 @@ def test_a_setting_that_cannot_be_used_fails_before_anything_else_is_looked_at(r
     assert "ALYA_IMAGE_WARM is 'perhaps'" in parts["settings"]["detail"]
 
 
+def test_placeholders_that_a_client_left_in_are_named(run: Run) -> None:
+    unfilled = {"ALYA_GRANT": "${env:TOKEN}", "AWS_PROFILE": "${input:profile}"}
+    settings = [
+        c for c in run("doctor", "--output", "json", **unfilled).json["checks"] if c["part"] == "settings"
+    ]
+    named = {(c["state"], name) for c in settings for name in unfilled if name in c["detail"]}
+    assert {("fail", "ALYA_GRANT"), ("warn", "AWS_PROFILE")} <= named
+
+
 def test_every_command_works_without_the_extras(run: Run, without_extras: dict[str, str]) -> None:
     assert run("tools", **without_extras).code == 0
     assert run("call", "alya_status", **without_extras).code == 0

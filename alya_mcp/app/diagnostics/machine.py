@@ -11,6 +11,7 @@ from pathlib import Path
 
 from alya_mcp import __version__
 from alya_mcp.app.diagnostics.check import Check, fail, ok, warn
+from alya_mcp.runtime.environment import unfilled as sentences_on
 from alya_mcp.runtime.paths import expanded, tilde
 from alya_mcp.settings import Settings, unknown_variables
 
@@ -38,6 +39,12 @@ def python() -> Iterator[Check]:
         yield fail("packages", f"{shown}; this version needs mcp 2.3 or a later 2.x", again)
     else:
         yield ok("packages", shown)
+
+
+def unfilled(placeholders: Mapping[str, str]) -> Iterator[Check]:
+    """The variables that a client left as its own placeholder."""
+    for sentence in sentences_on(placeholders):
+        yield warn("settings", sentence, "Fill it in in the client's configuration, or take it out there.")
 
 
 def environment(settings: Settings, variables: Mapping[str, str]) -> Iterator[Check]:
