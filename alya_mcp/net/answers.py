@@ -1,16 +1,17 @@
 """What comes back from a source, what went wrong where nothing does, and asking several in turn."""
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 import anyio
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from alya_mcp.errors import Unavailable
+from alya_mcp.net.records import LeftOut, OddRecord, Records, Tally, problem_named
 from alya_mcp.settings.providers import Source
 
 T = TypeVar("T")
@@ -58,6 +59,7 @@ class Fetched(Generic[T]):
     it was kept from an earlier request. `stale`: it is older than it should be, because of `problem`, which
     of several sources also says what those asked after this one said.
     `passed_over` says what the sources asked before this one answered instead, see `first_answer`.
+    `left_out` are records that it gave and that can't be read.
     """
 
     value: T
@@ -68,6 +70,7 @@ class Fetched(Generic[T]):
     stale: bool = False
     problem: str | None = None
     passed_over: tuple[str, ...] = ()
+    left_out: LeftOut | None = None
 
     def map(self, change: Callable[[T], U]) -> "Fetched[U]":
         """The same with another value made of this one."""
@@ -80,6 +83,7 @@ class Fetched(Generic[T]):
             stale=self.stale,
             problem=self.problem,
             passed_over=self.passed_over,
+            left_out=self.left_out,
         )
 
 
@@ -146,21 +150,33 @@ async def first_answer(
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What a source answered, for its module to read. `nothing`: it said that there is nothing (204)."""
+    """What a source answered, for its module to read. `nothing`: it said that there is nothing (204).
+
+    `tally` counts the records that are left out while it is read; see `Records` and `made`.
+    """
 
     source: Source
     data: bytes
     content_type: str
     nothing: bool = False
+    tally: Tally = field(default_factory=Tally, compare=False)
 
     def json(self, shape: type[T]) -> T:
         """The value of a `shape` (a `Shape`, a list of them, any type pydantic reads) that it holds as JSON.
 
         Raises:
-            ChangedShape: it isn't JSON, or a field isn't as documented; names the first few.
+            ChangedShape: it isn't JSON, or a field isn't as documented; names the first few. One in a list of
+                `Records` spoils that record alone, unless all are odd.
         """
+        return self._read(_adapter(shape))
+
+    def json_records(self, shape: type[T]) -> list[T]:
+        """The records of a `shape` that it is a JSON list of; like `json`."""
+        return self._read(_adapter(cast("type[list[T]]", Records[shape])))
+
+    def _read(self, adapter: TypeAdapter[T]) -> T:
         try:
-            return _adapter(shape).validate_json(self.data.removeprefix(_BOM))
+            return adapter.validate_json(self.data.removeprefix(_BOM), context=self.tally)
         except ValidationError as error:
             problems = error.errors(include_url=False, include_context=False, include_input=False)
         if problems[0]["type"] == "json_invalid":
@@ -168,13 +184,26 @@ class Body:
             said = "JSON that breaks off or is damaged" if "json" in kind else f"{kind[:60]} instead of JSON"
             what = f"answered {said} ({len(self.data):,} bytes)"
             raise ChangedShape(self.source, f"{what}; try again later, or look whether its address is right")
-        named = "; ".join(_named(problem) for problem in problems[:_MOST_NAMED])
+        named = "; ".join(problem_named(problem) for problem in problems[:_MOST_NAMED])
         more = len(problems) - _MOST_NAMED
         raise ChangedShape(
             self.source,
             f"changed its shape: {named}{f'; and {more} more' if more > 0 else ''}. "
             "A newer version of alya-mcp may know the new shape",
         )
+
+    def made(self, records: Iterable[U], make: Callable[[U], T | None]) -> list[T]:
+        """What `make` makes of each record that it can read; None is for one that isn't wanted.
+
+        It raises a ValueError or KeyError for an odd one, which is left out and counted.
+
+        Raises:
+            ChangedShape: every record is odd.
+        """
+        try:
+            return self.tally.made(records, make)
+        except OddRecord as error:
+            raise ChangedShape(self.source, f"changed its shape: {error}") from None
 
     def text(self) -> str:
         """The text that it is, in the encoding that the source names or else UTF-8."""
@@ -188,8 +217,3 @@ class Body:
 @lru_cache(maxsize=256)
 def _adapter(shape: type[T]) -> TypeAdapter[T]:
     return TypeAdapter(shape)
-
-
-def _named(problem: Any) -> str:
-    where = ".".join(str(step) for step in problem["loc"]) or "the whole answer"
-    return f"field {where[:80]}: {problem['msg'][:80]}"

@@ -5,9 +5,10 @@ import logging
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import TypeVar, cast
+from typing import Generic, TypeVar, cast
 
 import anyio
 import httpx2
@@ -17,6 +18,7 @@ from alya_mcp.net.answers import Body, ChangedShape, Fetched, Seen, SourceFailed
 from alya_mcp.net.cache_control import lifetime, may_keep
 from alya_mcp.net.disk_cache import Cache, Kept
 from alya_mcp.net.memo import Memo
+from alya_mcp.net.records import LeftOut
 from alya_mcp.net.single_flight import Flights
 from alya_mcp.net.transport import Answer, Exchange, Patience, Request, check_form
 from alya_mcp.settings import Settings
@@ -89,7 +91,7 @@ class Http:
             "GET", source, path, params, {"Accept": accept, **(headers or {})}, secrets, largest
         )
         kept = await anyio.to_thread.run_sync(self._cache.find, request.key)
-        value: T | None = None
+        value: _Value[T] | None = None
         if kept is not None:
             try:
                 value = self._value(request, kept, read)
@@ -97,7 +99,7 @@ class Http:
                 kept = None  # kept by a version that knew another shape
         now = self._clock()
         if kept is not None and kept.fetched_at <= now < _fresh_until(kept, fresh_for, stale_for):
-            return self._from_cache(source, cast("T", value), kept, now)
+            return self._from_cache(source, cast("_Value[T]", value), kept, now)
 
         async def ask() -> Kept:
             return await self._ask_and_keep(request, read, kept)
@@ -112,7 +114,7 @@ class Http:
             if kept is None or not kept.fetched_at <= now <= kept.fetched_at + stale_for:
                 raise
             logger.info("a kept answer stands in: %s", failure)
-            return self._from_cache(source, cast("T", value), kept, now, problem=failure.problem)
+            return self._from_cache(source, cast("_Value[T]", value), kept, now, problem=failure.problem)
 
     async def post(
         self,
@@ -144,7 +146,7 @@ class Http:
             repeatable=repeatable,
         )
 
-        async def ask() -> T:
+        async def ask() -> _Value[T]:
             answer = await self._exchange.ask(request, {})
             return _read(read, Body(source, answer.body, answer.content_type))
 
@@ -256,32 +258,48 @@ class Http:
         if source.key in SOURCES:
             self._seen[source.key] = Seen(source=source, at=_date(self._clock()), problem=problem)
 
-    def _value(self, request: Request, kept: Kept, read: Callable[[Body], T]) -> T:
+    def _value(self, request: Request, kept: Kept, read: Callable[[Body], T]) -> "_Value[T]":
         nothing = kept.status == HTTPStatus.NO_CONTENT
         body = Body(request.source, kept.body, kept.content_type, nothing)
         return self.memo.get((request.key, read, kept.fetched_at), lambda: _read(read, body))
 
-    def _live(self, source: Source, value: T, now: float) -> Fetched[T]:
-        return Fetched(value=value, source=source, fetched_at=_date(now), age=0.0, cached=False)
+    def _live(self, source: Source, read: "_Value[T]", now: float) -> Fetched[T]:
+        return Fetched(
+            value=read.value,
+            source=source,
+            fetched_at=_date(now),
+            age=0.0,
+            cached=False,
+            left_out=read.left_out,
+        )
 
     def _from_cache(
-        self, source: Source, value: T, kept: Kept, now: float, *, problem: str | None = None
+        self, source: Source, read: "_Value[T]", kept: Kept, now: float, *, problem: str | None = None
     ) -> Fetched[T]:
         return Fetched(
-            value=value,
+            value=read.value,
             source=source,
             fetched_at=_date(kept.fetched_at),
             age=max(0.0, now - kept.fetched_at),
             cached=True,
             stale=problem is not None,
             problem=problem,
+            left_out=read.left_out,
         )
 
 
-def _read(read: Callable[[Body], T], body: Body) -> T:
+@dataclass(frozen=True, slots=True)
+class _Value(Generic[T]):
+    """What was made of an answer, and what of it was left out."""
+
+    value: T
+    left_out: LeftOut | None
+
+
+def _read(read: Callable[[Body], T], body: Body) -> _Value[T]:
     """What `read` makes of `body`; whatever a stranger's bytes lead to is that stranger's failure."""
     try:
-        return read(body)
+        return _Value(read(body), body.tally.left_out)
     except Failure:
         raise
     except Exception as error:

@@ -28,6 +28,8 @@ class Provenance(Output):
 def provenance(answer: Fetched[Any]) -> Provenance:
     """Where `answer` came from."""
     problems = [*answer.passed_over, *([answer.problem] if answer.problem else [])]
+    if answer.left_out is not None:
+        problems.append(f"{answer.source.title} {answer.left_out}")
     return Provenance(
         source=answer.source.title,
         state="stale" if answer.stale else "cached" if answer.cached else "live",

@@ -30,9 +30,22 @@ def case(name: str, source: Any, search: Any, path: str, answer: Any, **more: An
 
 CASES = [
     case(
-        "Hacker News", hacker_news.HACKER_NEWS, hacker_news.search, answers.HN, answers.hn(*answers.COMMENTS)
+        "Hacker News",
+        hacker_news.HACKER_NEWS,
+        hacker_news.search,
+        answers.HN,
+        answers.hn(*answers.COMMENTS),
+        records="hits",
     ),
-    case("Reddit", reddit.REDDIT, reddit.search, answers.REDDIT, answers.reddit(*answers.POSTS), live=False),
+    case(
+        "Reddit",
+        reddit.REDDIT,
+        reddit.search,
+        answers.REDDIT,
+        answers.reddit(*answers.POSTS),
+        records="data.children",
+        live=False,
+    ),
     case(
         "Reddit with a token",
         reddit.REDDIT_OAUTH,
@@ -47,5 +60,6 @@ CASES = [
         stack_exchange.search,
         answers.STACK_EXCHANGE,
         answers.questions(*answers.QUESTIONS),
+        records="items",
     ),
 ]

@@ -64,6 +64,7 @@ CASES = [
         ask=registry_page,
         answers={"/v0.1/servers": answers.servers(answers.server())},
         right=are_servers,
+        records="servers",
     ),
     SourceCase(
         name="MCP Registry, one",
@@ -79,6 +80,7 @@ CASES = [
         ask=itunes_search,
         answers={"/search": answers.itunes(answers.app())},
         right=are_apps,
+        records="results",
         old=86_400.0,
     ),
     SourceCase(
@@ -87,6 +89,7 @@ CASES = [
         ask=snap_search,
         answers={"/v2/snaps/find": answers.snaps(answers.snap())},
         right=are_apps,
+        records="results",
         old=86_400.0,
     ),
     SourceCase(

@@ -78,13 +78,21 @@ FEED = "/earthquakes/feed/v1.0/summary/2.5_day.geojson"
 QUERY = "/fdsnws/event/1/query"
 
 CASES = [
-    case("USGS feed", usgs.USGS, usgs_recent, {FEED: answers.usgs(answers.usgs_feature())}, are_quakes),
+    case(
+        "USGS feed",
+        usgs.USGS,
+        usgs_recent,
+        {FEED: answers.usgs(answers.usgs_feature())},
+        are_quakes,
+        records="features",
+    ),
     case(
         "USGS text",
         usgs.USGS,
         usgs_catalogue,
         {QUERY: answers.fdsn(answers.fdsn_line())},
         are_quakes,
+        records="lines",
         old=8 * 86_400.0,
     ),
     case(
@@ -95,8 +103,15 @@ CASES = [
         is_forecast,
         live=False,
     ),
-    case("EMSC", emsc.EMSC, emsc_recent, {QUERY: answers.emsc(answers.emsc_feature())}, are_quakes),
-    case("GFZ", gfz.GFZ, gfz_recent, {QUERY: answers.fdsn(answers.fdsn_line())}, are_quakes),
+    case(
+        "EMSC",
+        emsc.EMSC,
+        emsc_recent,
+        {QUERY: answers.emsc(answers.emsc_feature())},
+        are_quakes,
+        records="features",
+    ),
+    case("GFZ", gfz.GFZ, gfz_recent, {QUERY: answers.fdsn(answers.fdsn_line())}, are_quakes, records="lines"),
     case("Open-Meteo", open_meteo.OPEN_METEO, meteo_now, {"/v1/forecast": answers.open_meteo()}, is_sky),
     case(
         "Open-Meteo geocoding",
@@ -104,6 +119,7 @@ CASES = [
         meteo_places,
         {"/v1/search": answers.places(answers.ISTANBUL)},
         are_places,
+        records="results",
         old=8 * 86_400.0,
     ),
     case(
@@ -112,6 +128,7 @@ CASES = [
         norway_now,
         {"/weatherapi/locationforecast/2.0/complete": answers.met_norway()},
         is_sky,
+        records="properties.timeseries",
         live="ALYA_CONTACT" in os.environ,
     ),
 ]

@@ -76,7 +76,15 @@ BOARD = answers.board(answers.trader(2, 2, 50.5), answers.trader(1, 1, 100.25))
 PAGE = answers.page(answers.market(), answers.legacy(), cursor="abc")
 
 CASES = [
-    case("Polymarket markets", polymarket_gamma.GAMMA, busiest, answers.MARKETS, PAGE, has_markets),
+    case(
+        "Polymarket markets",
+        polymarket_gamma.GAMMA,
+        busiest,
+        answers.MARKETS,
+        PAGE,
+        has_markets,
+        records="markets",
+    ),
     case(
         "Polymarket book",
         polymarket_clob.CLOB,
@@ -84,6 +92,7 @@ CASES = [
         answers.BOOK,
         answers.book(),
         is_book,
+        records="bids",
         old=300.0,
         live=False,
     ),
@@ -94,9 +103,18 @@ CASES = [
         answers.BOARD,
         BOARD,
         are_traders,
+        records="data",
         old=5 * 3600.0,
     ),
-    case("Manifold", manifold.MANIFOLD, questions, answers.QUESTIONS, [answers.question()], are_opinions),
+    case(
+        "Manifold",
+        manifold.MANIFOLD,
+        questions,
+        answers.QUESTIONS,
+        [answers.question()],
+        are_opinions,
+        records="",
+    ),
     case(
         "Alpaca",
         alpaca.ALPACA,

@@ -61,16 +61,30 @@ def case(name: str, source: Any, ask: Any, answer: dict[str, Any], right: Any, *
 
 
 CASES = [
-    case("SearXNG", searxng.SEARXNG, ask_searxng, {"/search": answers.searxng(*answers.BOTH)}, are_hits),
+    case(
+        "SearXNG",
+        searxng.SEARXNG,
+        ask_searxng,
+        {"/search": answers.searxng(*answers.BOTH)},
+        are_hits,
+        records="results",
+    ),
     case(
         "Brave",
         brave.BRAVE,
         ask_brave,
         {"/res/v1/web/search": answers.brave(*answers.BOTH)},
         are_hits,
+        records="web.results",
     ),
     case(
-        "Tavily", tavily.TAVILY, ask_tavily, {"/search": answers.tavily(*answers.BOTH)}, are_hits, kept=False
+        "Tavily",
+        tavily.TAVILY,
+        ask_tavily,
+        {"/search": answers.tavily(*answers.BOTH)},
+        are_hits,
+        kept=False,
+        records="results",
     ),
     case(
         "OpenAI",

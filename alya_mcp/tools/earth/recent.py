@@ -53,8 +53,8 @@ class RecentQuakes(Output):
     since: AwareDatetime = Field(description="Start of the time that was looked at (UTC).")
     min_magnitude: float = Field(description="Smaller ones were left out.")
     complete: bool = Field(
-        description="False when a catalogue failed, gave an old answer or didn't reach back to since: see "
-        "sources."
+        description="False when a catalogue failed, gave an old answer or something unreadable, or didn't "
+        "reach back to since: see sources."
     )
     fetched_at: AwareDatetime = Field(description="When the oldest of the answers used was fetched (UTC).")
     sources: list[Provenance] = Field(description="The catalogues asked, and what came of it.")
@@ -107,7 +107,7 @@ async def alya_seismic_recent(arguments: SeismicRequest, context: Context) -> Re
         since=since,
         min_magnitude=arguments.min_magnitude,
         complete=len(answers) == len(asked)
-        and not any(answer.stale or short[answer.source] for answer in answers),
+        and not any(answer.stale or answer.left_out or short[answer.source] for answer in answers),
         fetched_at=min(answer.fetched_at for answer in answers),
         sources=[
             _provenance(answer, short[source]) if isinstance(answer, Fetched) else failed(source, answer)

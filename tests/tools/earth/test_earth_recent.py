@@ -80,7 +80,7 @@ async def test_what_is_missing_in_a_report_is_left_out_or_null(ask: Ask, source:
     usgs = answers.usgs(
         answers.usgs_feature("us1", mag=None),
         answers.usgs_feature("us2", place=None, depth=None, lat=10),
-        answers.usgs_feature("us3", status="deleted", lat=20),
+        answers.usgs_feature("us3", status="DELETED", lat=20),
         answers.usgs_feature("us4", type="quarry blast", lat=30),
     )
     emsc = answers.emsc(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 from pydantic import Field
 
 from alya_mcp.net.answers import Body, Fetched, Shape
+from alya_mcp.net.records import Records
 from alya_mcp.settings.providers import SOURCES
 from alya_mcp.tools.demand.logic.posts import Post
 from alya_mcp.tools.demand.sources.found import FRESH_FOR, STALE_FOR, Found
@@ -34,7 +35,7 @@ class _Hit(Shape):
 
 
 class _Hits(Shape):
-    hits: list[_Hit]
+    hits: Records[_Hit]
     total: int = Field(alias="nbHits")
 
 

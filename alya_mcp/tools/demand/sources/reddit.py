@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from pydantic import Field
 
 from alya_mcp.net.answers import Body, Fetched, Shape, SourceRefused
+from alya_mcp.net.records import Records
 from alya_mcp.settings.providers import SOURCES
 from alya_mcp.tools.demand.logic.posts import Post
 from alya_mcp.tools.demand.sources.found import FRESH_FOR, STALE_FOR, Found
@@ -39,7 +40,7 @@ class _Child(Shape):
 
 
 class _Data(Shape):
-    children: list[_Child]
+    children: Records[_Child]
     after: str | None = None
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 from pydantic import Field
 
 from alya_mcp.net.answers import Body, Fetched, Shape, SourceRefused
+from alya_mcp.net.records import Records
 from alya_mcp.settings.providers import SOURCES
 from alya_mcp.tools.demand.logic.posts import Post
 from alya_mcp.tools.demand.sources.found import FRESH_FOR, STALE_FOR, Found
@@ -38,7 +39,7 @@ class _Question(Shape):
 
 
 class _Questions(Shape):
-    items: list[_Question]
+    items: Records[_Question]
     has_more: bool = False
     backoff: Annotated[float, Field(ge=0)] | None = None
 

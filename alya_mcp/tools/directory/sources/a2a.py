@@ -9,6 +9,7 @@ from pydantic import Field
 from alya_mcp.net import urls as links
 from alya_mcp.net.answers import Body, Fetched, Shape
 from alya_mcp.net.client import Http
+from alya_mcp.net.records import Records
 from alya_mcp.settings.providers import agent_card
 from alya_mcp.tools.directory.logic.agents import Agent, Endpoint, Skill, slug_of
 
@@ -31,12 +32,12 @@ class _Card(Shape):
     name: str
     description: str
     version: str | None = None
-    interfaces: list[_Interface] = Field(default_factory=list[_Interface], alias="supportedInterfaces")
+    interfaces: Records[_Interface] = Field(default_factory=list[_Interface], alias="supportedInterfaces")
     url: str | None = None
     preferred: str | None = Field(None, alias="preferredTransport")
-    others: list[_Interface] = Field(default_factory=list[_Interface], alias="additionalInterfaces")
+    others: Records[_Interface] = Field(default_factory=list[_Interface], alias="additionalInterfaces")
     documentation: str | None = Field(None, alias="documentationUrl")
-    skills: list[_Skill] = Field(default_factory=list[_Skill])
+    skills: Records[_Skill] = Field(default_factory=list[_Skill])
 
 
 async def card(http: Http, url: str) -> Fetched[Agent]:

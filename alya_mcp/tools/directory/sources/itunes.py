@@ -11,6 +11,7 @@ from pydantic import Field
 from alya_mcp.net import urls as links
 from alya_mcp.net.answers import Body, Fetched, Shape, SourceFailed, SourceRefused
 from alya_mcp.net.client import Http
+from alya_mcp.net.records import Records
 from alya_mcp.settings.providers import SOURCES
 from alya_mcp.tools.directory.logic.apps import App, Platform
 
@@ -33,7 +34,7 @@ class _App(Shape):
 
 
 class _Found(Shape):
-    results: list[_App]
+    results: Records[_App]
 
 
 async def search(

@@ -11,6 +11,7 @@ from pydantic import Field
 from alya_mcp.net import urls as links
 from alya_mcp.net.answers import Body, Fetched, Shape
 from alya_mcp.net.client import Http
+from alya_mcp.net.records import Records
 from alya_mcp.settings.providers import SOURCES
 from alya_mcp.tools.directory.logic.agents import Agent, Endpoint
 
@@ -39,8 +40,8 @@ class _Server(Shape):
     description: str = ""
     version: str | None = None
     website: str | None = Field(None, alias="websiteUrl")
-    packages: list[_Package] = Field(default_factory=list[_Package])
-    remotes: list[_Remote] = Field(default_factory=list[_Remote])
+    packages: Records[_Package] = Field(default_factory=list[_Package])
+    remotes: Records[_Remote] = Field(default_factory=list[_Remote])
 
 
 class _Official(Shape):
@@ -61,7 +62,7 @@ class _Metadata(Shape):
 
 
 class _Page(Shape):
-    servers: list[_Entry]
+    servers: Records[_Entry]
     metadata: _Metadata
 
 

@@ -7,8 +7,9 @@ from typing import Final
 
 from pydantic import Field
 
-from alya_mcp.net.answers import Body, ChangedShape, Fetched, Shape
+from alya_mcp.net.answers import Body, Fetched, Shape
 from alya_mcp.net.client import Http
+from alya_mcp.net.records import Records
 from alya_mcp.settings.providers import SOURCES
 from alya_mcp.tools.directory.logic.apps import App
 
@@ -31,7 +32,7 @@ class _Snap(Shape):
     description: str = ""
     publisher: _Publisher | None = None
     categories: list[_Category] = Field(default_factory=list[_Category])
-    prices: dict[str, str] | None = None
+    prices: dict[str, float] | None = None
 
 
 class _Result(Shape):
@@ -40,7 +41,7 @@ class _Result(Shape):
 
 
 class _Found(Shape):
-    results: list[_Result]
+    results: Records[_Result]
 
 
 async def search(http: Http, term: str) -> Fetched[list[App]]:
@@ -62,7 +63,7 @@ def _apps(body: Body) -> list[App]:
             name=each.snap.title,
             publisher=each.snap.publisher.name if each.snap.publisher else "",
             genres=tuple(category.name for category in each.snap.categories),
-            price=_price(each.snap.prices),
+            price=None if each.snap.prices is None else next(iter(each.snap.prices.values()), 0.0),
             currency=next(iter(each.snap.prices or {}), None),
             rating=None,
             ratings=None,
@@ -73,13 +74,3 @@ def _apps(body: Body) -> list[App]:
         )
         for each in body.json(_Found).results
     ]
-
-
-def _price(prices: dict[str, str] | None) -> float | None:
-    """None where it isn't told; a snap that is told to have no price is free."""
-    if prices is None:
-        return None
-    try:
-        return float(next(iter(prices.values()), "0"))
-    except ValueError:
-        raise ChangedShape(SNAPCRAFT, "changed its shape: a price is no number") from None

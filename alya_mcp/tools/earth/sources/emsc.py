@@ -7,7 +7,8 @@ properties, upwards in the coordinates.
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from alya_mcp.net.answers import Body, ChangedShape, Fetched, Shape
+from alya_mcp.net.answers import Body, Fetched, Shape
+from alya_mcp.net.records import Records
 from alya_mcp.settings.providers import SOURCES
 from alya_mcp.tools.earth.logic.quakes import Quake
 from alya_mcp.tools.earth.sources import fdsn
@@ -41,7 +42,7 @@ class _Feature(Shape):
 
 
 class _Collection(Shape):
-    features: list[_Feature]
+    features: Records[_Feature]
 
 
 def most(hours: float) -> int:
@@ -88,28 +89,24 @@ async def around(
 
 
 def _quakes(body: Body) -> list[Quake]:
-    found: list[Quake] = []
-    features = body.json(_Collection).features if not body.nothing else []
-    for properties in (feature.properties for feature in features):
-        kind = properties.evtype or "ke"
-        if properties.mag is None or not kind.endswith("e"):
-            continue
-        try:
-            time = fdsn.moment(properties.time)
-        except ValueError:
-            raise ChangedShape(EMSC, "changed its shape: field time is no time") from None
-        found.append(
-            Quake(
-                catalogue=EMSC.title,
-                id=properties.unid,
-                time=time,
-                latitude=properties.lat,
-                longitude=properties.lon,
-                depth_km=properties.depth,
-                magnitude=properties.mag,
-                magnitude_type=properties.magtype or None,
-                place=fdsn.place(properties.flynn_region),
-                url=f"{_EVENT}{properties.unid}",
-            )
+    return [] if body.nothing else body.made(body.json(_Collection).features, _quake)
+
+
+def _quake(feature: _Feature) -> Quake | None:
+    properties = feature.properties
+    if properties.mag is None or not (properties.evtype or "ke").endswith("e"):
+        return None
+    return fdsn.possible(
+        Quake(
+            catalogue=EMSC.title,
+            id=properties.unid,
+            time=fdsn.moment(properties.time),
+            latitude=properties.lat,
+            longitude=properties.lon,
+            depth_km=properties.depth,
+            magnitude=properties.mag,
+            magnitude_type=properties.magtype or None,
+            place=fdsn.place(properties.flynn_region),
+            url=f"{_EVENT}{properties.unid}",
         )
-    return fdsn.on_earth(EMSC, found)
+    )

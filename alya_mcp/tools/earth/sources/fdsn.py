@@ -3,11 +3,12 @@
 The columns are named in a header line and separated by `|`; which ones there are, and their order, differs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
 from alya_mcp.net.answers import Body, ChangedShape
+from alya_mcp.net.records import OddRecord
 from alya_mcp.settings.providers import Source
 from alya_mcp.tools.earth.logic.quakes import Quake
 
@@ -33,20 +34,14 @@ def read_text(body: Body, *, link: str | None = None) -> list[Quake]:
     if missing:
         kind = "a web page" if "<" in lines[0] else "another text"
         raise ChangedShape(source, f"answered {kind} instead of a list with the column {missing[0]}")
-    found: list[Quake] = []
-    for number, line in enumerate(lines[1:], 2):
-        if line.startswith("#"):
-            continue
+
+    def quake(line: str) -> Quake | None:
         row = dict(zip(names, (value.strip() for value in line.split("|")), strict=False))
         if not row.get("magnitude") or not is_earthquake(row.get("eventtype")):
-            continue
-        try:
-            found.append(_quake(source, row, link))
-        except (KeyError, ValueError):
-            raise ChangedShape(
-                source, f"changed its shape: line {number} of its list can't be read"
-            ) from None
-    return on_earth(source, found)
+            return None
+        return _quake(source, row, link)
+
+    return body.made((line for line in lines[1:] if not line.startswith("#")), quake)
 
 
 def is_earthquake(kind: str | None) -> bool:
@@ -69,33 +64,34 @@ def place(text: str | None) -> str | None:
     return (text or "").strip()[:PLACE_LENGTH] or None
 
 
-def on_earth(source: Source, quakes: Sequence[Quake]) -> list[Quake]:
-    """The quakes as they are, once their numbers are possible ones.
+def possible(quake: Quake) -> Quake:
+    """The quake as it is.
 
     Raises:
-        ChangedShape: a place, a depth or a magnitude isn't.
+        OddRecord: its place, depth or magnitude can't be.
     """
-    for quake in quakes:
-        if not (
-            abs(quake.latitude) <= 90 and abs(quake.longitude) <= 180 and -5 <= quake.magnitude <= 11
-        ) or not (quake.depth_km is None or -100 < quake.depth_km < 1000):
-            depth = "" if quake.depth_km is None else f", {quake.depth_km:g} km deep"
-            numbers = f"{quake.latitude:g}, {quake.longitude:g}{depth} and magnitude {quake.magnitude:g}"
-            raise ChangedShape(source, f"lists an earthquake at {numbers}, which can't be")
-    return list(quakes)
+    depth = quake.depth_km
+    if not (abs(quake.latitude) <= 90 and abs(quake.longitude) <= 180):
+        raise OddRecord(f"an earthquake at {quake.latitude:g}, {quake.longitude:g}")
+    if not -5 <= quake.magnitude <= 11 or not (depth is None or -100 < depth < 1000):
+        deep = "" if depth is None else f", {depth:g} km deep"
+        raise OddRecord(f"an earthquake of magnitude {quake.magnitude:g}{deep}")
+    return quake
 
 
 def _quake(source: Source, row: Mapping[str, str], link: str | None) -> Quake:
     depth = row.get("depth/km") or row.get("depth")
-    return Quake(
-        catalogue=source.title,
-        id=row["eventid"],
-        time=moment(row["time"]),
-        latitude=float(row["latitude"]),
-        longitude=float(row["longitude"]),
-        depth_km=float(depth) if depth else None,
-        magnitude=float(row["magnitude"]),
-        magnitude_type=row.get("magtype") or None,
-        place=place(row.get("eventlocationname")),
-        url=link.replace("{id}", row["eventid"]) if link else None,
+    return possible(
+        Quake(
+            catalogue=source.title,
+            id=row["eventid"],
+            time=moment(row["time"]),
+            latitude=float(row["latitude"]),
+            longitude=float(row["longitude"]),
+            depth_km=float(depth) if depth else None,
+            magnitude=float(row["magnitude"]),
+            magnitude_type=row.get("magtype") or None,
+            place=place(row.get("eventlocationname")),
+            url=link.replace("{id}", row["eventid"]) if link else None,
+        )
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 from pydantic import Field
 
 from alya_mcp.net.answers import Body, ChangedShape, Fetched, Shape
+from alya_mcp.net.records import Records
 from alya_mcp.settings.providers import SOURCES
 from alya_mcp.tools.earth.logic.sky import Sky, of_met_symbol
 from alya_mcp.tools.earth.sources.fdsn import moment
@@ -60,7 +61,7 @@ class _Hour(Shape):
 
 
 class _Properties(Shape):
-    timeseries: Annotated[list[_Hour], Field(min_length=1)]
+    timeseries: Records[_Hour]
 
 
 class _Forecast(Shape):
@@ -82,13 +83,12 @@ async def now(http: "Http", latitude: float, longitude: float, *, at: datetime) 
 
 
 def _hours(body: Body) -> list[tuple[datetime, _Hour]]:
-    try:
-        return [(moment(each.time), each) for each in body.json(_Forecast).properties.timeseries]
-    except ValueError:
-        raise ChangedShape(MET_NORWAY, "changed its shape: a field time is no time") from None
+    return body.made(body.json(_Forecast).properties.timeseries, lambda hour: (moment(hour.time), hour))
 
 
 def _sky(hours: list[tuple[datetime, _Hour]], at: datetime) -> Sky:
+    if not hours:
+        raise ChangedShape(MET_NORWAY, "answers a forecast without hours; call again later")
     time, hour = min(hours, key=lambda each: abs(each[0] - at))
     ahead = hour.data.next_1_hours or hour.data.next_6_hours
     if ahead is None or abs(time - at) > timedelta(hours=13):

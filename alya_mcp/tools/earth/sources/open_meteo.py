@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 from pydantic import Field
 
 from alya_mcp.net.answers import Body, ChangedShape, Fetched, Shape
+from alya_mcp.net.records import Records
 from alya_mcp.settings.providers import SOURCES
 from alya_mcp.tools.earth.logic.sky import Sky, of_wmo_code
 
@@ -41,7 +42,7 @@ class Place(Shape):
 
 
 class _Places(Shape):
-    results: list[Place] = Field(default_factory=list[Place])
+    results: Records[Place] = Field(default_factory=list[Place])
     generationtime_ms: float
 
 

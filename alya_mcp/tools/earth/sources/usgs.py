@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from alya_mcp.net.answers import Body, ChangedShape, Fetched, Shape, SourceFailed
+from alya_mcp.net.records import Records
 from alya_mcp.settings.providers import SOURCES
 from alya_mcp.tools.earth.logic.quakes import Quake
 from alya_mcp.tools.earth.sources import fdsn
@@ -52,7 +53,7 @@ class _Feature(Shape):
 
 class _Collection(Shape):
     type: Literal["FeatureCollection"]
-    features: list[_Feature]
+    features: Records[_Feature]
 
 
 class Bin(Shape):
@@ -210,30 +211,32 @@ def _circle(
 
 
 def _quakes(body: Body) -> list[Quake]:
-    found: list[Quake] = []
-    for feature in [] if body.nothing else body.json(_Collection).features:
-        properties, (longitude, latitude, *rest) = feature.properties, feature.geometry.coordinates
-        if properties.mag is None or properties.status == "deleted":
-            continue
-        if latitude is None or longitude is None or not fdsn.is_earthquake(properties.type):
-            continue
-        found.append(
-            Quake(
-                catalogue=USGS.title,
-                id=feature.id,
-                time=datetime.fromtimestamp(properties.time / 1000, UTC),
-                latitude=latitude,
-                longitude=longitude,
-                depth_km=rest[0] if rest else None,
-                magnitude=properties.mag,
-                magnitude_type=properties.mag_type or None,
-                place=fdsn.place(properties.place),
-                url=properties.url,
-                reviewed=None if properties.status is None else properties.status == "reviewed",
-                has_forecast=",oaf," in (properties.types or ""),
-            )
+    return [] if body.nothing else body.made(body.json(_Collection).features, _quake)
+
+
+def _quake(feature: _Feature) -> Quake | None:
+    properties, (longitude, latitude, *rest) = feature.properties, feature.geometry.coordinates
+    status = None if properties.status is None else properties.status.lower()
+    if properties.mag is None or status == "deleted" or not fdsn.is_earthquake(properties.type):
+        return None
+    if latitude is None or longitude is None:
+        return None
+    return fdsn.possible(
+        Quake(
+            catalogue=USGS.title,
+            id=feature.id,
+            time=datetime.fromtimestamp(properties.time / 1000, UTC),
+            latitude=latitude,
+            longitude=longitude,
+            depth_km=rest[0] if rest else None,
+            magnitude=properties.mag,
+            magnitude_type=properties.mag_type or None,
+            place=fdsn.place(properties.place),
+            url=properties.url,
+            reviewed=None if status is None else status == "reviewed",
+            has_forecast=",oaf," in (properties.types or ""),
         )
-    return fdsn.on_earth(USGS, found)
+    )
 
 
 _FORECAST: Final = TypeAdapter(OfficialForecast)

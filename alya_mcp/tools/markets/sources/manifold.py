@@ -56,7 +56,7 @@ def _read(body: Body) -> Opinions:
             people=each.bettors,
             ends=_moment(each.close_time),
         )
-        for each in body.json(list[_Question])
+        for each in body.json_records(_Question)
         if each.outcome_type == "BINARY" and not each.resolved and each.probability is not None
     )
 

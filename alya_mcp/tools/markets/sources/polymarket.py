@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import partial, reduce
+from operator import add
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from alya_mcp.errors import Unavailable
@@ -30,7 +31,10 @@ _HOLDS: Final = 30
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Markets with their assessments, the best edge first, what was left out, and the oldest book used."""
+    """Markets with their assessments, the best edge first, what was left out, and the oldest book used.
+
+    The oldest book's `left_out` are the odd records of all books.
+    """
 
     assessed: list[tuple[Market, Assessment]]
     skipped: Counter[str]
@@ -99,7 +103,9 @@ async def _look(http: "Http", markets: Sequence[Market], others: Opinions, usd: 
             found.append((market, assessment))
     found.sort(key=_edge, reverse=True)
     oldest = min(had, key=lambda book: (not book.stale, book.fetched_at))
-    return Look(found, skipped, oldest, datetime.now(UTC))
+    odd = [book.left_out for book in had if book.left_out is not None]
+    books = replace(oldest, left_out=reduce(add, odd) if odd else None)
+    return Look(found, skipped, books, datetime.now(UTC))
 
 
 def _unfit(market: Market) -> str | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 from pydantic import Field
 
 from alya_mcp.net.answers import Body, Fetched, Shape
+from alya_mcp.net.records import Records
 from alya_mcp.settings.providers import SOURCES
 from alya_mcp.tools.markets.logic.book import Book, Level
 
@@ -24,8 +25,8 @@ class _Level(Shape):
 
 
 class _Book(Shape):
-    bids: list[_Level]
-    asks: list[_Level]
+    bids: Records[_Level]
+    asks: Records[_Level]
 
 
 async def book(http: "Http", token: str) -> Fetched[Book]:

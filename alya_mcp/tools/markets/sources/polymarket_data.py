@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from pydantic import AliasChoices, Field
 
 from alya_mcp.net.answers import Body, Fetched, Shape
+from alya_mcp.net.records import Records
 from alya_mcp.settings.providers import SOURCES
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Trader(Shape):
 
 
 class _Board(Shape):
-    data: list[Trader]
+    data: Records[Trader]
 
 
 class Point(Shape):
@@ -42,7 +43,7 @@ class Point(Shape):
 
 
 class _History(Shape):
-    data: list[Point]
+    data: Records[Point]
 
 
 async def leaderboard(http: "Http", period: Literal["day", "all"]) -> Fetched[list[Trader]]:

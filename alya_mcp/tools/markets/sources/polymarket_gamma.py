@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from pydantic import BeforeValidator, Field
 
 from alya_mcp.net.answers import Body, Fetched, Shape
+from alya_mcp.net.records import Records
 from alya_mcp.settings.providers import SOURCES
 from alya_mcp.tools.markets.logic.fees import Fees
 
@@ -29,7 +30,10 @@ def _opened(value: Any) -> Any:
     """A list that Gamma writes as JSON in a string, or not at all."""
     if value is None or value == "":
         return []
-    return json.loads(value) if isinstance(value, str) else value
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def _or_none(value: Any) -> Any:
@@ -96,7 +100,7 @@ class Market(Shape):
     resolution: str | None = Field(None, alias="umaResolutionStatus")
     fees_enabled: bool | None = Field(None, alias="feesEnabled")
     fee_schedule: _FeeSchedule | None = Field(None, alias="feeSchedule")
-    events: list[_Event] = Field(default_factory=list[_Event])
+    events: Records[_Event] = Field(default_factory=list[_Event])
 
     @property
     def url(self) -> str:
@@ -118,7 +122,7 @@ class Market(Shape):
 class Page(Shape):
     """Some markets, and where the next ones begin; None on the last page."""
 
-    markets: list[Market]
+    markets: Records[Market]
     next_cursor: str | None = None
 
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from alya_mcp.net.answers import Body, Fetched, Shape
 from alya_mcp.net.client import Http
+from alya_mcp.net.records import Records
 from alya_mcp.settings.providers import SOURCES
 from alya_mcp.tools.web.logic.hits import Hit, Wanted, moment
 
@@ -26,7 +27,7 @@ class _Result(Shape):
 
 
 class _Web(Shape):
-    results: list[_Result]
+    results: Records[_Result]
 
 
 class _Results(Shape):

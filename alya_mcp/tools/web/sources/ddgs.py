@@ -11,6 +11,7 @@ import anyio
 
 from alya_mcp.errors import NotInstalled
 from alya_mcp.net.answers import ChangedShape, Fetched, SourceFailed
+from alya_mcp.net.records import OddRecord, Tally
 from alya_mcp.runtime.threads import run_abandonable
 from alya_mcp.settings.providers import Source
 from alya_mcp.tools.web.logic.hits import Hit, Wanted
@@ -53,10 +54,23 @@ async def search(wanted: Wanted) -> Fetched[list[Hit]]:
         raise SourceFailed(DDGS, f"had no answer within {_SECONDS} s; call again later") from None
     except problems.DDGSException:
         raise SourceFailed(DDGS, "got nothing out of the search engines; call again later") from None
+    tally = Tally()
     try:
-        hits = [
-            Hit(title=str(each["title"]), url=str(each["href"]), snippet=str(each["body"])) for each in found
-        ]
-    except (KeyError, TypeError):
-        raise ChangedShape(DDGS, "changed its shape: a result has no title, href or body") from None
-    return Fetched(value=hits, source=DDGS, fetched_at=datetime.now(UTC), age=0.0, cached=False)
+        hits = tally.made(found, _hit)
+    except OddRecord as error:
+        raise ChangedShape(DDGS, f"changed its shape: {error}") from None
+    return Fetched(
+        value=hits,
+        source=DDGS,
+        fetched_at=datetime.now(UTC),
+        age=0.0,
+        cached=False,
+        left_out=tally.left_out,
+    )
+
+
+def _hit(found: dict[str, Any]) -> Hit:
+    title, url, text = (found.get(name) for name in ("title", "href", "body"))
+    if not isinstance(title, str) or not isinstance(url, str):
+        raise OddRecord("a result without a title or an address")
+    return Hit(title=title, url=url, snippet=text if isinstance(text, str) else "")

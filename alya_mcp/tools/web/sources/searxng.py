@@ -10,6 +10,7 @@ from pydantic import Field
 
 from alya_mcp.net.answers import Body, Fetched, Shape, SourceFailed, SourceRefused
 from alya_mcp.net.client import Http
+from alya_mcp.net.records import Records
 from alya_mcp.settings.providers import SOURCES
 from alya_mcp.tools.web.logic.hits import Hit, Wanted, moment
 
@@ -26,7 +27,7 @@ class _Result(Shape):
 
 
 class _Results(Shape):
-    results: list[_Result]
+    results: Records[_Result]
     unresponsive_engines: list[list[Any]] = Field(default_factory=list[list[Any]])
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from alya_mcp.net.answers import Body, Fetched, Shape, SourceRefused
 from alya_mcp.net.client import Http
+from alya_mcp.net.records import Records
 from alya_mcp.settings.providers import SOURCES
 from alya_mcp.tools.web.logic.hits import Hit, Wanted, moment
 
@@ -25,7 +26,7 @@ class _Result(Shape):
 
 
 class _Results(Shape):
-    results: list[_Result]
+    results: Records[_Result]
 
 
 async def search(http: Http, wanted: Wanted, *, key: str | None) -> Fetched[list[Hit]]:
