@@ -75,11 +75,13 @@ class Totals(Output):
     """Sums over the account and its positions, exact before they became numbers."""
 
     positions: int = Field(description="How many positions there are.")
-    market_value: float = Field(description="Sum of their values, where known.")
+    market_value: float | None = Field(description="Sum of their values; null when one of them is unknown.")
     cost_basis: float = Field(description="Sum of what they cost.")
-    unrealized_pl: float = Field(description="Sum of their profits and losses, where known.")
+    unrealized_pl: float | None = Field(
+        description="Sum of their profits and losses; null when one of them is unknown."
+    )
     day_pl: float | None = Field(description="Equity less that of the last close.")
-    invested_pct: float | None = Field(description="Market value in percent of equity.")
+    invested_pct: float | None = Field(description="Market value in percent of equity, where known.")
 
 
 class PaperStatus(Output):
@@ -224,16 +226,18 @@ def _totals(account: "Account", positions: "Sequence[Position]") -> Totals:
     value = _sum([each.market_value for each in positions])
     return Totals(
         positions=len(positions),
-        market_value=float(value),
-        cost_basis=float(_sum([each.cost_basis for each in positions])),
-        unrealized_pl=float(_sum([each.unrealized_pl for each in positions])),
+        market_value=_number(value),
+        cost_basis=float(sum(each.cost_basis for each in positions)),
+        unrealized_pl=_number(_sum([each.unrealized_pl for each in positions])),
         day_pl=None if account.last_equity is None else float(account.equity - account.last_equity),
-        invested_pct=float(100 * value / account.equity) if account.equity else None,
+        invested_pct=None if value is None or not account.equity else float(100 * value / account.equity),
     )
 
 
-def _sum(amounts: Sequence[Decimal | None]) -> Decimal:
-    return sum((amount for amount in amounts if amount is not None), Decimal(0))
+def _sum(amounts: Sequence[Decimal | None]) -> Decimal | None:
+    """Their sum; None when one of them is unknown, as the price of a halted share is."""
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known, Decimal(0)) if len(known) == len(amounts) else None
 
 
 def _number(amount: Decimal | None) -> float | None:

@@ -162,6 +162,16 @@ async def test_without_keys_there_is_an_account_that_says_what_it_is(
     assert (await ask(tool))["account"]["createdAt"] == opened
 
 
+async def test_the_sums_are_unknown_when_a_position_has_no_price(ask: Ask, source: LoopbackSource) -> None:
+    priced, unpriced = answers.ALPACA_POSITIONS
+    missing = dict.fromkeys(("market_value", "unrealized_pl", "unrealized_plpc", "current_price"))
+    script(source)
+    source.on(answers.POSITIONS, [priced, unpriced | missing])
+    totals = (await ask(tool))["totals"]
+    assert (totals["marketValue"], totals["unrealizedPl"], totals["investedPct"]) == (None, None, None)
+    assert (totals["positions"], totals["costBasis"]) == (2, 20060.05)
+
+
 async def test_the_simulated_account_is_the_persons_to_edit(hub: Any, ask: Ask) -> None:
     keys(hub)
     await ask(tool)
