@@ -1,14 +1,13 @@
-"""What was asked for before and which stored picture answers it, for every server process of one ALYA_HOME.
+"""The index of repeated pictures: which stored picture answers a request that was made before.
 
 - `repeats/key`: 32 random bytes
-- `repeats/index.sqlite`: for each question a keyed digest and the sealed answer
-- `repeats/lock`: held by whoever makes or opens these, or replaces a damaged index
+- `repeats/index.sqlite`: for each request a keyed digest and the picture that answers it
+- `repeats/lock`: held while these are made or opened, or a damaged index is replaced
 
-A question can't be read back: its answer opens only for someone who has the key and asks the same again.
-Losing the index costs no more than drawing a picture once more, so no trouble with it is ever a call's.
+Every server process of one ALYA_HOME shares it. A prompt can't be read back from its digest. Losing the index
+costs no more than drawing a picture once more, so trouble with it never fails a call.
 """
 
-import hashlib
 import hmac
 import json
 import logging
@@ -17,7 +16,7 @@ import secrets
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -31,25 +30,9 @@ Question = Mapping[str, str | int]
 T = TypeVar("T")
 
 _KEY_BYTES: Final = 32
-_NONCE_BYTES: Final = 16
 _BUSY_SECONDS: Final = 1.0
 _LOCK_SECONDS: Final = 5.0
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
-_TABLE: Final = """
-    CREATE TABLE IF NOT EXISTS answers (
-        question BLOB PRIMARY KEY, used INTEGER NOT NULL, sealed BLOB NOT NULL
-    )
-"""
-_BY_USE: Final = "CREATE INDEX IF NOT EXISTS by_use ON answers (used)"
-_NOW: Final = "(SELECT COALESCE(MAX(used), 0) + 1 FROM answers)"  # counts uses: clocks step back
-_FIND: Final = "SELECT sealed FROM answers WHERE question = ?"
-_USE: Final = f"UPDATE answers SET used = {_NOW} WHERE question = ?"  # noqa: S608
-_FORGET: Final = "DELETE FROM answers WHERE question = ?"
-_REMEMBER: Final = f"INSERT OR REPLACE INTO answers VALUES (?, {_NOW}, ?)"  # noqa: S608
-_EVICT: Final = (
-    "DELETE FROM answers WHERE used <= (SELECT used FROM answers ORDER BY used DESC LIMIT 1 OFFSET ?)"
-)
-
 _log = logging.getLogger(__name__)
 
 
@@ -68,8 +51,28 @@ class Known:
     preview: bytes
 
 
-_ANSWER: Final = f"answer {[field.name for field in fields(Known)]}\n".encode()
-"""Names what an answer holds, so that one of another make doesn't open."""
+_NAMES: Final = tuple(field.name for field in fields(Known))
+_COLUMNS: Final = ", ".join(_NAMES)
+_TABLES: Final = """
+    DROP TABLE IF EXISTS answers; -- versions up to 0.1.0
+    CREATE TABLE IF NOT EXISTS pictures (
+        request BLOB PRIMARY KEY, used INTEGER NOT NULL, key TEXT NOT NULL, sha256 TEXT NOT NULL,
+        size INTEGER NOT NULL, content_type TEXT NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL,
+        model TEXT NOT NULL, notice TEXT, preview BLOB NOT NULL
+    );
+    CREATE INDEX IF NOT EXISTS by_use ON pictures (used);
+"""
+_NOW: Final = "(SELECT COALESCE(MAX(used), 0) + 1 FROM pictures)"  # counts uses: clocks step back
+_FIND: Final = f"SELECT {_COLUMNS} FROM pictures WHERE request = ?"  # noqa: S608
+_USE: Final = f"UPDATE pictures SET used = {_NOW} WHERE request = ?"  # noqa: S608
+_FORGET: Final = "DELETE FROM pictures WHERE request = ?"
+_REMEMBER: Final = (
+    f"INSERT OR REPLACE INTO pictures (request, used, {_COLUMNS}) "  # noqa: S608
+    f"VALUES (?, {_NOW}{', ?' * len(_NAMES)})"
+)
+_EVICT: Final = (
+    "DELETE FROM pictures WHERE used <= (SELECT used FROM pictures ORDER BY used DESC LIMIT 1 OFFSET ?)"
+)
 
 
 class Index:
@@ -85,12 +88,12 @@ class Index:
         """The picture that answers `question`, if one is remembered."""
 
         def find(opened: _Opened) -> Known | None:
-            asked = _Asked(opened.key, question)
-            row = opened.db.execute(_FIND, (asked.digest,)).fetchone()
-            known = None if row is None else asked.unseal(row[0])
-            if row is not None:
-                opened.db.execute(_FORGET if known is None else _USE, (asked.digest,))
-            return known
+            digest = _digest(opened.key, question)
+            row = opened.db.execute(_FIND, (digest,)).fetchone()
+            if row is None:
+                return None
+            opened.db.execute(_USE, (digest,))
+            return Known(**dict(zip(_NAMES, row, strict=True)))
 
         return self._do(find)
 
@@ -98,10 +101,9 @@ class Index:
         """Remember that `known` answers `question`."""
 
         def remember(opened: _Opened) -> None:
-            asked = _Asked(opened.key, question)
             opened.db.execute("BEGIN IMMEDIATE")
             with opened.db:
-                opened.db.execute(_REMEMBER, (asked.digest, asked.seal(known)))
+                opened.db.execute(_REMEMBER, (_digest(opened.key, question), *astuple(known)))
                 opened.db.execute(_EVICT, (self._most,))
 
         self._do(remember)
@@ -110,7 +112,7 @@ class Index:
         """Forget what answers `question`."""
 
         def forget(opened: _Opened) -> None:
-            opened.db.execute(_FORGET, (_Asked(opened.key, question).digest,))
+            opened.db.execute(_FORGET, (_digest(opened.key, question),))
 
         self._do(forget)
 
@@ -179,39 +181,10 @@ class _Opened:
     db: sqlite3.Connection
 
 
-class _Asked:
-    """A question under a key: the digest that stands for it, and what seals its answer."""
-
-    def __init__(self, key: bytes, question: Question) -> None:
-        text = json.dumps(question, sort_keys=True, separators=(",", ":")).encode()
-        self.digest = hmac.digest(key, b"question\n" + text, "sha256")
-        self._secret = hmac.digest(key, _ANSWER + text, "sha256")
-
-    def seal(self, known: Known) -> bytes:
-        """`known` as bytes that show nothing and can't be changed without notice."""
-        facts = asdict(known)
-        preview: bytes = facts.pop("preview")
-        plain = json.dumps(facts).encode() + b"\n" + preview
-        nonce = secrets.token_bytes(_NONCE_BYTES)
-        body = nonce + self._masked(nonce, plain)
-        return self._mark(body) + body
-
-    def unseal(self, sealed: bytes) -> Known | None:
-        """What was sealed; None when it was changed."""
-        mark, body = sealed[: hashlib.sha256().digest_size], sealed[hashlib.sha256().digest_size :]
-        if not hmac.compare_digest(mark, self._mark(body)):
-            return None
-        plain = self._masked(body[:_NONCE_BYTES], body[_NONCE_BYTES:])
-        facts, _, preview = plain.partition(b"\n")
-        return Known(**json.loads(facts), preview=preview)
-
-    def _mark(self, body: bytes) -> bytes:
-        return hmac.digest(self._secret, body, "sha256")
-
-    def _masked(self, nonce: bytes, data: bytes) -> bytes:
-        """`data` exclusive-or bytes that only this secret and `nonce` give; done twice, `data` again."""
-        mask = hashlib.shake_256(self._secret + nonce).digest(len(data))
-        return (int.from_bytes(data) ^ int.from_bytes(mask)).to_bytes(len(data))
+def _digest(key: bytes, question: Question) -> bytes:
+    """What stands for `question`; without the key it can't be told which question that was."""
+    text = json.dumps(question, sort_keys=True, separators=(",", ":")).encode()
+    return hmac.digest(key, b"question\n" + text, "sha256")
 
 
 def _connect(file: Path) -> sqlite3.Connection:
@@ -220,8 +193,7 @@ def _connect(file: Path) -> sqlite3.Connection:
     try:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
-        db.execute(_TABLE)
-        db.execute(_BY_USE)
+        db.executescript(_TABLES)
     except BaseException:
         db.close()
         raise
