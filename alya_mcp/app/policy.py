@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from alya_mcp.gate import Policy, PolicyError, PolicyFile, PolicySource, Problem, StateError
 from alya_mcp.gate.grants import Grant
+from alya_mcp.gate.paths import is_absent
 from alya_mcp.settings import Settings
 from alya_mcp.toolkit.caller import Caller, calling_grant
 
@@ -20,7 +21,6 @@ Origin = Literal["--policy or ALYA_POLICY", "the grant's own", "ALYA_HOME", "pac
 LOOK_EVERY_SECONDS: Final = 0.5
 """How often a grant is looked up that is unknown, or can't be looked up."""
 
-_DENY_ALL = {"version": "1", "default": "deny", "description": "in force while the policy file is wrong"}
 _UNREADABLE: Final = (
     "the grants can't be read, and so not which policy this one obeys; `alya-mcp doctor` says more"
 )
@@ -35,7 +35,7 @@ class Place:
 
 
 def find_policy(settings: Settings) -> Place:
-    """The policy file that `settings` lead to; it exists unless a person named it, here or for a grant.
+    """The policy file that `settings` lead to. One that is named, or linked to, may be missing or unreadable.
 
     Raises:
         StateError: a grant's token is given, and the grants can't be read.
@@ -50,7 +50,7 @@ def _place(settings: Settings, grant: Grant | None) -> Place:
     if grant is not None and grant.policy is not None:
         return Place(Path(grant.policy), "the grant's own")
     own = settings.home / "policy.json"
-    return Place(own, "ALYA_HOME") if own.exists() else Place(packaged_policy(), "packaged")
+    return Place(packaged_policy(), "packaged") if is_absent(own) else Place(own, "ALYA_HOME")
 
 
 def packaged_policy() -> Path:
@@ -61,7 +61,7 @@ def packaged_policy() -> Path:
 
 
 def open_policy(settings: Settings) -> PolicySource:
-    """The policy for a server: reloaded when its file changes, all denied while no good one was read."""
+    """The policy for a server: reloaded when its file changes, all denied while there is none to obey."""
     if settings.policy is None and settings.grant is not None:
         return _UntilGrantIsKnown(settings)
     return _open(settings, None)
@@ -71,7 +71,7 @@ def _open(settings: Settings, grant: Grant | None) -> PolicySource:
     place = _place(settings, grant)
     if place.origin == "packaged":
         return _UntilOwn(settings)
-    return PolicyFile(place.path, initial=Policy.parse(_DENY_ALL))
+    return PolicyFile(place.path, initial=Policy.unavailable())
 
 
 def verdict(policy: "Policy", tool: "Tool") -> str:
@@ -103,7 +103,7 @@ class _UntilOwn:
         return PolicyFile(self._own_path, initial=self._packaged.current())
 
     def _source(self) -> PolicyFile:
-        self._found = self._found or self._own_path.exists()
+        self._found = self._found or not is_absent(self._own_path)
         return self._own if self._found else self._packaged
 
     @property
@@ -123,7 +123,7 @@ class _UntilGrantIsKnown:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._caller = Caller(settings)
-        self._denying = Policy.parse(_DENY_ALL)
+        self._denying = Policy.unavailable()
         self._error: PolicyError | None = None
         self._found: PolicySource | None = None
         self._next_look = -math.inf

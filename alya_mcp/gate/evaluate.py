@@ -127,7 +127,7 @@ class Judge:
         return hashlib.blake2b(canonical(arguments), digest_size=16, key=self._state.key).hexdigest()
 
     def _is_known(self, call: Call, policy: Policy, judged: Judged) -> bool:
-        """Steps 1 and 2: well formed, known, not hidden, of a known caller."""
+        """Steps 1 and 2: well formed, known, not hidden; the caller is known and the policy can be read."""
         if not isinstance(call.arguments, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
             judged.arguments = {}
             judged.refusal = wording.invalid(call, policy.digest, "the arguments are no object")
@@ -138,6 +138,9 @@ class Judge:
         elif call.grant is None:
             text = f"{shown(call.tool)}: the caller's grant is wrong or revoked; a person can renew it"
             judged.refusal = wording.deny(policy.digest, NO_POLICY, text)
+        elif not policy.is_available:
+            text = "the policy can't be read, so every call is denied; `alya-mcp doctor` tells the user why"
+            judged.refusal = wording.deny(policy.digest, NO_POLICY, f"{shown(call.tool)}: {text}")
         return judged.refusal is None
 
     def _attempt(self, call: Call, judged: Judged, count: bool) -> list[tuple[Repeats, int | None]]:

@@ -5,6 +5,7 @@ import base64
 import mcp_types as types
 
 from alya_mcp.gate import Decision, UnfitResult
+from alya_mcp.gate.decision import NO_POLICY
 from alya_mcp.toolkit.services import LARGEST_RESULT, Hub
 from alya_mcp.toolkit.tool import Image, Link, Output, Reply, Tool
 
@@ -62,12 +63,9 @@ def _block(attachment: Link | Image, hub: Hub) -> types.ContentBlock:
 def refusal(decision: Decision, hub: Hub) -> types.CallToolResult:
     """The result of a call that the gate denied, with the decision for programs in `_meta`."""
     text = decision.message
-    if hub.gate.policy_error is not None:
-        wrong = hub.gate.policy_error.problems[0]
-        text += (
-            " (The policy file is wrong and not in force; `alya-mcp policy check FILE` shows a person all "
-            f"that is wrong with it. First: {wrong})"
-        )
+    if hub.gate.policy_error is not None and decision.rule != NO_POLICY:
+        # What is wrong would quote the file, which the model may not know: names of hidden tools, patterns.
+        text += " (The policy file has an error and is not in force; `alya-mcp doctor` tells the user which.)"
     return types.CallToolResult(
         content=[types.TextContent(type="text", text=hub.clean_text(text))],
         is_error=True,

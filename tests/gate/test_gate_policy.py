@@ -4,6 +4,8 @@ import copy
 import json
 import os
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 from gate_support import a_call, policy
 from hypothesis import given
 from hypothesis import strategies as st
+from raw_client import eventually
 
 from alya_mcp.gate import Gate, Policy, PolicyError, PolicyFile, Problem
 
@@ -366,14 +369,100 @@ def test_an_invalid_new_file_keeps_the_old_policy_and_says_why_until_it_is_mende
         source.refresh()
         assert source.current() is good
         assert source.error is not None
-    path.unlink()
-    source.refresh()
-    assert source.current() is good
-    assert "no such file" in str(source.error)
     write(path, GOOD)
     source.refresh()
     assert source.error is None
     assert source.current().digest == good.digest
+
+
+@pytest.mark.parametrize("how", ["removed", "a folder", "a dangling link", "a loop", "below a file"])
+def test_a_file_that_cannot_be_read_denies_everything_until_it_can(tmp_path: Path, how: str) -> None:
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    path = folder / "policy.json"
+    write(path, {**GOOD, "default": "allow", "hide": ["secret"]})
+    source = PolicyFile(path)
+    gate = Gate(source)
+    good = source.current()
+    path.unlink()
+    if how == "a folder":
+        path.mkdir()
+    elif how in {"a dangling link", "a loop"}:
+        path.symlink_to("policy.json" if how == "a loop" else "nowhere.json")
+    elif how == "below a file":
+        folder.rmdir()
+        folder.write_text("")
+    for lost in (source, PolicyFile(path, initial=good)):
+        lost.refresh()
+        assert lost.error is not None
+        told = [Gate(lost).decide(a_call(tool)).rule for tool in ("image_gen", "other", "secret")]
+        assert told == ["(no policy)", "(no policy)", "(hidden)"]
+    with pytest.raises(PolicyError):
+        PolicyFile(path)
+    if how == "below a file":
+        folder.unlink()
+        folder.mkdir()
+    elif how != "removed":
+        path.rmdir() if how == "a folder" else path.unlink()
+    write(path, {**GOOD, "default": "allow", "hide": ["secret"]})
+    source.refresh()
+    assert source.error is None
+    assert gate.decide(a_call("other")).decision == "allow"
+
+
+YAML = """version: "1"
+default: allow
+tools:
+  draw: {rate_limit: {max: 100, window: 60}}
+  # a comment
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "ending", "taken"),
+    [("policy.yaml", "", False), ("policy.yml", "...", True), ("policy.yaml", "...\r\n\n", True)],
+)
+def test_a_yaml_text_that_may_be_half_written_is_taken_once_it_stands(
+    tmp_path: Path, name: str, ending: str, taken: bool
+) -> None:
+    """Any beginning of a YAML document may be valid, and allow more than all of it."""
+    path = tmp_path / name
+    path.write_text('version: "1"\ndefault: deny\n')
+    os.utime(path, (1_000_000_000, 1_000_000_000))
+    source = PolicyFile(path)
+    path.write_text(YAML + ending)
+    eventually(lambda: not taken or source.current().default == "allow", "the marked text")
+    begun = time.monotonic()
+    while time.monotonic() - begun < 0.5:
+        path.write_text(path.read_text() + ("" if ending else "  # more\n"))
+        assert source.current().default == ("allow" if taken else "deny")
+        time.sleep(0.02)
+    eventually(lambda: source.current().default == "allow", "the whole text")
+
+
+def test_a_text_that_is_being_written_at_the_start_is_not_obeyed(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text(YAML)
+    writing = threading.Event()
+
+    def write_on() -> None:
+        while not writing.wait(0.02):
+            with path.open("a") as file:
+                file.write("  # more\n")
+
+    writer = threading.Thread(target=write_on)
+    writer.start()
+    try:
+        source = PolicyFile(path, initial=Policy.unavailable())
+        assert Gate(source).decide(a_call("draw")).rule == "(no policy)"
+        assert source.error is not None
+        with pytest.raises(PolicyError):
+            PolicyFile(path)
+    finally:
+        writing.set()
+        writer.join()
+    eventually(lambda: Gate(source).decide(a_call("draw")).decision == "allow", "the whole text")
+    assert source.error is None
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit")
@@ -392,18 +481,16 @@ def test_a_file_that_could_not_be_read_for_a_moment_is_read_again(tmp_path: Path
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert "can't read the file" in str(source.error)
+    assert not source.current().is_available
     source.refresh()
     assert source.error is None
     assert source.current().document["tools"] == {}
 
 
-@pytest.mark.parametrize("wrong", ["", "{", '{"version": "1"}', None])
-def test_a_wrong_file_at_the_start_is_an_error_or_leaves_the_given_policy(
-    tmp_path: Path, wrong: str | None
-) -> None:
+@pytest.mark.parametrize("wrong", ["", "{", '{"version": "1"}'])
+def test_a_wrong_file_at_the_start_is_an_error_or_leaves_the_given_policy(tmp_path: Path, wrong: str) -> None:
     path = tmp_path / "policy.json"
-    if wrong is not None:
-        path.write_text(wrong)
+    path.write_text(wrong)
     with pytest.raises(PolicyError):
         PolicyFile(path)
     closed = policy()

@@ -67,7 +67,9 @@ def test_a_grants_own_policy_is_reloaded_and_denies_everything_while_it_is_wrong
     own.write_text("{")
     client = start_server(extra={"ALYA_GRANT": make(alya_home, "ci", own)})
     client.initialize()
-    assert rule(client) == "(default deny)"
+    assert rule(client) == "(no policy)"
+    own.unlink()
+    assert rule(client) == "(no policy)"
     own.write_text(json.dumps(DENY_STATUS))
     eventually(lambda: rule(client) == "/tools/alya_status/action", "the mended policy")
     own.write_text(json.dumps(ALLOW_ALL))
@@ -102,7 +104,7 @@ def test_a_grant_that_becomes_known_obeys_its_own_policy_and_not_the_common_one(
     state, elsewhere = tmp_path / "state.sqlite", tmp_path / "backup"
     state.rename(elsewhere)
     policy = open_policy(Settings(home=tmp_path, grant=token))
-    assert policy.current().default == "deny"
+    assert not policy.current().is_available
     assert policy.error is None
     elsewhere.rename(state)
     eventually(lambda: "alya_status" in policy.current().compiled, "the grant's own policy")

@@ -1,11 +1,13 @@
 """The gate's two files: the policy that is in force, and the audit log."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, get_args
 
 from alya_mcp.app.diagnostics.check import Check, fail, ok, warn
 from alya_mcp.app.policy import verdict
+from alya_mcp.gate.paths import is_absent
 from alya_mcp.runtime.paths import tilde
 from alya_mcp.settings import Settings
 from alya_mcp.text.plurals import counted
@@ -29,7 +31,7 @@ def policy(settings: Settings) -> Iterator[Check]:
         return
     for name in ("policy.yaml", "policy.yml"):
         unread = settings.home / name
-        if unread.exists() and unread != place.path:
+        if os.path.lexists(unread) and unread != place.path:
             remedy = "Servers look there for policy.json alone; name this one by ALYA_POLICY."
             yield warn("policy", f"{tilde(unread)} is read by nothing", remedy)
     shown = tilde(place.path)
@@ -80,7 +82,7 @@ def verify_audit(settings: Settings) -> "Report":
     from alya_mcp.gate import MemoryState, SqliteState, verify
 
     file = settings.state_file
-    state = SqliteState(file) if file.exists() else MemoryState()
+    state = MemoryState() if is_absent(file) else SqliteState(file)
     try:
         return verify(settings.audit_folder, state)
     finally:

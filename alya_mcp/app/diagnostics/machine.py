@@ -79,7 +79,7 @@ def home(settings: Settings) -> Iterator[Check]:
     """Whether the folder of the state can be written, and how much room there is."""
     folder = settings.home
     shown = tilde(folder)
-    standing = next(each for each in (folder, *folder.parents) if each.exists())
+    standing = next(each for each in (folder, *folder.parents) if _is_there(each))
     other = f"Give yourself write access to {tilde(standing)}, or set ALYA_HOME to another folder."
     if not standing.is_dir():
         yield fail("home", f"{tilde(standing)} is not a folder", "Set ALYA_HOME to a folder.")
@@ -101,6 +101,14 @@ def home(settings: Settings) -> Iterator[Check]:
     if sys.platform != "win32" and standing == folder and folder.stat().st_mode & 0o022:
         what = f"other users of this machine can write into {shown}, and so change the policy"
         yield fail("home", what, f"chmod 700 {shown}")
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        path.stat()
+    except OSError:
+        return False
+    return True
 
 
 def extras(settings: Settings) -> Iterator[Check]:

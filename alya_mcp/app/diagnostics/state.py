@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from alya_mcp.app.diagnostics.check import Check, fail, ok
+from alya_mcp.gate.paths import is_absent
 from alya_mcp.runtime.paths import tilde
 from alya_mcp.settings import Settings
 
@@ -12,7 +13,7 @@ def state(settings: Settings) -> Iterator[Check]:
     from alya_mcp.gate import SqliteState, StateError
 
     file = settings.state_file
-    if not file.exists():
+    if is_absent(file):
         yield ok("state", "nothing is kept yet")
         return
     kept = SqliteState(file)

@@ -108,8 +108,9 @@ def _state(settings: "Settings", live: bool) -> "Generator[State | None]":
         StateError: it can't be used, so a server would deny every call.
     """
     from alya_mcp.gate import SqliteState
+    from alya_mcp.gate.paths import is_absent
 
-    if not live or not settings.state_file.exists():
+    if not live or is_absent(settings.state_file):
         yield None
         return
     state = SqliteState(settings.state_file)

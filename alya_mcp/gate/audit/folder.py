@@ -4,6 +4,7 @@ from pathlib import Path
 
 from alya_mcp.gate.audit.record import parse_file_name
 from alya_mcp.gate.errors import AuditError
+from alya_mcp.gate.paths import is_absent
 
 
 def chains_of(folder: Path) -> dict[str, list[Path]]:
@@ -27,7 +28,7 @@ def audit_files(folder: Path) -> list[Path]:
     """
     try:
         return sorted(path for path in folder.iterdir() if parse_file_name(path.name))
-    except FileNotFoundError:
-        return []
     except OSError as error:
+        if is_absent(folder):
+            return []
         raise AuditError(f"the audit log in {folder} can't be read: {error.strerror or error}") from None

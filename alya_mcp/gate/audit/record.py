@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from alya_mcp.gate.canonical import canonical
 from alya_mcp.gate.errors import AuditError
+from alya_mcp.gate.paths import is_absent
 
 KEY_BYTES: Final = 32
 SUFFIX: Final = ".jsonl"
@@ -187,7 +188,7 @@ def make_key(path: Path) -> bytes:
     Raises:
         AuditError: when it can neither be read nor made.
     """
-    if path.exists():
+    if not is_absent(path):
         return read_key(path)
     draft = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
     try:

@@ -10,6 +10,7 @@ from alya_mcp.gate.audit.folder import chains_of
 from alya_mcp.gate.audit.record import Seal, check_line, read_key
 from alya_mcp.gate.audit.retention import FILE, Retired, end_before, read_retired
 from alya_mcp.gate.errors import AuditError
+from alya_mcp.gate.paths import is_absent
 from alya_mcp.gate.state import Head, State
 
 What = Literal["changed", "removed", "reordered", "inserted", "cut off", "unknown chain"]
@@ -77,7 +78,7 @@ def verify(
         chains = {chain: files for chain, files in chains.items() if chain in heads or chain in before}
     report = Report()
     retired: Mapping[str, Sequence[Retired]] = {}
-    if chains or (base / FILE).exists():
+    if chains or not is_absent(base / FILE):
         if not isinstance(key, bytes):
             key = read_key(base.parent / "audit.key" if key is None else Path(key))
         log = _Log(base, Seal(key), heads)

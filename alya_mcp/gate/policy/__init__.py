@@ -34,6 +34,7 @@ class Policy:
     plain Python values. `compiled` holds the rules of every tool with an entry of its own; `rules` those of
     any tool. `limits` are those of the tools with entries and of all tools together; a category's have a
     counter per tool and are in `rules(tool, category)`. Their `max` is in billionths (`rules.UNIT`).
+    `is_available` is False for what stands in for a policy that can't be read: it denies every call.
     """
 
     __slots__ = (
@@ -48,6 +49,7 @@ class Policy:
         "description",
         "digest",
         "document",
+        "is_available",
         "limits",
     )
 
@@ -72,6 +74,18 @@ class Policy:
             limit for entry in (*found.tools.values(), *every) for limit in entry.limits
         )
         self._remembered: dict[tuple[str, str | None], Rules] = {}
+        self.is_available = True
+
+    @classmethod
+    def unavailable(cls, hide: Collection[str] = ()) -> Self:
+        """What is in force while no policy can be read: every call is denied, rule `(no policy)`."""
+        policy = cls.parse({"version": "1", "default": "deny", "hide": sorted(hide)})
+        policy.is_available = False
+        return policy
+
+    def withdrawn(self) -> "Policy":
+        """What is in force while this policy's file can't be read. What it hides stays hidden."""
+        return Policy.unavailable(self._hidden) if self.is_available else self
 
     @classmethod
     def parse(cls, document: Mapping[str, Any]) -> Self:

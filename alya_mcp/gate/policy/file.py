@@ -1,9 +1,11 @@
-"""A policy file as bytes, and what is said when a document is no policy."""
+"""Reading a policy file, and the error that lists what is invalid in it."""
 
 import os
 import stat
+import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from alya_mcp.gate.documents.document import LARGEST, Problem, quoted
 
@@ -12,7 +14,7 @@ NAMES = "a policy file's name ends in .json, .yaml or .yml"
 
 
 class PolicyError(ValueError):
-    """A document is no policy. `problems` holds everything that is wrong with it; the text lists them all."""
+    """A document is not a policy. `problems` lists everything that is wrong with it, and so does the text."""
 
     def __init__(self, problems: Iterable[Problem], name: str = "policy") -> None:
         self.problems = tuple(problems)
@@ -30,8 +32,39 @@ def is_yaml(name: str) -> bool:
     return name.lower().endswith((".yaml", ".yml"))
 
 
-def read_policy_file(path: Path) -> bytes:
-    """The bytes of a policy file, at most one more than a policy may have.
+def shows_its_end(data: bytes, name: str) -> bool:
+    """Whether no beginning of the text passes for all of it: JSON, and YAML that ends with the line `...`."""
+    return not is_yaml(name) or data.rstrip(b" \t\r\n").endswith((b"\n...", b"\r..."))
+
+
+class Mark(NamedTuple):
+    """What tells a file and its content from another one's. `changed_ns` is when it was changed last."""
+
+    device: int
+    file: int
+    size: int
+    modified_ns: int
+    changed_ns: int
+
+
+class Seen(NamedTuple):
+    """A policy file's bytes, at most one more than a policy may have, and whether it changed meanwhile."""
+
+    data: bytes
+    mark: Mark
+    is_steady: bool
+
+
+def mark_of(path: Path) -> Mark | None:
+    """The file's mark; None when it can't be had."""
+    try:
+        return _mark(path.stat())
+    except (OSError, ValueError):
+        return None
+
+
+def look_at(path: Path) -> Seen:
+    """Read a policy file.
 
     Raises:
         PolicyError: when there is no such ordinary file, or it can't be read.
@@ -41,8 +74,10 @@ def read_policy_file(path: Path) -> bytes:
     try:
         file = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         try:
-            ordinary = stat.S_ISREG(os.fstat(file).st_mode)
+            before = os.fstat(file)
+            ordinary = stat.S_ISREG(before.st_mode)
             data = _read(file) if ordinary else b""
+            mark, after = _mark(before), _mark(os.fstat(file))
         finally:
             os.close(file)
     except (OSError, ValueError) as error:
@@ -51,9 +86,20 @@ def read_policy_file(path: Path) -> bytes:
         raise PolicyError([Problem("", f"can't read the file: {why}")], name) from None
     if not ordinary:
         raise PolicyError([Problem("", "this is a folder or device; a policy is a file")], str(path))
-    return data
+    return Seen(data, mark, mark == after)
+
+
+def read_policy_file(path: Path) -> bytes:
+    """The bytes of a policy file; errors as in `look_at`."""
+    return look_at(path).data
 
 
 def _read(file: int) -> bytes:
     with open(file, "rb", closefd=False) as stream:
         return stream.read(LARGEST + 1)
+
+
+def _mark(found: os.stat_result) -> Mark:
+    # What Windows calls ctime is when the file was made.
+    changed = found.st_mtime_ns if sys.platform == "win32" else found.st_ctime_ns
+    return Mark(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, changed)

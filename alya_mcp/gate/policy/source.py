@@ -3,13 +3,17 @@
 import os
 import time
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from alya_mcp.gate.documents.document import Problem
-from alya_mcp.gate.policy import Policy, PolicyError, read_policy_file
+from alya_mcp.gate.policy import Policy, PolicyError
+from alya_mcp.gate.policy.file import Mark, look_at, mark_of, shows_its_end
 
-_LOOK_EVERY_NS = 50_000_000
-_SETTLED_NS = 2_000_000_000
+_LOOK_EVERY_NS: Final = 50_000_000
+_SETTLES_NS: Final = 100_000_000
+_CUTTABLE_SETTLES_NS: Final = 1_000_000_000
+_COARSEST_TIME_NS: Final = 2_000_000_000
+_CHANGING: Final = "the file is being changed; it is in force once it has stood unchanged for a second"
 
 
 class PolicySource(Protocol):
@@ -41,24 +45,29 @@ class FixedPolicy:
 class PolicyFile:
     """A policy file, reloaded when it changes: by writing into it or by putting another in its place.
 
-    The file is looked at no more than every 50 ms, when a call asks. A new file that is no policy leaves the
-    old policy in force, and `error` says what is wrong. With `initial` that also goes for the first reading;
-    without it a wrong file is a `PolicyError` here.
+    The file is looked at no more than every 50 ms, when a call asks. A new text is taken once it has stood
+    unchanged for a while, as it may be half-written: 0.1 s for JSON, and 1 s for YAML, of which any part may
+    be valid. YAML that ends with the line `...` counts as JSON does. Until then, and while the text is not a
+    policy, the old policy stays in force. A file that can't be read denies everything, rule `(no policy)`, as
+    long as it can't. `error` says what is wrong.
+
+    With `initial` that policy is in force until the first text is taken. Without it, a first text that can't
+    be taken is a `PolicyError` here.
     """
 
     def __init__(self, path: str | os.PathLike[str], initial: Policy | None = None) -> None:
         self.path = Path(path)
         self.error: PolicyError | None = None
-        self._mark: tuple[int, ...] | None = None
-        self._bytes: bytes | None = None
-        self._settled = False
-        self._next_look = 0
-        try:
-            self._policy = self._read()
-        except PolicyError as error:
-            if initial is None:
-                raise
-            self._policy, self.error = initial, error
+        self._policy = Policy.unavailable() if initial is None else initial
+        self._in_force = self._policy
+        self._taken: bytes | None = None
+        self._mark: Mark | None = None
+        self._data: bytes | None = None
+        self._since = 0
+        self._is_final = False
+        self.refresh()
+        if self.error is not None and initial is None:
+            raise self.error
         self._next_look = time.monotonic_ns() + _LOOK_EVERY_NS
 
     def current(self) -> Policy:
@@ -66,41 +75,46 @@ class PolicyFile:
         now = time.monotonic_ns()
         if now >= self._next_look:
             self._next_look = now + _LOOK_EVERY_NS
-            self.refresh()
-        return self._policy
+            self._look()
+        return self._in_force
 
     def refresh(self) -> None:
-        """Look at the file now."""
+        """Look at the file now, and once more as soon as a new text has stood long enough."""
+        if wait := self._look():
+            time.sleep(wait / 1e9)
+            self._look()
+
+    def _look(self) -> int:
+        """Look at the file; how many nanoseconds a new text has still to stand unchanged."""
+        if self._is_final and mark_of(self.path) == self._mark:
+            return 0
+        self._is_final = False
         try:
-            if not self._settled or _mark(self.path) != self._mark:
-                policy = self._read()
-                self._policy, self.error = policy, None
+            data, mark, is_steady = look_at(self.path)
+        except PolicyError as error:
+            self._mark, self.error, self._in_force = None, error, self._policy.withdrawn()
+            return 0
+        now, age = time.monotonic_ns(), time.time_ns() - mark.changed_ns
+        if not is_steady or (mark, data) != (self._mark, self._data):
+            self._since = now
+        was_lost, self._mark, self._data = self._mark is None, mark, data
+        if data != self._taken:
+            stood = max(now - self._since, age) if is_steady else 0
+            settles = _SETTLES_NS if shows_its_end(data, self.path.name) else _CUTTABLE_SETTLES_NS
+            if stood < settles:
+                if self._taken is None:
+                    self.error = PolicyError([Problem("", _CHANGING)], str(self.path))
+                return settles - max(stood, 0)
+        if data != self._taken or was_lost:
+            self._take(data)
+        # Where a file system's times are coarse, a later change may have the same one.
+        self._is_final = is_steady and age > _COARSEST_TIME_NS
+        return 0
+
+    def _take(self, data: bytes) -> None:
+        self._taken = data
+        try:
+            self._policy, self.error = Policy.loads(data, str(self.path)), None
         except PolicyError as error:
             self.error = error
-
-    def _read(self) -> Policy:
-        """The file's policy. The mark is taken first: what changes after it is seen at the next look.
-
-        A file that can't be read is tried again at the next look, however old it is.
-        """
-        mark = self._mark = _mark(self.path)
-        self._settled = False
-        if mark is None:
-            self._bytes = None
-            raise PolicyError([Problem("", "there is no such file")], str(self.path))
-        data = read_policy_file(self.path)
-        self._settled = abs(time.time_ns() - mark[3]) > _SETTLED_NS
-        if data == self._bytes:
-            if self.error is not None:
-                raise self.error
-            return self._policy
-        self._bytes = data
-        return Policy.loads(data, str(self.path))
-
-
-def _mark(path: Path) -> tuple[int, ...] | None:
-    try:
-        found = path.stat()
-    except (OSError, ValueError):
-        return None
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+        self._in_force = self._policy

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from alya_mcp.gate.errors import StateError
+from alya_mcp.gate.paths import is_absent
 
 if TYPE_CHECKING:
     import sqlite3
@@ -80,7 +81,7 @@ class Database:
         import sqlite3
 
         with self._lock:
-            if self._db is None and not self.path.exists():
+            if self._db is None and is_absent(self.path):
                 return []
             try:
                 return self._connection().execute(sql, values).fetchall()

@@ -134,8 +134,13 @@ def _rest(context: Context) -> list[Part]:
     if gate.policy_error is None:
         detail = f"in force: {_in_force(gate.policy)}"
         return [providers, Part(part="policy", state="ok", detail=detail, since=context.hub.since)]
-    wrong = gate.policy_error.problems[0]
-    detail = f"the policy file is wrong and not in force, but {_in_force(gate.policy)}. First: {wrong}"
+    if not gate.policy.is_available:
+        detail = "the policy can't be read, so every call is denied; alya-mcp doctor tells the user why"
+    else:
+        detail = (
+            f"the policy file has an error and is not in force, but {_in_force(gate.policy)}; "
+            "alya-mcp doctor tells the user which"
+        )
     return [providers, Part(part="policy", state="failing", detail=detail, since=None)]
 
 

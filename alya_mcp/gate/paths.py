@@ -1,0 +1,23 @@
+"""Telling a file that is absent from one that can't be reached."""
+
+import os
+from pathlib import Path
+
+
+def is_absent(path: Path) -> bool:
+    """Whether there is no such file. False where nobody can say, and for a link that leads nowhere."""
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        if path.parent == path:
+            return True
+        try:
+            path.parent.stat()
+        except FileNotFoundError:
+            return is_absent(path.parent)
+        except OSError:
+            return False
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
