@@ -103,7 +103,7 @@ class LocalEngine:
                 await link.close()
 
     async def aclose(self) -> None:
-        """Close the connection; the worker ends with its last one."""
+        """Close the connection; the worker lingers after its last one, see ALYA_IMAGE_LINGER."""
         self._closed = True
         if self._joining is not None:
             self._joining.cancel()
@@ -117,16 +117,18 @@ class LocalEngine:
             "model": settings.image_model,
             "precision": settings.image_precision,
             "idle": settings.image_idle,
+            "linger": settings.image_linger,
             "deadline": settings.image_deadline,
         }
 
     def _stopped(self) -> EngineStatus:
         ending = self._launcher.place.read_ending()
+        why = ending.reason if ending.idle is None else f"it was idle for {ending.idle:g} s"
         detail = (
             "Nothing is loaded; the first image starts the worker"
-            if ending.idle is None
-            else f"The image worker stopped because it was idle for {ending.idle:g} s, and gave all its "
-            "memory back; the next image starts it again"
+            if why is None
+            else f"The image worker stopped because {why}, and gave all its memory back; the next image "
+            "starts it again"
         )
         return EngineStatus(
             state="stopped",

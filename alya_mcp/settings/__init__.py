@@ -28,6 +28,7 @@ _VARIABLES = {
     "image_warm": "ALYA_IMAGE_WARM",
     "image_memory": "ALYA_IMAGE_MEMORY",
     "image_idle": "ALYA_IMAGE_IDLE",
+    "image_linger": "ALYA_IMAGE_LINGER",
     "image_deadline": "ALYA_IMAGE_DEADLINE",
     "ray_url": "ALYA_RAY_URL",
     "ray_token": "ALYA_RAY_TOKEN",
@@ -72,6 +73,7 @@ class Settings:
     all. `image_model` is `auto`, `flux-schnell`, `sketch`, a local folder
     or a hub id. `image_memory` is the most GPU memory that the image worker may take, in bytes, None for all
     that is free. `image_idle` is the seconds without work after which the image worker ends, 0 for never;
+    `image_linger` those for which it stays, with the model loaded, after its last server has gone;
     `image_deadline` those that a picture may take, waiting and drawing but not loading. The `s3_*` values
     are None when the variable is unset or empty.
     `ray_url` is where the Ray application answers, `ray_token` its token, a secret; None likewise.
@@ -93,6 +95,7 @@ class Settings:
     image_warm: bool = False
     image_memory: int | None = None
     image_idle: float = 900
+    image_linger: float = 120
     image_deadline: float = 600
     ray_url: str | None = None
     ray_token: str | None = None
@@ -147,6 +150,7 @@ class Settings:
             problems.append("ALYA_IMAGE_MODEL asks for random weights, which only 'model bench' draws with")
         memory = _gigabytes("image_memory", given, problems)
         idle = _seconds("image_idle", 900, 0, given, problems)
+        linger = _seconds("image_linger", 120, 0, given, problems, zero="to end with the last server")
         deadline = _seconds("image_deadline", 600, 1, given, problems)
         endpoint = _web_address("s3_endpoint_url", "https://s3.example.org", given, problems)
         ray_url = _web_address("ray_url", "http://head:8000", given, problems)
@@ -174,6 +178,7 @@ class Settings:
             image_warm=warm,
             image_memory=memory,
             image_idle=idle,
+            image_linger=linger,
             image_deadline=deadline,
             ray_url=ray_url,
             ray_token=given.get("ray_token"),
@@ -269,11 +274,19 @@ def _choices(literal: object) -> str:
     return ", ".join(get_args(literal))
 
 
-def _seconds(field: str, default: int, least: int, given: Mapping[str, str], problems: list[str]) -> int:
+def _seconds(
+    field: str,
+    default: int,
+    least: int,
+    given: Mapping[str, str],
+    problems: list[str],
+    *,
+    zero: str = "for never",
+) -> int:
     text = given.get(field, str(default))
     if re.fullmatch(r"[0-9]{1,9}", text) and least <= int(text) <= _MAX_SECONDS:
         return int(text)
-    takes = f"a whole number of seconds from {least} to {_MAX_SECONDS}" + ("" if least else ", 0 for never")
+    takes = f"a whole number of seconds from {least} to {_MAX_SECONDS}" + ("" if least else f", 0 {zero}")
     problems.append(f"{_VARIABLES[field]} is {text!r}; it takes {takes}")
     return default
 

@@ -50,7 +50,7 @@ class Parts:
 def settings(alya_home: Path, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Those of a staged worker and of a store on this machine."""
     monkeypatch.setattr(measure, "LocalEngine", partial(LocalEngine, command=staged_command()))
-    return Settings(home=alya_home, image_model="stripes", image_idle=0)
+    return Settings(home=alya_home, image_model="stripes", image_idle=0, image_linger=0)
 
 
 @pytest.mark.anyio

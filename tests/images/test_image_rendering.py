@@ -297,7 +297,9 @@ async def test_nonsense_as_a_model_is_told_with_what_it_takes(studio: Studio):
 
 
 async def test_a_precision_that_this_version_lacks_is_refused(studio: Studio, tiny: Path):
-    engine = LocalEngine(Settings(home=studio.home, image_model=str(tiny), image_precision="fp8"))
+    engine = LocalEngine(
+        Settings(home=studio.home, image_model=str(tiny), image_precision="fp8", image_linger=0)
+    )
     with pytest.raises(NotConfigured, match="ALYA_IMAGE_PRECISION is 'fp8'"):
         await engine.render(a_job(), Steps())
     await engine.aclose()
@@ -311,7 +313,7 @@ async def test_the_bundled_model_draws_with_the_worker_as_it_is_shipped_and_no_c
     for module in ("torch", "diffusers", "asyncio", "alya_mcp"):
         (folder / f"{module}.py").write_text("raise SystemExit('code of the current folder ran')")
     monkeypatch.chdir(folder)
-    engine, steps = open_engine(Settings(home=alya_home, image_model="sketch")), Steps()
+    engine, steps = open_engine(Settings(home=alya_home, image_model="sketch", image_linger=0)), Steps()
     picture = await engine.render(Job(prompt="a red circle and a zebra", seed=3, steps=1), steps)
     await engine.aclose()
     assert picture.model == "alya-sketch"

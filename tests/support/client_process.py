@@ -19,8 +19,10 @@ def say(words: dict[str, object]) -> None:
 
 
 async def main() -> None:
-    home, model, prompt, side = sys.argv[1:]
-    engine = LocalEngine(Settings(home=Path(home), image_model=model), command=staged_command())
+    home, model, prompt, side, linger = sys.argv[1:]
+    engine = LocalEngine(
+        Settings(home=Path(home), image_model=model, image_linger=float(linger)), command=staged_command()
+    )
 
     async def progress(step: Step) -> None:
         say({"phase": step.phase})

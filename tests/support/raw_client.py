@@ -28,7 +28,7 @@ _FOREIGN = ("ALYA_", "AWS_", "HF_", "HUGGING_FACE_", "PYTHONDONTWRITEBYTECODE", 
 def environment(home: Path, **extra: str) -> dict[str, str]:
     """The environment of a server whose state is `home`: none of the user's own settings, no model hub."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
-    return own | {"ALYA_HOME": str(home), "HF_HUB_OFFLINE": "1"} | extra
+    return own | {"ALYA_HOME": str(home), "HF_HUB_OFFLINE": "1", "ALYA_IMAGE_LINGER": "0"} | extra
 
 
 def eventually(look: Callable[[], T], what: str, patience: float = PATIENCE) -> T:

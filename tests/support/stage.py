@@ -43,8 +43,11 @@ def engine_at(
     *,
     idle: float = 900,
     deadline: float = 600,
+    linger: float = 0,
 ) -> LocalEngine:
-    settings = Settings(home=home, image_model=model, image_idle=idle, image_deadline=deadline)
+    settings = Settings(
+        home=home, image_model=model, image_idle=idle, image_deadline=deadline, image_linger=linger
+    )
     return LocalEngine(settings, command=staged_command(), version=version)
 
 
@@ -145,7 +148,13 @@ class Client(subprocess.Popen[str]):
     """One server's side in a process of its own, that asks for one picture."""
 
     def __init__(
-        self, home: Path, prompt: str = "a red circle", *, model: str = "plain", side: int = SIDE
+        self,
+        home: Path,
+        prompt: str = "a red circle",
+        *,
+        model: str = "plain",
+        side: int = SIDE,
+        linger: float = 0,
     ) -> None:
         super().__init__(
             [
@@ -155,6 +164,7 @@ class Client(subprocess.Popen[str]):
                 model,
                 prompt,
                 str(side),
+                str(linger),
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

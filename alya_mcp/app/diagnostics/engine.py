@@ -46,6 +46,8 @@ def words_of(status: "EngineStatus") -> str:
     memory = status.memory or {}
     if "gpu_allocated" in memory:
         parts.append(f"holds {memory['gpu_allocated'] / 1e9:.1f} GB of the GPU")
+    if "resident" in memory:
+        parts.append(f"holds {memory['resident'] / 1e9:.1f} GB of main memory")
     if status.temperature is not None:
         parts.append(f"{status.temperature} degrees Celsius")
     return "; ".join(parts)

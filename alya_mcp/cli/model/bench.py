@@ -83,7 +83,7 @@ def bench(weights: str, precisions: tuple[str, ...], count: int, output: Output)
         _stopped_by_sigterm_too(),
         tempfile.TemporaryDirectory(prefix="alya-bench-", ignore_cleanup_errors=True) as home,
     ):
-        own = replace(settings, home=Path(home), image_idle=0)
+        own = replace(settings, home=Path(home), image_idle=0, image_linger=0)
         try:
             _measure(report, own, found.folder or RANDOM, precisions or (own.image_precision,), count)
         except KeyboardInterrupt:

@@ -134,6 +134,7 @@ class FluxRenderer:
                     "gpu_free": free,
                     "gpu_total": total,
                     "gpu_allocated": torch.cuda.memory_allocated(),
+                    "gpu_reserved": torch.cuda.memory_reserved(),
                     "gpu_peak": self._loaded.peaks.most,
                 }
             with contextlib.suppress(Exception):

@@ -10,10 +10,14 @@ MAX_UNREAD: Final = 256 << 20
 
 
 class Client:
-    """One connected server. What is said to it goes out in order, however slowly it reads; not if never."""
+    """One connected server. What is said to it goes out in order, however slowly it reads; not if never.
+
+    `works` says that it asked for a picture or a model, and didn't only look.
+    """
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
+        self.works = False
 
     def say(self, frame: bytes) -> None:
         """Send a frame: at once when the client reads, else as soon as it does."""

@@ -59,6 +59,6 @@ class Health:
             last_error_at=self.error_at,
         )
 
-    def ending(self, idle: float | None) -> Ending:
+    def ending(self, idle: float | None, reason: str | None) -> Ending:
         """What to leave for the next worker, and for whoever asks when there is none."""
-        return Ending(at=time.time(), idle=idle, error=self.error, error_at=self.error_at)
+        return Ending(at=time.time(), idle=idle, reason=reason, error=self.error, error_at=self.error_at)

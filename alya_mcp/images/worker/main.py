@@ -1,4 +1,4 @@
-"""The process that owns the GPU: takes jobs from every server of the user, ends with the last one or unused.
+"""The process that owns the GPU: takes jobs from every server of the user, ends a while after the last one.
 
 An event loop in front answers at once, whatever the render thread behind it is busy with.
 """
@@ -54,6 +54,8 @@ class Front:
         self._loop = asyncio.get_running_loop()
         self._clients: set[Client] = set()
         self._held = True
+        self._lingers_until = 0.0
+        self._lingering: asyncio.TimerHandle | None = None
         self._alone = asyncio.Event()
         self._ended = asyncio.Event()
         self._desk = Desk(create, self._loop, self._ended.set, place.read_ending())
@@ -141,11 +143,22 @@ class Front:
         if not self._clients:
             self._alone.set()
         self._desk.drop(client)
+        if client.works:
+            self._lingers_until = self._loop.time() + self._desk.linger
         self._leave_if_alone()
 
     def _leave_if_alone(self) -> None:
-        if not self._clients and not self._held:
+        """End when nobody needs this process; with a model loaded, wait for who may come."""
+        if self._lingering is not None:
+            self._lingering.cancel()
+            self._lingering = None
+        if self._clients or self._held:
+            return
+        left = self._lingers_until - self._loop.time()
+        if left <= 0 or self._desk.unloaded:
             self._desk.finish()
+        else:
+            self._lingering = self._loop.call_later(left, self._leave_if_alone)
 
     def _let_go(self) -> None:
         self._held = False
@@ -162,6 +175,7 @@ class Front:
         try:
             match head:
                 case {"type": "render" | "warm", "id": int(number)}:
+                    client.works = True
                     self._desk.take(client, number, head)
                 case {"type": "cancel", "id": int(number)}:
                     self._desk.cancel(client, number)
@@ -178,7 +192,9 @@ class Front:
         def tell(status: EngineStatus) -> None:
             client.say(pack({"type": "status", "id": number, **asdict(status)}))
 
-        self._desk.report(len(self._clients), tell)
+        used = any(each.works for each in self._clients)
+        leaves_in = None if used or self._held else max(0.0, self._lingers_until - self._loop.time())
+        self._desk.report(len(self._clients), leaves_in, tell)
 
     # -- what happens beside it
 
@@ -194,6 +210,9 @@ class Front:
             if not self._desk.leaving and not sentinel.intact():
                 say("files of this worker were removed or replaced; leaving")
                 self._desk.leave()
+            if self._lingering is not None:
+                self._leave_if_alone()
+                self._desk.give_way()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = self._loop.create_task(work)

@@ -9,7 +9,7 @@ import stat
 import sys
 import tempfile
 from collections.abc import Generator, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -35,14 +35,19 @@ class Address:
 class Ending:
     """What the worker before left to say: when it ended, and after how many seconds without work.
 
-    `idle` is None when it ended for another reason. `error` is the last failure that it told anyone, at the
-    time `error_at`. Times in seconds since 1970, None where they aren't known.
+    `idle` is None when it ended for another reason, which `reason` gives unless it was asked to end or its
+    last server went. `error` is the last failure that it told anyone, at the time `error_at`. Times in
+    seconds since 1970, None where they aren't known.
     """
 
     at: float | None = None
     idle: float | None = None
+    reason: str | None = None
     error: str | None = None
     error_at: float | None = None
+
+
+_ENDING: Final = tuple(each.name for each in fields(Ending))
 
 
 @contextlib.contextmanager
@@ -135,11 +140,12 @@ class Place:
         if address is not None and not _runs(address.pid):
             return Ending(error=f"The image worker (process {address.pid}) ended unexpectedly")
         raw = _read(self.ending)
-        fields = {name: raw.get(name) for name in ("at", "idle", "error", "error_at")}
+        fields = {name: raw.get(name) for name in _ENDING}
         wrong = [
             name
             for name, value in fields.items()
-            if value is not None and not isinstance(value, str if name == "error" else int | float)
+            if value is not None
+            and not isinstance(value, str if name in {"error", "reason"} else int | float)
         ]
         return Ending() if wrong else Ending(**fields)
 

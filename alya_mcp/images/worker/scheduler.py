@@ -14,6 +14,8 @@ from alya_mcp.images.worker.client import Client
 from alya_mcp.images.worker.deadline_clock import WorkClock
 from alya_mcp.images.worker.fair_queue import FairQueue
 from alya_mcp.images.worker.health import Health
+from alya_mcp.images.worker.log import say
+from alya_mcp.images.worker.memory import GpuMemory, MainMemory, shortage
 from alya_mcp.images.worker.protocol import DEVICE_LOST, LEAVING
 from alya_mcp.images.worker.queued_job import Work, job_of, picture_head, refusal, seconds
 from alya_mcp.images.worker.render_thread import Failed, Order, Outcome, RenderThread
@@ -44,8 +46,12 @@ class Desk:
         self._running: Work | None = None
         self._health = Health.after(before)
         self._seconds_per_job = 0.0
+        self.linger = 0.0
         self._idle = 0.0
         self._unused: float | None = None
+        self._reason: str | None = None
+        self._gpu: GpuMemory | None = None
+        self._looking = False
         self._idle_timer: asyncio.TimerHandle | None = None
         self._deadline_timer: asyncio.TimerHandle | None = None
         self._over = False
@@ -65,6 +71,8 @@ class Desk:
             client.say(refusal(number, InvalidInput.__name__, str(error)))
             return
         self._idle = seconds(head, "idle")
+        # A server of an older version doesn't tell, and expects the worker to end with it.
+        self.linger = seconds(head, "linger") if "linger" in head else 0.0
         if self.leaving:
             client.say(refusal(number, LEAVING, "the image worker takes no more work"))
             return
@@ -99,13 +107,35 @@ class Desk:
         self._over = self.leaving = True
         self._end()
 
-    def report(self, clients: int, then: Callable[[EngineStatus], None]) -> None:
+    @property
+    def unloaded(self) -> bool:
+        """Whether nothing is loaded or about to be."""
+        return self._running is None and self._health.renderer.model is None
+
+    def give_way(self) -> None:
+        """End if other programs need the memory that the loaded model holds; to be called while unused."""
+        if self._running is not None or self._looking:
+            return
+        self._looking = True
+
+        def looked(renderer: RendererStatus) -> None:
+            self._looking = False
+            self._health.renderer = renderer
+            self._reason = shortage(MainMemory.now(), GpuMemory.of(renderer.memory), self._gpu)
+            if self._reason is not None and self._running is None:
+                say(f"ending: {self._reason}")
+                self.finish()
+
+        self._thread.look(looked)
+
+    def report(self, clients: int, leaves_in: float | None, then: Callable[[EngineStatus], None]) -> None:
         """Call `then` with how the worker is: at once while it draws, else when the renderer was asked.
 
-        One that prepares for later pictures isn't waited for: then it is what was seen before.
+        One that prepares for later pictures isn't waited for: then it is what was seen before. `leaves_in`
+        are the seconds after which the worker ends because no server uses it any more.
         """
         if self._running is not None:
-            then(self._status(clients))
+            then(self._status(clients, leaves_in))
             return
         told = False
 
@@ -113,7 +143,7 @@ class Desk:
             nonlocal told
             if not told:
                 told = True
-                then(self._status(clients))
+                then(self._status(clients, leaves_in))
 
         def looked(renderer: RendererStatus) -> None:
             self._health.renderer = renderer
@@ -129,7 +159,7 @@ class Desk:
 
     def ending(self) -> Ending:
         """What to leave for the next worker."""
-        return self._health.ending(self._unused)
+        return self._health.ending(self._unused, self._reason)
 
     # -- what becomes of it
 
@@ -166,6 +196,7 @@ class Desk:
             self._running = None
             self._health.turn()
             self._health.renderer = renderer
+            self._gpu = GpuMemory.of(renderer.memory)
             if isinstance(outcome, Failed) and outcome.kind == DEVICE_LOST:
                 self.finish()
             # The device gets its next job before anybody's pixels are packed and sent.
@@ -263,13 +294,13 @@ class Desk:
             + ". Call again later"
         )
 
-    def _status(self, clients: int) -> EngineStatus:
+    def _status(self, clients: int, leaves_in: float | None) -> EngineStatus:
         waiting, model = len(self._waiting), self._health.renderer.model
         state: State = "leaving" if self.leaving else "idle" if self._running is None else "busy"
         work = "A model is being loaded" if self._clock.stands else "An image is being drawn"
         detail: dict[State, str] = {
             "leaving": "The image worker finishes its work and ends; the next image starts a fresh one",
-            "idle": f"{model} is loaded and ready"
+            "idle": f"{model} is loaded and ready{_lingering(leaves_in)}"
             if model
             else "The image worker runs; nothing is loaded yet",
             "busy": work,
@@ -296,6 +327,12 @@ def _too_late(work: Work, now: float, ahead: int) -> str:
         f"The picture {waited}, with {_images(work.ahead)} ahead of it, {drawn} and was stopped: {allowed}. "
         "Call again with fewer steps, or the person can set ALYA_IMAGE_DEADLINE higher"
     )
+
+
+def _lingering(leaves_in: float | None) -> str:
+    if leaves_in is None:
+        return ""
+    return f"; no server uses it, and it ends in {leaves_in:.0f} s unless one does (ALYA_IMAGE_LINGER)"
 
 
 def _seconds(seconds: float) -> str:
