@@ -19,6 +19,9 @@ Serve MCP over standard input and output; a client starts this. With no argument
 Options:
   --policy FILE  The policy to obey (default: ALYA_POLICY, policy.json in ALYA_HOME, then the packaged one).
   --help         Show this and exit.
+
+Exit status: 0 at the end of input or after a signal, 1 when the end had to be forced (the client left answers
+unread, or a call didn't stop), 2 when an option or a setting is wrong.
 """
 _ON_A_TERMINAL = (
     "alya-mcp: this is an MCP server waiting for a client on standard input. Try instead:\n"
@@ -69,17 +72,16 @@ def _serve(incoming: int, outgoing: int, policy: str | None) -> int:
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     logs.set_up(settings.home, secret_words())
 
-    async def run() -> None:
+    async def run() -> int:
         wire = await open_wire(incoming, outgoing, _report_oversized)
         gc.freeze()
         gc.enable()
-        await serve(Hub(settings, open_gate(settings)), wire)
+        return await serve(Hub(settings, open_gate(settings)), wire)
 
     try:
-        anyio.run(run)
+        return anyio.run(run)
     except KeyboardInterrupt:
         return 130
-    return 0
 
 
 def _report_oversized() -> None:

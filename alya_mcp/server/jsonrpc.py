@@ -2,6 +2,8 @@
 
 import json
 import logging
+import math
+import sys
 from typing import Any
 
 import mcp_types as types
@@ -40,18 +42,24 @@ def decode(line: bytes) -> types.JSONRPCMessage:
         else:
             why = "not a JSON-RPC 2.0 message"
         raise MCPError(types.INVALID_REQUEST, f"Invalid request: {why}") from None
-    if isinstance(message, types.JSONRPCNotification) and b'"id"' in line and "id" in json.loads(line):
+    if isinstance(message, types.JSONRPCNotification) and b'"id"' in line and "id" in _loads(line):
         raise MCPError(types.INVALID_REQUEST, "Invalid request: the id must be a string or a whole number")
     return message
 
 
 def request_id(line: bytes) -> str | int | None:
-    """The id to answer a line under that is no message, None where none can be told."""
+    """The request id of a malformed line, or None."""
     try:
-        value: Any = json.loads(line.decode())
+        value = _loads(line)
         return None if "result" in value or "error" in value else _writable(value["id"])
     except (ValueError, TypeError, LookupError, RecursionError):
         return None
+
+
+def _loads(line: bytes) -> Any:
+    """The JSON value in `line`; a number of more digits than Python converts is read as None."""
+    longest = sys.get_int_max_str_digits() or math.inf
+    return json.loads(line.decode(), parse_int=lambda digits: int(digits) if len(digits) < longest else None)
 
 
 def _writable(given: object) -> str | int | None:

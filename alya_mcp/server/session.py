@@ -1,16 +1,19 @@
 """One client on one wire, from its first line to the end of the process."""
 
+import asyncio
 import logging
 import os
 import signal
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 
 import anyio
 import mcp_types as types
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from mcp.shared.exceptions import MCPError
-from mcp.shared.message import SessionMessage
+from mcp.shared.message import ServerMessageMetadata, SessionMessage
 
 from alya_mcp.errors import Failure
 from alya_mcp.gate import StateError
@@ -22,89 +25,53 @@ from alya_mcp.tools import Catalogue, load_catalogue
 
 logger = logging.getLogger(__name__)
 
-_EXIT_GRACE = 0.8
-_LAST_LOOKS = 20
+_LOOK = 0.01
+"""Seconds between two looks; the end is measured in looks, which take longer where the machine is busy."""
+_ANSWER_LOOKS = 300
+"""Looks without progress after which requests that are still open at the end of input are given up."""
+_WRITE_LOOKS = 100
+"""Looks after which a client that closed its side and takes no byte counts as no longer reading."""
+_FORCED_LOOKS = 200
+"""Looks without progress after which the process ends whatever still runs."""
+_CLOSE_SECONDS = 1.0
+_PROBE_SECONDS = 0.02
 
 
-async def serve(hub: Hub, wire: Wire, load: Callable[[], Catalogue] = load_catalogue) -> None:
-    """Serve the tools of `load` to one client on `wire` until it closes its side or a signal asks to end."""
+async def serve(hub: Hub, wire: Wire, load: Callable[[], Catalogue] = load_catalogue) -> int:
+    """Serve the tools of `load` to one client on `wire` until it closes its side or a signal asks to end.
+
+    Return the process's exit status: 1 when answers were left that the client didn't read, else 0.
+    """
     server = build_server(Dispatcher(hub, load))
     to_server, from_client = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     to_client, from_server = anyio.create_memory_object_stream[SessionMessage](0)
-    open_requests = _OpenRequests()
+    requests = _Requests(wire)
+    receiving, ending = anyio.CancelScope(), anyio.Event()
     try:
         async with anyio.create_task_group() as group:
-            group.start_soon(_end_on_signal, group.cancel_scope)
-            group.start_soon(_end_with_input, wire, group.cancel_scope)
-            group.start_soon(_receive, wire, to_server, to_client.clone(), open_requests)
-            group.start_soon(_send, wire, from_server, open_requests, group.cancel_scope)
-            group.start_soon(_start_rest, hub, open_requests)
+            group.start_soon(_end_on_signal, receiving, ending)
+            group.start_soon(_end_with_input, wire, ending)
+            group.start_soon(_receive, wire, to_server, to_client.clone(), requests, receiving)
+            group.start_soon(_send, wire, from_server, requests, group.cancel_scope)
+            group.start_soon(_give_up_writing, wire, requests, ending, group.cancel_scope)
+            group.start_soon(_start_rest, hub, requests)
             await server.run(from_client, to_client, server.create_initialization_options())
     finally:
-        with anyio.move_on_after(_EXIT_GRACE / 2, shield=True):
+        with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
             try:
                 await hub.aclose()
             except StateError as error:
                 logger.error("%s", error)
+    return 1 if requests.given_up else 0
 
 
-async def _receive(
-    wire: Wire,
-    to_server: MemoryObjectSendStream[SessionMessage | Exception],
-    to_client: MemoryObjectSendStream[SessionMessage],
-    open_requests: "_OpenRequests",
-) -> None:
-    """Pass each message on; answer each line that is none with what is wrong with it."""
-    async with to_server, to_client:
-        async for line in wire.lines():
-            if line.isspace():
-                continue
-            try:
-                message = decode(line)
-            except MCPError as refusal:
-                open_requests.received()
-                answer = types.JSONRPCError(jsonrpc="2.0", id=request_id(line), error=refusal.error)
-                await to_client.send(SessionMessage(answer))
-                continue
-            if isinstance(message, types.JSONRPCRequest):
-                open_requests.received()
-            await to_server.send(SessionMessage(message))
-        for _ in range(_LAST_LOOKS):
-            if not open_requests.count:
-                break
-            await anyio.sleep(0.01)
+class _Requests:
+    """The requests that still wait for their answer, and how far the answers are."""
 
-
-async def _end_with_input(wire: Wire, scope: anyio.CancelScope) -> None:
-    """End the process soon after the client closed its side, even if it reads no more answers."""
-    await wire.closed()
-    _exit_after(_EXIT_GRACE)
-    await anyio.sleep(_EXIT_GRACE / 2)
-    scope.cancel()
-
-
-async def _send(
-    wire: Wire,
-    from_server: MemoryObjectReceiveStream[SessionMessage],
-    open_requests: "_OpenRequests",
-    scope: anyio.CancelScope,
-) -> None:
-    """Write each message as one line; end everything after the last, or when the client no longer reads."""
-    try:
-        async for item in from_server:
-            await wire.write(encode(item.message))
-            if not isinstance(item.message, types.JSONRPCNotification):
-                open_requests.answered()
-    except (BrokenPipeError, ConnectionResetError):
-        pass
-    scope.cancel()
-
-
-class _OpenRequests:
-    """How many lines of the client still wait for their answer."""
-
-    def __init__(self) -> None:
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
         self.first_answer = anyio.Event()
+        self.given_up = False
         self.count = 0
 
     def received(self) -> None:
@@ -114,10 +81,154 @@ class _OpenRequests:
         self.count -= 1
         self.first_answer.set()
 
+    async def unanswered(self) -> None:
+        """The SDK will not answer a request: its client cancelled it."""
+        self.count -= 1
 
-async def _start_rest(hub: Hub, open_requests: _OpenRequests) -> None:
+    def progress(self) -> tuple[int, int]:
+        """Differs from an earlier value when anything was answered or sent since."""
+        return self.count, self._wire.sent
+
+    async def no_progress(self, looks: int, until: Callable[[], bool] = lambda: False) -> None:
+        """Return after `looks` looks in a row without progress, or when `until` is true."""
+        seen, left = self.progress(), looks
+        while left and not until():
+            await anyio.sleep(_LOOK)
+            now = self.progress()
+            seen, left = now, left - 1 if now == seen else looks
+
+    async def settled(self) -> None:
+        """Return when every request is answered, or none will be: nothing moves, or the client is gone."""
+        await self.no_progress(_ANSWER_LOOKS, lambda: not self.count or self._wire.abandoned)
+
+
+async def _receive(
+    wire: Wire,
+    to_server: MemoryObjectSendStream[SessionMessage | Exception],
+    to_client: MemoryObjectSendStream[SessionMessage],
+    requests: _Requests,
+    receiving: anyio.CancelScope,
+) -> None:
+    """Pass each message on; answer each line that isn't one with what is wrong with it.
+
+    Closing `to_server` at the end makes the SDK cancel the calls that still run, and answer them.
+    """
+    async with to_server, to_client:
+        with receiving:
+            async with aclosing(_without_abandoned_probe(wire.lines())) as lines:
+                async for line in lines:
+                    if not line.isspace():
+                        await _pass_on(line, to_server, to_client, requests)
+            await requests.settled()
+        _force_end(requests.progress)
+
+
+async def _pass_on(
+    line: bytes,
+    to_server: MemoryObjectSendStream[SessionMessage | Exception],
+    to_client: MemoryObjectSendStream[SessionMessage],
+    requests: _Requests,
+) -> None:
+    try:
+        message = decode(line)
+    except MCPError as refusal:
+        requests.received()
+        answer = types.JSONRPCError(jsonrpc="2.0", id=request_id(line), error=refusal.error)
+        await to_client.send(SessionMessage(answer))
+        return
+    if isinstance(message, types.JSONRPCRequest):
+        requests.received()
+        await to_server.send(
+            SessionMessage(message, ServerMessageMetadata(on_request_unanswered=requests.unanswered))
+        )
+    else:
+        await to_server.send(SessionMessage(message))
+
+
+async def _without_abandoned_probe(lines: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    """The lines without a first `server/discover` that `initialize` follows at once.
+
+    A client that probes for the modern era and got no answer in time, because this process was still
+    starting, has returned to the handshake by then; the era of the connection must not follow the probe.
+    """
+    first = await anext(lines, None)
+    if first is None:
+        return
+    following: asyncio.Future[bytes | None] | None = None
+    if _method(first) == "server/discover":
+        following = asyncio.ensure_future(anext(lines, None))
+        try:
+            done, _ = await asyncio.wait({following}, timeout=_PROBE_SECONDS)
+            if not done or (second := following.result()) is None or _method(second) != "initialize":
+                yield first
+            second = await following
+        finally:
+            following.cancel()
+        if second is None:
+            return
+        yield second
+    else:
+        yield first
+    async for line in lines:
+        yield line
+
+
+def _method(line: bytes) -> str | None:
+    """The method of the message in `line`, if it is one."""
+    try:
+        return getattr(decode(line), "method", None)
+    except MCPError:
+        return None
+
+
+async def _send(
+    wire: Wire,
+    from_server: MemoryObjectReceiveStream[SessionMessage],
+    requests: _Requests,
+    scope: anyio.CancelScope,
+) -> None:
+    """Write each message as one line; end everything after the last, or when the client no longer reads."""
+    try:
+        async for item in from_server:
+            await wire.write(encode(item.message))
+            if isinstance(item.message, types.JSONRPCResponse | types.JSONRPCError):
+                requests.answered()
+    except (BrokenPipeError, ConnectionResetError):
+        pass
+    scope.cancel()
+
+
+async def _give_up_writing(
+    wire: Wire, requests: _Requests, ending: anyio.Event, scope: anyio.CancelScope
+) -> None:
+    """End everything when the session is ending and the client takes no more of the answers."""
+    await ending.wait()
+    left, seen = _WRITE_LOOKS, wire.sent
+    while left:
+        await anyio.sleep(_LOOK)
+        left = left - 1 if wire.unsent and wire.sent == seen else _WRITE_LOOKS
+        seen = wire.sent
+    requests.given_up = True
+    scope.cancel()
+
+
+def _force_end(progress: Callable[[], object]) -> None:
+    """End the process, with status 1, if a thread or a handler still holds it when nothing moves any more."""
+
+    def watch() -> None:
+        seen, left = progress(), _FORCED_LOOKS
+        while left:
+            time.sleep(_LOOK)
+            now = progress()
+            seen, left = now, left - 1 if now == seen else _FORCED_LOOKS
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+async def _start_rest(hub: Hub, requests: _Requests) -> None:
     """Do the rest of the start once the client has its first answer."""
-    await open_requests.first_answer.wait()
+    await requests.first_answer.wait()
     try:
         await hub.start()
     except Failure as failure:
@@ -126,18 +237,17 @@ async def _start_rest(hub: Hub, open_requests: _OpenRequests) -> None:
         logger.exception("a part of the start failed")
 
 
-async def _end_on_signal(scope: anyio.CancelScope) -> None:
+async def _end_with_input(wire: Wire, ending: anyio.Event) -> None:
+    await wire.closed()
+    ending.set()
+
+
+async def _end_on_signal(receiving: anyio.CancelScope, ending: anyio.Event) -> None:
+    """Stop receiving when a signal asks to end: the calls that run are cancelled, answered and settled."""
     if os.name != "posix":
         return
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         async for _ in signals:
-            _exit_after(_EXIT_GRACE)
-            scope.cancel()
+            ending.set()
+            receiving.cancel()
             return
-
-
-def _exit_after(seconds: float) -> None:
-    """End the process after `seconds` even if a thread or a handler won't."""
-    guard = threading.Timer(seconds, os._exit, [0])
-    guard.daemon = True
-    guard.start()

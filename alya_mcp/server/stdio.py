@@ -15,6 +15,7 @@ from typing import BinaryIO, Protocol
 
 LONGEST_LINE = 16 * 1024 * 1024
 """Bytes of the longest line that is read; clients stop at 10 MiB (TypeScript SDK)."""
+_PIECE = 64 * 1024
 
 
 class Wire(Protocol):
@@ -28,7 +29,22 @@ class Wire(Protocol):
         ...
 
     async def closed(self) -> None:
-        """Return when the client has closed its side, be its lines read or not."""
+        """Return when the client has closed its side, whether its lines were read or not."""
+        ...
+
+    @property
+    def sent(self) -> int:
+        """How many bytes the operating system has taken so far."""
+        ...
+
+    @property
+    def unsent(self) -> int:
+        """How many bytes it has yet to take."""
+        ...
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether the client is known to have stopped reading."""
         ...
 
     async def write(self, line: bytes) -> None:
@@ -69,7 +85,7 @@ async def open_wire(incoming: int, outgoing: int, oversized: Callable[[], None])
 
 
 class _Reader(asyncio.StreamReader):
-    """Tells when its input has ended, before what it holds is read."""
+    """A stream reader that tells when its input has ended, before what it holds is read."""
 
     def __init__(self) -> None:
         super().__init__(limit=LONGEST_LINE)
@@ -87,6 +103,7 @@ class _Reader(asyncio.StreamReader):
 class _PipeWire:
     def __init__(self, reader: _Reader, writer: asyncio.StreamWriter, oversized: Callable[[], None]) -> None:
         self._reader, self._writer, self._oversized = reader, writer, oversized
+        self._given = 0
 
     @classmethod
     async def open(cls, incoming: int, outgoing: int, oversized: Callable[[], None]) -> "_PipeWire":
@@ -125,7 +142,20 @@ class _PipeWire:
     async def closed(self) -> None:
         await self._reader.ended.wait()
 
+    @property
+    def sent(self) -> int:
+        return self._given - self.unsent
+
+    @property
+    def unsent(self) -> int:
+        return self._writer.transport.get_write_buffer_size()
+
+    @property
+    def abandoned(self) -> bool:
+        return self._writer.transport.is_closing()
+
     async def write(self, line: bytes) -> None:
+        self._given += len(line) + 1
         self._writer.write(line + b"\n")
         await self._writer.drain()
 
@@ -134,6 +164,8 @@ class _FileWire:
     def __init__(self, source: BinaryIO, target: BinaryIO, oversized: Callable[[], None]) -> None:
         self._source, self._target, self._oversized = source, target, oversized
         self._ended = asyncio.Event()
+        self.sent = self.unsent = 0
+        self.abandoned = False
 
     async def lines(self) -> AsyncIterator[bytes]:
         from anyio import to_thread
@@ -156,8 +188,12 @@ class _FileWire:
         await to_thread.run_sync(self._write_all, memoryview(line + b"\n"))
 
     def _write_all(self, rest: memoryview) -> None:
+        self.unsent = len(rest)
         while rest:
-            rest = rest[self._target.write(rest) :]
+            taken = self._target.write(rest[:_PIECE])
+            self.sent += taken
+            self.unsent -= taken
+            rest = rest[taken:]
 
 
 def _duplicate(descriptor: int) -> int:

@@ -185,6 +185,7 @@ def test_all_hostile_lines_at_once_leave_every_request_between_them_answered(sha
         (b'{"jsonrpc":"2.0","id":"nameless","method":"tools/call","params":{}}', INVALID_PARAMS, "nameless"),
         (request(b'"tools/list"', b'{"cursor":"x"}', b'"page 2"'), INVALID_PARAMS, "page 2"),
         (b'{"jsonrpc":"2.0","id":"half","method":"ping","params":{"x":"\\ud800"}}', PARSE_ERROR, "half"),
+        (request(b'"ping"', b'{"x":' + b"9" * 5000 + b"}", b'"digits"'), PARSE_ERROR, "digits"),
         (b'{"jsonrpc":"2.0","id":"half a response","result":7}', INVALID_REQUEST, None),
         (request(b'"tools/call"', b'{"name":7}', b'"named 7"'), INVALID_PARAMS, "named 7"),
     ],

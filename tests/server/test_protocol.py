@@ -54,6 +54,14 @@ def test_discover_opens_the_modern_era(start_server: Servers) -> None:
         assert client.request("tools/list", {"_meta": envelope()})["result"] == listed
 
 
+def test_a_probe_that_the_client_gave_up_does_not_decide_the_era(start_server: Servers) -> None:
+    with start_server() as client:
+        probe = client.post("server/discover", {"_meta": envelope()})
+        assert client.initialize()["protocolVersion"] == LEGACY
+        assert client.request("tools/list")["result"]["tools"]
+        assert [message for message in client.messages if message.get("id") == probe] == []
+
+
 def test_only_ping_is_answered_before_initialize(start_server: Servers) -> None:
     with start_server() as client:
         assert client.request("ping")["result"] == {}
