@@ -5,16 +5,13 @@ import time
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 from alya_mcp.gate import Policy, PolicyError, PolicyFile, PolicySource, Problem, StateError
 from alya_mcp.gate.grants import Grant
 from alya_mcp.gate.paths import is_absent
 from alya_mcp.settings import Settings
 from alya_mcp.toolkit.caller import Caller, calling_grant
-
-if TYPE_CHECKING:
-    from alya_mcp.toolkit.tool import Tool
 
 Origin = Literal["--policy or ALYA_POLICY", "the grant's own", "ALYA_HOME", "packaged"]
 
@@ -72,22 +69,6 @@ def _open(settings: Settings, grant: Grant | None) -> PolicySource:
     if place.origin == "packaged":
         return _UntilOwn(settings)
     return PolicyFile(place.path, initial=Policy.unavailable())
-
-
-def verdict(policy: "Policy", tool: "Tool") -> str:
-    """What the policy says of a tool, whatever its arguments: `allow`, `deny`, `ask`, `shadow` or `hidden`.
-
-    `shadow` is what passes although a rule in shadow mode says otherwise.
-    """
-    if policy.hides(tool.name):
-        return "hidden"
-    rules = policy.rules(tool.name, tool.category)
-    always = [test for test in rules.tests if not test.conditions and not test.must_hold]
-    if rules.denial is not None or any(not test.shadow for test in always):
-        return "deny"
-    if rules.approval is not None and not rules.approval.shadow:
-        return "ask"
-    return "shadow" if rules.shadow_denials or always or rules.approval is not None else "allow"
 
 
 class _UntilOwn:

@@ -1,125 +1,69 @@
-"""What bounds a tool's calls, whatever kind of rule does it, for people and for programs."""
+"""The words of the command line for what bounds a tool's calls."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from alya_mcp.gate.policy.rules import Rules
+    from alya_mcp.gate import Bound, Requirement, Summary
 
 _SPANS = {60.0: "minute", 3600.0: "hour", 86400.0: "day"}
-_OF_EVERY_TOOL = "/tools/*/"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bound:
-    """A condition, a cap, a limit or a deadline.
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A requirement or a bound; `text` says what it is, without its scope and mode."""
 
-    `text` says what it bounds. `max` is in `unit`, `window` in seconds, None where there is none. With
-    `every_tool` all tools count together.
-    """
-
-    rule: str
-    kind: str
+    of: "Requirement | Bound"
     text: str
-    unit: str | None = None
-    max: float | None = None
-    window: float | None = None
-    scope: str | None = None
-    shadow: bool = False
-    every_tool: bool = False
 
     @property
     def words(self) -> str:
         """All of it in words."""
-        notes = [self.scope or "session"] if self.scope not in (None, "session") else []
-        notes += ["shadow"] if self.shadow else []
+        scope = getattr(self.of, "scope", None)
+        notes = [scope] if scope not in (None, "session") else []
+        notes += ["shadow"] if self.of.mode == "shadow" else []
         return f"{self.text} ({', '.join(notes)})" if notes else self.text
 
     def as_json(self) -> dict[str, Any]:
-        """All of it for a program."""
+        """All of it for a program; null where a requirement has no such field."""
         return {
-            "rule": self.rule,
-            "kind": self.kind,
+            "rule": self.of.rule,
+            "kind": getattr(self.of, "kind", "condition"),
             "text": self.text,
-            "unit": self.unit,
-            "max": self.max,
-            "window": self.window,
-            "scope": self.scope,
-            "mode": "shadow" if self.shadow else "enforce",
+            **{name: getattr(self.of, name, None) for name in ("unit", "max", "window", "scope")},
+            "mode": self.of.mode,
         }
 
 
-def bounds(rules: "Rules") -> list[Bound]:
-    """What bounds the calls of a tool with these rules, in the order in which it is asked."""
-    return [*_conditions(rules), *_caps(rules), *_limits(rules), *_deadline(rules)]
+def lines(summary: "Summary") -> Iterator[Line]:
+    """The requirements and bounds of a tool, in the order in which a call is asked."""
+    for requirement in summary.requirements:
+        yield Line(requirement, _condition(requirement))
+    for bound in summary.bounds:
+        yield Line(bound, _bound(bound))
 
 
-def _conditions(rules: "Rules") -> Iterator[Bound]:
+def _condition(requirement: "Requirement") -> str:
     from alya_mcp.gate.messages import said
 
-    for test in rules.tests:
-        asked = " and ".join(said(each.path, each.op, each.value) for each in test.conditions)
-        if asked:
-            yield Bound(
-                rule=test.rule,
-                kind="condition",
-                text=f"{'only' if test.must_hold else 'not'} if {asked}",
-                shadow=test.shadow,
-                every_tool=test.rule.startswith(_OF_EVERY_TOOL),
-            )
+    asked = " and ".join(said(each.path, each.op, each.value) for each in requirement.comparisons)
+    return f"{'only' if requirement.must_hold else 'not'} if {asked}"
 
 
-def _caps(rules: "Rules") -> Iterator[Bound]:
-    for rule in rules.repeats:
-        yield Bound(
-            rule=rule.rule,
-            kind="max_repeats",
-            text=f"{rule.max} times the same per {_span(rule.window)}",
-            unit="calls",
-            max=rule.max,
-            window=rule.window,
-            scope=rule.scope,
-            shadow=rule.shadow,
-            every_tool=rule.tool is None,
-        )
-    for cap in rules.concurrency:
-        yield Bound(
-            rule=cap.rule,
-            kind="max_concurrent",
-            text=f"{cap.max} at once",
-            unit="calls",
-            max=cap.max,
-            scope=cap.scope,
-            shadow=cap.shadow,
-            every_tool=cap.tool is None,
-        )
+def _bound(bound: "Bound") -> str:
+    if bound.kind == "timeout":
+        return f"{bound.max:g} s a call"
+    if bound.kind == "max_concurrent":
+        return f"{bound.max} at once"
+    if bound.kind == "max_repeats":
+        return f"{bound.max} times the same per {_span(bound.window)}"
+    from alya_mcp.gate.messages import counted
+
+    return f"{counted(bound.max, bound.unit)} per {_span(bound.window)}"
 
 
-def _limits(rules: "Rules") -> Iterator[Bound]:
-    from alya_mcp.gate.messages import measure
-    from alya_mcp.gate.policy.rules import UNIT, quotient
-
-    for limit in rules.limits:
-        yield Bound(
-            rule=limit.rule,
-            kind=limit.kind,
-            text=f"{measure(limit, limit.max).removesuffix(' of all tools')} per {_span(limit.window)}",
-            unit=limit.unit,
-            max=quotient(limit.max, UNIT),
-            window=limit.window,
-            scope=limit.scope,
-            shadow=limit.shadow,
-            every_tool=limit.tool is None,
-        )
-
-
-def _deadline(rules: "Rules") -> Iterator[Bound]:
-    if rules.timeout is not None:
-        yield Bound(
-            rule="", kind="timeout", text=f"{rules.timeout:g} s a call", unit="seconds", max=rules.timeout
-        )
-
-
-def _span(seconds: float) -> str:
+def _span(seconds: float | None) -> str:
+    if not seconds:
+        return "call"
     return _SPANS.get(seconds) or f"{seconds:g} s"

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alya_mcp.app.policy import verdict
-from alya_mcp.cli.bounds import bounds
+from alya_mcp.cli.bounds import lines
 from alya_mcp.cli.output import Output, output_option, say, show_json, show_table
 from alya_mcp.cli.policies import read_policy, settings_with
 
@@ -46,23 +45,26 @@ def show_tools(tools: "Iterable[Tool]", policy: "Policy") -> None:
     every: dict[str, str] = {}
     rows: list[tuple[str, ...]] = []
     for tool in tools:
-        found = bounds(policy.rules(tool.name, tool.category))
-        every |= {each.rule: each.words for each in found if each.every_tool}
+        summary = policy.summary(tool.name, tool.category)
+        found = list(lines(summary))
+        every |= {each.of.rule: each.words for each in found if each.of.every_tool}
         price = f"{tool.price:g} USD" if tool.price else "free"
-        own = ", ".join(each.words for each in found if not each.every_tool)
-        rows.append((tool.name, tool.category, tool.risk, price, verdict(policy, tool), own))
+        own = ", ".join(each.words for each in found if not each.of.every_tool)
+        rows.append((tool.name, tool.category, tool.risk, price, summary.verdict, own))
     if every:
         rows.append(("(all tools)", "", "", "", "", ", ".join(every.values())))
     show_table(rows, _HEADINGS)
 
 
 def _as_json(tool: "Tool", policy: "Policy") -> dict[str, object]:
+    summary = policy.summary(tool.name, tool.category)
     return {
         "name": tool.name,
         "title": tool.title,
         "category": tool.category,
         "risk": tool.risk,
         "priceUsd": tool.price,
-        "policy": verdict(policy, tool),
-        "limits": [each.as_json() for each in bounds(policy.rules(tool.name, tool.category))],
+        "policy": summary.verdict,
+        "rule": summary.rule,
+        "limits": [each.as_json() for each in lines(summary)],
     }

@@ -23,17 +23,24 @@ from alya_mcp.gate.trace import LimitRow, Step, Trace
 if TYPE_CHECKING:
     from alya_mcp.gate.audit.newest import tail
     from alya_mcp.gate.audit.verification import Broken, Report, verify
+    from alya_mcp.gate.policy.summary import Bound, Comparison, Requirement, Summary
 
-_READING = {"tail": "newest", **dict.fromkeys(("Broken", "Report", "verify"), "verification")}
+_LOADED_ON_USE = {
+    "tail": "audit.newest",
+    **dict.fromkeys(("Broken", "Report", "verify"), "audit.verification"),
+    **dict.fromkeys(("Bound", "Comparison", "Requirement", "Summary"), "policy.summary"),
+}
 
 __all__ = [
     "Answer",
     "ApprovalNeeded",
     "Audit",
     "AuditError",
+    "Bound",
     "Broken",
     "Call",
     "Clock",
+    "Comparison",
     "Decision",
     "Gate",
     "GateError",
@@ -49,10 +56,12 @@ __all__ = [
     "Question",
     "Refused",
     "Report",
+    "Requirement",
     "SqliteState",
     "State",
     "StateError",
     "Step",
+    "Summary",
     "SystemClock",
     "TimedOut",
     "ToolError",
@@ -68,9 +77,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """What reads the log is loaded when it is asked for; a server that only writes one starts sooner."""
-    if name not in _READING:
+    """Load what no call needs when it is asked for, so that a server starts sooner."""
+    if name not in _LOADED_ON_USE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"{__name__}.audit.{_READING[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_LOADED_ON_USE[name]}"), name)

@@ -45,7 +45,7 @@ def limit_rows(
 ) -> tuple[LimitRow, ...]:
     """Every limit of `tools` (names and categories), each counter once, those of all tools together last."""
     limits = [limit for name, category in tools for limit in policy.rules(name, category).limits]
-    limits.extend(policy.limits)
+    limits.extend(limit for limit in policy.limits if limit.tool is None)
     own = {limit.counter: limit for limit in limits if limit.tool is not None}
     every = {limit.counter: limit for limit in limits if limit.tool is None}
     return tuple(_row(limit, counting, session, grant) for limit in (own | every).values())
@@ -86,8 +86,8 @@ def _allowed(call: Call, policy: Policy, rules: Rules) -> Iterator[Step]:
 
 def _tested(test: Test, arguments: Mapping[str, Any]) -> Step:
     asked = " and ".join(wording.said(c.path, c.op, c.value) for c in test.conditions)
-    asks = asked if test.must_hold else f"not ({asked})" if asked else "the policy never denies it"
-    seen = "; ".join(f"{c.path} is {_seen(c, arguments)}" for c in test.conditions) or "always denied"
+    asks = asked if test.must_hold else f"not ({asked})" if asked else "the rule does not deny every call"
+    seen = "; ".join(f"{c.path} is {_seen(c, arguments)}" for c in test.conditions) or "it denies every call"
     return Step(test.rule, asks, seen, not test.refuses(arguments), test.shadow)
 
 
@@ -116,11 +116,14 @@ def _capped(
 
 
 def _limited(call: Call, limit: Limit, arguments: Mapping[str, Any], counting: Counting) -> Step:
-    asks = f"at most {wording.measure(limit, limit.max)} per {limit.window:g} s"
+    most = wording.measure(limit, limit.max)
+    asks = f"at most {most} per {limit.window:g} s" if limit.window_ns else f"at most {most} per call"
     try:
         held = counting.over([limit], call, arguments) is None
     except Uncountable as error:
         return Step(limit.rule, asks, f"{limit.unit} {error.found}", False, limit.shadow)
+    if not limit.window_ns:
+        return Step(limit.rule, asks, "no more" if held else "more", held, limit.shadow)
     left, _ = counting.standing(limit, call.session, call.grant or "")
     seen = f"{wording.measure(limit, limit.max - left)} in the last {limit.window:g} s"
     return Step(limit.rule, asks, seen, held, limit.shadow)

@@ -5,7 +5,7 @@ import json
 from alya_mcp.gate.call import Call
 from alya_mcp.gate.charges import Over, Uncountable
 from alya_mcp.gate.decision import INVALID_ARGUMENTS, Decision, Mode, shown
-from alya_mcp.gate.policy.rules import SECOND, UNIT, Approval, Concurrency, Limit, Repeats, Test
+from alya_mcp.gate.policy.rules import SECOND, UNIT, Approval, Concurrency, Limit, Repeats, Test, quotient
 
 _LONGEST_VALUE = 60
 
@@ -102,13 +102,17 @@ def unapproved(call: Call, policy: str, approval: Approval, why: str) -> Decisio
 
 
 def measure(limit: Limit, amount: int) -> str:
-    """An amount in what the limit counts."""
-    if limit.amount == "call":
-        count = amount // UNIT
-        of = "" if limit.tool else " of all tools"
-        return f"{count} {'call' if count == 1 else 'calls'}{of}"
-    number = f"{amount / UNIT:.9f}".rstrip("0").rstrip(".") if amount % UNIT else str(amount // UNIT)
-    return f"{number} USD" if limit.amount == "price" else f"{number} of {limit.unit}"
+    """An amount, in billionths, in what the limit counts."""
+    of = " of all tools" if limit.amount == "call" and limit.tool is None else ""
+    return counted(quotient(amount, UNIT), limit.unit) + of
+
+
+def counted(number: float, unit: str) -> str:
+    """A number of `calls`, of `usd` or of an argument that is added up."""
+    text = str(number) if isinstance(number, int) else f"{number:.9f}".rstrip("0").rstrip(".")
+    if unit == "calls":
+        return f"{text} {'call' if number == 1 else 'calls'}"
+    return f"{text} USD" if unit == "usd" else f"{text} of {unit}"
 
 
 def _whole(seconds: float) -> int:

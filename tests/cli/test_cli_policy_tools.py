@@ -11,9 +11,11 @@ import pytest
 from click.testing import CliRunner
 from command_line import Ended, Run, WritePolicy
 
+from alya_mcp.app.diagnostics.gate import policy as policy_checks
 from alya_mcp.cli.main import group
 from alya_mcp.cli.policy.presets import starting_policy
 from alya_mcp.gate import Audit, Call, Gate, MemoryState, Policy, Refused, SqliteState
+from alya_mcp.settings import Settings
 from alya_mcp.tools import load_catalogue
 
 PAGE = (Path(__file__).parents[2] / "docs" / "policy-tools.md").read_text(encoding="utf-8")
@@ -255,12 +257,12 @@ MANY: Any = [
     ],
 )  # fmt: skip
 def test_a_preset_decides_by_category_risk_and_price(preset: Any, says: dict[str, list[str]]) -> None:
-    from alya_mcp.app.policy import verdict
-
     policy = Policy.parse(starting_policy(preset, MANY))
     named = {tool.name: tool for tool in [*MANY, Like("new", "Unheard")]}
     for expected, names in says.items():
-        assert {name: verdict(policy, named[name]) for name in names} == dict.fromkeys(names, expected)
+        assert {name: policy.summary(name, named[name].category).verdict for name in names} == dict.fromkeys(
+            names, expected
+        )
 
 
 def test_a_preset_keeps_shared_rules_under_their_category_and_treats_later_tools_alike() -> None:
@@ -366,3 +368,37 @@ def test_explain_does_not_count_from_nothing_when_the_state_is_damaged(here: Pat
     ended = command("policy", "explain", "alya_status", "--policy", written("p.json", OPEN), "--live")
     assert (ended.code, ended.out) == (2, "")
     assert "What was used so far can't be read" in ended.err
+
+
+NEVER = {"rules": [{"name": "never", "action": "deny", "on_deny": "not here"}]}
+MANY_STEPS = {"deny_if": [{"conditions": [{"path": "args.steps", "op": "gt", "value": 4}]}]}
+
+
+@pytest.mark.parametrize(
+    ("rules", "verdict", "limits", "decisions"),
+    [
+        (NEVER, "deny", [], ["/tools/image_gen/rules/never", "/tools/image_gen/rules/never"]),
+        (MANY_STEPS, "allow", ["not if args.steps gt 4"], ["", "/tools/image_gen/deny_if/args.steps-gt"]),
+    ],
+)
+def test_every_command_says_the_same_of_a_tool(
+    here: Path, alya_home: Path, rules: Any, verdict: str, limits: list[str], decisions: list[str]
+) -> None:
+    path = written("p.json", {**OPEN, "tools": {"image_gen": rules}})
+    others = len(load_catalogue()) - 1
+    counts = {"allow": others, "deny": 1} if verdict == "deny" else {"allow": others + 1}
+    (told,) = [
+        each
+        for each in command("tools", "--policy", path, "--output", "json").json["tools"]
+        if each["name"] == "image_gen"
+    ]
+    assert (told["policy"], [each["text"] for each in told["limits"]]) == (verdict, limits)
+    assert told["rule"] == ("" if verdict == "allow" else decisions[0])
+    for steps, rule in zip((4, 5), decisions, strict=True):
+        words = ("prompt=a hill", f"steps={steps}", "--policy", path, "--output", "json")
+        assert command("policy", "explain", "image_gen", *words).json["rule"] == rule
+    assert command("policy", "check", path, "--output", "json").json["tools"] == counts
+    (alya_home / "policy.json").write_text(json.dumps({**OPEN, "tools": {"image_gen": rules}}))
+    (found,) = policy_checks(Settings(home=alya_home))
+    words = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+    assert f"tools: {words}, digest" in found.detail

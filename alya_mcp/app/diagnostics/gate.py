@@ -1,16 +1,15 @@
 """The gate's two files: the policy that is in force, and the audit log."""
 
 import os
-from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, get_args
 
 from alya_mcp.app.diagnostics.check import Check, fail, ok, warn
-from alya_mcp.app.policy import verdict
 from alya_mcp.gate.paths import is_absent
 from alya_mcp.runtime.paths import tilde
 from alya_mcp.settings import Settings
 from alya_mcp.text.plurals import counted
+from alya_mcp.toolkit.listing import in_words, verdicts
 
 if TYPE_CHECKING:
     from alya_mcp.gate import Report
@@ -42,8 +41,7 @@ def policy(settings: Settings) -> Iterator[Check]:
             yield fail("policy", f"{shown}: {problem}", f"Mend it: alya-mcp policy check {shown}")
         return
     catalogue = load_catalogue()
-    said = Counter(verdict(found, tool) for tool in catalogue.values())
-    tools = ", ".join(f"{count} {word}" for word, count in said.most_common())
+    tools = in_words(verdicts(found, catalogue.values()))
     yield ok("policy", f"{shown} ({place.origin}), tools: {tools}, digest {found.digest[:12]}")
     for warning in found.warnings(catalogue, get_args(Category)):
         yield warn("policy", f"{shown}: {warning}", "Correct the name, or remove the rule.")

@@ -22,13 +22,15 @@ def check(file: Path, output: Output) -> int:
     """List everything that is wrong with the policy in FILE, each with line, column and JSON Pointer.
 
     A rule that contradicts its tool's parameters, so that it can never hold, is an error too; a rule for
-    a tool or category that doesn't exist is a warning. FILE is JSON, or YAML where its name ends in .yaml
-    or .yml.
+    a tool or category that doesn't exist is a warning. A policy that can be used is followed by how many
+    tools it allows, denies and so on, as `alya-mcp tools` lists them. FILE is JSON, or YAML where its name
+    ends in .yaml or .yml.
 
     Exit codes: 0 the policy can be used, 1 it has errors, 2 the file can't be read.
     """
     from alya_mcp.gate import Policy, PolicyError
     from alya_mcp.gate.policy import read_policy_file
+    from alya_mcp.toolkit.listing import in_words, verdicts
     from alya_mcp.toolkit.tool import Category
     from alya_mcp.tools import load_catalogue
 
@@ -41,8 +43,10 @@ def check(file: Path, output: Output) -> int:
         policy = Policy.loads(data, str(file))
     except PolicyError as error:
         errors, warnings, digest = error.problems, (), None
+        says = None
     else:
         catalogue = load_catalogue()
+        says = verdicts(policy, catalogue.values())
         errors = policy.contradictions({tool.name: tool.schema for tool in catalogue.values()})
         warnings, digest = policy.warnings(catalogue, get_args(Category)), policy.digest
     if output == "json":
@@ -51,6 +55,7 @@ def check(file: Path, output: Output) -> int:
                 "file": str(file),
                 "ok": not errors,
                 "digest": digest,
+                "tools": says,
                 "errors": [_as_json(each) for each in errors],
                 "warnings": [_as_json(each) for each in warnings],
             }
@@ -63,7 +68,7 @@ def check(file: Path, output: Output) -> int:
     if errors:
         click.echo(f"{len(errors)} {'error' if len(errors) == 1 else 'errors'}; this policy can't be used")
     else:
-        click.echo(f"ok, policy {(digest or '')[:12]}")
+        click.echo(f"ok, policy {(digest or '')[:12]}, tools: {in_words(says or {})}")
     return HAS_ERRORS if errors else 0
 
 

@@ -10,7 +10,7 @@ import os
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from alya_mcp.gate.canonical import canonical
 from alya_mcp.gate.decision import DEFAULT_DENY, Decision, shown
@@ -21,6 +21,9 @@ from alya_mcp.gate.policy.entries import Entry
 from alya_mcp.gate.policy.file import PolicyError, is_yaml, read_policy_file
 from alya_mcp.gate.policy.rules import Limit, Rules
 from alya_mcp.gate.policy.top import read
+
+if TYPE_CHECKING:
+    from alya_mcp.gate.policy.summary import Summary
 
 __all__ = ["Policy", "PolicyError", "read_policy_file"]
 
@@ -140,6 +143,12 @@ class Policy:
             if len(self._remembered) < _REMEMBERED:
                 self._remembered[key] = rules
         return rules
+
+    def summary(self, tool: str, category: str | None = None) -> "Summary":
+        """What the policy says of a tool, whatever the arguments."""
+        from alya_mcp.gate.policy.summary import summarise
+
+        return summarise(self, tool, category)
 
     def hides(self, name: str) -> bool:
         """Whether the tool is neither listed to a client nor callable."""

@@ -60,6 +60,7 @@ class Entry:
         """What a call of the tool is asked: what stands here before what `wider` entries say."""
         entries = (self, *wider)
         return Rules(
+            reason=self.reason,
             tests=tuple(test for entry in entries for test in entry.tests),
             repeats=tuple(entry.repeats for entry in entries if entry.repeats is not None),
             concurrency=tuple(entry.concurrency for entry in entries if entry.concurrency is not None),

@@ -69,6 +69,11 @@ class Test:
     message: str
     shadow: bool
 
+    @property
+    def always_refuses(self) -> bool:
+        """Whether it refuses every call, whatever the arguments."""
+        return not self.conditions and not self.must_hold
+
     def refuses(self, arguments: Mapping[str, Any]) -> bool:
         """Whether a call with these arguments is refused."""
         for condition in self.conditions:  # a generator would cost as much again as most conditions
@@ -153,13 +158,15 @@ class Rules:
     """Everything on the way of one tool's call, in the order in which it is asked.
 
     `denial` is what the policy answers whatever the arguments, if it denies; `shadow_denials` are those that
-    only the audit log hears of. `timeout` is in seconds. Limits stand in the order in which a spent one is
-    named: the tool's or its category's (`rate_limit`, `limits`, `budget`), then those of all tools.
-    `groups` are the limits that are asked together: the enforced ones, then each shadowed one by itself.
+    only the audit log hears of; `reason` is the policy's own text for them. `timeout` is in seconds. Limits
+    stand in the order in which a spent one is named: the tool's or its category's (`rate_limit`, `limits`,
+    `budget`), then those of all tools. `groups` are the limits that are asked together: the enforced ones,
+    then each shadowed one by itself.
     """
 
     denial: Decision | None = None
     shadow_denials: tuple[Decision, ...] = ()
+    reason: str = ""
     tests: tuple[Test, ...] = ()
     repeats: tuple[Repeats, ...] = ()
     concurrency: tuple[Concurrency, ...] = ()

@@ -1,0 +1,35 @@
+"""Which tools a caller sees, and what a policy says of many tools."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from alya_mcp.gate import Gate, Policy
+    from alya_mcp.gate.policy.summary import ToolVerdict
+
+T = TypeVar("T")
+
+
+class _Tool(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def category(self) -> str | None: ...
+
+
+def visible(tools: Mapping[str, T], gate: "Gate", caller: str | None) -> dict[str, T]:
+    """Those of `tools`, by name, that exist for `caller` under the policy in force; the others are hidden."""
+    return {name: tool for name, tool in tools.items() if not gate.hidden(name, caller)}
+
+
+def verdicts(policy: "Policy", tools: Iterable[_Tool]) -> dict["ToolVerdict", int]:
+    """How many of `tools` the policy allows, denies and so on; the most frequent verdict first."""
+    counts: Counter[ToolVerdict] = Counter(policy.summary(each.name, each.category).verdict for each in tools)
+    return dict(counts.most_common())
+
+
+def in_words(counts: Mapping["ToolVerdict", int]) -> str:
+    """Such counts in words: `15 allow, 1 deny`."""
+    return ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
