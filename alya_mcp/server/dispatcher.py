@@ -3,7 +3,7 @@
 import logging
 import secrets
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from alya_mcp.gate import ApprovalNeeded, Call, Refused, TimedOut, ToolError
 from alya_mcp.server import approvals
 from alya_mcp.server.approvals import RequestContext
 from alya_mcp.server.results import describe, failure, refusal, result
+from alya_mcp.toolkit.listing import visible
 from alya_mcp.toolkit.services import Hub
 from alya_mcp.toolkit.tool import Context
 from alya_mcp.tools import Catalogue
@@ -50,8 +51,8 @@ class Dispatcher:
         return self._load()
 
     @cached_property
-    def _listing(self) -> Sequence[types.Tool]:
-        return [describe(tool) for tool in self.catalogue.values()]
+    def _listing(self) -> Mapping[str, types.Tool]:
+        return {name: describe(tool) for name, tool in self.catalogue.items()}
 
     async def list_tools(
         self, _ctx: RequestContext, params: types.PaginatedRequestParams | None
@@ -63,10 +64,9 @@ class Dispatcher:
         """
         if params is not None and params.cursor:
             raise MCPError(types.INVALID_PARAMS, "Unknown cursor: the list of tools has one page")
-        gate, caller = self._hub.gate, self._hub.caller()
-        tools = [tool for tool in self._listing if not gate.hidden(tool.name, caller)]
+        tools = visible(self._listing, self._hub.gate, self._hub.caller())
         self._tell_of_policy()
-        return types.ListToolsResult(tools=tools)
+        return types.ListToolsResult(tools=list(tools.values()))
 
     async def call_tool(
         self, ctx: RequestContext, params: types.CallToolRequestParams
@@ -155,7 +155,13 @@ class Dispatcher:
                 last = done
                 await ctx.session.report_progress(done, total, self._hub.clean_text(message))
 
-        return Context(hub=self._hub, session=self._session, grant=caller or "", progress=progress)
+        return Context(
+            hub=self._hub,
+            catalogue=self.catalogue,
+            session=self._session,
+            grant=caller or "",
+            progress=progress,
+        )
 
 
 def build_server(dispatcher: Dispatcher) -> Server[Any]:

@@ -1,4 +1,4 @@
-"""What a tool is, how a typed function becomes one, and which ones there are.
+"""What a tool is, and how a typed function becomes one.
 
 A tool's module holds models and handlers; `@tool` turns a handler into a `Tool` and refuses one whose
 description, annotation or bound is missing. The only way to a handler is `Tool.run`, and the only caller of
@@ -21,6 +21,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from alya_mcp.gate import InvalidArguments
 from alya_mcp.gate.sanitizer import outside
+from alya_mcp.toolkit.listing import visible
 
 if TYPE_CHECKING:
     from alya_mcp.toolkit.services import Hub
@@ -118,12 +119,21 @@ class Progress(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What a handler gets beside its arguments: the shared parts, the caller, a way to tell progress."""
+    """What a handler gets beside its arguments: the shared parts, the caller, a way to tell progress.
+
+    `catalogue` holds every tool of the server by name; no answer may speak of one that isn't in `tools`.
+    """
 
     hub: "Hub"
+    catalogue: Mapping[str, "Tool"]
     session: str
     grant: str
     progress: Progress
+
+    @property
+    def tools(self) -> Mapping[str, "Tool"]:
+        """The tools that exist for this caller under the policy in force, by name."""
+        return visible(self.catalogue, self.hub.gate, self.grant)
 
 
 Handler = Callable[[Any, Context], Awaitable[Output | Reply[Output]]]

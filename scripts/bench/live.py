@@ -33,7 +33,7 @@ from moved import Clock, moved_here, settings_here  # pyright: ignore[reportMiss
 from alya_mcp.gate import Gate, Policy
 from alya_mcp.toolkit.services import Hub
 from alya_mcp.toolkit.tool import Context, Tool
-from alya_mcp.tools import earth
+from alya_mcp.tools import earth, load_catalogue
 from alya_mcp.tools import markets as market_tools
 from alya_mcp.tools.demand.demand_signals import alya_demand_signals
 from alya_mcp.tools.directory.agents import agent_registry
@@ -211,7 +211,8 @@ async def main(rounds: int) -> None:
         settings = replace(here, source_urls=urls)
         hub = Hub(settings, Gate(Policy.parse({"version": "1", "default": "allow"})))
         hub.__dict__["http"] = moved_here(home, source, Clock())
-        context = Context(hub=hub, session="bench", grant="local", progress=progress)
+        catalogue = load_catalogue()
+        context = Context(hub=hub, catalogue=catalogue, session="bench", grant="local", progress=progress)
         print(f"{'':34}{'first ms':>10}{'kept p50':>10}{'kept p95':>10}   goal {GOAL_MS:g} ms")
         for name, tool, arguments in CALLS:
 

@@ -40,6 +40,7 @@ def parsed(tool: Any = None, default: str = "allow", **top: Any) -> Policy:
         (parsed({"deny_if": [{"conditions": [CAPPED]}]}), "allow", "", ""),
         (parsed(hide=["t"]), "hidden", "(hidden)", ""),
         (parsed({"action": "deny"}, hide=["*"]), "hidden", "(hidden)", ""),
+        (Policy.unavailable(), "deny", "(no policy)", ""),
     ],
 )
 def test_the_verdict_is_what_a_call_gets_that_meets_every_condition(

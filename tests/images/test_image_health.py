@@ -179,7 +179,9 @@ async def _parts(engine: LocalEngine, home: Path) -> dict[str, Part]:
         pass
 
     try:
-        reply = await alya_status.run({}, Context(hub=hub, session="s", grant="local", progress=nothing))
+        reply = await alya_status.run(
+            {}, Context(hub=hub, catalogue={}, session="s", grant="local", progress=nothing)
+        )
     finally:
         del hub.__dict__["engine"]
         await hub.aclose()

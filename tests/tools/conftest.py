@@ -17,6 +17,7 @@ from alya_mcp.gate import Gate, Policy
 from alya_mcp.net.client import Http
 from alya_mcp.toolkit.services import Hub
 from alya_mcp.toolkit.tool import Context, Tool
+from alya_mcp.tools import load_catalogue
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +64,9 @@ def ask(hub: Hub) -> Ask:
         async def progress(done: float, total: float, message: str) -> None:
             pass
 
-        context = Context(hub=hub, session="test", grant="local", progress=progress)
+        context = Context(
+            hub=hub, catalogue=load_catalogue(), session="test", grant="local", progress=progress
+        )
         reply = await tool.run(tool.validate(arguments), context)
         return reply.data.model_dump(mode="json", by_alias=True)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from alya_mcp.gate.decision import HIDDEN, Mode
+from alya_mcp.gate.decision import HIDDEN, NO_POLICY, Mode
 from alya_mcp.gate.policy.rules import UNIT, Approval, LimitKind, Rules, Scope, quotient
 
 ToolVerdict = Literal["allow", "shadow", "ask", "deny", "hidden"]
@@ -77,6 +77,8 @@ class Summary:
 
 
 class _Policy(Protocol):
+    is_available: bool
+
     def rules(self, tool: str, category: str | None = None) -> Rules: ...
 
     def hides(self, name: str) -> bool: ...
@@ -86,6 +88,8 @@ def summarise(policy: _Policy, tool: str, category: str | None) -> Summary:
     """What `policy` says of `tool`."""
     rules = policy.rules(tool, category)
     verdict, rule, reason = _verdict(rules)
+    if not policy.is_available:
+        verdict, rule, reason = "deny", NO_POLICY, ""
     if policy.hides(tool):
         verdict, rule, reason = "hidden", HIDDEN, ""
     return Summary(

@@ -15,7 +15,6 @@ from alya_mcp.settings.providers import Source, agent_card
 from alya_mcp.text.folding import fold
 from alya_mcp.toolkit.provenance import Provenance, failed, provenance
 from alya_mcp.toolkit.tool import Context, Input, Output, Tool, tool
-from alya_mcp.tools import load_catalogue
 from alya_mcp.tools.directory.logic.agents import Agent, Skill, distinct, matching
 from alya_mcp.tools.directory.sources import a2a, mcp_registry
 
@@ -222,18 +221,13 @@ async def _cards(heard: "_Heard", context: Context) -> list[Agent]:
     return [agent for agent in answers if agent is not None]
 
 
-def _visible(context: Context) -> list[Tool]:
-    gate = context.hub.gate
-    return [each for each in load_catalogue().values() if not gate.hidden(each.name, context.grant)]
-
-
 def _hub(context: Context) -> Agent:
     return Agent(
         slug=_SLUG,
         name="alya-mcp",
         description="This hub: an MCP server with a policy gate, whose tools are its skills.",
         version=__version__,
-        skills=tuple(_skill(each) for each in _visible(context)),
+        skills=tuple(_skill(each) for each in context.tools.values()),
         state="active",
         source=HUB.title,
         own=True,
@@ -252,7 +246,7 @@ def _tools(context: Context) -> list[Agent]:
             source=HUB.title,
             own=True,
         )
-        for each in _visible(context)
+        for each in context.tools.values()
     ]
 
 

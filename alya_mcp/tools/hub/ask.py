@@ -14,7 +14,6 @@ from alya_mcp.text.citations import check, instructions, prompt
 from alya_mcp.text.extracts import extract
 from alya_mcp.text.words import Language, guess_language
 from alya_mcp.toolkit.tool import Context, Input, Output, Tool, tool
-from alya_mcp.tools import load_catalogue
 from alya_mcp.tools.hub.knowledge import facts
 from alya_mcp.tools.hub.knowledge.glossary import search_terms
 from alya_mcp.tools.hub.knowledge.library import Alya
@@ -102,7 +101,7 @@ async def alya_ask(arguments: Question, context: Context) -> Answer:
     own, more = _own(question, language, context)
     pages: list[Passage] = []
     if more:
-        index = await _knowledge(context).index()
+        index = await _knowledge(context).index(context.catalogue.values())
         pages = index.find(question, _PASSAGES, without=_hidden(context))
     sources = [*own, *pages]
     if not sources:
@@ -129,7 +128,7 @@ async def alya_ask(arguments: Question, context: Context) -> Answer:
 def _own(question: str, language: Language, context: Context) -> tuple[list[Passage], bool]:
     """What the hub itself knows that the question is about, and whether the documentation may know more."""
     gate = context.hub.gate
-    tools = [each for each in load_catalogue().values() if not gate.hidden(each.name, context.grant)]
+    tools = list(context.tools.values())
     topics, named = facts.about(question), facts.mentioned(question, tools)
     found: list[Passage] = []
     if "refusal" in topics:
@@ -152,7 +151,8 @@ def _own(question: str, language: Language, context: Context) -> tuple[list[Pass
 
 
 def _hidden(context: Context) -> list[str]:
-    return [name for name in load_catalogue() if context.hub.gate.hidden(name, context.grant)]
+    tools = context.tools
+    return [name for name in context.catalogue if name not in tools]
 
 
 def _limits(tools: Sequence[Tool], context: Context) -> Sequence[LimitRow]:

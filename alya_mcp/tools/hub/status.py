@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from alya_mcp.errors import Failure, Unavailable
-from alya_mcp.gate import Policy, StateError
+from alya_mcp.gate import StateError
+from alya_mcp.toolkit.listing import in_words, verdicts
 from alya_mcp.toolkit.tool import Context, Input, NoArguments, Output, tool
-from alya_mcp.tools import load_catalogue
 
 if TYPE_CHECKING:
     from alya_mcp.images.engine import EngineStatus
@@ -131,21 +131,24 @@ def _providers(context: Context) -> Part:
 def _rest(context: Context) -> list[Part]:
     gate = context.hub.gate
     providers = _providers(context)
+    in_force = _in_force(context)
     if gate.policy_error is None:
-        detail = f"in force: {_in_force(gate.policy)}"
+        detail = f"in force: {in_force}"
         return [providers, Part(part="policy", state="ok", detail=detail, since=context.hub.since)]
     if not gate.policy.is_available:
         detail = "the policy can't be read, so every call is denied; alya-mcp doctor tells the user why"
     else:
         detail = (
-            f"the policy file has an error and is not in force, but {_in_force(gate.policy)}; "
+            f"the policy file has an error and is not in force, but {in_force}; "
             "alya-mcp doctor tells the user which"
         )
     return [providers, Part(part="policy", state="failing", detail=detail, since=None)]
 
 
-def _in_force(policy: Policy) -> str:
-    return f"{policy.digest[:12]}, {policy.default} by default"
+def _in_force(context: Context) -> str:
+    policy = context.hub.gate.policy
+    tools = in_words(verdicts(policy, context.tools.values()))
+    return f"{policy.digest[:12]}, {policy.default} by default, tools: {tools}"
 
 
 class UsageRequest(Input):
@@ -231,7 +234,7 @@ async def alya_usage(arguments: UsageRequest, context: Context) -> UsageReport:
     except StateError as error:
         text = "the record of what was used can't be read now; alya-mcp doctor tells the person why"
         raise Unavailable(text) from error
-    tools = [(each.name, each.category) for each in load_catalogue().values()]
+    tools = [(each.name, each.category) for each in context.tools.values()]
     rows = [
         UsageRow(
             tool=each.tool,

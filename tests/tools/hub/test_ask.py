@@ -1,7 +1,6 @@
 """alya_ask: who answers, from what, and that nothing is invented."""
 
 import sys
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,9 @@ from alya_mcp.gate import Call, Gate, Policy, Refused
 from alya_mcp.llm import Message
 from alya_mcp.llm.local import LocalModel
 from alya_mcp.net.answers import SourceFailed
-from alya_mcp.settings import Settings
 from alya_mcp.toolkit.services import Hub
 from alya_mcp.tools.hub.ask import alya_ask as tool
-from alya_mcp.tools.hub.knowledge.library import Alya
+from alya_mcp.tools.hub.status import alya_status, alya_usage
 
 pytestmark = pytest.mark.anyio
 POLICY = {
@@ -35,25 +33,14 @@ POLICY = {
 }
 
 
-@pytest.fixture(scope="module")
-def alya(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alya]:
-    """What she has read, once for all tests."""
-    shared = Alya(Settings(home=tmp_path_factory.mktemp("alya")))
-    yield shared
-    shared.close()
-
-
 @pytest.fixture
-async def hub(tmp_path: Path, source: LoopbackSource, clock: Clock, alya: Alya) -> Any:
+async def hub(tmp_path: Path, source: LoopbackSource, clock: Clock) -> Any:
     """A hub without an A2A agent or a model; what was refused and used is of the session `test`."""
     settings = settings_here(tmp_path, source)
     del settings.source_urls["a2a"]
     hub = Hub(settings, Gate(Policy.parse(POLICY)))
     hub.__dict__["http"] = moved_here(tmp_path, source, clock)
-    hub.__dict__["alya"] = alya
     yield hub
-    if hub.__dict__.get("alya") is alya:
-        del hub.__dict__["alya"]
     await hub.aclose()
 
 
@@ -106,7 +93,7 @@ async def test_it_knows_what_was_used_and_is_left(hub: Hub, ask: Ask) -> None:
     [
         ("What does the policy say about image_gen?", "The policy says: allowed. 10 calls in 60 s, 10 left."),
         ("Is alya_status allowed?", "a person has to say yes first (/tools/alya_status/action)"),
-        ("Is alya_usage allowed?", "denied ((default deny))"),
+        ("Is alya_usage allowed?", "The policy says: denied (default deny)."),
         ("alya_status izinli mi?", "önce bir insanın onayı gerekir"),
         ("image_gen'in ücreti ne kadar?", "Çağrısı"),
         ("Tell me the price of `image_gen`.", "A call is metered at"),
@@ -121,6 +108,77 @@ async def test_it_knows_the_tools_and_the_policy(ask: Ask, question: str, holds:
     answer = await ask(tool, question=question)
     assert holds in answer["answer"]
     assert "alya_weather_now" not in str(answer)
+
+
+NEVER = {"rules": [{"name": "never", "action": "deny", "on_deny": "not here"}]}
+STEPS = {"path": "args.steps", "op": "gt", "value": 4}
+MANY: dict[str, Any] = {
+    "require": [STEPS | {"op": "gte"}],
+    "max_repeats": {"max": 1, "window": 60},
+    "max_concurrent": 2,
+    "budget": {"max_usd": 0.5, "window": "day", "mode": "shadow"},
+    "timeout": 30,
+}
+
+
+@pytest.mark.parametrize(
+    ("tool_rules", "says", "turkish"),
+    [
+        (
+            NEVER,
+            "denied (/tools/image_gen/rules/never): not here.",
+            "reddedilir (/tools/image_gen/rules/never): not here.",
+        ),
+        (
+            {"deny_if": [{"conditions": [STEPS]}]},
+            "allowed, not if args.steps gt 4 (/tools/image_gen/deny_if/args.steps-gt).",
+            "izinli, args.steps gt 4 ise reddedilir (/tools/image_gen/deny_if/args.steps-gt).",
+        ),
+        (
+            {"action": "deny", "mode": "shadow"},
+            "allowed, although a rule in shadow mode says otherwise (/tools/image_gen/action).",
+            "izinli, gölge kipindeki bir kural aksini söylese de (/tools/image_gen/action).",
+        ),
+        (
+            MANY,
+            (
+                "allowed, only if args.steps gte 4 (/tools/image_gen/require/args.steps-gte). "
+                "1 call with the same arguments in 60 s. 2 calls at once. "
+                "0.5 USD in 86400 s, 0.5 left (shadow mode, not enforced). 30 s per call."
+            ),
+            (
+                "izinli, yalnızca args.steps gte 4 ise (/tools/image_gen/require/args.steps-gte). "
+                "60 saniyede aynı parametrelerle 1 çağrı. aynı anda 2 çağrı. "
+                "86400 saniyede 0.5 usd, 0.5 kaldı (gölge kipinde, uygulanmaz). çağrı başına 30 saniye."
+            ),
+        ),
+    ],
+)
+async def test_it_says_of_a_tool_what_its_policy_does(
+    ask: Ask, hub: Hub, tool_rules: dict[str, Any], says: str, turkish: str
+) -> None:
+    hub.gate = Gate(Policy.parse({"version": "1", "default": "allow", "tools": {"image_gen": tool_rules}}))
+    assert f"The policy says: {says}" in (await ask(tool, question="Is image_gen allowed?"))["answer"]
+    assert f"Politika: {turkish}" in (await ask(tool, question="image_gen izinli mi?"))["answer"]
+
+
+async def test_the_status_counts_what_the_policy_says_of_the_tools_that_exist_for_the_caller(
+    ask: Ask, hub: Hub
+) -> None:
+    policy = {"version": "1", "default": "allow", "hide": ["web_search"], "tools": {"image_gen": NEVER}}
+    hub.gate = Gate(Policy.parse(policy))
+    parts = {part["part"]: part for part in (await ask(alya_status))["parts"]}
+    assert parts["policy"]["detail"].endswith(", allow by default, tools: 14 allow, 1 deny")
+
+
+async def test_a_hidden_tools_limits_are_not_told(ask: Ask, hub: Hub) -> None:
+    limited = {"rate_limit": {"max": 1, "window": 60}}
+    tools = {"image_gen": limited, "web_search": limited}
+    hub.gate = Gate(
+        Policy.parse({"version": "1", "default": "allow", "hide": ["web_search"], "tools": tools})
+    )
+    rows = (await ask(alya_usage))["limitsLeft"]
+    assert [row["rule"] for row in rows] == ["/tools/image_gen/rate_limit"]
 
 
 async def test_it_quotes_its_documentation_word_for_word(ask: Ask) -> None:
@@ -245,7 +303,6 @@ async def test_when_the_agent_fails_the_next_answers_and_it_is_said(
 async def test_a_model_of_this_machine_that_says_nothing_carried_gives_way(
     hub: Hub, ask: Ask, source: LoopbackSource, tmp_path: Path
 ) -> None:
-    del hub.__dict__["alya"]
     change(hub, source, ask_model=tiny_chat.build(tmp_path / "chat", ends=True))
     answer = await ask(tool, question="Which tools are there?")
     assert (answer["mode"], answer["answered"]) == ("retrieval", True)

@@ -9,6 +9,7 @@ from alya_mcp.text.words import Language, stem
 from alya_mcp.toolkit.tool import Tool
 from alya_mcp.tools.hub.knowledge.glossary import search_terms
 from alya_mcp.tools.hub.knowledge.passages import Passage
+from alya_mcp.tools.hub.knowledge.policy_words import policy_words, units
 
 _REFUSED = {stem(word, "en") for word in ("deny", "denial", "refuse", "reject", "block", "forbid")}
 _USED = {
@@ -101,13 +102,14 @@ def of_usage(used: Sequence[Usage], limits: Sequence[LimitRow], language: Langua
     if language == "tr":
         said = [f"Bu oturumda {calls} çağrı çalıştı, {denied} çağrı reddedildi; ücreti {usd:g} USD."]
         said += [
-            f"{row.tool or 'Tüm araçlar'}: {row.max:g} {_units(row, language)} sınırından {row.left:g} kaldı."
+            f"{row.tool or 'Tüm araçlar'}: {row.max:g} {units(row.unit, language)} sınırından "
+            f"{row.left:g} kaldı."
             for row in limits
         ]
     else:
         said = [f"In this session {calls} calls ran and {denied} were denied, at a price of {usd:g} USD."]
         said += [
-            f"{row.tool or 'All tools'}: {row.left:g} of {row.max:g} {_units(row, language)} are left."
+            f"{row.tool or 'All tools'}: {row.left:g} of {row.max:g} {units(row.unit, language)} are left."
             for row in limits
         ]
     return Passage(title="Usage", source="this session", text=" ".join(said))
@@ -129,22 +131,12 @@ def of_policy(policy: Policy, wrong: bool, language: Language) -> Passage:
 
 def of_tool(tool: Tool, policy: Policy, limits: Sequence[LimitRow], language: Language) -> Passage:
     """What a tool is for, what it costs, and what the policy says of it."""
-    own = [row for row in limits if row.tool == tool.name]
     first = tool.description.partition("\n")[0]
+    says = policy_words(policy.summary(tool.name, tool.category), limits, language)
     if language == "tr":
-        text = (
-            f"{tool.name}: {first} Çağrısı {tool.price:g} USD. Politika: {_verdict(policy, tool, language)}."
-        )
-        text += "".join(
-            f" {row.window_s:g} saniyede {row.max:g} {_units(row, language)}, {row.left:g} kaldı."
-            for row in own
-        )
+        text = f"{tool.name}: {first} Çağrısı {tool.price:g} USD. Politika: {says}"
     else:
-        text = f"{tool.name}: {first} A call is metered at {tool.price:g} USD. The policy says: "
-        text += f"{_verdict(policy, tool, language)}."
-        text += "".join(
-            f" {row.max:g} {_units(row, language)} in {row.window_s:g} s, {row.left:g} left." for row in own
-        )
+        text = f"{tool.name}: {first} A call is metered at {tool.price:g} USD. The policy says: {says}"
     return Passage(title=tool.title, source=f"the tool {tool.name}", text=text)
 
 
@@ -162,23 +154,3 @@ def _plain(text: str) -> str:
 
 def _searched(text: str) -> set[str]:
     return {word for meanings in search_terms(text) for word in meanings}
-
-
-def _units(row: LimitRow, language: Language) -> str:
-    return "çağrı" if row.unit == "calls" and language == "tr" else row.unit
-
-
-def _verdict(policy: Policy, tool: Tool, language: Language) -> str:
-    rules = policy.rules(tool.name, tool.category)
-    english = language == "en"
-    if rules.denial is not None:
-        said = "denied" if english else "reddedilir"
-        return f"{said} ({rules.denial.rule})"
-    if rules.approval is not None and not rules.approval.shadow:
-        said = "a person has to say yes first" if english else "önce bir insanın onayı gerekir"
-        return f"{said} ({rules.approval.rule})"
-    enforced = [test.rule for test in rules.tests if not test.shadow]
-    if enforced:
-        said = "allowed where the arguments meet" if english else "parametreler şunlara uyarsa izinli:"
-        return f"{said} {', '.join(enforced)}"
-    return "allowed" if english else "izinli"

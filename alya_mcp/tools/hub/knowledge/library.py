@@ -1,11 +1,13 @@
 """What Alya keeps between questions: the index of what she has read, and the model of this machine."""
 
-from functools import cached_property
+from collections.abc import Iterable
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from alya_mcp.net.single_flight import Flights
 from alya_mcp.runtime.threads import run_abandonable
 from alya_mcp.settings import Settings
+from alya_mcp.toolkit.tool import Tool
 from alya_mcp.tools.hub.knowledge.index import Index
 from alya_mcp.tools.hub.knowledge.passages import Passage, documentation
 
@@ -21,10 +23,10 @@ class Alya:
         self._flights = Flights()
         self._index: Index | None = None
 
-    async def index(self) -> Index:
-        """The documentation and the tools' descriptions, ready to be searched."""
+    async def index(self, tools: Iterable[Tool]) -> Index:
+        """The documentation and the descriptions of the server's tools, ready to be searched."""
         if self._index is None:
-            self._index = await self._flights.join("index", lambda: run_abandonable(_read))
+            self._index = await self._flights.join("index", lambda: run_abandonable(partial(_read, tools)))
         return self._index
 
     @cached_property
@@ -42,11 +44,8 @@ class Alya:
             self._index.close()
 
 
-def _read() -> Index:
-    from alya_mcp.tools import load_catalogue
-
+def _read(tools: Iterable[Tool]) -> Index:
     described = (
-        Passage(title=each.title, source=f"the tool {each.name}", text=each.description)
-        for each in load_catalogue().values()
+        Passage(title=each.title, source=f"the tool {each.name}", text=each.description) for each in tools
     )
     return Index([*documentation(), *described])
