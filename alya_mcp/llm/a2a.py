@@ -11,8 +11,8 @@ from alya_mcp.settings.providers import SOURCES
 
 A2A: Final = SOURCES["a2a"]
 _DEADLINE: Final = 60.0
-_NO_METHOD: Final = frozenset({-32601, -32004})
-_VERSION_REFUSED: Final = -32009
+_OLDER: Final = frozenset({-32601, -32600, -32602, -32004, -32009})
+"""What agents that speak 0.3 or older answer a method of 1.0: it depends on their SDK and its version."""
 _DONE: Final = frozenset({"TASK_STATE_COMPLETED", "completed"})
 _WHY_NOT: Final = {
     "TASK_STATE_INPUT_REQUIRED": "wants to be told more",
@@ -71,7 +71,7 @@ async def ask(http: Http, question: str, *, key: str | None) -> Fetched[str]:
     }
     answer = await _call(http, "SendMessage", {"message": message}, {"A2A-Version": "1.0"}, secrets)
     error = answer.value.error
-    if error is not None and (error.code in _NO_METHOD or error.code == _VERSION_REFUSED):
+    if error is not None and error.code in _OLDER:
         older = {
             **message,
             "kind": "message",
@@ -79,7 +79,9 @@ async def ask(http: Http, question: str, *, key: str | None) -> Fetched[str]:
             "parts": [{"kind": "text", "text": question}],
         }
         params = {"message": older, "configuration": {"blocking": True}}
-        answer = await _call(http, "message/send", params, {}, secrets)
+        older_answer = await _call(http, "message/send", params, {}, secrets)
+        if older_answer.value.error is None or older_answer.value.error.code not in _OLDER:
+            answer = older_answer  # else it speaks 1.0, and what it said first is the reason
     return answer.map(_said)
 
 

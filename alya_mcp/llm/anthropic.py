@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from alya_mcp.llm.interface import DEADLINE, LLM, LONGEST_ANSWER, Message, whole
+from alya_mcp.llm.service_errors import explained, refuse_error
 from alya_mcp.net.answers import Body, Shape
 from alya_mcp.net.client import Http
 
@@ -33,7 +34,7 @@ class Anthropic:
 
     async def answer(self, system: str, messages: Sequence[Message]) -> str:
         """See `LanguageModel`."""
-        said = await self._http.post(
+        asking = self._http.post(
             ANTHROPIC,
             "/v1/messages",
             json={
@@ -47,10 +48,12 @@ class Anthropic:
             secrets=self._secrets,
             deadline=DEADLINE,
         )
+        said = await explained(asking, self.name, remedy="the user can set ALYA_LLM_MODEL to one that it has")
         return said.value
 
 
 def _read(body: Body) -> str:
+    refuse_error(body)
     answer = body.json(_Answer)
     text = "".join(block.text or "" for block in answer.content if block.type == "text")
     reason = answer.stop_reason or "no reason"

@@ -5,10 +5,11 @@ from dataclasses import replace
 from typing import Final
 
 from alya_mcp.llm.interface import LLM, LONGEST_ANSWER, Message, whole
+from alya_mcp.llm.service_errors import explained, refuse_error
 from alya_mcp.net.answers import Body, Shape
 from alya_mcp.net.client import Http
 
-OLLAMA: Final = replace(LLM, url="http://127.0.0.1:11434")
+OLLAMA: Final = replace(LLM, url="http://127.0.0.1:11434", keys=())
 _DEADLINE: Final = 90.0
 """Seconds; a model that isn't in memory is loaded first."""
 
@@ -32,7 +33,7 @@ class Ollama:
 
     async def answer(self, system: str, messages: Sequence[Message]) -> str:
         """See `LanguageModel`."""
-        said = await self._http.post(
+        asking = self._http.post(
             OLLAMA,
             "/api/chat",
             json={
@@ -47,10 +48,12 @@ class Ollama:
             read=_read,
             deadline=_DEADLINE,
         )
+        said = await explained(asking, self.name, remedy=f"get it with: ollama pull {self.name}")
         return said.value
 
 
 def _read(body: Body) -> str:
+    refuse_error(body)
     answer = body.json(_Answer)
     reason = answer.done_reason or "stop"
     return whole(body.source, answer.message.content, ended=answer.done and reason == "stop", because=reason)

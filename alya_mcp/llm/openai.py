@@ -11,14 +11,32 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from alya_mcp.llm.interface import DEADLINE, LLM, Message, whole
+from alya_mcp.llm.service_errors import explained, refuse_error
 from alya_mcp.net.answers import Body, Shape
 from alya_mcp.net.client import Http
+from alya_mcp.net.records import Records
 
+_TEXT: Final = frozenset({"text", "output_text"})
 OPENAI: Final = replace(LLM, url="https://api.openai.com/v1")
 
 
+class _Part(Shape):
+    """A part of an answer; what a model thought, an image or a reference has no text of its own here."""
+
+    type: str = "text"
+    text: str | None = None
+
+
 class _Message(Shape):
-    content: str | None = None
+    content: str | Records[_Part] | None = None
+    refusal: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The words of the answer."""
+        if not isinstance(self.content, list):
+            return self.content or ""
+        return "".join(part.text or "" for part in self.content if part.type in _TEXT)
 
 
 class _Choice(Shape):
@@ -40,7 +58,7 @@ class OpenAi:
 
     async def answer(self, system: str, messages: Sequence[Message]) -> str:
         """See `LanguageModel`."""
-        said = await self._http.post(
+        asking = self._http.post(
             OPENAI,
             "/chat/completions",
             json={
@@ -54,10 +72,12 @@ class OpenAi:
             secrets=self._secrets,
             deadline=DEADLINE,
         )
+        said = await explained(asking, self.name, remedy="the user can set ALYA_LLM_MODEL to one that it has")
         return said.value
 
 
 def _read(body: Body) -> str:
+    refuse_error(body)
     choice = body.json(_Completion).choices[0]
-    reason = choice.finish_reason or "stop"
-    return whole(body.source, choice.message.content, ended=reason == "stop", because=reason)
+    reason = "refusal" if choice.message.refusal else choice.finish_reason or "stop"
+    return whole(body.source, choice.message.text, ended=reason == "stop", because=reason)

@@ -1,5 +1,6 @@
 """What comes back from a source, what went wrong where nothing does, and asking several in turn."""
 
+import math
 import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,8 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 _MOST_NAMED = 3
+_SOON = 60.0
+"""Seconds after which a passing failure may be over."""
 _BOM = b"\xef\xbb\xbf"
 _CHARSET = re.compile(r"charset=\"?([\w.:-]+)", re.IGNORECASE)
 
@@ -32,15 +35,24 @@ class SourceFailed(Unavailable):
     """A source gave no usable answer. The text names it, what happened and what to do.
 
     `status` is the HTTP status when it answered with one that means no, `body` the first bytes of what it
-    said then, for its own module to read; they are never shown.
+    said then, for its own module to read; they are never shown. `wait` are the seconds it asked to wait.
     """
 
-    def __init__(self, source: Source, problem: str, *, status: int | None = None, body: bytes = b"") -> None:
+    def __init__(
+        self,
+        source: Source,
+        problem: str,
+        *,
+        status: int | None = None,
+        body: bytes = b"",
+        wait: float | None = None,
+    ) -> None:
         super().__init__(f"{source.title} {problem}")
         self.source = source
         self.problem = problem
         self.status = status
         self.body = body
+        self.wait = wait
 
 
 class SourceRefused(SourceFailed):
@@ -120,21 +132,23 @@ async def all_answers(
 
 
 async def first_answer(
-    attempts: Sequence[Callable[[], Awaitable[Fetched[T]]]], *, otherwise: str
+    attempts: Sequence[Callable[[], Awaitable[Fetched[T]]]], *, otherwise: str = ""
 ) -> Fetched[T]:
     """The first fresh answer of the sources asked in turn; else the youngest stale one.
 
-    `otherwise` is what the caller can do when there is none, as a sentence without its full stop.
+    `otherwise` is what the caller can do when there is none beside calling again, as a sentence.
 
     Raises:
         Unavailable: none answered and nothing is kept; the text lists what each said.
     """
     stale: list[tuple[int, Fetched[T]]] = []
     said: list[str] = []
+    failures: list[Unavailable] = []
     for attempt in attempts:
         try:
             answer = await attempt()
         except Unavailable as failure:
+            failures.append(failure)
             said.append(str(failure).rstrip("."))
             continue
         if not answer.stale:
@@ -145,7 +159,25 @@ async def first_answer(
         place, youngest = min(stale, key=lambda each: each[1].age)
         problems = [youngest.problem or "", *said[place + 1 :]]
         return replace(youngest, passed_over=(*said[:place],), problem="; ".join(problems))
-    raise Unavailable(f"No source answered: {'; '.join(said)}. {otherwise}.")
+    raise none_answered("No source answered", failures, otherwise=otherwise)
+
+
+def none_answered(what: str, failures: Iterable[Unavailable], *, otherwise: str = "") -> Unavailable:
+    """What to raise when all that was asked failed: `what` happened, what each said, and what would help.
+
+    A source that can't be helped by time alone, since it refuses the request or changed its shape, is no
+    reason to call again; one that asked to wait is one after that wait.
+    """
+    failures = list(failures)
+    said = "; ".join(dict.fromkeys(str(failure).rstrip(".") for failure in failures))
+    waits = [
+        failure.wait or _SOON
+        for failure in failures
+        if isinstance(failure, SourceFailed) and not isinstance(failure, SourceRefused | ChangedShape)
+    ]
+    minutes = math.ceil(min(waits, default=0.0) / 60)
+    again = f"Call again in {'a minute' if minutes == 1 else f'{minutes:,} minutes'}." if minutes else ""
+    return Unavailable(" ".join(filter(None, (f"{what}: {said}.", again, otherwise))))
 
 
 @dataclass(frozen=True, slots=True)

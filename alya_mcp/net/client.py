@@ -105,7 +105,7 @@ class Http:
             return await self._ask_and_keep(request, read, kept)
 
         try:
-            newest = await self._within(deadline, source, lambda: self._flights.join(request.key, ask))
+            newest = await self._within(request, deadline, lambda: self._flights.join(request.key, ask))
             return self._live(source, self._value(request, newest, read), newest.fetched_at)
         except SourceRefused:
             raise
@@ -150,7 +150,7 @@ class Http:
             answer = await self._exchange.ask(request, {})
             return _read(read, Body(source, answer.body, answer.content_type))
 
-        return self._live(source, await self._within(deadline, source, ask), self._clock())
+        return self._live(source, await self._within(request, deadline, ask), self._clock())
 
     @property
     def seen(self) -> list[Seen]:
@@ -238,7 +238,8 @@ class Http:
             await anyio.to_thread.run_sync(self._cache.forget, request.key)
         return newest
 
-    async def _within(self, deadline: float, source: Source, ask: Callable[[], Awaitable[T]]) -> T:
+    async def _within(self, request: Request, deadline: float, ask: Callable[[], Awaitable[T]]) -> T:
+        source = request.source
         deadline = min(deadline, self._patience.deadline)
         try:
             with anyio.fail_after(deadline):
@@ -248,8 +249,9 @@ class Http:
             self._note(source, problem)
             raise SourceFailed(source, problem) from None
         except SourceFailed as failure:
-            # Not found is an answer: that it has no such thing.
-            self._note(source, None if failure.status == HTTPStatus.NOT_FOUND else failure.problem)
+            # Not found is an answer to a GET: that it has no such thing.
+            absent = failure.status == HTTPStatus.NOT_FOUND and request.method == "GET"
+            self._note(source, None if absent else failure.problem)
             raise
         self._note(source, None)
         return answer

@@ -26,6 +26,7 @@ from alya_mcp.settings.providers import Source
 _CONNECTIONS = 32
 _MOST_REDIRECTS = 5
 _LONGEST_PAUSE = 3600.0
+_LONGEST_WAIT = 1e6
 _BODY_SHOWN = 4096
 _USABLE = frozenset({200, 201, 203, 204, 304})
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -160,7 +161,7 @@ class Exchange:
     async def _sit_out(self, source: Source, manners: Manners) -> None:
         pause = manners.pause
         if pause >= _time_left():
-            raise SourceFailed(source, f"asked not to be asked for {pause:.0f} s more; call again then")
+            raise SourceFailed(source, f"is rate limiting us; retry in {pause:.0f} s", wait=pause)
         await anyio.sleep(pause)
 
     async def _exchange(self, request: Request, conditions: Mapping[str, str]) -> Answer:
@@ -209,15 +210,13 @@ class Exchange:
         body = answer.body[:_BODY_SHOWN]
         if status in _PASSING:
             wait = wait_asked(answer.headers)
-            again = "call again later" if wait is None else f"it asks to wait {min(wait, 1e6):.0f} s"
-            raise _Passing(SourceFailed(source, f"answers {said}; {again}", status=status, body=body), wait)
+            wait = None if wait is None else min(wait, _LONGEST_WAIT)
+            again = "call again later" if wait is None else f"retry in {wait:.0f} s"
+            failure = SourceFailed(source, f"answers {said}; {again}", status=status, body=body, wait=wait)
+            raise _Passing(failure, wait)
         if 400 <= status < 500:
-            advice = (
-                "its key may be wrong or missing"
-                if status in {401, 403}
-                else "the request can't be met as it is"
-            )
-            raise SourceRefused(source, f"answers {said}; {advice}", status=status, body=body)
+            problem = f"answers {said}; {_advice(request, status)}"
+            raise SourceRefused(source, problem, status=status, body=body)
         raise SourceFailed(source, f"answers {said}, which can't be used", status=status, body=body)
 
     def _redirected(
@@ -321,6 +320,17 @@ def _words(error: Exception) -> str:
     if isinstance(error, httpx2.DecodingError):
         return "answered something that can't be decompressed; call again later"
     return "broke the connection off; call again later"
+
+
+def _advice(request: Request, status: int) -> str:
+    """What would help against a status that means no."""
+    if status not in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        return "the request can't be met as it is"
+    if request.secrets:
+        return "its key may be wrong"
+    if request.source.keys:
+        return f"it may want a key; the user can set {request.source.keys[0]}"
+    return "it refuses requests from here"
 
 
 def _phrase(status: int) -> str:

@@ -9,7 +9,7 @@ import anyio
 from pydantic import AwareDatetime, Field
 
 from alya_mcp.errors import Unavailable
-from alya_mcp.net.answers import Fetched
+from alya_mcp.net.answers import Fetched, none_answered
 from alya_mcp.toolkit.provenance import Provenance, failed, provenance
 from alya_mcp.toolkit.tool import Context, Input, Output, Outside, tool
 from alya_mcp.tools.demand.logic.posts import Kind
@@ -124,8 +124,8 @@ async def alya_demand_signals(arguments: DemandRequest, context: Context) -> Dem
     searched = await posts.about(http, arguments.topic, reddit_token=token)
     answers = [each.answer for each in searched if isinstance(each.answer, Fetched)]
     if not answers:
-        said = "; ".join(dict.fromkeys(str(each.answer).rstrip(".") for each in searched))
-        raise Unavailable(f"No place could be searched: {said}. Call again in a few minutes.")
+        failures = [each.answer for each in searched if isinstance(each.answer, Unavailable)]
+        raise none_answered("No place could be searched", failures)
     until = datetime.now(UTC)
     hour = until.replace(minute=0, second=0, microsecond=0)
     since = hour - timedelta(days=arguments.days)

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, Field, StringConstraints
 
 from alya_mcp.errors import Unavailable
 from alya_mcp.gate import outside
-from alya_mcp.net.answers import Fetched, all_answers
+from alya_mcp.net.answers import Fetched, all_answers, none_answered
 from alya_mcp.settings.providers import Source
 from alya_mcp.toolkit.provenance import Provenance, failed, provenance
 from alya_mcp.toolkit.tool import Context, Input, Output, Outside, tool
@@ -107,8 +107,8 @@ async def alya_app_directory(arguments: AppRequest, context: Context) -> AppDire
     asked = await all_answers([ask for _, ask in attempts])
     answers = [answer for answer in asked if isinstance(answer, Fetched)]
     if not answers:
-        said = dict.fromkeys(str(failure).rstrip(".") for failure in asked)
-        raise Unavailable(f"No store answered: {'; '.join(said)}. Call again in a minute.")
+        failures = [answer for answer in asked if isinstance(answer, Unavailable)]
+        raise none_answered("No store answered", failures)
     key = (query, arguments.category, tuple((answer.source.key, answer.fetched_at) for answer in answers))
     found, fitting, best = http.memo.get(
         ("alya_app_directory", arguments.platform, arguments.country, *key),

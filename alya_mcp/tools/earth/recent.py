@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pydantic import AwareDatetime, Field
 
 from alya_mcp.errors import Unavailable
-from alya_mcp.net.answers import Fetched
+from alya_mcp.net.answers import Fetched, none_answered
 from alya_mcp.toolkit.provenance import Provenance, failed, provenance
 from alya_mcp.toolkit.tool import Context, Input, Output, tool
 from alya_mcp.tools.earth.logic.quakes import Merged, Quake, merge
@@ -87,8 +87,8 @@ async def alya_seismic_recent(arguments: SeismicRequest, context: Context) -> Re
     asked = await catalogues.recent(http, hours=arguments.hours, magnitude=arguments.min_magnitude)
     answers = [answer for _, answer in asked if isinstance(answer, Fetched)]
     if not answers:
-        said = "; ".join(str(failure).rstrip(".") for _, failure in asked)
-        raise Unavailable(f"No catalogue of earthquakes answered: {said}. Call again in a minute.")
+        failures = [answer for _, answer in asked if isinstance(answer, Unavailable)]
+        raise none_answered("No catalogue of earthquakes answered", failures)
     since = now - timedelta(hours=arguments.hours)
     short = {
         answer.source: catalogues.shortfall(answer, hours=arguments.hours, since=since) for answer in answers

@@ -96,7 +96,7 @@ async def alya_weather_now(arguments: WeatherRequest, context: Context) -> Weath
     ]
     if context.hub.settings.contact is not None:
         attempts.insert(0, partial(met_norway.now, http, found.latitude, found.longitude, at=now))
-    answer = await first_answer(attempts, otherwise="Call again in a minute")
+    answer = await first_answer(attempts)
     sky = answer.value
     return WeatherNow(
         place=_named(found),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from pydantic import AwareDatetime, Field
 
 from alya_mcp.errors import Unavailable
-from alya_mcp.net.answers import Fetched, all_answers
+from alya_mcp.net.answers import Fetched, all_answers, none_answered
 from alya_mcp.toolkit.provenance import Provenance, failed, provenance
 from alya_mcp.toolkit.tool import Context, Input, Output, Outside, tool
 
@@ -91,8 +91,8 @@ async def polymarket_top_traders(arguments: TradersRequest, context: Context) ->
         window: answer for window, answer in zip(windows, asked, strict=True) if isinstance(answer, Fetched)
     }
     if not boards:
-        said = "; ".join(str(failure).rstrip(".") for failure in asked)
-        raise Unavailable(f"No leaderboard could be had: {said}. Call again in a minute.")
+        failures = [answer for answer in asked if isinstance(answer, Unavailable)]
+        raise none_answered("No leaderboard could be had", failures)
     if arguments.window == "both":
         most: dict[Window, int] = {"all": _OF_ALL, "1d": _OF_DAY}
     else:

@@ -122,7 +122,7 @@ async def web_search(arguments: SearchRequest, context: Context) -> SearchAnswer
     )
     found = await first_answer(
         _attempts(settings, http, wanted),
-        otherwise="Call again in a minute; the person can set up another search engine (docs/tools/web.md)",
+        otherwise="The user can set up another search engine (docs/tools/web.md).",
     )
     words: Language = "en" if arguments.language == "en" else "tr" if arguments.language == "tr" else language
     asked = (query, arguments.language, arguments.freshness, arguments.count)

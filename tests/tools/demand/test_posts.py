@@ -14,8 +14,9 @@ pytestmark = pytest.mark.anyio
 async def test_a_backoff_is_honoured(http: Http, source: LoopbackSource) -> None:
     source.on(answers.STACK_EXCHANGE, answers.questions(*answers.QUESTIONS, backoff=30))
     await stack_exchange.search(http, "invoicing")
-    with pytest.raises(SourceFailed, match=r"^Stack Exchange asked not to be asked for (29|30) s more"):
+    with pytest.raises(SourceFailed) as failed:
         await stack_exchange.search(http, "billing")
+    assert failed.value.wait == pytest.approx(29, abs=1)
     assert len(source.asked) == 1
 
 
@@ -23,8 +24,9 @@ async def test_a_throttled_search_is_not_repeated_and_says_for_how_long(
     http: Http, source: LoopbackSource
 ) -> None:
     source.on(answers.STACK_EXCHANGE, answers.THROTTLED)
-    with pytest.raises(SourceFailed, match=r"^Stack Exchange asked not to be asked for 7[78] s more"):
+    with pytest.raises(SourceFailed) as failed:
         await stack_exchange.search(http, "invoicing")
+    assert failed.value.wait == pytest.approx(77, abs=1)
     assert len(source.asked) == 1
 
 

@@ -254,7 +254,8 @@ def rpc(result: Any = None, code: int = 0) -> dict[str, Any]:
         ([rpc(MESSAGE)], "I am Alya.", ["SendMessage"]),
         ([rpc(TASK)], "Done.", ["SendMessage"]),
         ([rpc(code=-32601), rpc(OLD)], "Older.", ["SendMessage", "message/send"]),
-        ([Reply(rpc(code=-32601), 400), rpc(OLD_TASK)], "Older.", ["SendMessage", "message/send"]),
+        ([rpc(code=-32600), rpc(OLD)], "Older.", ["SendMessage", "message/send"]),
+        ([Reply(rpc(code=-32602), 400), rpc(OLD_TASK)], "Older.", ["SendMessage", "message/send"]),
     ],
 )
 async def test_the_persons_own_agent_is_asked_first_in_the_protocol_that_it_speaks(

@@ -113,6 +113,13 @@ async def test_what_cant_be_assessed_is_counted_with_its_reason(ask: Ask, source
     assert answer["complete"] is False
 
 
+async def test_with_no_market_to_assess_the_error_says_why(ask: Ask, source: LoopbackSource) -> None:
+    script(source, answers.market(1, acceptingOrders=False), answers.market(2, feeSchedule=None))
+    with pytest.raises(Unavailable, match=r"takes no orders \(1\)") as failed:
+        await ask(tool)
+    assert "fees" in str(failed.value)
+
+
 async def test_teams_instead_of_yes_and_no_have_sides_too(ask: Ask, source: LoopbackSource) -> None:
     teams = answers.market(1, "Lakers vs. Celtics", outcomes='["Lakers", "Celtics"]')
     script(source, teams, questions=[answers.question("Lakers vs. Celtics")])

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Answer = Fetched[list[Quake]]
 _ALL: Final = ((usgs.USGS, usgs.recent), (emsc.EMSC, emsc.recent), (gfz.GFZ, gfz.recent))
 _MOST_RECENT: Final = {emsc.EMSC.key: emsc.most, gfz.GFZ.key: gfz.most}
-_OTHERWISE: Final = "Without the catalogue there is no forecast; call again in a minute"
+_OTHERWISE: Final = "Without the catalogue there is no forecast."
 
 
 def since_when(answer: Answer, asked: datetime, *, most: int | None = None) -> datetime:

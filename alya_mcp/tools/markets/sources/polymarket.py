@@ -10,7 +10,7 @@ from operator import add
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from alya_mcp.errors import Unavailable
-from alya_mcp.net.answers import Fetched, all_answers
+from alya_mcp.net.answers import Fetched, all_answers, none_answered
 from alya_mcp.tools.markets.logic.book import Book
 from alya_mcp.tools.markets.logic.edge import Assessment, Question, assess
 from alya_mcp.tools.markets.logic.fair import Opinions, bundled
@@ -85,11 +85,14 @@ async def _look(http: "Http", markets: Sequence[Market], others: Opinions, usd: 
             fit.append(market)
     candidates = fit[:_CANDIDATES]
     if not candidates:
-        raise Unavailable("Polymarket lists no open market that can be assessed; call again later.")
+        why = "; ".join(f"{reason} ({count})" for reason, count in skipped.most_common())
+        of = f" of the {len(markets)} busiest can be assessed: {why}" if markets else ": it lists no open one"
+        raise Unavailable(f"No market of Polymarket{of}. Call again later.")
     books = await all_answers([partial(polymarket_clob.book, http, each.tokens[0]) for each in candidates])
     had = [book for book in books if isinstance(book, Fetched)]
     if not had:
-        raise Unavailable(f"No order book could be had: {books[0]}")
+        failures = [book for book in books if isinstance(book, Unavailable)]
+        raise none_answered("No order book could be had", failures)
     found: list[tuple[Market, Assessment]] = []
     for market, book in zip(candidates, books, strict=True):
         if not isinstance(book, Fetched):

@@ -38,10 +38,18 @@ async def search(http: Http, wanted: Wanted, *, key: str | None) -> Fetched[list
     }
     if wanted.freshness is not None:
         asked["time_range"] = wanted.freshness
-    secrets = {"X-Tavily-Access-Mode": "keyless"} if key is None else {"Authorization": f"Bearer {key}"}
+    headers = {"X-Tavily-Access-Mode": "keyless"} if key is None else {}
+    secrets = {} if key is None else {"Authorization": f"Bearer {key}"}
     try:
         return await http.post(
-            TAVILY, "/search", json=asked, read=_hits, secrets=secrets, repeatable=True, deadline=8
+            TAVILY,
+            "/search",
+            json=asked,
+            read=_hits,
+            headers=headers,
+            secrets=secrets,
+            repeatable=True,
+            deadline=8,
         )
     except SourceRefused as refused:
         spent = _USED_UP.get(refused.status or 0)
