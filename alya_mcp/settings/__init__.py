@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 from alya_mcp.runtime.environment import holds_placeholder, placeholder, tidy
 from alya_mcp.runtime.paths import expanded
+from alya_mcp.settings.precisions import REQUESTED, Requested
 from alya_mcp.settings.providers import SOURCES, agent_card
 
 Engine = Literal["local", "ray"]
-Precision = Literal["auto", "bf16", "fp8", "int8", "int4"]
 ModelKind = Literal["openai", "anthropic", "ollama"]
 
 _VARIABLES = {
@@ -91,7 +91,7 @@ class Settings:
     audit_keep_days: int | None = None
     image_model: str = "auto"
     image_engine: Engine = "local"
-    image_precision: Precision = "auto"
+    image_precision: Requested = "auto"
     image_warm: bool = False
     image_memory: int | None = None
     image_idle: float = 900
@@ -140,8 +140,8 @@ class Settings:
         if engine not in get_args(Engine):
             problems.append(f"ALYA_IMAGE_ENGINE is {engine!r}; it takes {_choices(Engine)}")
         precision = given.get("image_precision", "auto")
-        if precision not in get_args(Precision):
-            problems.append(f"ALYA_IMAGE_PRECISION is {precision!r}; it takes {_choices(Precision)}")
+        if precision not in REQUESTED:
+            problems.append(f"ALYA_IMAGE_PRECISION is {precision!r}; it takes {_choices(Requested)}")
         warm = _flag("image_warm", "0", given, problems)
         model = given.get("image_model", "auto")
         if model.startswith("~") and not expanded(model).is_absolute():
@@ -174,7 +174,7 @@ class Settings:
             audit_keep_days=None if keep_days is None else int(keep_days),
             image_model=model,
             image_engine=cast("Engine", engine),
-            image_precision=cast("Precision", precision),
+            image_precision=cast("Requested", precision),
             image_warm=warm,
             image_memory=memory,
             image_idle=idle,

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from alya_mcp.errors import NotConfigured
 from alya_mcp.images.plan import FLUX_SCHNELL_WEIGHTS, Machine, Plan, Weights, choose_plan, plans, survey
+from alya_mcp.settings.precisions import REQUESTED
 
 GB = 10**9
-PRECISIONS = ("auto", "bf16", "fp8", "int8", "int4")
 SKETCH = Weights(transformer=3_000_000, encoder=1_000_000, others=2_000_000)
 
 
@@ -117,7 +117,7 @@ A100, RTX_5090, RTX_4090, RTX_3090 = card(40, (8, 0)), card(32, (12, 0)), card(2
 def test_every_card_runs_flux_as_well_as_it_can(
     machine: Machine, auto: str, bf16: str, fp8: str, int8: str, int4: str
 ):
-    assert [outcome(machine, precision) for precision in PRECISIONS] == [auto, bf16, fp8, int8, int4]
+    assert [outcome(machine, precision) for precision in REQUESTED] == [auto, bf16, fp8, int8, int4]
 
 
 # -- what holds for every machine
@@ -161,7 +161,7 @@ def more(machine: Machine, free: int, main: int) -> Machine:
     )
 
 
-@given(machine=machines(), weights=_MODELS, precision=st.sampled_from(PRECISIONS))
+@given(machine=machines(), weights=_MODELS, precision=st.sampled_from(REQUESTED))
 def test_a_plan_never_needs_more_than_is_free_and_keeps_the_precision_that_was_asked_for(
     machine: Machine, weights: Weights, precision: str
 ):
@@ -183,7 +183,7 @@ def test_a_plan_never_needs_more_than_is_free_and_keeps_the_precision_that_was_a
 @given(
     machine=machines(),
     weights=_MODELS,
-    precision=st.sampled_from(PRECISIONS),
+    precision=st.sampled_from(REQUESTED),
     free=st.integers(0, 50 * GB),
     main=st.integers(0, 50 * GB),
 )
@@ -198,7 +198,7 @@ def test_more_memory_never_gives_a_plan_further_down(
     assert ladder.index(choose_plan(more(machine, free, main), weights, precision)) <= ladder.index(plan)
 
 
-@given(machine=machines(), weights=_MODELS, precision=st.sampled_from(PRECISIONS))
+@given(machine=machines(), weights=_MODELS, precision=st.sampled_from(REQUESTED))
 def test_a_refusal_names_the_figures_or_what_the_device_cannot_do(
     machine: Machine, weights: Weights, precision: str
 ):
@@ -224,7 +224,7 @@ def test_the_ladder_goes_down_in_memory_for_flux_on_every_device():
             assert min(needs) == needs[-1]
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("precision", REQUESTED)
 @pytest.mark.parametrize(
     "machine", [H100, RTX_4090, RTX_3090, apple(64), processor(64)], ids=lambda m: m.device
 )
@@ -398,7 +398,7 @@ def test_a_model_that_needs_a_gpu_never_goes_to_the_cpu_because_the_gpu_is_full_
         device="cpu", name="this machine", free=900 * GB, total=900 * GB, main=900 * GB,
         passed_over="the card has 0.1 GB free of 24.0 GB",
     )  # fmt: skip
-    for precision in PRECISIONS:
+    for precision in REQUESTED:
         with pytest.raises(NotConfigured, match=r"can't be used: the card has 0\.1 GB free of 24\.0 GB"):
             choose_plan(machine, FLUX_SCHNELL_WEIGHTS, precision)
     plan = choose_plan(machine, SKETCH, "auto", full_precision=True)
@@ -420,7 +420,7 @@ def test_what_streams_needs_main_memory_and_is_refused_with_its_figure():
 
 def test_a_model_made_for_float32_is_run_so_on_every_device_whatever_precision_is_asked_for():
     for machine in (H100, card(4, (7, 5)), apple(16), processor(4)):
-        for precision in PRECISIONS:
+        for precision in REQUESTED:
             plan = choose_plan(machine, SKETCH, precision, full_precision=True)
             assert (plan.precision, plan.encoder) == ("fp32", "fp32")
             assert (plan.compiled, plan.attention, plan.needs_main) == (False, "native", 0)

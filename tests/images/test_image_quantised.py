@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from alya_mcp.images.flux.quantised import linears, quantised
-from alya_mcp.images.plan import Precision
+from alya_mcp.settings.precisions import Precision
 
 BOUNDS: dict[Precision, float] = {"fp8": 0.04, "int8": 0.01, "int4": 0.10}
 SIZES: dict[Precision, float] = {"fp8": 1.01, "int8": 1.01, "int4": 0.5725}

@@ -14,7 +14,8 @@ from torch import nn
 
 from alya_mcp.images.flux import random_weights
 from alya_mcp.images.flux.pipeline import Artist
-from alya_mcp.images.plan import FLUX_SCHNELL_WEIGHTS, Machine, Plan, Precision, choose_plan
+from alya_mcp.images.plan import FLUX_SCHNELL_WEIGHTS, Machine, Plan, choose_plan
+from alya_mcp.settings.precisions import SELECTABLE, Precision
 
 GB = 10**9
 H200 = Machine(
@@ -50,7 +51,7 @@ def empty(*shape: int, dtype: torch.dtype = torch.bfloat16) -> torch.Tensor:
     return torch.empty(*shape, dtype=dtype, device="meta")
 
 
-@pytest.mark.parametrize("precision", ["bf16", "fp8", "int8", "int4"])
+@pytest.mark.parametrize("precision", SELECTABLE)
 def test_at_full_size_every_part_computes_waits_for_nothing_and_takes_what_is_planned(
     precision: Precision, monkeypatch: pytest.MonkeyPatch
 ):

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from alya_mcp.runtime.python_process import module_command
 from alya_mcp.settings import Settings
+from alya_mcp.settings.precisions import SELECTABLE
 
 if TYPE_CHECKING:
     from alya_mcp.images.models import Choice
     from alya_mcp.images.plan import Machine, Weights
 
 _SECONDS: Final = 90
-_PRECISIONS: Final = ("bf16", "fp8", "int8", "int4")
 
 
 class ProbeError(Exception):
@@ -162,7 +162,7 @@ def _ways(machine: "Machine", weights: "Weights") -> Iterator[Way]:
     from alya_mcp.errors import Failure
     from alya_mcp.images.plan import plans
 
-    for precision in _PRECISIONS:
+    for precision in SELECTABLE:
         try:
             known = plans(machine, weights, precision)
         except Failure as failure:

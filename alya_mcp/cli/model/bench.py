@@ -14,6 +14,7 @@ import click
 from alya_mcp.cli.model.bench_report import Report
 from alya_mcp.cli.output import Output, output_option
 from alya_mcp.settings import Settings
+from alya_mcp.settings.precisions import REQUESTED
 
 FAILED = 1
 
@@ -25,7 +26,7 @@ FAILED = 1
 )  # fmt: skip
 @click.option(
     "--precision", "precisions", multiple=True,
-    type=click.Choice(["auto", "bf16", "fp8", "int8", "int4"]),
+    type=click.Choice(REQUESTED),
     help="What to measure, once or more often.  [default: what ALYA_IMAGE_PRECISION says]",
 )  # fmt: skip
 @click.option("--count", type=click.IntRange(1, 1000), default=10, show_default=True, help="Pictures a row.")

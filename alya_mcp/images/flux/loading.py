@@ -11,7 +11,8 @@ from torch import nn
 
 from alya_mcp.errors import NotConfigured
 from alya_mcp.images.flux.quantised import linears, quantised
-from alya_mcp.images.plan import Plan, Precision
+from alya_mcp.images.plan import Plan
+from alya_mcp.settings.precisions import ROUNDED, Precision
 
 Fill = Callable[[nn.Module, torch.device], None]
 """Brings the weights of a module to a device, those that are there already left as they are."""
@@ -130,7 +131,7 @@ def _narrow(
     activations: bool,
 ) -> None:
     """Replace the linear layers of `module` by ones in `precision`, one at a time on the device."""
-    if precision in {"fp32", "bf16"}:
+    if precision not in ROUNDED:
         return
     for holder, name, linear in linears(module):
         fill(linear, device)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from alya_mcp.images.plan import Precision
+from alya_mcp.settings.precisions import ROUNDED, Precision
 
 FP8: Final = torch.float8_e4m3fn
 _GROUP: Final = 64
@@ -117,7 +117,7 @@ class Int4Linear(nn.Module):
 def quantised(linear: nn.Linear, precision: Precision, *, activations: bool) -> nn.Module:
     """`linear` in `precision`; itself where its shape or the precision asks for no change."""
     fits = linear.in_features % _GROUP == 0 and linear.out_features % 16 == 0
-    if not fits or precision in {"fp32", "bf16"}:
+    if not fits or precision not in ROUNDED:
         return linear
     if precision == "fp8":
         return Fp8Linear(linear, activations=activations)

@@ -1,6 +1,6 @@
 """How a model is run on this machine: what the machine has, what the model weighs, what follows from both."""
 
-from alya_mcp.images.plan.choose import MAIN_SPARE, PINNED, Plan, Precision, choose_plan, plans
+from alya_mcp.images.plan.choose import MAIN_SPARE, PINNED, Plan, choose_plan, plans
 from alya_mcp.images.plan.machine import Device, Machine, survey
 from alya_mcp.images.plan.sizes import FLUX_SCHNELL_WEIGHTS, Weights, weigh
 
@@ -11,7 +11,6 @@ __all__ = [
     "Device",
     "Machine",
     "Plan",
-    "Precision",
     "Weights",
     "choose_plan",
     "plans",

@@ -7,8 +7,8 @@ from typing import Final, Literal, cast
 from alya_mcp.errors import NotConfigured
 from alya_mcp.images.plan.machine import Machine
 from alya_mcp.images.plan.sizes import Weights
+from alya_mcp.settings.precisions import REQUESTED, ROUNDED, Precision
 
-Precision = Literal["fp32", "bf16", "fp8", "int8", "int4"]
 Attention = Literal["native", "_native_cudnn", "_flash_3"]
 
 _SIZES: Final[dict[Precision, float]] = {"fp32": 4, "bf16": 2, "fp8": 1.01, "int8": 1.01, "int4": 0.57}
@@ -31,7 +31,6 @@ MAIN_SPARE: Final = 2_000_000_000
 PINNED: Final = 1.6
 """Main memory that a device reads by itself is taken in powers of two: 1.56 times FLUX.1's transformer."""
 _IN_TILES: Final = "there is no room to decode at once"
-_ASKED: Final = ("auto", "bf16", "fp8", "int8", "int4")
 _ATTENTION_NAMES: Final[dict[Attention, str]] = {
     "native": "PyTorch's attention",
     "_native_cudnn": "cuDNN attention",
@@ -63,7 +62,7 @@ class Plan:
     @property
     def rounded(self) -> bool:
         """Whether weights lose some of their digits."""
-        return self.precision in {"fp8", "int8", "int4"}
+        return self.precision in ROUNDED
 
     def fits(self, machine: Machine) -> bool:
         """Whether the machine has as much memory free as the plan needs."""
@@ -110,8 +109,8 @@ def choose_plan(machine: Machine, weights: Weights, precision: str, *, full_prec
 def plans(machine: Machine, weights: Weights, precision: str, *, full_precision: bool = False) -> list[Plan]:
     """Every way to run the model on the machine, whatever is free there, from the best to the most frugal.
 
-    `precision` is `auto`, `bf16`, `fp8`, `int8` or `int4`; the last three make the transformer smaller and
-    lose a little of its accuracy. `full_precision` is for models that are run in float32 everywhere.
+    `precision` is one of `REQUESTED`; those in `ROUNDED` make the transformer smaller and lose a little of
+    its accuracy. `full_precision` is for models that are run in float32 everywhere.
 
     Raises:
         NotConfigured: when the device can't compute in such a precision.
@@ -123,9 +122,10 @@ def plans(machine: Machine, weights: Weights, precision: str, *, full_precision:
 
 def _require_able(machine: Machine, precision: str) -> None:
     capability = machine.capability
-    if precision not in _ASKED:
+    if precision not in REQUESTED:
         raise NotConfigured(
-            f"ALYA_IMAGE_PRECISION is {precision!r:.80}; this version of alya-mcp takes {', '.join(_ASKED)}"
+            f"ALYA_IMAGE_PRECISION is {precision!r:.80}; this version of alya-mcp takes "
+            + ", ".join(REQUESTED)
         )
     if machine.passed_over is not None:
         raise NotConfigured(

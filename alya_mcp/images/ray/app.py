@@ -12,7 +12,7 @@ from alya_mcp import __version__
 from alya_mcp.images.ray.ingress import Front, room
 from alya_mcp.images.ray.replica import Painter
 from alya_mcp.images.renderer import Renderer
-from alya_mcp.settings import Precision
+from alya_mcp.settings.precisions import Requested
 
 _REPLICAS_PER_FRONT: Final = 8
 """What one entrance serves with ease: some 20 images a second, 3 MB each."""
@@ -35,7 +35,7 @@ class Options(BaseModel):
     model: Annotated[str, Field(description="What ALYA_IMAGE_MODEL takes, on every machine.")] = (
         "flux-schnell"
     )
-    precision: Annotated[Precision, Field(description="Of the weights, as ALYA_IMAGE_PRECISION.")] = "auto"
+    precision: Annotated[Requested, Field(description="Of the weights, as ALYA_IMAGE_PRECISION.")] = "auto"
     replicas: Annotated[int, Field(ge=1, description="Replicas, each a process with its own model.")] = 1
     gpus: Annotated[float, Field(ge=0, description="GPUs per replica; 0 draws on CPUs.")] = 1
     cpus: Annotated[float, Field(ge=0, description="CPU cores per replica, as Ray counts them.")] = 1
