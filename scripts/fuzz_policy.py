@@ -117,7 +117,7 @@ def check(rng: random.Random, name: str, data: bytes) -> str:
         return "refused"
     text = json.dumps(policy.document)
     assert Policy.loads(text).digest == policy.digest == Policy.parse(policy.document).digest
-    policy.warnings(["image_gen"], ["Read"])
+    policy.warnings(["image_gen"])
     arguments = {
         "amount": rng.choice(VALUES),
         "a": {"b": 1},

@@ -68,7 +68,13 @@ def _open(settings: Settings, grant: Grant | None) -> PolicySource:
     place = _place(settings, grant)
     if place.origin == "packaged":
         return _UntilOwn(settings)
-    return PolicyFile(place.path, initial=Policy.unavailable())
+    return _watched(place.path, Policy.unavailable())
+
+
+def _watched(path: Path, initial: Policy | None = None) -> PolicyFile:
+    from alya_mcp.tools import NAMES
+
+    return PolicyFile(path, initial, NAMES)
 
 
 class _UntilOwn:
@@ -76,12 +82,12 @@ class _UntilOwn:
 
     def __init__(self, settings: Settings) -> None:
         self._own_path = settings.home / "policy.json"
-        self._packaged = PolicyFile(packaged_policy())
+        self._packaged = _watched(packaged_policy())
         self._found = False
 
     @cached_property
     def _own(self) -> PolicyFile:
-        return PolicyFile(self._own_path, initial=self._packaged.current())
+        return _watched(self._own_path, self._packaged.current())
 
     def _source(self) -> PolicyFile:
         self._found = self._found or not is_absent(self._own_path)

@@ -1,11 +1,13 @@
 """The policy that a command speaks of, and what its decisions mean to a shell."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from alya_mcp.cli.output import printable, say
 from alya_mcp.runtime.paths import expanded, tilde
 from alya_mcp.settings import Settings
 
@@ -38,25 +40,32 @@ def settings_with(policy: Path | None) -> Settings:
     return settings if policy is None else replace(settings, policy=expanded(policy).absolute())
 
 
-def read_policy(settings: Settings) -> InForce:
-    """The policy that a server with `settings` would obey.
+def read_policy(settings: Settings, also: Collection[str] = ()) -> InForce:
+    """The policy that a server with `settings` would obey; says what is likely a mistake in it.
+
+    The tools `also` are known beside those of the catalogue.
 
     Raises:
         click.UsageError: when it can't be used; the text says where it is wrong.
     """
     from alya_mcp.app.policy import find_policy
     from alya_mcp.gate import Policy, PolicyError, StateError
+    from alya_mcp.tools import NAMES
 
     try:
         place = find_policy(settings)
     except StateError as error:
         raise click.UsageError(f"Nobody can say whose policy is in force: {error}") from None
+    tools = {*NAMES, *also}
     try:
-        return InForce(Policy.load(place.path), place.path, place.origin)
+        policy = Policy.load(place.path, tools)
     except PolicyError as error:
         raise click.UsageError(
             f"The policy can't be used; a server with it would deny every call.\n{error}"
         ) from None
+    for warning in policy.warnings(tools):
+        say(printable(f"Warning: {tilde(place.path)}: {warning}"))
+    return InForce(policy, place.path, place.origin)
 
 
 def exit_code(decision: str, rule: str) -> int:

@@ -2,10 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 Validate = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 Said = Literal["accept", "decline", "cancel"]
+Category = Literal["Read", "Write", "Execute", "Destructive", "Financial"]
+
+CATEGORIES: Final[tuple[Category, ...]] = get_args(Category)
+"""Every category that a tool can be in and a policy can have rules for."""
 
 
 class Answer(NamedTuple):

@@ -44,6 +44,7 @@ class Dispatcher:
         self._load = load
         self._session = secrets.token_hex(8)
         self._wrong_policy: str | None = None
+        self._warned_of: str | None = None
 
     @cached_property
     def catalogue(self) -> Catalogue:
@@ -136,6 +137,7 @@ class Dispatcher:
 
     def _tell_of_policy(self) -> None:
         """Say it once when the policy file turned out wrong, and when it is right again."""
+        self._warn_of_policy()
         error = self._hub.gate.policy_error
         wrong = None if error is None else str(error)
         if wrong == self._wrong_policy:
@@ -145,6 +147,14 @@ class Dispatcher:
             logger.warning("the policy file is in force again")
         else:
             logger.error("the policy file is wrong and not in force:\n%s", wrong)
+
+    def _warn_of_policy(self) -> None:
+        """Log once what is likely a mistake in the policy that is in force."""
+        policy = self._hub.gate.policy
+        if policy.digest != self._warned_of:
+            self._warned_of = policy.digest
+            for warning in policy.warnings(self.catalogue):
+                logger.warning("the policy: %s", warning)
 
     def _context(self, ctx: RequestContext, caller: str | None) -> Context:
         last = -1.0

@@ -20,13 +20,13 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import GenerateJsonSchema
 
 from alya_mcp.gate import InvalidArguments
+from alya_mcp.gate.call import Category
 from alya_mcp.gate.sanitizer import outside
 from alya_mcp.toolkit.listing import visible
 
 if TYPE_CHECKING:
     from alya_mcp.toolkit.services import Hub
 
-Category = Literal["Read", "Write", "Execute", "Destructive", "Financial"]
 Risk = Literal["Low", "Medium", "High"]
 Schema = dict[str, Any]
 

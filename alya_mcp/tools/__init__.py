@@ -28,6 +28,9 @@ CATALOGUE = (
 )
 """Where each tool lives, in the order in which clients see them."""
 
+NAMES = tuple(each.partition(":")[2] for each in CATALOGUE)
+"""The tools' names; they are known before their modules are imported."""
+
 
 class Catalogue(Mapping[str, Tool]):
     """Tools by name, in the order in which clients see them."""

@@ -359,12 +359,14 @@ def test_the_policy_is_shown_with_what_it_says_of_how_many_tools(alya_home: Path
 
 
 def test_a_rule_for_a_tool_that_does_not_exist_is_a_warning(alya_home: Path) -> None:
-    rules = {"tools": {"imagegen": {}}, "categories": {"Raed": {}}}
+    rules = {"tools": {"imagegen": {}}, "hide": ["alya_usge"]}
     (alya_home / "policy.json").write_text(json.dumps({"version": "1", "default": "deny", **rules}))
     found = list(gate.policy(Settings(home=alya_home)))
     assert [check.state for check in found] == ["ok", "warn", "warn"]
-    assert 'did you mean "image_gen"?' in found[1].detail
-    assert 'did you mean "Read"?' in found[2].detail
+    assert 'did you mean "alya_usage"?' in found[1].detail
+    assert 'did you mean "image_gen"?' in found[2].detail
+    (alya_home / "policy.json").write_text(json.dumps({"version": "1", "default": "allow", **rules}))
+    assert [check.state for check in gate.policy(Settings(home=alya_home))] == ["fail", "fail"]
 
 
 def _claude_desktop(person: Path, servers: object) -> Check:

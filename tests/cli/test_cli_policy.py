@@ -70,6 +70,24 @@ def test_check_warns_of_a_tool_that_does_not_exist_and_ends_with_0(
     assert 'warning: /tools/imagegen: no tool is named "imagegen"; did you mean "image_gen"?' in ended.out
     assert 'warning: /hide/0: no tool is named "nothing"' in ended.out
     assert len(run("policy", "check", str(path), "--output", "json").json["warnings"]) == 2
+    assert run("policy", "check", str(path), "--strict").code == 1
+    for words in (("tools",), ("policy", "explain", "image_gen", "prompt=x")):
+        said = run(*words, "--policy", str(path)).err
+        assert (said.count("Warning: "), '"image_gen"' in said) == (2, True)
+
+
+def test_a_rule_for_no_tool_is_an_error_where_it_would_let_the_tool_pass(
+    run: Run, write_policy: WritePolicy
+) -> None:
+    rules = {"tools": {"polymarket-categorize": {"action": "deny"}}, "hide": ["imagegen"]}
+    path = write_policy({"version": "1", "default": "allow", **rules})
+    ended = run("policy", "check", str(path), "--output", "json")
+    assert ended.code == 1
+    assert [each["pointer"] for each in ended.json["errors"]] == ["/tools/polymarket-categorize", "/hide/0"]
+    assert '"polymarket_categorize"' in ended.json["errors"][0]["message"]
+    assert run("tools", "--policy", str(path)).code == 2
+    called = run("call", "alya_usage", "--policy", str(path), "--output", "json")
+    assert (called.code, called.json["_meta"]["alya/decision"]["rule"]) == (3, "(no policy)")
 
 
 def test_check_ends_with_0_for_the_policy_that_comes_with_the_package(run: Run) -> None:

@@ -326,11 +326,15 @@ def test_explain_marks_asks_and_shadowed_rules(here: Path) -> None:
 
 def test_check_finds_a_rule_that_contradicts_its_tools_parameters(here: Path) -> None:
     rule = {"path": "args.prompt", "op": "gt", "value": 3}
-    document = {**OPEN, "tools": {"image_gen": {"require": [rule]}}, "categories": {"Raed": {}}}
+    document = {
+        "version": "1",
+        "default": "deny",
+        "tools": {"image_gen": {"require": [rule]}, "imagegen": {}},
+    }
     ended = command("policy", "check", written("p.json", document), "--output", "json")
     assert (ended.code, ended.json["ok"]) == (1, False)
     assert ended.json["errors"][0]["pointer"].startswith("/tools/image_gen/require/0")
-    assert [each["pointer"] for each in ended.json["warnings"]] == ["/categories/Raed"]
+    assert [each["pointer"] for each in ended.json["warnings"]] == ["/tools/imagegen"]
 
 
 def test_every_tool_of_the_catalogue_has_its_say_in_every_preset() -> None:

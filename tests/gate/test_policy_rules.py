@@ -6,7 +6,7 @@ import pytest
 from gate_support import policy
 from policy_documents import asked
 
-from alya_mcp.gate import Policy
+from alya_mcp.gate import Policy, PolicyError
 from alya_mcp.gate.policy.rules import SECOND, UNIT, Approval, Concurrency, Limit, Redact, Repeats, Rules
 
 MINUTE = {"max": 1, "window": "minute"}
@@ -101,12 +101,12 @@ def test_the_shortest_timeout_of_a_tool_and_of_all_tools_holds(
 
 def test_a_category_can_deny_its_tools_and_names_its_own_rule() -> None:
     denial = (
-        policy(default="allow", categories={"a/b": {"action": "deny", "reason": "closed"}})
-        .rules("t", "a/b")
+        policy(default="allow", categories={"Write": {"action": "deny", "reason": "closed"}})
+        .rules("t", "Write")
         .denial
     )
     assert denial is not None
-    assert (denial.rule, "closed" in denial.message) == ("/categories/a~1b/action", True)
+    assert (denial.rule, "closed" in denial.message) == ("/categories/Write/action", True)
 
 
 @pytest.mark.parametrize(
@@ -215,16 +215,37 @@ def test_names_that_nothing_has_and_patterns_that_let_all_in_are_warnings() -> N
         '{"version": "1", "default": "deny",\n'
         ' "tools": {"draw": {"require": [{"path": "args.url", "op": "regex", "value": "example.com"},\n'
         '  {"path": "args.u", "op": "regex", "value": "^https://"}],\n'
-        '  "deny_if": [{"conditions": [{"path": "args.url", "op": "regex", "value": "x"}]}]}},\n'
-        ' "categories": {"Raed": {}}}'
+        '  "deny_if": [{"conditions": [{"path": "args.url", "op": "exists", "value": true}]}]}},\n'
+        ' "hide": ["darw"]}'
     )
-    found = loaded.warnings(["draw"], ["Read", "Write"])
+    found = loaded.warnings(["draw"])
     assert [(each.pointer, each.line, each.column) for each in found] == [
-        ("/categories/Raed", 5, 17),
+        ("/hide/0", 5, 11),
         ("/tools/draw/require/0/value", 2, 78),
     ]
-    assert 'did you mean "Read"' in found[0].message
-    assert len(loaded.warnings(["draw"])) == 1
+    assert 'did you mean "draw"' in found[0].message
+
+
+@pytest.mark.parametrize("default", ["allow", "deny"])
+def test_a_name_that_no_tool_has_is_an_error_where_it_would_be_a_pass(default: str) -> None:
+    document = {"version": "1", "default": default, "hide": ["*", "wpie"], "tools": {"dr-aw": {}, "wipe": {}}}
+    known = ["dr_aw", "wipe"]
+    assert Policy.parse(document).default == default, "where no tools are known, any name is one"
+    if default == "deny":
+        found = Policy.parse(document, known).warnings(known)
+    else:
+        with pytest.raises(PolicyError) as caught:
+            Policy.parse(document, known)
+        found = caught.value.problems
+    assert [each.pointer for each in found] == ["/hide/1", "/tools/dr-aw"]
+    assert ['"wipe"' in found[0].message, '"dr_aw"' in found[1].message] == [True, True]
+
+
+@pytest.mark.parametrize("default", ["allow", "deny"])
+def test_a_category_that_no_tool_can_have_is_an_error(default: str) -> None:
+    with pytest.raises(PolicyError, match=r'unknown category "Raed"; did you mean "Read"\?') as caught:
+        policy(default=default, categories={"Raed": {"action": "deny"}, "Write": {}})
+    assert [each.pointer for each in caught.value.problems] == ["/categories/Raed"]
 
 
 SCHEMA = {

@@ -8,6 +8,7 @@ from jsonschema import Draft202012Validator
 from policy_documents import EXAMPLES, GOOD, NOT_IN_THE_SCHEMA, PAGE, ROOT, WRONG
 
 from alya_mcp.gate import Policy, PolicyError
+from alya_mcp.gate.call import CATEGORIES
 from alya_mcp.gate.policy.keys import KEYS, REQUIRED
 
 SCHEMA: dict[str, Any] = json.loads((ROOT / "docs" / "policy.schema.json").read_text(encoding="utf-8"))
@@ -26,6 +27,7 @@ def test_the_schema_is_one_and_knows_the_keys_of_the_loader() -> None:
         what: set(REQUIRED.get(what, ())) for what in KEYS
     }
     assert all(shapes[what]["additionalProperties"] is False for what in KEYS)
+    assert SCHEMA["properties"]["categories"]["propertyNames"]["enum"] == list(CATEGORIES)
 
 
 @pytest.mark.parametrize(("kind", "text"), EXAMPLES, ids=range(len(EXAMPLES)))

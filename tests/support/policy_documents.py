@@ -172,6 +172,7 @@ WRONG: list[tuple[str, str, dict[str, Any]]] = [
         document({"t": {"deny_if": [{"conditions": [asked("args.a", "eq", 1, mode="shadow")]}]}}),
     ),
     ("/categories", "object", document(categories=[])),
+    ("/categories/Raed", "unknown category", document(categories={"Raed": {}})),
     ("/categories/Read/rules", "unknown key", document(categories={"Read": {"rules": []}})),
     ("/approval_timeout", '"30m"', document(approval_timeout="soon")),
     ("/approval_timeout", '"30m"', document(approval_timeout="0s")),

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 from alya_mcp.app.diagnostics.check import Check, fail, ok, warn
 from alya_mcp.gate.paths import is_absent
@@ -20,7 +20,6 @@ def policy(settings: Settings) -> Iterator[Check]:
     beside it that looks like a policy and that nothing reads."""
     from alya_mcp.app.policy import find_policy
     from alya_mcp.gate import Policy, PolicyError, StateError
-    from alya_mcp.toolkit.tool import Category
     from alya_mcp.tools import load_catalogue
 
     try:
@@ -34,16 +33,16 @@ def policy(settings: Settings) -> Iterator[Check]:
             remedy = "Servers look there for policy.json alone; name this one by ALYA_POLICY."
             yield warn("policy", f"{tilde(unread)} is read by nothing", remedy)
     shown = tilde(place.path)
+    catalogue = load_catalogue()
     try:
-        found = Policy.load(place.path)
+        found = Policy.load(place.path, catalogue)
     except PolicyError as error:
         for problem in error.problems:
             yield fail("policy", f"{shown}: {problem}", f"Mend it: alya-mcp policy check {shown}")
         return
-    catalogue = load_catalogue()
     tools = in_words(verdicts(found, catalogue.values()))
     yield ok("policy", f"{shown} ({place.origin}), tools: {tools}, digest {found.digest[:12]}")
-    for warning in found.warnings(catalogue, get_args(Category)):
+    for warning in found.warnings(catalogue):
         yield warn("policy", f"{shown}: {warning}", "Correct the name, or remove the rule.")
 
 

@@ -2,11 +2,12 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import click
 
 from alya_mcp.cli.output import Output, output_option, printable, say, show_json
+from alya_mcp.text.plurals import counted
 
 if TYPE_CHECKING:
     from alya_mcp.gate import Problem
@@ -17,21 +18,22 @@ UNREADABLE = 2
 
 @click.command(short_help="Find everything that is wrong with a policy file.")
 @click.argument("file", type=click.Path(path_type=Path))
+@click.option("--strict", is_flag=True, help="Count warnings as errors.")
 @output_option
-def check(file: Path, output: Output) -> int:
+def check(file: Path, strict: bool, output: Output) -> int:
     """List everything that is wrong with the policy in FILE, each with line, column and JSON Pointer.
 
-    A rule that contradicts its tool's parameters, so that it can never hold, is an error too; a rule for
-    a tool or category that doesn't exist is a warning. A policy that can be used is followed by how many
-    tools it allows, denies and so on, as `alya-mcp tools` lists them. FILE is JSON, or YAML where its name
-    ends in .yaml or .yml.
+    A rule that contradicts its tool's parameters, so that it can never hold, is an error too. A rule for a
+    tool that doesn't exist is an error under "default": "allow", and a warning elsewhere. A policy that can
+    be used is followed by how many tools it allows, denies and so on, as `alya-mcp tools` lists them. FILE
+    is JSON, or YAML where its name ends in .yaml or .yml.
 
-    Exit codes: 0 the policy can be used, 1 it has errors, 2 the file can't be read.
+    Exit codes: 0 the policy can be used, 1 it has errors, or with --strict warnings, 2 the file can't be
+    read.
     """
     from alya_mcp.gate import Policy, PolicyError
     from alya_mcp.gate.policy import read_policy_file
     from alya_mcp.toolkit.listing import in_words, verdicts
-    from alya_mcp.toolkit.tool import Category
     from alya_mcp.tools import load_catalogue
 
     try:
@@ -39,37 +41,40 @@ def check(file: Path, output: Output) -> int:
     except PolicyError as error:
         say(f"Error: {error}")
         return UNREADABLE
+    catalogue = load_catalogue()
     try:
-        policy = Policy.loads(data, str(file))
+        policy = Policy.loads(data, str(file), catalogue)
     except PolicyError as error:
         errors, warnings, digest = error.problems, (), None
         says = None
     else:
-        catalogue = load_catalogue()
         says = verdicts(policy, catalogue.values())
         errors = policy.contradictions({tool.name: tool.schema for tool in catalogue.values()})
-        warnings, digest = policy.warnings(catalogue, get_args(Category)), policy.digest
+        warnings, digest = policy.warnings(catalogue), policy.digest
+    status = HAS_ERRORS if errors or (strict and warnings) else 0
     if output == "json":
         show_json(
             {
                 "file": str(file),
-                "ok": not errors,
+                "ok": not status,
                 "digest": digest,
                 "tools": says,
                 "errors": [_as_json(each) for each in errors],
                 "warnings": [_as_json(each) for each in warnings],
             }
         )
-        return HAS_ERRORS if errors else 0
+        return status
     for kind, problems in (("error", errors), ("warning", warnings)):
         for each in problems:
             place = str(file) if each.line is None else f"{file}:{each.line}:{each.column}"
             click.echo(printable(f"{place}: {kind}: {each.pointer or '(top)'}: {each.message}"))
     if errors:
-        click.echo(f"{len(errors)} {'error' if len(errors) == 1 else 'errors'}; this policy can't be used")
+        click.echo(f"{counted(len(errors), 'error')}; this policy can't be used")
+    elif status:
+        click.echo(f"{counted(len(warnings), 'warning')}; --strict counts them as errors")
     else:
         click.echo(f"ok, policy {(digest or '')[:12]}, tools: {in_words(says or {})}")
-    return HAS_ERRORS if errors else 0
+    return status
 
 
 def _as_json(problem: "Problem") -> dict[str, object]:

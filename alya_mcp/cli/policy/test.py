@@ -37,11 +37,12 @@ def test(cases: Path, file: Path | None, schemas: bool, output: Output) -> int:
 
     from alya_mcp.gate.documents.document import LARGEST
     from alya_mcp.gate.simulation.cases import CasesError, differences, read_cases
+    from alya_mcp.tools import NAMES
 
     try:
         with cases.open("rb") as stream:
             data = stream.read(LARGEST + 1)
-        sessions = read_cases(data, str(cases))
+        sessions = read_cases(data, str(cases), NAMES)
     except OSError as error:
         say(f"Error: {cases} can't be read: {error.strerror or error}")
         return UNREADABLE
@@ -49,9 +50,10 @@ def test(cases: Path, file: Path | None, schemas: bool, output: Output) -> int:
         say(f"Error: {error}")
         return UNREADABLE
     settings = settings_with(file)
+    called = {case.tool for session in sessions for case in session.cases}
 
     def tested() -> "Policy":
-        return read_policy(settings).policy
+        return read_policy(settings, called).policy
 
     found = anyio.run(differences, sessions, tested, facts_of(schemas=schemas))
     calls = sum(len(session.cases) for session in sessions)

@@ -17,6 +17,7 @@ from alya_mcp.gate.decision import DEFAULT_DENY, Decision, shown
 from alya_mcp.gate.documents.document import Document, Problem, Unreadable, read_text
 from alya_mcp.gate.documents.json import read_json
 from alya_mcp.gate.documents.values import read_values
+from alya_mcp.gate.policy.doubts import doubts, unknown_tools
 from alya_mcp.gate.policy.entries import Entry
 from alya_mcp.gate.policy.file import PolicyError, is_yaml, read_policy_file
 from alya_mcp.gate.policy.rules import Limit, Rules
@@ -56,8 +57,11 @@ class Policy:
         "limits",
     )
 
-    def __init__(self, source: Document) -> None:
+    def __init__(self, source: Document, tools: Collection[str] | None) -> None:
         found, problems = read(source)
+        if tools is not None and found.default == "allow":
+            # A refusal for a name that no tool has would be a silent pass for the one that was meant.
+            problems += unknown_tools(found, source, tools)
         if problems:
             raise Unreadable(sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0)))
         self.document: Mapping[str, Any] = source.value
@@ -91,22 +95,23 @@ class Policy:
         return Policy.unavailable(self._hidden) if self.is_available else self
 
     @classmethod
-    def parse(cls, document: Mapping[str, Any]) -> Self:
-        """Compile a policy from Python values.
+    def parse(cls, document: Mapping[str, Any], tools: Collection[str] | None = None) -> Self:
+        """Compile a policy from Python values; `tools` as in `loads`.
 
         Raises:
             PolicyError: listing everything that is wrong, each with its JSON Pointer.
         """
         try:
-            return cls(read_values(document))
+            return cls(read_values(document), tools)
         except Unreadable as error:
             raise PolicyError(error.problems) from None
 
     @classmethod
-    def loads(cls, data: bytes | str, name: str = "policy") -> Self:
+    def loads(cls, data: bytes | str, name: str = "policy", tools: Collection[str] | None = None) -> Self:
         """Compile a policy from strict JSON, or from YAML where `name` ends in `.yaml` or `.yml`.
 
-        `name` stands before every error.
+        `name` stands before every error. `tools` are the names of all tools, where they are known: under
+        `"default": "allow"` a rule for another name is an error then. Elsewhere `warnings` lists it.
 
         Raises:
             PolicyError: listing everything that is wrong, each with line, column and JSON Pointer.
@@ -116,19 +121,19 @@ class Policy:
             if is_yaml(name):
                 from alya_mcp.gate.documents.yaml import read_yaml
 
-                return cls(read_yaml(text))
-            return cls(read_json(text))
+                return cls(read_yaml(text), tools)
+            return cls(read_json(text), tools)
         except Unreadable as error:
             raise PolicyError(error.problems, name) from None
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Compile the policy in a `.json`, `.yaml` or `.yml` file.
+    def load(cls, path: str | os.PathLike[str], tools: Collection[str] | None = None) -> Self:
+        """Compile the policy in a `.json`, `.yaml` or `.yml` file; `tools` as in `loads`.
 
         Raises:
             PolicyError: also when the file is missing, no ordinary file, over 1 MiB or can't be read.
         """
-        return cls.loads(read_policy_file(Path(path)), str(path))
+        return cls.loads(read_policy_file(Path(path)), str(path), tools)
 
     def rules(self, tool: str, category: str | None = None) -> Rules:
         """What a tool obeys: its own entry, else its category's, else the default; then what is for all."""
@@ -154,17 +159,13 @@ class Policy:
         """Whether the tool is neither listed to a client nor callable."""
         return self._hide_all or name in self._hidden
 
-    def warnings(
-        self, names: Collection[str], categories: Collection[str] | None = None
-    ) -> tuple[Problem, ...]:
+    def warnings(self, names: Collection[str]) -> tuple[Problem, ...]:
         """What loads and is likely a mistake.
 
-        Tools (and, where `categories` is given, categories) that the policy speaks of and that are not among
-        `names`, each with the nearest name; and required regular expressions that any part of a text meets.
+        Tools that the policy speaks of and that are not among `names`, each with the nearest name; and
+        required regular expressions that any part of a text meets.
         """
-        from alya_mcp.gate.policy.doubts import doubts
-
-        return tuple(doubts(self._read, self._source, names, categories))
+        return tuple(doubts(self._read, self._source, names))
 
     def contradictions(self, schemas: Mapping[str, Mapping[str, Any]]) -> tuple[Problem, ...]:
         """The conditions of the tools' own entries that can never hold, or amounts that can't be counted,

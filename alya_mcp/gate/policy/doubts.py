@@ -2,32 +2,25 @@
 
 from collections.abc import Collection, Iterator
 
-from alya_mcp.gate.documents.document import Document, Problem, nearest, quoted, step
-from alya_mcp.gate.policy.top import Name, Read
+from alya_mcp.gate.documents.document import Document, Problem, nearest, quoted
+from alya_mcp.gate.policy.top import Read
 
 
-def doubts(
-    read: Read, document: Document, tools: Collection[str], categories: Collection[str] | None
-) -> Iterator[Problem]:
-    """Names that are not among `tools` or `categories` (if given), and unanchored required patterns."""
-    yield from _unknown("tool", [name for name in read.hide if name.name != "*"], document, tools)
-    yield from _unknown("tool", read.listed, document, tools)
-    if categories is not None:
-        named = [Name(name, step("/categories", name)) for name in read.categories]
-        yield from _unknown("category", named, document, categories)
+def doubts(read: Read, document: Document, tools: Collection[str]) -> Iterator[Problem]:
+    """Names that are not among `tools`, and unanchored required patterns."""
+    yield from unknown_tools(read, document, tools)
     yield from _unanchored(read, document)
 
 
-def _unknown(
-    what: str, names: Collection[Name], document: Document, known: Collection[str]
-) -> Iterator[Problem]:
-    for name in names:
-        if name.name in known:
+def unknown_tools(read: Read, document: Document, tools: Collection[str]) -> Iterator[Problem]:
+    """The names in `hide` and `tools` that are not among `tools`, each with the nearest that is."""
+    for name in (*read.hide, *read.listed):
+        if name.name in tools or (name.name == "*" and name in read.hide):
             continue
-        near = nearest(name.name, known)
+        near = nearest(name.name, tools)
         hint = f"; did you mean {quoted(near)}?" if near else ""
         line, column = document.place(name.pointer, key=not name.pointer.startswith("/hide/"))
-        yield Problem(name.pointer, f"no {what} is named {quoted(name.name)}{hint}", line, column)
+        yield Problem(name.pointer, f"no tool is named {quoted(name.name)}{hint}", line, column)
 
 
 def _unanchored(read: Read, document: Document) -> Iterator[Problem]:

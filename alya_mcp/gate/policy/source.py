@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -52,11 +53,17 @@ class PolicyFile:
     long as it can't. `error` says what is wrong.
 
     With `initial` that policy is in force until the first text is taken. Without it, a first text that can't
-    be taken is a `PolicyError` here.
+    be taken is a `PolicyError` here. `tools` are as in `Policy.loads`.
     """
 
-    def __init__(self, path: str | os.PathLike[str], initial: Policy | None = None) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        initial: Policy | None = None,
+        tools: Collection[str] | None = None,
+    ) -> None:
         self.path = Path(path)
+        self._tools = tools
         self.error: PolicyError | None = None
         self._policy = Policy.unavailable() if initial is None else initial
         self._in_force = self._policy
@@ -114,7 +121,7 @@ class PolicyFile:
     def _take(self, data: bytes) -> None:
         self._taken = data
         try:
-            self._policy, self.error = Policy.loads(data, str(self.path)), None
+            self._policy, self.error = Policy.loads(data, str(self.path), self._tools), None
         except PolicyError as error:
             self.error = error
         self._in_force = self._policy

@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, cast
 
-from alya_mcp.gate.documents.document import Document, Problem, kind, step
+from alya_mcp.gate.call import CATEGORIES
+from alya_mcp.gate.documents.document import Document, Problem, kind, nearest, quoted, step
 from alya_mcp.gate.policy.entries import Entry, EntryReader
 from alya_mcp.gate.policy.reading import LARGEST, Fields, Reading
 
@@ -84,6 +85,10 @@ class _Reader(Reading):
 
                 read_rules(self, reader, entry, others, name)
         for name, value, pointer in self._named(fields, "categories", "a member per category"):
+            if name not in CATEGORIES:
+                near = nearest(name, CATEGORIES)
+                hint = f"did you mean {quoted(near)}?" if near else f"it takes {', '.join(CATEGORIES)}"
+                self.report(pointer, f"unknown category {quoted(name)}; {hint}", key=True)
             self.read.categories[name] = reader.entry(value, pointer, None, "category")[0]
         if (value := fields.get("all_tools")) is not None:
             self.read.all_tools = reader.entry(value, "/all_tools", None, "all_tools")[0]

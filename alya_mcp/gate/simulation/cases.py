@@ -13,14 +13,14 @@ then what the call comes to. Calls don't overlap.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, Literal, cast
 
 from alya_mcp.gate.call import Call
 from alya_mcp.gate.decision import Decision, Verdict
-from alya_mcp.gate.documents.document import Unreadable, kind, quoted, read_text, step
+from alya_mcp.gate.documents.document import Document, Unreadable, kind, quoted, read_text, step
 from alya_mcp.gate.documents.json import read_json
 from alya_mcp.gate.errors import ToolError
 from alya_mcp.gate.gate import Ask, Gate
@@ -88,8 +88,12 @@ class CasesError(PolicyError):
     """A document holds no cases. `problems` holds everything that is wrong with it."""
 
 
-def read_cases(data: bytes | str, name: str = "cases") -> tuple[Session, ...]:
+def read_cases(
+    data: bytes | str, name: str = "cases", tools: Collection[str] | None = None
+) -> tuple[Session, ...]:
     """The sessions of a document: strict JSON, or YAML where `name` ends in `.yaml` or `.yml`.
+
+    `tools` are the names of all tools, where they are known; those of the cases count as known too.
 
     Raises:
         CasesError: listing everything that is wrong, each with line, column and JSON Pointer.
@@ -99,9 +103,9 @@ def read_cases(data: bytes | str, name: str = "cases") -> tuple[Session, ...]:
         if is_yaml(name):
             from alya_mcp.gate.documents.yaml import read_yaml
 
-            reading = _Reading(read_yaml(text))
+            reading = _Reading(read_yaml(text), tools)
         else:
-            reading = _Reading(read_json(text))
+            reading = _Reading(read_json(text), tools)
         sessions = reading.sessions()
         if problems := reading.problems:
             raise Unreadable(sorted(problems, key=lambda each: (each.line or 0, each.column or 0)))
@@ -174,6 +178,10 @@ async def _come_to(gate: Gate, call: Call, case: Case) -> Decision:
 class _Reading(Reading):
     """Reads the document, noting everything that is wrong with it."""
 
+    def __init__(self, document: Document, tools: Collection[str] | None) -> None:
+        super().__init__(document)
+        self._tools = None if tools is None else {*tools, *_tools_in(document.value)}
+
     def sessions(self) -> tuple[Session, ...]:
         listed = self.items(self.document.value, "", "sessions")
         return tuple(self._session(value, pointer) for value, pointer in listed)
@@ -192,7 +200,7 @@ class _Reading(Reading):
             self.problem(value, pointer, f"is {kind(value)}; it takes a policy, an object")
             return None
         try:
-            return Policy.parse(cast("Mapping[str, Any]", value))
+            return Policy.parse(cast("Mapping[str, Any]", value), self._tools)
         except PolicyError as error:
             for each in error.problems:
                 self.report(pointer + each.pointer, each.message)
@@ -255,3 +263,13 @@ class _Reading(Reading):
             if key not in members:
                 self.report(pointer, f"{quoted(key)} is missing")
         return members
+
+
+def _tools_in(value: object) -> Iterator[str]:
+    """The tools that a document of cases calls, whatever else is wrong with it."""
+    for session in cast("list[Any]", value) if isinstance(value, list) else ():
+        calls: Any = cast("dict[str, Any]", session).get("calls") if isinstance(session, dict) else None
+        for call in cast("list[Any]", calls) if isinstance(calls, list) else ():
+            tool: Any = cast("dict[str, Any]", call).get("tool") if isinstance(call, dict) else None
+            if isinstance(tool, str):
+                yield tool
