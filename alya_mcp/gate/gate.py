@@ -212,11 +212,11 @@ class Gate:
         return self._state.usage(grant, since, session, tool)
 
     def _digest(self, call: Call, judged: Judged) -> str | None:
-        """What stands for the arguments in the log; those that are no JSON have nothing, and are refused."""
+        """The digest of the judged arguments for the log; None, and a refusal, for those that aren't JSON."""
         if self._audit is None:
             return None
         try:
-            return self._audit.arguments(call.arguments, judged.rules.redact)
+            return self._audit.arguments(judged.arguments, judged.rules.redact)
         except NotCanonical as error:
             if judged.refusal is None or judged.refusal.decision == "ask":
                 text = f"the arguments are not JSON: {error}"

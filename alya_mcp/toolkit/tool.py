@@ -15,13 +15,14 @@ from hashlib import sha256
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, Self, TypeVar, cast, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import GenerateJsonSchema
 
 from alya_mcp.gate import InvalidArguments
 from alya_mcp.gate.call import Category
 from alya_mcp.gate.sanitizer import outside
+from alya_mcp.toolkit import loose
 from alya_mcp.toolkit.listing import visible
 
 if TYPE_CHECKING:
@@ -42,15 +43,6 @@ class Input(BaseModel):
         alias_generator=to_camel, validate_by_name=False, validate_by_alias=True, extra="forbid", strict=True,
         frozen=True, allow_inf_nan=False,
     )  # fmt: skip
-
-    @model_validator(mode="before")
-    @classmethod
-    def _whole_numbers(cls, value: object) -> object:
-        """Read 4.0 as 4: JSON Schema counts both as integers."""
-        if not isinstance(value, dict):
-            return value
-        given = cast("dict[str, object]", value)
-        return {k: int(v) if isinstance(v, float) and v.is_integer() else v for k, v in given.items()}
 
 
 class NoArguments(Input):
@@ -206,13 +198,14 @@ class Tool:
         return sha256(json.dumps(told, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
 
     def validate(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Check `arguments` against the schema and fill in its defaults.
+        """Check `arguments` against the schema, as loosely typed hosts send them, and fill in its defaults.
 
         Raises:
             InvalidArguments: naming each parameter, what it got and what it takes.
         """
         try:
-            return self._input.model_validate(dict(arguments)).model_dump(mode="json", by_alias=True)
+            given = loose.read(dict(arguments), self.schema)
+            return self._input.model_validate(given).model_dump(mode="json", by_alias=True)
         except ValidationError as error:
             raise InvalidArguments(_explain(self, error)) from None
 

@@ -67,6 +67,16 @@ def test_each_refusal_names_its_rule_and_only_what_ran_counts(start_server: Serv
         assert decision(client.call("alya_status"))["rule"] == "/tools/alya_status/rate_limit"
 
 
+def test_the_log_tells_equal_arguments_by_what_was_judged(start_server: Servers, alya_home: Path) -> None:
+    write_policy(alya_home, ALLOW_ALL)
+    with start_server() as client:
+        client.initialize()
+        for arguments in ({}, {"window": None, "tool": None}, {"window": "session"}, {"window": "day"}):
+            assert not client.call("alya_usage", arguments)["result"].get("isError")
+    digests = [each["arguments"] for each in audit_records(alya_home) if "decision" in each]
+    assert digests[0] == digests[1] == digests[2] != digests[3]
+
+
 def test_without_a_policy_file_the_packaged_one_is_obeyed(start_server: Servers) -> None:
     with start_server() as client:
         client.initialize()
