@@ -1,6 +1,5 @@
 """`alya-mcp audit`: reads the log of decisions and outcomes, proves it whole, and gives it on."""
 
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
@@ -13,6 +12,7 @@ import click
 from alya_mcp.cli.output import Output, output_option, printable, say, say_unusable, show_json, show_json_line
 from alya_mcp.cli.when import When
 from alya_mcp.runtime.paths import tilde
+from alya_mcp.runtime.private_files import write_private
 from alya_mcp.settings import Settings
 from alya_mcp.text.plurals import counted
 
@@ -201,15 +201,9 @@ def _checked(settings: Settings) -> "Report | str":
 
 def _write(path: Path, page: str) -> None:
     """Put the page there in one step, for its owner alone, as the log is."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with os.fdopen(
-            os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
-        ) as file:
-            file.write(page)
-        draft.replace(path)
+        write_private(path, page.encode())
     except OSError as error:
-        draft.unlink(missing_ok=True)
         raise OSError(f"{path} can't be written: {error.strerror or error}") from None
 
 

@@ -1,8 +1,6 @@
 """Fetches the file that a tool's result links to."""
 
 import hashlib
-import os
-import tempfile
 from pathlib import Path
 from typing import Any, cast
 from urllib.error import HTTPError, URLError
@@ -10,6 +8,8 @@ from urllib.parse import urlsplit
 from urllib.request import OpenerDirector, ProxyHandler, build_opener
 
 from mcp_types import CallToolResult
+
+from alya_mcp.runtime.private_files import write_whole
 
 _SECONDS = 60
 _LARGEST = 200_000_000
@@ -60,16 +60,6 @@ def _opener(url: str) -> OpenerDirector:
 
 def _write(target: Path, data: bytes) -> None:
     try:
-        descriptor, name = tempfile.mkstemp(dir=target.absolute().parent, prefix=f".{target.name}.")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-            mask = os.umask(0)
-            os.umask(mask)
-            Path(name).chmod(0o666 & ~mask)
-            Path(name).replace(target)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        write_whole(target, data, synced=False)
     except OSError as error:
         raise DownloadError(f"{target} can't be written: {error.strerror}.") from None

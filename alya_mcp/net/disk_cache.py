@@ -3,14 +3,14 @@
 import json
 import logging
 import os
-import secrets
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Final, cast
 from zlib import crc32
+
+from alya_mcp.runtime.private_files import write_private
 
 _FORMAT: Final = 3
 _SUFFIX: Final = ".answer"
@@ -73,21 +73,15 @@ class Cache:
         fields.pop("body")
         content = json.dumps({"format": _FORMAT, **fields}).encode() + b"\n" + kept.body
         path = self._path(key)
-        partial = path.with_suffix(f".{secrets.token_hex(6)}.part")
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(_checksum(content) + b"\n" + content)
-            partial.replace(path)
+            write_private(path, _checksum(content) + b"\n" + content, synced=False)
             self._unseen += _room(len(content))
             if self._unseen > self._limit // 8:
                 self._prune()
                 self._unseen = 0
         except OSError as error:
             logger.warning("an answer can't be kept in the cache: %s", error)
-            with suppress(OSError):
-                partial.unlink()
 
     def forget(self, key: str) -> None:
         """Keep nothing under `key`."""

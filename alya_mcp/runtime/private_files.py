@@ -1,4 +1,4 @@
-"""Files and folders that only their owner can read, written whole or not at all."""
+"""Files written whole or not at all, and what only their owner can read."""
 
 import os
 import secrets
@@ -22,27 +22,52 @@ def private_folder(path: Path) -> Path:
 
 
 def write_private(path: Path, data: bytes, *, synced: bool = True) -> None:
-    """Write `data` to `path` with mode 0600; a reader sees the old content or the new.
+    """Write `data` to `path` with mode 0600; see `write_whole`."""
+    write_whole(path, data, mode=0o600, synced=synced)
 
-    When `synced`, it is on the disk when this returns; otherwise a power failure may lose it.
+
+def write_whole(
+    path: Path, data: bytes, *, mode: int = 0o666, synced: bool = True, new: bool = False
+) -> None:
+    """Write `data` to `path` with `mode` less the umask; a reader sees the old content or the new.
+
+    When `synced`, it is on the disk when this returns; otherwise a power failure may lose it. A `new` file
+    takes no other one's place: of several that write at once, one comes first.
 
     Raises:
+        FileExistsError: it was to be new.
         OSError: it can't be written; then nothing is left behind.
     """
     temporary = path.with_name(f".{path.name[:40]}.{secrets.token_hex(8)}.tmp")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
-        with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
+        with os.fdopen(os.open(temporary, flags, mode), "wb") as file:
             file.write(data)
             if synced:
                 file.flush()
                 os.fsync(file.fileno())
-        temporary.replace(path)
+        if new:
+            _claim(temporary, path)
+        else:
+            temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     if synced:
         _sync_folder(path.parent)
+
+
+def _claim(temporary: Path, path: Path) -> None:
+    """Move the file to where no other is yet."""
+    try:
+        path.hardlink_to(temporary)
+    except FileExistsError:
+        raise
+    except OSError:  # a disk without hard links: the name is taken first, by an empty file
+        with path.open("xb"):
+            temporary.replace(path)
+    else:
+        temporary.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,7 +1,6 @@
 """`alya-mcp policy init`: a policy to begin with."""
 
 import json
-import os
 import shlex
 from pathlib import Path
 from typing import Literal
@@ -11,6 +10,7 @@ import click
 from alya_mcp.cli.output import Output, output_option, say, show_json
 from alya_mcp.cli.tools import show_tools
 from alya_mcp.runtime.paths import tilde
+from alya_mcp.runtime.private_files import write_whole
 from alya_mcp.settings import Settings
 
 _STDOUT = Path("-")
@@ -74,18 +74,9 @@ def _write(file: Path, text: str, force: bool) -> None:
     Raises:
         click.UsageError: it is there already and `force` isn't given, or it can't be written.
     """
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            draft.write_text(text, encoding="utf-8")
-            if force:
-                draft.replace(file)
-            else:
-                with file.open("x", encoding="utf-8"):  # whoever comes second doesn't overwrite the first
-                    draft.replace(file)
-        finally:
-            draft.unlink(missing_ok=True)
+        write_whole(file, text.encode(), new=not force)
     except FileExistsError:
         raise click.UsageError(f"{tilde(file)} is there already; --force replaces it.") from None
     except OSError as error:

@@ -5,8 +5,6 @@ Alpaca would answer. The clock is the exchange's own rules.
 """
 
 import json
-import os
-import secrets
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +14,7 @@ from pydantic import ValidationError
 
 from alya_mcp.errors import Unavailable
 from alya_mcp.net.answers import Shape
+from alya_mcp.runtime.private_files import write_whole
 from alya_mcp.tools.markets.logic import nyse
 from alya_mcp.tools.markets.sources.alpaca import Account, ExchangeClock, Position
 
@@ -84,12 +83,5 @@ def _new(now: datetime) -> bytes:
 def _write_once(path: Path, content: bytes) -> None:
     """Write the file whole, unless another process was first."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{secrets.token_hex(6)}.part")
-    try:
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(content)
-        if not path.exists():
-            partial.replace(path)
-    finally:
-        with suppress(FileNotFoundError):
-            partial.unlink()
+    with suppress(FileExistsError):
+        write_whole(path, content, mode=0o600, new=True)
