@@ -22,16 +22,16 @@ def exclusive(path: Path, *, wait: float) -> Generator[None]:
         LockTimeout: it stayed taken.
         OSError: the file can't be opened.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    lock = FileLock(path)
+    deadline = time.monotonic() + wait
+    while not lock.acquire():
+        if time.monotonic() >= deadline:
+            raise LockTimeout(f"the lock {path.name} stayed taken for {wait:g} s")
+        time.sleep(_POLL)
     try:
-        deadline = time.monotonic() + wait
-        while not try_lock(descriptor):
-            if time.monotonic() >= deadline:
-                raise LockTimeout(f"the lock {path.name} stayed taken for {wait:g} s")
-            time.sleep(_POLL)
         yield
     finally:
-        os.close(descriptor)
+        lock.release()
 
 
 if sys.platform == "win32":
@@ -55,3 +55,34 @@ else:
         except BlockingIOError:
             return False
         return True
+
+
+class FileLock:
+    """A lock on the file `path` for as long as the process runs, however it ends, or until `release`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+
+    def acquire(self) -> bool:
+        """Take the lock now; False when another holds it.
+
+        Raises:
+            OSError: when its file can't be opened or the disk knows no locks.
+        """
+        if self._descriptor is not None:
+            return True
+        descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            if try_lock(descriptor):
+                self._descriptor = descriptor
+        finally:
+            if self._descriptor is None:
+                os.close(descriptor)
+        return self._descriptor is not None
+
+    def release(self) -> None:
+        """Give the lock back, if it is held."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None

@@ -7,19 +7,15 @@
 - `store/lock`: held by whoever changes one of these, or starts or ends the process
 """
 
-import json
 import os
-import secrets
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import cast
 
+from alya_mcp.runtime.daemon import make_key, read_key, read_record, write_record
 from alya_mcp.runtime.locks import exclusive
 from alya_mcp.runtime.private_files import private_folder, write_private
-
-KEY_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,19 +58,11 @@ class StoreFolder:
 
     def key(self) -> bytes | None:
         """The key that signs links, or None when there is no whole one."""
-        try:
-            key = (self._state / "key").read_bytes()
-        except FileNotFoundError:
-            return None
-        return key if len(key) == KEY_BYTES else None
+        return read_key(self._state / "key")
 
     def key_or_new(self) -> bytes:
         """The key that signs links, made when there is none; to be called under the lock."""
-        key = self.key()
-        if key is None:
-            key = secrets.token_bytes(KEY_BYTES)
-            write_private(self._state / "key", key)
-        return key
+        return self.key() or make_key(self._state / "key")
 
     def open_until(self) -> int:
         """When the last open link expires, in seconds since 1970; 0 when there was none."""
@@ -90,11 +78,8 @@ class StoreFolder:
 
     def listener(self) -> Listener | None:
         """What was last noted of the store process, or None; it need not be running."""
-        try:
-            noted = cast("dict[str, object]", json.loads((self._state / "server.json").read_bytes()))
-            port, instance, moved_from = noted["port"], noted["instance"], noted["moved_from"]
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
-            return None
+        noted = read_record(self._state / "server.json")
+        port, instance, moved_from = noted.get("port"), noted.get("instance"), noted.get("moved_from")
         if (
             not isinstance(port, int)
             or not isinstance(instance, str)
@@ -105,7 +90,7 @@ class StoreFolder:
 
     def note_listener(self, listener: Listener) -> None:
         """Note where the store process listens; done by itself, while its starter holds the lock."""
-        write_private(self._state / "server.json", json.dumps(asdict(listener)).encode(), synced=False)
+        write_record(self._state / "server.json", asdict(listener))
 
     def writable(self) -> bool:
         """Whether pictures can be written, as far as permissions tell."""

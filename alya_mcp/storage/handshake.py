@@ -4,11 +4,11 @@ A starter asks with a fresh nonce; only a process that holds the folder's key ca
 is signed too, and names the one run of the process that it is for.
 """
 
-import hashlib
-import hmac
 from dataclasses import dataclass
+from typing import Final
 
-NONCE = "[0-9a-f]{32}"
+NONCE: Final = "[0-9a-f]{32}"
+_PURPOSE: Final = "alya-control-1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,17 +21,11 @@ class Health:
     pid: int
 
 
-def health_proof(secret: bytes, nonce: str, health: Health) -> str:
-    """What shows that `health` was said by a holder of `secret`, in answer to `nonce`."""
-    return _keyed(
-        secret, f"health\n{nonce}\n{health.port}\n{health.instance}\n{health.version}\n{health.pid}"
-    )
+def health_words(nonce: str, health: Health) -> tuple[str, ...]:
+    """What a holder of the key proves in answer to `nonce`."""
+    return (_PURPOSE, "health", nonce, str(health.port), health.instance, health.version, str(health.pid))
 
 
-def stop_proof(secret: bytes, instance: str) -> str:
-    """What shows that a holder of `secret` wants the run named `instance` to end."""
-    return _keyed(secret, f"stop\n{instance}")
-
-
-def _keyed(secret: bytes, text: str) -> str:
-    return hmac.new(secret, f"alya-control-1\n{text}".encode(), hashlib.sha256).hexdigest()
+def stop_words(instance: str) -> tuple[str, ...]:
+    """What a holder of the key proves to have the run named `instance` end."""
+    return (_PURPOSE, "stop", instance)

@@ -4,20 +4,17 @@ import http.client
 import json
 import logging
 import os
-import re
 import secrets
-import subprocess
-import sys
-import threading
 import time
 from pathlib import Path
 from typing import cast
 
 from alya_mcp import __version__
 from alya_mcp.errors import Unavailable
+from alya_mcp.runtime.daemon import is_newer, proof, proves, spawn
 from alya_mcp.runtime.python_process import module_command
 from alya_mcp.storage.folder import StoreFolder
-from alya_mcp.storage.handshake import Health, health_proof, stop_proof
+from alya_mcp.storage.handshake import Health, health_words, stop_words
 from alya_mcp.storage.link_server import PORT_TAKEN
 from alya_mcp.storage.signed_links import HOST
 
@@ -47,7 +44,7 @@ def ensure(folder: StoreFolder, secret: bytes) -> int:
     """
     noted = folder.listener()
     running = noted and ask(secret, noted.port)
-    if running and _numbers(running.version) >= _numbers(__version__):
+    if running and not is_newer(__version__, running.version):
         return running.port
     if running and not stop(secret, running):
         return running.port  # older, but it works
@@ -76,17 +73,16 @@ def ask(secret: bytes, port: int) -> Health | None:
             version=str(said["version"]),
             pid=int(str(said["pid"])),
         )
-        proof = str(said["proof"]).encode()
-        expected = health_proof(secret, nonce, health).encode()
+        proven = proves(str(said["proof"]), secret, *health_words(nonce, health))
     except (ValueError, KeyError, TypeError, RecursionError):
         return None  # another program's answer
-    return health if health.port == port and secrets.compare_digest(expected, proof) else None
+    return health if health.port == port and proven else None
 
 
 def stop(secret: bytes, running: Health) -> bool:
     """Have a store process stop listening, and say whether it did; what it is answering is still sent."""
-    proof = stop_proof(secret, running.instance)
-    return _request("POST", running.port, f"/stop?proof={proof}") is not None
+    shown = proof(secret, *stop_words(running.instance))
+    return _request("POST", running.port, f"/stop?proof={shown}") is not None
 
 
 class _PortTakenError(Exception):
@@ -95,17 +91,12 @@ class _PortTakenError(Exception):
 
 def _start(folder: StoreFolder, secret: bytes, *, port: int, moved_from: int | None) -> int:
     instance = secrets.token_hex(8)
-    process = subprocess.Popen(  # noqa: S603
+    process = spawn(
         command(folder.home, port, instance, moved_from),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        folder.home,
         cwd=folder.home,
-        env=_environment() | {"ALYA_HOME": str(folder.home)},
-        start_new_session=True,
-        creationflags=_detached(),
+        environment=_environment(),
     )
-    threading.Thread(target=process.wait, name="store process", daemon=True).start()
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         noted = folder.listener()
@@ -140,21 +131,8 @@ def _request(method: str, port: int, target: str) -> bytes | None:
 
 def _environment() -> dict[str, str]:
     """The variables that an interpreter may need, and no credentials: the process lives for days."""
-    kept = {
+    return {
         name: value
         for name, value in os.environ.items()
         if name.upper() in _KEPT_VARIABLES or name.startswith(_KEPT_PREFIXES)
     }
-    if getattr(sys, "frozen", False):
-        kept["PYINSTALLER_RESET_ENVIRONMENT"] = "1"  # else it would use files that vanish with this process
-    return kept
-
-
-def _detached() -> int:
-    if sys.platform == "win32":
-        return subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
-    return 0
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in re.findall(r"[0-9]+", version)[:3])

@@ -5,7 +5,6 @@ outlives the servers that give links away, and ends by itself.
 """
 
 import errno
-import hmac
 import io
 import json
 import os
@@ -24,9 +23,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, NoReturn
 
 from alya_mcp import __version__
+from alya_mcp.runtime.daemon import proof, proves
 from alya_mcp.runtime.locks import LockTimeout
 from alya_mcp.storage.folder import Listener, StoreFolder
-from alya_mcp.storage.handshake import NONCE, Health, health_proof, stop_proof
+from alya_mcp.storage.handshake import NONCE, Health, health_words, stop_words
 from alya_mcp.storage.signed_links import HOST, Link, LinkRefused, judge
 from alya_mcp.storage.store import safe_filename
 
@@ -256,9 +256,7 @@ class _Handler(BaseHTTPRequestHandler):
         stop = _STOP.fullmatch(self.path)
         if stop is None:
             self._answer_method()
-        elif hmac.compare_digest(
-            stop_proof(self.server.secret, self.server.health().instance), stop["proof"]
-        ):
+        elif proves(stop["proof"], self.server.secret, *stop_words(self.server.health().instance)):
             with self.server.answering():
                 self.server.stop()
                 self.close_connection = True
@@ -289,7 +287,7 @@ class _Handler(BaseHTTPRequestHandler):
             "instance": health.instance,
             "version": health.version,
             "pid": health.pid,
-            "proof": health_proof(self.server.secret, nonce, health),
+            "proof": proof(self.server.secret, *health_words(nonce, health)),
         }
         self._answer(200, "application/json", json.dumps(said).encode())
 

@@ -26,8 +26,9 @@ from stage import (
 
 from alya_mcp.errors import NotConfigured, Unavailable
 from alya_mcp.images.local import LocalEngine
-from alya_mcp.images.worker import run_folder as place
-from alya_mcp.images.worker.run_folder import FileLock, Place
+from alya_mcp.images.worker.run_folder import Place
+from alya_mcp.runtime import locks
+from alya_mcp.runtime.locks import FileLock
 from alya_mcp.settings import Settings
 
 _STRANGER = """
@@ -64,7 +65,7 @@ async def test_a_lock_file_left_by_a_killed_process_holds_nobody_up(alya_home: P
     place = Place(alya_home)
     place.prepare()
     hold = (
-        "import sys, time; from pathlib import Path; from alya_mcp.images.worker.run_folder import FileLock\n"
+        "import sys, time; from pathlib import Path; from alya_mcp.runtime.locks import FileLock\n"
         "locks = [FileLock(Path(path)) for path in sys.argv[1:]]\n"
         "sys.stdout.write(f'{all([lock.acquire() for lock in locks])}\\n')\n"
         "sys.stdout.flush(); time.sleep(600)"
@@ -190,7 +191,7 @@ async def test_a_file_of_the_worker_that_cannot_be_written_is_told_without_its_p
     with pytest.raises(NotConfigured, match="ALYA_HOME") as raised:
         await open_at().render(a_job(), Steps())
     assert str(alya_home) not in str(raised.value)
-    assert not list(place.folder.glob("*.new"))
+    assert not list(place.folder.glob(".*"))
 
 
 async def test_a_home_on_a_disk_that_knows_no_locks_is_told_at_once(
@@ -199,7 +200,7 @@ async def test_a_home_on_a_disk_that_knows_no_locks_is_told_at_once(
     def refuse(descriptor: int) -> bool:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-    monkeypatch.setattr(place, "try_lock", refuse)
+    monkeypatch.setattr(locks, "try_lock", refuse)
     with pytest.raises(NotConfigured, match=r"No locks available.*ALYA_HOME"):
         await open_at().render(a_job(), Steps())
 

@@ -29,7 +29,8 @@ from staged_worker import HEAVY
 from alya_mcp.errors import InvalidInput, Unavailable
 from alya_mcp.images.worker import launcher as launch
 from alya_mcp.images.worker.launcher import Launcher
-from alya_mcp.images.worker.run_folder import FileLock, Place
+from alya_mcp.images.worker.run_folder import Place
+from alya_mcp.runtime.locks import FileLock
 
 pytestmark = pytest.mark.anyio
 

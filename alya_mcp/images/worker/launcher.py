@@ -3,9 +3,7 @@
 import asyncio
 import contextlib
 import os
-import re
 import subprocess
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +14,9 @@ from alya_mcp.errors import Unavailable
 from alya_mcp.images.worker.connection import Link, WorkerGoneError
 from alya_mcp.images.worker.log import open_log
 from alya_mcp.images.worker.protocol import ALIVE, PROTOCOL, Hello, RefusedError
-from alya_mcp.images.worker.run_folder import FileLock, Place, kept_in_home
+from alya_mcp.images.worker.run_folder import Place, kept_in_home
+from alya_mcp.runtime.daemon import is_newer, let_go, spawn
+from alya_mcp.runtime.locks import FileLock
 
 _POLL: Final = 0.05
 _GREETING_LIMIT: Final = 60.0
@@ -99,7 +99,7 @@ class Launcher:
                             f"The image worker ended while starting (exit status {child.returncode}). "
                             "The person finds the reason in logs/image-worker.log of ALYA_HOME"
                         )
-                    _let_go(child)
+                    let_go(child)
                     child = None
                 if holding and child is None:
                     child = self._spawn()
@@ -123,7 +123,7 @@ class Launcher:
         finally:
             starting.release()
             if child is not None:
-                _let_go(child)
+                let_go(child)
                 listening = self.place.read_address()
                 # One that listens already may serve others, and ends by itself when it doesn't.
                 if link is None and (listening is None or listening.pid != child.pid):
@@ -144,7 +144,7 @@ class Launcher:
             ) from None
 
     async def _suits(self, link: Link, until: float) -> bool:
-        if link.hello.leaving or _is_newer(self._own.version, link.hello.version):
+        if link.hello.leaving or is_newer(self._own.version, link.hello.version):
             link.tell({"type": "leave"})
             self.doing = f"Waiting for the {_named(link)} to finish its pictures"
             try:
@@ -185,36 +185,17 @@ class Launcher:
             log = open_log(self.place.log)
         with log:
             try:
-                child = subprocess.Popen(  # noqa: S603 - our own interpreter and code
+                return spawn(
                     self._command,
-                    stdin=subprocess.PIPE,
-                    stdout=log,
-                    stderr=log,
+                    self._home,
                     cwd=self.place.folder,
-                    env={**os.environ, "ALYA_HOME": str(self._home)},
-                    start_new_session=True,
-                    creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+                    environment=os.environ,
+                    held=True,
+                    log=log,
                 )
             except OSError as error:
                 raise Unavailable(f"The image worker can't be started ({error.strerror})") from error
-        threading.Thread(target=child.wait, name="alya-image-worker-reaper", daemon=True).start()
-        return child
 
 
 def _named(link: Link) -> str:
     return f"image worker of alya-mcp {link.hello.version} (process {link.hello.pid})"
-
-
-def _let_go(child: subprocess.Popen[bytes]) -> None:
-    """Tell a worker that its starter no longer holds it."""
-    if child.stdin is not None:
-        child.stdin.close()
-
-
-def _is_newer(version: str, other: str) -> bool:
-    return _numbers(version) > _numbers(other)
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    release = re.match(r"\d+(?:\.\d+)*", version)
-    return tuple(int(number) for number in release.group().split(".")) if release else ()

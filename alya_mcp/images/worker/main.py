@@ -24,8 +24,10 @@ from alya_mcp.images.renderer import Renderer
 from alya_mcp.images.worker.client import Client
 from alya_mcp.images.worker.log import LogStream, rotate, say
 from alya_mcp.images.worker.protocol import ALIVE, PROTOCOL, Hello, WireError, pack, read, welcome
-from alya_mcp.images.worker.run_folder import Address, FileLock, Place, Sentinel
+from alya_mcp.images.worker.run_folder import Address, Place
 from alya_mcp.images.worker.scheduler import Desk
+from alya_mcp.runtime.daemon import Sentinel
+from alya_mcp.runtime.locks import FileLock
 from alya_mcp.settings import Settings, secret_words
 
 _FAREWELL: Final = pack({"type": "farewell"})

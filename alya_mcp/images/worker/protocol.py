@@ -1,13 +1,13 @@
 """The bytes between a server and the image worker: frames of JSON and pixels, a greeting by shared key."""
 
 import asyncio
-import hashlib
-import hmac
 import json
 import secrets
 import struct
 from dataclasses import dataclass
 from typing import Any, Final, cast
+
+from alya_mcp.runtime.daemon import proof, proves
 
 PROTOCOL: Final = 2
 """Raised when a server and a worker of different numbers can't understand each other."""
@@ -25,6 +25,7 @@ _MAX_HEAD: Final = 1 << 20
 _MAX_PAYLOAD: Final = 64 << 20
 _MAX_GREETING: Final = 4096
 _NONCE: Final = 32
+_PURPOSE: Final = "alya-mcp image worker"
 
 
 class WireError(ConnectionError):
@@ -96,11 +97,11 @@ async def welcome(
     await writer.drain()
     head = await _greeting(reader)
     other = _text(head, "nonce")
-    if not hmac.compare_digest(_text(head, "proof").encode(), _proof(key, b"client", nonce, other)):
+    if not proves(_text(head, "proof"), key, _PURPOSE, "client", nonce, other):
         writer.write(pack({"refused": True}))
         await writer.drain()
         raise RefusedError("a client showed a wrong key")
-    writer.write(pack({"proof": _proof(key, b"worker", nonce, other).decode(), **_fields(own)}))
+    writer.write(pack({"proof": proof(key, _PURPOSE, "worker", nonce, other), **_fields(own)}))
     await writer.drain()
     return _hello(head)
 
@@ -116,23 +117,19 @@ async def introduce(
     """
     nonce = _text(await _greeting(reader), "nonce")
     mine = secrets.token_hex(_NONCE)
-    writer.write(pack({"nonce": mine, "proof": _proof(key, b"client", nonce, mine).decode(), **_fields(own)}))
+    shown = proof(key, _PURPOSE, "client", nonce, mine)
+    writer.write(pack({"nonce": mine, "proof": shown, **_fields(own)}))
     await writer.drain()
     head = await _greeting(reader)
     if head.get("refused"):
         raise RefusedError("the worker refused the key")
-    if not hmac.compare_digest(_text(head, "proof").encode(), _proof(key, b"worker", nonce, mine)):
+    if not proves(_text(head, "proof"), key, _PURPOSE, "worker", nonce, mine):
         raise RefusedError("the worker doesn't hold the key")
     return _hello(head)
 
 
 async def _greeting(reader: asyncio.StreamReader) -> dict[str, Any]:
     return (await read(reader, max_head=_MAX_GREETING, max_payload=0)).head
-
-
-def _proof(key: bytes, role: bytes, worker_nonce: str, client_nonce: str) -> bytes:
-    text = b"\n".join((b"alya-mcp image worker", role, worker_nonce.encode(), client_nonce.encode()))
-    return hmac.new(key, text, hashlib.sha256).hexdigest().encode()
 
 
 def _fields(hello: Hello) -> dict[str, Any]:

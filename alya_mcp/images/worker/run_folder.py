@@ -1,22 +1,19 @@
 """The files by which servers and the image worker of one ALYA_HOME find, trust and exclude each other."""
 
 import contextlib
-import json
 import os
-import secrets
 import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from alya_mcp.errors import NotConfigured
-from alya_mcp.runtime.locks import try_lock
+from alya_mcp.runtime.daemon import make_key, read_key, read_record, runs, write_record
 
-_KEY_BYTES: Final = 32
 _MAX_SOCKET_PATH: Final = 100
 """Bytes: a few below the 104 that the strictest of the usual systems allows."""
 _TEMPORARY_PREFIX: Final = "alya-mcp-"
@@ -105,7 +102,7 @@ class Place:
         if self.read_key() is not None:
             return
         with kept_in_home():
-            _write(self.key, secrets.token_bytes(_KEY_BYTES))
+            make_key(self.key)
 
     def read_key(self) -> bytes | None:
         """The shared key; None when there is none, it is cut short, or others could have read it."""
@@ -115,14 +112,13 @@ class Place:
                 status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o077
             ):
                 return None
-            key = self.key.read_bytes()
+            return read_key(self.key)
         except OSError:
             return None
-        return key if len(key) == _KEY_BYTES else None
 
     def read_address(self) -> Address | None:
         """Where the worker said it listens; it may be gone since. None when nothing readable is there."""
-        fields = _read(self.address)
+        fields = _record(self.address)
         pid, unix, port = fields.get("pid"), fields.get("unix"), fields.get("port")
         if not isinstance(pid, int):
             return None
@@ -132,14 +128,14 @@ class Place:
 
     def write_address(self, address: Address) -> None:
         """Publish where this process listens."""
-        _write(self.address, json.dumps(asdict(address)).encode())
+        write_record(self.address, asdict(address))
 
     def read_ending(self) -> Ending:
         """What the worker before left to say; one that was killed left its address instead."""
         address = self.read_address()
-        if address is not None and not _runs(address.pid):
+        if address is not None and not runs(address.pid):
             return Ending(error=f"The image worker (process {address.pid}) ended unexpectedly")
-        raw = _read(self.ending)
+        raw = _record(self.ending)
         fields = {name: raw.get(name) for name in _ENDING}
         wrong = [
             name
@@ -153,7 +149,7 @@ class Place:
         """Leave `ending` for whoever asks, and for the next worker."""
         # The folder may be gone, and this process with it.
         with contextlib.suppress(OSError):
-            _write(self.ending, json.dumps(asdict(ending)).encode())
+            write_record(self.ending, asdict(ending))
 
     def clear_ending(self) -> None:
         """Remove what the worker before left; the caller holds the worker's lock."""
@@ -180,88 +176,12 @@ class Place:
             shutil.rmtree(socket.parent, ignore_errors=True)
 
 
-class Sentinel:
-    """Notices when a file was removed or replaced."""
-
-    def __init__(self, paths: Iterable[Path]) -> None:
-        self._files = {path: _identity(path) for path in paths}
-
-    def intact(self) -> bool:
-        """Whether every file is still the one it was."""
-        return all(
-            identity is not None and _identity(path) == identity for path, identity in self._files.items()
-        )
-
-
-class FileLock:
-    """A lock on a file that the system releases when its process ends, however it ends."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._descriptor: int | None = None
-
-    def acquire(self) -> bool:
-        """Take the lock now; False when another holds it.
-
-        Raises:
-            OSError: when its file can't be opened or the disk knows no locks.
-        """
-        if self._descriptor is not None:
-            return True
-        descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600)
-        try:
-            if try_lock(descriptor):
-                self._descriptor = descriptor
-        finally:
-            if self._descriptor is None:
-                os.close(descriptor)
-        return self._descriptor is not None
-
-    def release(self) -> None:
-        """Give the lock back, if it is held."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """The JSON object in a file; empty when there is none."""
+def _record(path: Path) -> dict[str, Any]:
+    """The JSON object in a file; empty when none can be read."""
     try:
-        raw: object = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        return read_record(path)
+    except OSError:
         return {}
-    return cast("dict[str, Any]", raw) if isinstance(raw, dict) else {}
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Replace the file as a whole, by one that only its owner may read."""
-    temporary = path.with_suffix(f".{os.getpid()}.new")
-    temporary.unlink(missing_ok=True)
-    try:
-        with os.fdopen(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-            file.write(content)
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _runs(pid: int) -> bool:
-    import psutil
-
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except (psutil.Error, ValueError):
-        return False
-
-
-def _identity(path: Path) -> tuple[int, int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    # A file made anew often gets the number of the one just removed; its time tells them apart.
-    return status.st_dev, status.st_ino, status.st_mtime_ns
 
 
 def _is_own_socket(path: Path) -> bool:

@@ -1,0 +1,177 @@
+"""One kit for the processes that outlive their starters: the image worker and the store process.
+
+Each of them has a folder that only the user can enter, with a key that it shares with its starters, a lock
+that tells whether it runs, and a record of where it listens. Either side shows by a keyed digest that it
+holds the key. A newer starter replaces an older process; which messages do that is up to each.
+
+Imports the standard library only, as the store process does.
+"""
+
+import hashlib
+import hmac
+import json
+import re
+import secrets
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any, Final, cast
+
+from alya_mcp.runtime.private_files import write_private
+
+KEY_BYTES: Final = 32
+
+
+# -- the folder
+
+
+def read_key(path: Path) -> bytes | None:
+    """The key in `path`; None when there is no whole one.
+
+    Raises:
+        OSError: it can't be read.
+    """
+    try:
+        key = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    return key if len(key) == KEY_BYTES else None
+
+
+def make_key(path: Path) -> bytes:
+    """Put a new key into `path`, in place of another; the caller holds the lock for that.
+
+    Raises:
+        OSError: it can't be written.
+    """
+    key = secrets.token_bytes(KEY_BYTES)
+    write_private(path, key)
+    return key
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """The JSON object in `path`; empty when there is none.
+
+    Raises:
+        OSError: it can't be read.
+    """
+    try:
+        raw: object = json.loads(path.read_bytes())
+    except (FileNotFoundError, ValueError, RecursionError):
+        return {}
+    return cast("dict[str, Any]", raw) if isinstance(raw, dict) else {}
+
+
+def write_record(path: Path, record: Mapping[str, Any]) -> None:
+    """Put `record` into `path`, for the life of a process: a power failure may lose it.
+
+    Raises:
+        OSError: it can't be written.
+    """
+    write_private(path, json.dumps(record).encode(), synced=False)
+
+
+class Sentinel:
+    """Notices when a file was removed or replaced."""
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._files = {path: _identity(path) for path in paths}
+
+    def intact(self) -> bool:
+        """Whether every file is still the one it was."""
+        return all(
+            identity is not None and _identity(path) == identity for path, identity in self._files.items()
+        )
+
+
+def _identity(path: Path) -> tuple[int, int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    # A file made anew often gets the number of the one just removed; its time tells them apart.
+    return status.st_dev, status.st_ino, status.st_mtime_ns
+
+
+# -- who is at the other end
+
+
+def proof(key: bytes, *words: str) -> str:
+    """The keyed digest that shows that `words`, none of which holds a line break, come from a holder."""
+    return hmac.new(key, "\n".join(words).encode(), hashlib.sha256).hexdigest()
+
+
+def proves(shown: str, key: bytes, *words: str) -> bool:
+    """Whether `shown` is the proof of `words`."""
+    return hmac.compare_digest(shown.encode(errors="replace"), proof(key, *words).encode())
+
+
+def is_newer(version: str, other: str) -> bool:
+    """Whether the release of `version` comes after that of `other`."""
+    return _release(version) > _release(other)
+
+
+def _release(version: str) -> tuple[int, ...]:
+    numbers = re.match(r"[0-9]+(?:\.[0-9]+)*", version)
+    return tuple(map(int, numbers.group().split("."))) if numbers else ()
+
+
+# -- the process
+
+
+def spawn(
+    command: Sequence[str],
+    home: Path,
+    *,
+    cwd: Path,
+    environment: Mapping[str, str],
+    held: bool = False,
+    log: IO[bytes] | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start `command` for `home` in a session of its own, whose end nobody has to wait for.
+
+    Its standard input is empty, or a pipe that ends with this process when it is `held`; what it writes goes
+    to `log`.
+
+    Raises:
+        OSError: it can't be started.
+    """
+    own = {"ALYA_HOME": str(home)}
+    if getattr(sys, "frozen", False):
+        own["PYINSTALLER_RESET_ENVIRONMENT"] = "1"  # else it would use files that vanish with this process
+    child = subprocess.Popen(  # noqa: S603 - our own interpreter and code
+        command,
+        stdin=subprocess.PIPE if held else subprocess.DEVNULL,
+        stdout=log or subprocess.DEVNULL,
+        stderr=log or subprocess.DEVNULL,
+        cwd=cwd,
+        env={**environment, **own},
+        start_new_session=True,
+        creationflags=_flags(),
+    )
+    threading.Thread(target=child.wait, name="daemon reaper", daemon=True).start()
+    return child
+
+
+def let_go(child: subprocess.Popen[bytes]) -> None:
+    """Tell a process that was held that its starter no longer needs it."""
+    if child.stdin is not None:
+        child.stdin.close()
+
+
+def runs(pid: int) -> bool:
+    """Whether a process of this number runs."""
+    import psutil
+
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except (psutil.Error, ValueError):
+        return False
+
+
+def _flags() -> int:
+    if sys.platform == "win32":
+        return subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
+    return 0
