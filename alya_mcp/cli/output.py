@@ -1,6 +1,7 @@
 """How commands show things: data on stdout, as a table for people or as JSON; words on stderr."""
 
 import json
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 Output = Literal["text", "json"]
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+_LINES = re.compile("([\n\t])")
 _COLOURS = {
     **dict.fromkeys(("ok", "allow"), "green"),
     **dict.fromkeys(("warn", "ask"), "yellow"),
@@ -70,14 +72,14 @@ def say_unusable(error: "StateError") -> None:
 
 
 def printable(text: str) -> str:
-    """`text` without characters that would command the terminal."""
-    return "".join(c if c.isprintable() or c in "\n\t" else _escaped(c) for c in text)
+    """`text` for a terminal: what isn't seen, or would command the terminal, is written as an escape."""
+    if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
+        return text
+    from alya_mcp.gate.invisible import visible
+
+    return "".join(part if part in {"\n", "\t"} else visible(part) for part in _LINES.split(text))
 
 
 def _json(value: object, indent: int | None) -> str:
     utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
     return json.dumps(value, indent=indent, ensure_ascii=not utf8, allow_nan=False)
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii") if ord(character) < 0xD800 else "�"

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from alya_mcp.gate.invisible import visible
+
 Verdict = Literal["allow", "deny", "ask"]
 Mode = Literal["enforce", "shadow"]
 
@@ -45,6 +47,5 @@ class Decision:
 
 
 def shown(name: str, limit: int = 128) -> str:
-    """`name` for a message: cut to `limit` characters, without control characters or lone surrogates."""
-    short = name if len(name) <= limit else name[: limit - 1] + "…"
-    return short if short.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in short)
+    """`name` for a message: cut to `limit` characters, with whatever isn't seen written as an escape."""
+    return visible(name if len(name) <= limit else name[: limit - 1] + "…")

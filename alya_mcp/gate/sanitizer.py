@@ -19,24 +19,21 @@ from alya_mcp.gate.credentials import (
     names_aws_key,
 )
 from alya_mcp.gate.errors import ToolError
+from alya_mcp.gate.invisible import CONTROLS, IGNORABLE
 
 HIDDEN_PATH: Final = "[private]"
 _ENCODE: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 _DEPTH: Final = 64
 _PATH_ENDS: Final = r"(?![\w.-])"
 
-_INVISIBLE: Final = (
-    "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f"
-    "\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff"
-)
-_STRIPPED: Final = re.compile(f"[{_INVISIBLE}]")
+_STRIPPED: Final = re.compile(f"[{CONTROLS}{IGNORABLE}]")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _UNJOINING: Final = re.compile(
     "(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f])|(?<=[\u200c\u200d])[\u200c\u200d]"
     "|(?<![#*0-9\x80-\U0010ffff])[\ufe00-\ufe0f]|(?<=[\ufe00-\ufe0f])[\ufe00-\ufe0f]"
 )
 _ESCAPED: Final = re.compile(r"\\(?<!\\\\)(?:\\\\)*(?:u00|[bf])")
-_UNSEEN: Final = re.compile(f"[{_INVISIBLE}\ud800-\udfff]")
+_UNSEEN: Final = re.compile(f"[{CONTROLS}{IGNORABLE}\ud800-\udfff]")
 
 
 class UnfitResult(ToolError):

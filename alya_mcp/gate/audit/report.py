@@ -12,6 +12,7 @@ from typing import Final
 
 from alya_mcp.gate.audit.summary import Row, Session, Summary, most
 from alya_mcp.gate.audit.verification import Report
+from alya_mcp.gate.invisible import visible
 
 _WIDTH: Final = 1000.0
 _HEIGHT: Final = 100.0
@@ -363,5 +364,5 @@ def _ms(ms: float | None) -> str:
 
 
 def _text(text: str) -> str:
-    """Text from anywhere, as text: escaped, and without characters that nobody sees."""
-    return escape("".join(c if c.isprintable() else "\ufffd" for c in text))
+    """Text from anywhere, as HTML text in which everything is seen."""
+    return escape(visible(text))

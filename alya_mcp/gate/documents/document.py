@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
+from alya_mcp.gate.invisible import visible
+
 LARGEST: Final = 1024 * 1024
 DEEPEST: Final = 64
 LONGEST_NUMBER: Final = 400
@@ -21,7 +23,7 @@ class Problem:
 
     `line` and `column` count from 1, in characters; both are None where the document came as Python values.
     `pointer` is a JSON Pointer (RFC 6901), `message` says what is wrong and what would be right; in both
-    U+FFFD stands for what can't be printed.
+    an escape stands for what isn't seen.
     """
 
     pointer: str
@@ -31,8 +33,7 @@ class Problem:
 
     def __post_init__(self) -> None:
         for name, text in (("pointer", self.pointer), ("message", self.message)):
-            if not text.isprintable():
-                object.__setattr__(self, name, _printable(text))
+            object.__setattr__(self, name, visible(text))
 
     def __str__(self) -> str:
         if self.line is None:
@@ -175,11 +176,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 def quoted(text: str) -> str:
     """`text` for a message: in quotes, cut to 60 characters, nothing unprintable."""
     short = text if len(text) <= 60 else text[:59] + "…"
-    return f'"{_printable(short)}"'
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else "\ufffd" for c in text)
+    return f'"{visible(short)}"'
 
 
 def kind(value: object) -> str:
