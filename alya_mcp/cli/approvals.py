@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 CANT_ANSWER = 1
 UNREADABLE = 2
-_LONGEST = 2000
 
 
 @click.group(short_help="Say yes or no to calls that wait for a person.")
@@ -134,8 +133,6 @@ def _store() -> Generator["ApprovalStore"]:
 
 
 def _show(asked: "Asked", status: "Status", output: Output) -> None:
-    from alya_mcp.gate.approvals import readable
-
     if output == "json":
         show_json(_as_json(asked, status))
         return
@@ -150,10 +147,6 @@ def _show(asked: "Asked", status: "Status", output: Output) -> None:
         ]
     )
     click.echo(printable(asked.message))
-    arguments: dict[str, Any] = json.loads(asked.arguments)
-    click.echo("\nAll arguments:")
-    for line in readable(arguments, _LONGEST):
-        click.echo(printable(f"  {line}"))
 
 
 def _as_json(asked: "Asked", status: "Status") -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Asks the person at the terminal for a yes to a call."""
+"""Asks the user at the terminal for a yes to a call."""
 
 import asyncio
 import os
@@ -11,6 +11,7 @@ from mcp.client import ClientRequestContext
 
 from alya_mcp.cli.output import say
 from alya_mcp.cli.progress import ProgressLine
+from alya_mcp.server.approvals import accepted
 
 _PROMPT = "Allow it? [y/N] "
 
@@ -20,8 +21,8 @@ def can_ask() -> bool:
     return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
 
 
-class PersonAtTheTerminal:
-    """Answers a server's elicitation with what the person types; anything but a yes is a no."""
+class UserAtTheTerminal:
+    """Answers a server's elicitation with what the user types; any line but a yes is a no."""
 
     def __init__(self, progress: ProgressLine) -> None:
         self._progress = progress
@@ -31,17 +32,31 @@ class PersonAtTheTerminal:
         context: ClientRequestContext,  # noqa: ARG002 - the SDK's signature
         params: types.ElicitRequestParams,
     ) -> types.ElicitResult:
-        """Show the question and wait for a line."""
+        """Show the question and wait for a line that is typed after it."""
         if not isinstance(params, types.ElicitRequestFormParams):
             return types.ElicitResult(action="decline")
+        _forget_typed()
         self._progress.show_aside(f"{params.message}\n{_PROMPT}")
         line = await _next_line()
         if not line:
             say("")
             return types.ElicitResult(action="cancel")
         if line.strip().lower() in {b"y", b"yes"}:
-            return types.ElicitResult(action="accept", content={})
+            return accepted()
         return types.ElicitResult(action="decline")
+
+
+def _forget_typed() -> None:
+    """Drop what was typed before: it was no answer to this question."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        while msvcrt.kbhit():
+            msvcrt.getwch()
+    else:
+        import termios
+
+        termios.tcflush(0, termios.TCIFLUSH)
 
 
 async def _next_line() -> bytes:

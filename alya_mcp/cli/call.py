@@ -71,13 +71,13 @@ def call(
 def _ask(tool: str, given: Given, policy: Path | None, timeout: float | None) -> "CallToolResult":
     import anyio
 
-    from alya_mcp.cli.asking import PersonAtTheTerminal, can_ask
+    from alya_mcp.cli.asking import UserAtTheTerminal, can_ask
     from alya_mcp.cli.client import NoAnswer, call_tool
     from alya_mcp.cli.progress import ProgressLine
 
     async def ask() -> "CallToolResult":
         with ProgressLine() as progress, progress.words() as words:
-            person = PersonAtTheTerminal(progress) if can_ask() else None
+            person = UserAtTheTerminal(progress) if can_ask() else None
             return await call_tool(
                 tool, given.read, policy=policy, seconds=timeout, progress=progress, words=words,
                 person=person,

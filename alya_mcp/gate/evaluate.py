@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from alya_mcp.gate import messages as wording
-from alya_mcp.gate.approvals import Approvals, Question
+from alya_mcp.gate.approvals import Approvals, Question, Standing
 from alya_mcp.gate.call import Call
 from alya_mcp.gate.canonical import NotCanonical, canonical
 from alya_mcp.gate.charges import Counting, Held, Over, Uncountable
@@ -30,8 +30,8 @@ AskLimits = Callable[[Sequence[Limit], Call, Mapping[str, Any]], Over | None]
 class Judged:
     """What was found out about a call so far.
 
-    `arguments` are those that the handler would get. `question` is what a person has to say yes to, if
-    anything; `agreed` that a yes is there to be taken.
+    `arguments` are those that the handler would get. `question` is what the user has to say yes to, if
+    anything; `standing` is an answer to it that holds, and `agreed` that this is a yes to be taken.
     """
 
     policy: Policy
@@ -40,6 +40,7 @@ class Judged:
     refusal: Decision | None = None
     shadow: tuple[Decision, ...] = ()
     question: Question | None = None
+    standing: Standing | None = None
     agreed: bool = False
 
     @property
@@ -69,8 +70,9 @@ class Judge:
         self._approvals = approvals
         self._state = state
 
-    def judge(self, call: Call, policy: Policy, count: bool) -> Judged:
-        """Everything up to step 8, in order. With `count` the attempt counts for loop caps.
+    def judge(self, call: Call, policy: Policy, count: bool, resumed: bool = False) -> Judged:
+        """Everything up to step 8, in order. With `count` the attempt counts for loop caps; a call that is
+        `resumed` after the user was waited for counted before, and isn't held against itself.
 
         Raises:
             StateError: what is counted can't be read or kept.
@@ -86,7 +88,7 @@ class Judge:
         over: list[tuple[Repeats, int | None]] = []
         if rules.repeats or rules.approval:
             try:
-                over = self._attempt(call, judged, count)
+                over = self._attempt(call, judged, count, resumed)
             except NotCanonical as error:
                 misfit = misfit or f"the arguments are not JSON: {error}"
         # 3: the policy allows the tool.
@@ -114,7 +116,11 @@ class Judge:
             return judged
         # 8: a required approval is there.
         if rules.approval is not None and not judged.agreed:
-            judged.heard(wording.asks(call, policy.digest, rules.approval, ""))
+            if judged.standing is not None and judged.standing.said == "no":
+                kept = judged.standing.id or ""
+                judged.heard(wording.declined(call, policy.digest, rules.approval, kept))
+            else:
+                judged.heard(wording.asks(call, policy.digest, rules.approval, ""))
         return judged
 
     def digest(self, arguments: Mapping[str, Any]) -> str:
@@ -143,8 +149,10 @@ class Judge:
             judged.refusal = wording.deny(policy.digest, NO_POLICY, f"{shown(call.tool)}: {text}")
         return judged.refusal is None
 
-    def _attempt(self, call: Call, judged: Judged, count: bool) -> list[tuple[Repeats, int | None]]:
-        """Prepare the question to a person, and count the attempt unless an answer makes it part of another.
+    def _attempt(
+        self, call: Call, judged: Judged, count: bool, resumed: bool
+    ) -> list[tuple[Repeats, int | None]]:
+        """Prepare the question to the user, and count the attempt unless an answer makes it part of another.
 
         Raises:
             NotCanonical: the arguments are no JSON, which alone can be told from others.
@@ -154,12 +162,13 @@ class Judge:
             judged.question = self._approvals.question(
                 call, judged.arguments, rules.approval, judged.policy.digest, rules.redact
             )
+            judged.standing = standing = self._approvals.standing(judged.question)
             # A no to this very call holds against a yes that stands.
-            declined = call.answer is not None and call.answer.verdict != "accept"
-            judged.agreed = not declined and self._approvals.standing(judged.question)
-            if self._approvals.is_again(judged.question, call.answer):
+            declined = call.answer is not None and call.answer.verdict == "decline"
+            judged.agreed = not declined and standing is not None and standing.said == "yes"
+            if self._approvals.is_again(judged.question, call.answer, standing):
                 return []
-        if not rules.repeats:
+        if resumed or not rules.repeats:
             return []
         return self._counting.repeated(rules.repeats, call, self.digest(judged.arguments), count=count)
 

@@ -133,6 +133,7 @@ def _approved(rules: Rules, decision: Decision) -> Iterator[Step]:
     approval = rules.approval
     if approval is None:
         return
-    needed = decision.decision == "ask" or approval.shadow
+    needed = decision.rule == approval.rule or approval.shadow
     seen = "nobody has said yes yet" if needed else "a yes, or a refusal before it was asked for"
+    seen = "the user said no" if decision.decision == "deny" and needed else seen
     yield Step(approval.rule, "a person says yes", seen, not needed, approval.shadow)

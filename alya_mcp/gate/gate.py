@@ -6,12 +6,12 @@ The steps of a call bear the numbers of the design: 1 to 8 are asked by `judge`,
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 from alya_mcp.gate import messages as wording
-from alya_mcp.gate.approvals import MOST_OPEN, Approvals, Question, TooManyOpen
+from alya_mcp.gate.approvals import LONGEST, Approvals, Question, TooManyOpen
 from alya_mcp.gate.audit import Audit
-from alya_mcp.gate.call import Call
+from alya_mcp.gate.call import Call, Said
 from alya_mcp.gate.canonical import NotCanonical
 from alya_mcp.gate.charges import Counting, Held
 from alya_mcp.gate.clock import Clock, SystemClock
@@ -20,7 +20,7 @@ from alya_mcp.gate.errors import AuditError, GateError, TimedOut, ToolError
 from alya_mcp.gate.evaluate import Judge, Judged
 from alya_mcp.gate.explain import explain, limit_rows
 from alya_mcp.gate.policy import Policy, PolicyError
-from alya_mcp.gate.policy.rules import SECOND
+from alya_mcp.gate.policy.rules import SECOND, Approval
 from alya_mcp.gate.policy.source import FixedPolicy, PolicySource
 from alya_mcp.gate.refused import ApprovalNeeded, Refused
 from alya_mcp.gate.state import MemoryLedger, MemoryState, State, Usage
@@ -28,8 +28,7 @@ from alya_mcp.gate.trace import LimitRow, Trace
 
 T = TypeVar("T")
 Outcome = Literal["ok", "error", "timeout", "cancelled", "crash"]
-Verdict = Literal["accept", "decline", "cancel"]
-Ask = Callable[[Question], Awaitable[Verdict]]
+Ask = Callable[[Question], Awaitable[Said]]
 
 _NAME: Final = 128
 _SESSIONS: Final = 64
@@ -59,7 +58,6 @@ class Gate:
         self._judge = Judge(self._counting, self._approvals, self._state)
         self._trouble: GateError | None = None
         self._refused: dict[str, tuple[str, Decision]] = {}
-        self._asking = 0
 
     @property
     def policy(self) -> Policy:
@@ -122,6 +120,7 @@ class Gate:
         deadline: float | None = None,
         ask: Ask | None = None,
         resumable: bool = False,
+        renew: Callable[[], Call] | None = None,
     ) -> T:
         """Take a call the whole way and return what its handler returned.
 
@@ -129,12 +128,16 @@ class Gate:
         from a good one. `clean` makes a result fit to leave (see `hygiene.sanitise`). `deadline` is how many
         seconds the handler may take; the policy's `timeout` may shorten it.
 
-        A person's yes is asked for in one of three ways: `ask` asks the person now, and nothing is held
-        meanwhile; `resumable` hands out a sealed state that the same call brings back in `Call.answer`; else
-        the approval is pending in the state, and the same call passes once a person said yes there.
+        The user's yes is asked for in one of three ways: `ask` asks them now, and nothing is held meanwhile;
+        `resumable` hands out a sealed state that the same call brings back in `Call.answer`; else the
+        question is kept in the state, and the same call passes once the user said yes there. It is also kept
+        where nobody answered, and where the policy wants the answer on the command line.
+
+        After `ask` everything is decided anew. `renew` then gives the call as it has become meanwhile, with
+        its caller and its tool's definition looked up again; without it these stay as they were.
 
         Raises:
-            ApprovalNeeded: the handler was not started; a person has to say yes first.
+            ApprovalNeeded: the handler was not started; the user has to say yes first.
             Refused: the handler was not started, or what came of it can't be recorded and is withheld.
             TimedOut: the time that it may take has passed.
             Exception: whatever the handler raised; `ToolError` is its own, expected failure.
@@ -143,8 +146,9 @@ class Gate:
         try:
             judged = self._judge.judge(call, self._source.current(), count=True)
             digest = self._digest(call, judged)
-            if judged.question is not None and not _denied(judged):
-                await self._approve(call, judged, judged.question, digest, ask, resumable)
+            if judged.question is not None and not judged.agreed and not _denied(judged):
+                way = _Way(ask, resumable, renew)
+                call, judged, digest = await self._approve(call, judged, judged.question, digest, way)
             admitted = self._admit(call, judged, held, digest)
         except Refused as refused:
             self._remember(call, refused.decision)
@@ -224,76 +228,115 @@ class Gate:
             return None
 
     async def _approve(
+        self, call: Call, judged: Judged, question: Question, digest: str | None, way: "_Way"
+    ) -> tuple[Call, Judged, str | None]:
+        """Step 8: the call with a yes or with a denial, judged anew where the user was waited for.
+
+        Raises:
+            Refused: the yes has to come first.
+        """
+        approval, policy = judged.rules.approval, judged.policy.digest
+        assert approval is not None  # noqa: S101 - there is a question
+        if call.answer is not None:
+            why = self._approvals.redeem(question, call.answer)
+            if why is None:
+                self._heed(call, judged, digest, question, approval, call.answer.verdict)
+            else:
+                judged.refusal = wording.unapproved(call, policy, approval, why)
+            return call, judged, digest
+        if len(question.message) > LONGEST:
+            why = f"the arguments are too long to be shown to the user, over {LONGEST:,} characters"
+            judged.refusal = wording.unapproved(call, policy, approval, why)
+            return call, judged, digest
+        by_client = approval.ask == "client" and (way.ask is not None or way.resumable)
+        if self._approvals.waits(question, anyones=not by_client):
+            raise self._kept(call, judged, question, digest)
+        full = self._approvals.full(question, approval)
+        if full is not None:
+            judged.refusal = wording.unapproved(call, policy, approval, full.why, full.retry_after)
+            return call, judged, digest
+        if not by_client:
+            raise self._kept(call, judged, question, digest)
+        judged.refusal = wording.asks(call, policy, approval, "The user is asked.")
+        if way.ask is None:
+            state = self._approvals.seal(question)
+            self._record(call, judged, digest)
+            raise ApprovalNeeded(judged.decision, question, state=state)
+        self._record(call, judged, digest)
+        said = await self._answer(way.ask, question)
+        if way.renew is not None:
+            call = way.renew()
+        judged = self._judge.judge(call, self._source.current(), count=False, resumed=True)
+        digest = self._digest(call, judged)
+        self._heed(call, judged, digest, question, approval, said)
+        return call, judged, digest
+
+    async def _answer(self, ask: Ask, question: Question) -> Said | None:
+        """Ask the user and wait as long as their yes would hold; None when nobody answered in that time."""
+        import anyio
+
+        said: Said | None = None
+        begun = self._clock.monotonic_ns()
+        with self._approvals.put(question), anyio.move_on_after(question.expires):
+            said = await ask(question)
+        # The scope's clock stands still while the machine sleeps.
+        late = self._clock.monotonic_ns() - begun >= question.expires * SECOND
+        return None if late and said == "accept" else said
+
+    def _heed(
         self,
         call: Call,
         judged: Judged,
-        question: Question,
         digest: str | None,
-        ask: Ask | None,
-        resumable: bool,
+        asked: Question,
+        approval: Approval,
+        said: Said | None,
     ) -> None:
-        """Step 8: return with a yes or with a denial in `judged`; raise when the yes has to come first."""
-        approval = judged.rules.approval
-        assert approval is not None  # noqa: S101 - there is a question
-        if judged.agreed:
+        """Do what the user `said` to `asked`, for a call that was judged after they said it.
+
+        Raises:
+            Refused: nobody answered; the question is kept for them.
+        """
+        policy, question = judged.policy.digest, judged.question
+        if question is not None and judged.rules.approval is not None:
+            approval = judged.rules.approval
+        if said == "decline":  # kept, whatever else has come in the way meanwhile
+            kept = self._approvals.declined(asked)
+            if not _denied(judged):
+                judged.refusal = wording.declined(call, policy, approval, kept)
+        elif _denied(judged) or question is None:
+            return  # denied for another reason, or the policy no longer asks
+        elif said == "accept" and question.binding == asked.binding:
+            judged.refusal, judged.agreed = None, False
+            self._approvals.accepted(question)
+        elif judged.agreed:
             return
-        policy = judged.policy.digest
-        if call.answer is not None:
-            why = self._approvals.redeem(question, call.answer)
-        elif ask is not None and self._asking >= MOST_OPEN:
-            why = "too many questions are before a person already; they have to answer some of them first"
-        elif ask is not None:
-            judged.refusal = wording.asks(call, policy, approval, "The person is asked.")
-            self._record(call, judged, digest)
-            why = await self._answer(ask, question)
-            if why is None:
-                self._approvals.accepted(question)
-        elif not resumable and self._approvals.declined(question):
-            why = "the person said no"
+        elif said == "accept":
+            why = "what was asked has changed since; make the call again to be asked anew"
+            judged.refusal = wording.unapproved(call, policy, approval, why)
+        elif said is None:
+            why = f"nobody answered within {asked.expires:g} s"
+            judged.refusal = wording.unapproved(call, policy, approval, why)
         else:
-            raise self._needed(call, judged, question, digest, resumable)
-        judged.refusal = None if why is None else wording.unapproved(call, policy, approval, why)
+            raise self._kept(call, judged, question, digest, put=False)
 
-    async def _answer(self, ask: Ask, question: Question) -> str | None:
-        """Ask the person and wait as long as their yes would hold; None for a yes, else why there is none."""
-        import anyio
-
-        verdict: Verdict | None = None
-        begun = self._clock.monotonic_ns()
-        self._asking += 1
-        try:
-            with anyio.move_on_after(question.expires):
-                verdict = await ask(question)
-        finally:
-            self._asking -= 1
-        # The scope's clock stands still while the machine sleeps.
-        if verdict is None or self._clock.monotonic_ns() - begun >= question.expires * SECOND:
-            return f"nobody answered within {question.expires:g} s"
-        if verdict == "accept":
-            return None
-        return "the person declined" if verdict == "decline" else "the person gave no answer"
-
-    def _needed(
-        self, call: Call, judged: Judged, question: Question, digest: str | None, resumable: bool
+    def _kept(
+        self, call: Call, judged: Judged, question: Question, digest: str | None, *, put: bool = True
     ) -> Refused:
-        """The approval that has to come first, on record; a denial when too many are pending."""
+        """The refusal, on record, of a call whose question is kept for the user; a denial if too many are."""
         approval, policy = judged.rules.approval, judged.policy.digest
         assert approval is not None  # noqa: S101 - there is a question
-        state = self._approvals.seal(question) if resumable else None
-        how = "The person is asked."
-        pending = None
-        if state is None:
-            try:
-                pending = self._approvals.pend(question)
-            except TooManyOpen:
-                why = "too many approvals are pending; a person has to answer some of them first"
-                judged.refusal = wording.unapproved(call, policy, approval, why)
-                self._record(call, judged, digest)
-                return Refused(judged.decision)
-            how = f"They can run: alya-mcp approvals approve {pending}; then make the same call again."
+        try:
+            kept = self._approvals.pend(question, put=put)
+        except TooManyOpen:
+            why = "too many approvals are pending; the user has to answer some of them first"
+            judged.refusal = wording.unapproved(call, policy, approval, why)
+            self._record(call, judged, digest)
+            return Refused(judged.decision)
+        how = f"They can {wording.how_to_approve(kept)}."
         judged.refusal = wording.asks(call, policy, approval, how)
         self._record(call, judged, digest)
-        return ApprovalNeeded(judged.decision, question, state=state, id=pending)
+        return ApprovalNeeded(judged.decision, question, id=kept)
 
     def _admit(self, call: Call, judged: Judged, held: Held, digest: str | None) -> int:
         """Steps 9 and 10: take what the call needs and put the decision on record; the record's number.
@@ -404,6 +447,14 @@ class Gate:
         except Exception:  # noqa: BLE001 - nobody can say
             return True
         return bool(redact.arguments or redact.results)
+
+
+class _Way(NamedTuple):
+    """How the user can be asked; see `Gate.call`."""
+
+    ask: Ask | None
+    resumable: bool
+    renew: Callable[[], Call] | None
 
 
 def _denied(judged: Judged) -> bool:

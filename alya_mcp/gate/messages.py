@@ -96,9 +96,22 @@ def asks(call: Call, policy: str, approval: Approval, how: str) -> Decision:
     return Decision("ask", approval.rule, text, None, policy, _mode(approval.shadow))
 
 
-def unapproved(call: Call, policy: str, approval: Approval, why: str) -> Decision:
-    """The person said no, or there is no valid yes."""
-    return deny(policy, approval.rule, f"{shown(call.tool)}: {why} ({approval.rule})")
+def unapproved(
+    call: Call, policy: str, approval: Approval, why: str, retry_after: float | None = None
+) -> Decision:
+    """The user said no, can't be asked now, or there is no valid yes."""
+    return deny(policy, approval.rule, f"{shown(call.tool)}: {why} ({approval.rule})", retry_after)
+
+
+def declined(call: Call, policy: str, approval: Approval, kept: str) -> Decision:
+    """The user said no to the question `kept`, and can change their mind."""
+    why = f"the user declined. They can still allow it: {how_to_approve(kept)}"
+    return unapproved(call, policy, approval, why)
+
+
+def how_to_approve(kept: str) -> str:
+    """What the user does to say yes to the question `kept`."""
+    return f"run: alya-mcp approvals approve {kept}; then make the same call again"
 
 
 def measure(limit: Limit, amount: int) -> str:

@@ -77,34 +77,22 @@ class Dispatcher:
         Raises:
             MCPError: the tool is unknown or hidden; both in the same words.
         """
-        tool = self.catalogue.get(params.name)
-        caller = self._hub.caller()
+        call = self._call(ctx, params)
         asks, modern = approvals.can_elicit(ctx), approvals.is_modern(ctx)
 
         async def run(arguments: Mapping[str, Any]) -> types.CallToolResult:
-            assert tool is not None, "the gate refuses an unknown tool before its handler"  # noqa: S101
+            tool = self.catalogue[call.tool]
             try:
-                reply = await tool.run(arguments, self._context(ctx, caller))
+                reply = await tool.run(arguments, self._context(ctx, call.grant))
             except SystemExit as leaving:
                 raise RuntimeError(f"{tool.name} tried to end the process") from leaving
             return result(reply, self._hub)
 
-        call = Call(
-            tool=params.name,
-            arguments=params.arguments or {},
-            session=self._session,
-            request=ctx.request_id,
-            grant=caller,
-            known=tool is not None,
-            schema=tool.digest if tool else None,
-            price=tool.price if tool else 0.0,
-            category=tool.category if tool else None,
-            validate=tool.validate if tool else None,
-            answer=approvals.answer_in(params) if modern else None,
-        )
         ask = partial(approvals.ask, ctx) if asks and not modern else None
         try:
-            return await self._hub.gate.call(call, run, ask=ask, resumable=asks and modern)
+            return await self._hub.gate.call(
+                call, run, ask=ask, resumable=asks and modern, renew=partial(self._call, ctx, params)
+            )
         except ApprovalNeeded as needed:
             if needed.state:
                 return approvals.question_result(needed, self._hub)
@@ -124,6 +112,23 @@ class Dispatcher:
             )
         finally:
             self._tell_of_policy()
+
+    def _call(self, ctx: RequestContext, params: types.CallToolRequestParams) -> Call:
+        """The call as it stands now: its caller and its tool looked up."""
+        tool = self.catalogue.get(params.name)
+        return Call(
+            tool=params.name,
+            arguments=params.arguments or {},
+            session=self._session,
+            request=ctx.request_id,
+            grant=self._hub.caller(),
+            known=tool is not None,
+            schema=tool.digest if tool else None,
+            price=tool.price if tool else 0.0,
+            category=tool.category if tool else None,
+            validate=tool.validate if tool else None,
+            answer=approvals.answer_in(params) if approvals.is_modern(ctx) else None,
+        )
 
     def _log_crash(self, call: Call, reference: str, error: Exception) -> None:
         """Log where a tool crashed; an exception's own words may hold what the policy redacts."""

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,7 +23,7 @@ from alya_mcp.gate import (
     SqliteState,
     State,
 )
-from alya_mcp.gate.approvals import MOST_OPEN
+from alya_mcp.gate.approvals import LONGEST
 
 DOCS = Path(__file__).parents[2] / "docs" / "approvals.md"
 RULE = "/tools/draw/action"
@@ -94,10 +93,59 @@ async def test_a_person_who_is_asked_while_the_call_waits_lets_it_run_once(
     assert [question.arguments for question in person.asked] == [PROMPT, PROMPT]
 
 
-@pytest.mark.parametrize("says", ["decline", "cancel"])
-async def test_a_person_who_does_not_say_yes_has_said_no(state: State, clock: HandClock, says: Said) -> None:
-    decision = await refused(gate_of(state, clock), draw(), ask=Person(says))
+@pytest.mark.parametrize("resumable", [False, True])
+async def test_a_no_holds_until_it_expires_and_can_be_taken_back_on_the_command_line(
+    state: State, clock: HandClock, resumable: bool
+) -> None:
+    gate, nobody = gate_of(state, clock), Person()
+    if resumable:
+        needed = await asked(gate, draw(), resumable=True)
+        decision = await refused(gate, draw(answer=Answer(needed.state or "", "decline")), resumable=True)
+    else:
+        decision = await refused(gate, draw(), ask=Person("decline"))
     assert (decision.decision, decision.rule) == ("deny", RULE)
+    assert gate.decide(draw()) == decision
+    for how in ({"ask": nobody}, {"resumable": True}, {}):
+        assert await refused(gate, draw(session="s2"), **how) == decision
+    (kept,) = [kept for kept, _ in state.approvals.all()]
+    assert f"alya-mcp approvals approve {kept.id}" in decision.message
+    state.approvals.answer(kept.id, "yes")
+    assert await gate.call(draw(), echo, ask=nobody) == {"echo": PROMPT}
+    await refused(gate, draw(), ask=Person("decline"))
+    clock.forward(600)
+    assert await gate.call(draw(), echo, ask=Person("accept")) == {"echo": PROMPT}
+
+
+@pytest.mark.parametrize("resumable", [False, True])
+async def test_where_nobody_answered_the_question_is_kept_and_not_put_again_while_it_waits(
+    state: State, clock: HandClock, resumable: bool
+) -> None:
+    gate, nobody = gate_of(state, clock, max_repeats={"max": 2, "window": 60}), Person("cancel")
+    if resumable:
+        sealed = await asked(gate, draw(), resumable=True)
+        needed = await asked(gate, draw(answer=Answer(sealed.state or "", "cancel")), resumable=True)
+    else:
+        with pytest.raises(ApprovalNeeded) as caught:
+            await gate.call(draw(), echo, ask=nobody)
+        needed = caught.value
+    assert needed.state is None
+    assert f"alya-mcp approvals approve {needed.id}" in needed.decision.message
+    assert (await asked(gate, draw(), resumable=True)).id == needed.id
+    with pytest.raises(ApprovalNeeded):
+        await gate.call(a_call(arguments={"n": 1}), echo, ask=Person("cancel"))
+    state.approvals.answer(needed.id or "", "yes")
+    assert await gate.call(draw(), echo, ask=nobody) == {"echo": PROMPT}
+
+
+async def test_a_policy_can_have_questions_answered_on_the_command_line_alone(
+    state: State, clock: HandClock
+) -> None:
+    gate, nobody = gate_of(state, clock, approval={"ask": "command"}), Person()
+    with pytest.raises(ApprovalNeeded) as needed:
+        await gate.call(draw(), echo, ask=nobody)
+    assert (await asked(gate, draw(), resumable=True)).id == needed.value.id
+    state.approvals.answer(needed.value.id or "", "yes")
+    assert await gate.call(draw(), echo, ask=nobody) == {"echo": PROMPT}
 
 
 async def test_a_person_who_does_not_answer_in_time_has_said_no(state: State, clock: HandClock) -> None:
@@ -121,25 +169,106 @@ async def test_a_yes_after_its_time_is_none_even_where_the_machine_slept_meanwhi
     assert (decision.decision, decision.rule) == ("deny", RULE)
 
 
-async def test_no_more_questions_are_before_a_person_at_once_than_are_kept(clock: HandClock) -> None:
-    waiting = 0
-    answer = anyio.Event()
+class Edited:
+    """A policy source that a test turns to another policy."""
+
+    error = None
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+
+    def current(self) -> Policy:
+        return self.policy
+
+
+RED = "args.prompt-contains"
+NO_RED = {"conditions": [{"path": "args.prompt", "op": "contains", "value": "red"}]}
+MEANWHILE: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "nothing": ({}, {}, "ok"),
+    "denied": ({"tools": {"draw": {"action": "deny"}}}, {}, RULE),
+    "hidden": ({"hide": ["draw"]}, {}, "(hidden)"),
+    "taken out of the policy": ({"tools": {}, "default": "deny"}, {}, "(default deny)"),
+    "a condition": ({"tools": {"draw": {**ASKS, "deny_if": [NO_RED]}}}, {}, f"/tools/draw/deny_if/{RED}"),
+    "other words": ({"tools": {"draw": {**ASKS, "reason": "it costs a lot"}}}, {}, RULE),
+    "a longer yes": ({"tools": {"draw": {**ASKS, "approval": {"expires": 9000}}}}, {}, RULE),
+    "no question": ({"tools": {"draw": {}}}, {}, "ok"),
+    "a revoked grant": ({}, {"grant": None}, "(no policy)"),
+    "another grant": ({}, {"grant": "robin"}, RULE),
+    "another definition": ({}, {"schema": "changed"}, RULE),
+    "the tool is gone": ({}, {"known": False}, "(unknown tool)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", ["live", "resumed", "kept"])
+@pytest.mark.parametrize(("document", "facts", "comes_to"), MEANWHILE.values(), ids=MEANWHILE.keys())
+async def test_a_yes_lets_run_only_what_was_asked_and_is_allowed_when_it_comes(
+    clock: HandClock, way: str, document: dict[str, Any], facts: dict[str, Any], comes_to: str
+) -> None:
+    before = {"version": "1", "default": "allow", "tools": {"draw": ASKS}}
+    source, state = Edited(Policy.parse(before)), MemoryState(clock)
+    gate = Gate(source, state, None, clock)
+    call, later = draw(), draw(**facts)
+
+    def edit() -> None:
+        source.policy = Policy.parse({**before, **document})
 
     async def person(_question: Question) -> Said:
-        nonlocal waiting
-        waiting += 1
-        await answer.wait()
+        edit()
         return "accept"
 
-    gate = gate_of(MemoryState(clock), clock)
+    if way == "live":
+        assert await outcome_of(gate, call, ask=person, renew=lambda: later) == comes_to
+        return
+    needed = await asked(gate, call, resumable=way == "resumed")
+    if needed.id is not None:
+        state.approvals.answer(needed.id, "yes")
+    else:
+        later = draw(**facts, answer=Answer(needed.state or "", "accept"))
+    edit()
+    assert await outcome_of(gate, later, resumable=way == "resumed") == comes_to
+
+
+async def test_a_session_puts_as_many_questions_at_once_and_in_an_hour_as_the_policy_says(
+    clock: HandClock,
+) -> None:
+    gate = gate_of(MemoryState(clock), clock, approval={"max_open": 3, "max_per_hour": 5})
+    waiting, answer = [0], anyio.Event()
+
+    async def person(_question: Question) -> Said:
+        waiting[0] += 1
+        await answer.wait()
+        return "decline"
+
+    async def declined() -> None:
+        await refused(gate, draw(), ask=person)
+
     async with anyio.create_task_group() as group:
-        for number in range(MOST_OPEN):
-            group.start_soon(partial(gate.call, a_call(arguments={"n": number}), echo, ask=person))
+        group.start_soon(declined)
         await anyio.wait_all_tasks_blocked()
-        decision = await refused(gate, draw(), ask=person)
-        assert (decision.decision, decision.rule, waiting) == ("deny", RULE, MOST_OPEN)
+        kept = await asked(gate, a_call(arguments={"n": 1}))
+        sealed = await asked(gate, a_call(arguments={"n": 2}), resumable=True)
+        for how in ({"ask": person}, {"resumable": True}, {}):
+            decision = await refused(gate, a_call(arguments={"n": 3}), **how)
+            assert (decision.decision, decision.rule, decision.retry_after) == ("deny", RULE, None)
+        assert (await asked(gate, a_call(arguments={"n": 1}))).id == kept.id
         answer.set()
-    assert await gate.call(draw(), echo, ask=person) == {"echo": PROMPT}
+    assert waiting == [1]
+    await asked(gate, a_call("paint", {"n": 4}, session="s2"))
+    again = a_call(arguments={"n": 2}, answer=Answer(sealed.state or "", "decline"))
+    await refused(gate, again, resumable=True)
+    clock.forward(60)
+    await asked(gate, a_call(arguments={"n": 3}))
+    await asked(gate, a_call(arguments={"n": 4}), resumable=True)
+    clock.forward(600)
+    decision = await refused(gate, a_call(arguments={"n": 5}), resumable=True)
+    assert (decision.rule, decision.retry_after) == (RULE, 2940)
+    clock.forward(2940)
+    await asked(gate, a_call(arguments={"n": 5}), resumable=True)
+
+
+async def test_a_call_whose_arguments_cannot_be_shown_whole_is_denied(clock: HandClock) -> None:
+    gate = gate_of(MemoryState(clock), clock)
+    assert await outcome_of(gate, a_call(arguments={"text": "x" * LONGEST}), ask=Person()) == RULE
 
 
 async def test_a_shadowed_limit_of_a_call_that_a_person_allowed_is_heard_once(
@@ -314,7 +443,7 @@ async def test_a_no_to_a_call_holds_against_a_yes_that_would_let_it_run(
     declined = draw(answer=Answer(other.state or "", "decline"))
     assert gate.decide(declined).decision == "ask"
     assert "declined" in (await refused(gate, declined, resumable=True)).message
-    assert await outcome_of(gate, draw()) == "ok"
+    assert await outcome_of(gate, draw()) == RULE
 
 
 async def test_a_retry_of_what_was_approved_elsewhere_is_no_attempt_more(

@@ -18,7 +18,7 @@ import pytest
 from gate_support import SECOND, HandClock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from model import Asked, Model, Question, Running, Said, exact
+from model import Asked, How, Model, Question, Running, Said, exact
 
 from alya_mcp.gate import (
     Call,
@@ -120,6 +120,9 @@ APPROVAL = st.builds(
     present,
     expires=st.sampled_from([None, 2, 600]),
     who=st.sampled_from([None, "call", "session", "session"]),
+    ask=st.sampled_from([None] * 5 + ["client", "command"]),
+    max_open=st.sampled_from([None] * 3 + [1, 2]),
+    max_per_hour=st.sampled_from([None] * 4 + [1, 3]),
 )
 SHARED_RULES: Mapping[str, st.SearchStrategy[Any]] = {
     "rate_limit": COUNTED,
@@ -187,7 +190,7 @@ class Attempt:
     grant: int
     price: int
     outcome: str | None
-    way: str
+    way: How
     kind: str
 
 
@@ -392,7 +395,7 @@ class World:
             told = told._replace(wait=gate.decide(call).retry_after)
         agree(gate.decide(call), told, "decide")
         line = self.start(attempt, call, asked)
-        said = self.model.begin(asked, self.now, keeps=attempt.way == "kept")
+        said = self.model.begin(asked, self.now, attempt.way)
         await self.compare(line, said)
 
     def start(self, attempt: Attempt, call: Call, asked: Asked) -> Line:
@@ -442,7 +445,7 @@ class World:
             return
         assert not line.started, f"the model says {said} to {line.call}; it runs"
         if line.asking:
-            assert said.decision == "ask", f"the gate asks; the model says {said} to {line.call}"
+            assert said.how == "live", f"the gate asks; the model says {said} to {line.call}"
         else:
             refusal = line.task.exception()
             assert isinstance(refusal, Refused), refusal
@@ -451,12 +454,9 @@ class World:
             assert isinstance(refusal, ApprovalNeeded) == (said.decision == "ask")
             if isinstance(refusal, ApprovalNeeded):
                 line.state, line.kept = refusal.state, refusal.id
-                assert (line.state is not None) == (line.attempt.way == "resume")
-                assert (line.kept is not None) == (line.attempt.way != "resume")
-        if said.decision == "ask":
-            line.question = self.model.question(line.asked, said, self.now)
-            if line.kept is not None:
-                line.question = self.model.keep(line.question, self.now)
+                assert said.how == ("resume" if line.kept is None else "kept")
+                assert (line.state is None) == (line.kept is not None)
+        line.question = said.question
 
     def last_word(self, line: Line) -> Decision:
         """What the log has of a call last."""

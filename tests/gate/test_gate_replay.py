@@ -230,6 +230,8 @@ def asks(who: str) -> dict[str, Any]:
 async def test_a_no_stays_a_no_where_another_rule_asks(past: Callable[..., Past]) -> None:
     old = past(tools={"draw": {"action": "require_approval"}})
     assert await old.call(says="decline") == "deny"
+    assert await old.call(says="accept") == "deny"
+    old.clock.forward(600)
     assert await old.call(says="accept") == "allow"
     by_category = {"Read": {"action": "require_approval"}}
     found = await old.replayed(Facts(price=0.0, category="Read"), categories=by_category)

@@ -92,8 +92,9 @@ def test_a_person_answers_where_the_case_says_so(who: str) -> None:
     asks = {"draw": {"action": "require_approval", "approval": {"who": who, "expires": 60}}}
     rule = "/tools/draw/action"
     assert not play(
-        case("ask", rule), case("deny", rule, person="no"), case("allow", "", person="yes"),
-        case("ask" if who == "call" else "allow", at=59), case("ask", rule, at=60), tools=asks,
+        case("ask", rule), case("deny", rule, person="no"), case("deny", rule, person="yes", at=59),
+        case("allow", "", person="yes", at=60), case("ask" if who == "call" else "allow", at=119),
+        case("ask", rule, at=120), tools=asks,
     )  # fmt: skip
 
 

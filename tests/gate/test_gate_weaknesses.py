@@ -210,8 +210,7 @@ async def test_10_a_call_sees_one_policy_from_start_to_end(clock: HandClock) -> 
         error = None
 
         def __init__(self) -> None:
-            asking = policy({"draw": {"action": "require_approval"}})
-            self.policies = [asking, policy({"draw": {"action": "deny"}})]
+            self.policies = [policy({"draw": {}}), policy({"draw": {"action": "deny"}})]
 
         def current(self) -> Policy:
             return self.policies[0]
@@ -219,11 +218,11 @@ async def test_10_a_call_sees_one_policy_from_start_to_end(clock: HandClock) -> 
     source = Turning()
     gate = Gate(source, MemoryState(clock), clock=clock)
 
-    async def ask(_: Any) -> Any:
+    def validate(arguments: Any) -> Any:
         source.policies.reverse()
-        return "accept"
+        return arguments
 
-    assert await gate.call(a_call(), echo, ask=ask) == {"echo": {}}
+    assert await gate.call(a_call(validate=validate), echo) == {"echo": {}}
     assert await outcome_of(gate, a_call()) == "/tools/draw/action"
 
 

@@ -23,21 +23,36 @@ from scene import ODD_SERVER, audit_records, official_client, write_policy
 
 from alya_mcp.gate import SqliteState
 
-ASKS = {"action": "require_approval", "reason": "it tells secrets"}
+ROOM = {"max_open": 500, "max_per_hour": 500}
+ASKS: dict[str, Any] = {"action": "require_approval", "reason": "it tells secrets", "approval": ROOM}
 TOKEN = "hf_" + "a1B2" * 9
 POLICY: dict[str, Any] = {
     "version": "1",
     "default": "allow",
     "tools": {
         "echo": ASKS,
-        "advance": {**ASKS, "approval": {"who": "session"}},
-        "large": {**ASKS, "approval": {"expires": 1}},
+        "advance": {**ASKS, "approval": {"who": "session", **ROOM}},
+        "large": {**ASKS, "approval": {"expires": 1, **ROOM}},
         "surrogate": {**ASKS, "rate_limit": {"max": 1, "window": 3600}},
         "wait": ASKS,
         "not_a_number": {**ASKS, "reason": f"the note says {TOKEN}"},
     },
 }
 RULE = "/tools/echo/action"
+YES = {"action": "accept", "content": {"approve": "yes"}}
+NOES: list[dict[str, Any]] = [
+    {"action": "decline"},
+    {"action": "decline", "content": {"approve": "yes"}},
+    {"action": "accept", "content": {"approve": "no"}},
+]
+NOBODY: list[dict[str, Any]] = [
+    {"action": "cancel"},
+    {"action": "accept"},
+    {"action": "accept", "content": {}},
+    {"action": "accept", "content": {"approve": "YES"}},
+    {"action": "accept", "content": {"approve": True}},
+    {"action": "accept", "content": {"approved": "yes"}},
+]
 CAPABLE = {**envelope(), "io.modelcontextprotocol/clientCapabilities": {"elicitation": {}}}
 URL_ALONE = {**envelope(), "io.modelcontextprotocol/clientCapabilities": {"elicitation": {"url": {}}}}
 
@@ -87,8 +102,15 @@ def running(folder: Path) -> Iterator[Scene]:
 
 def answers(asked: Mapping[str, Any], action: str = "accept") -> dict[str, Any]:
     (key,) = asked["inputRequests"]
-    answer = {"action": action, "content": {}} if action == "accept" else {"action": action}
+    answer = YES if action == "accept" else {"action": action}
     return {"inputResponses": {key: answer}, "requestState": asked["requestState"]}
+
+
+def approve(scene: Scene, refusal: str) -> None:
+    """Say yes on the command line to the question that a refusal names."""
+    state = SqliteState(scene.home / "state.sqlite")
+    state.approvals.answer(refusal.partition("approvals approve ")[2].split(";")[0], "yes")
+    state.close()
 
 
 def text(result: Mapping[str, Any]) -> str:
@@ -120,7 +142,10 @@ def test_a_modern_client_is_given_the_question_and_a_state(modern: Scene) -> Non
     (request,) = asked["inputRequests"].values()
     assert request["method"] == "elicitation/create"
     assert request["params"]["mode"] == "form"
-    assert request["params"]["requestedSchema"] == {"type": "object", "properties": {}}
+    form = request["params"]["requestedSchema"]
+    assert (form["required"], [*form["properties"]]) == (["approve"], ["approve"])
+    assert sorted(form["properties"]["approve"]["enum"]) == ["no", "yes"]
+    assert "default" not in form["properties"]["approve"]
     assert 'text: "first"' in request["params"]["message"]
     assert "it tells secrets" in request["params"]["message"]
     assert told(asked) == ("ask", RULE)
@@ -140,16 +165,29 @@ def test_the_log_has_the_question_then_the_decision_then_the_outcome(modern: Sce
     assert settled["outcome"] == "ok"
 
 
-@pytest.mark.parametrize(("action", "words"), [("decline", "declined"), ("cancel", "didn't answer")])
-def test_a_no_denies_and_uses_the_state_up(modern: Scene, action: str, words: str) -> None:
-    asked = modern.call("echo", {"text": action})
-    refused = modern.retry(asked, "echo", {"text": action}, action)
+@pytest.mark.parametrize("answer", NOES, ids=str)
+def test_a_no_denies_and_says_how_the_user_can_still_allow_it(modern: Scene, answer: dict[str, Any]) -> None:
+    words = {"text": str(answer)}
+    asked = modern.call("echo", words)
+    brought = {**answers(asked), "inputResponses": {"approval": answer}}
+    refused = modern.call("echo", words, **brought)
     assert refused["isError"]
     assert told(refused) == ("deny", RULE)
-    assert words in text(refused)
-    again = modern.retry(asked, "echo", {"text": action})
-    assert told(again) == ("deny", RULE)
-    assert "used before" in text(again)
+    assert told(modern.retry(asked, "echo", words)) == ("deny", RULE)
+    assert told(modern.call("echo", words)) == ("deny", RULE)
+    approve(modern, text(refused))
+    assert ran(modern.call("echo", words), words["text"])
+
+
+@pytest.mark.parametrize("answer", NOBODY, ids=str)
+def test_where_nobody_answered_the_question_is_kept(modern: Scene, answer: dict[str, Any]) -> None:
+    words = {"text": str(answer)}
+    asked = modern.call("echo", words)
+    kept = modern.call("echo", words, **{**answers(asked), "inputResponses": {"approval": answer}})
+    assert told(kept) == ("ask", RULE)
+    assert told(modern.call("echo", words)) == ("ask", RULE)
+    approve(modern, text(kept))
+    assert ran(modern.call("echo", words), words["text"])
 
 
 def test_a_replayed_state_denies(modern: Scene) -> None:
@@ -224,10 +262,7 @@ def test_what_a_request_does_not_declare_is_not_asked_for(modern: Scene, meta: d
     assert refused["isError"]
     assert told(refused) == ("ask", RULE)
     assert "alya-mcp approvals approve " in text(refused)
-    approval = text(refused).partition("approvals approve ")[2].split(";")[0]
-    state = SqliteState(modern.home / "state.sqlite")
-    state.approvals.answer(approval, "yes")
-    state.close()
+    approve(modern, text(refused))
     assert ran(modern.client.call("echo", words, _meta=meta)["result"], words["text"])
     assert told(modern.client.call("echo", words, _meta=meta)["result"]) == ("ask", RULE)
 
@@ -277,20 +312,27 @@ def call_and_answer(client: RawClient, words: str, **answer: Any) -> dict[str, A
 
 def test_a_legacy_client_is_asked_while_the_call_waits(legacy: Scene) -> None:
     before = len(legacy.records("echo"))
-    accepted = call_and_answer(legacy.client, "please", result={"action": "accept", "content": {}})
-    assert ran(accepted, "please")
-    for words, answer in {
-        "no-1": {"result": {"action": "decline"}},
-        "no-2": {"result": {"action": "cancel"}},
-        "no-3": {"error": {"code": -32603, "message": "can't"}},
-        "no-4": {"result": {"action": "perhaps"}},
-        "no-5": {"result": {}},
-    }.items():
-        refused = call_and_answer(legacy.client, words, **answer)
-        assert told(refused) == ("deny", RULE), words
+    assert ran(call_and_answer(legacy.client, "please", result=YES), "please")
+    for number, answer in enumerate(NOES):
+        refused = call_and_answer(legacy.client, f"no-{number}", result=answer)
+        assert told(refused) == ("deny", RULE), answer
+    broken = (
+        {"error": {"code": -32603, "message": "can't"}},
+        {"result": {"action": "perhaps"}},
+        {"result": {}},
+    )
+    for number, answer in enumerate([*({"result": each} for each in NOBODY), *broken]):
+        kept = call_and_answer(legacy.client, f"nobody-{number}", **answer)
+        assert told(kept) == ("ask", RULE), answer
+        approve(legacy, text(kept))
     assert legacy.client.alive()
     decisions = [r["decision"] for r in legacy.records("echo")[before:] if "decision" in r]
-    assert decisions == ["ask", "allow", *(["ask", "deny"] * 5)]
+    assert decisions == [
+        "ask",
+        "allow",
+        *(["ask", "deny"] * len(NOES)),
+        *(["ask", "ask"] * len([*NOBODY, *broken])),
+    ]
 
 
 def test_a_legacy_client_that_does_not_answer_in_time_is_denied_and_holds_up_nobody(legacy: Scene) -> None:
@@ -300,7 +342,7 @@ def test_a_legacy_client_that_does_not_answer_in_time_is_denied_and_holds_up_nob
     assert client.call("crash")["result"]["isError"]
     refused = client.answer(request)["result"]
     assert told(refused) == ("deny", "/tools/large/action")
-    late = {"jsonrpc": "2.0", "id": question["id"], "result": {"action": "accept", "content": {}}}
+    late = {"jsonrpc": "2.0", "id": question["id"], "result": YES}
     client.send_message(late)
     assert client.alive()
     assert not [record for record in legacy.records("large") if "outcome" in record]
@@ -319,15 +361,13 @@ def test_a_cancelled_call_takes_its_question_back_and_a_yes_to_it_runs_nothing(l
         ),
         "the question's end",
     )
-    client.send_message(
-        {"jsonrpc": "2.0", "id": question["id"], "result": {"action": "accept", "content": {}}}
-    )
+    client.send_message({"jsonrpc": "2.0", "id": question["id"], "result": YES})
     assert client.alive()
     assert not (legacy.home / "cancelled.started").exists()
 
 
 def test_a_state_means_nothing_to_a_legacy_client(legacy: Scene) -> None:
-    extra = {"inputResponses": {"approval": {"action": "accept", "content": {}}}, "requestState": "x"}
+    extra = {"inputResponses": {"approval": YES}, "requestState": "x"}
     legacy.client.post("tools/call", {"name": "echo", "arguments": {"text": "smuggled"}, **extra})
     assert question_to(legacy.client, "smuggled")
 
@@ -341,15 +381,15 @@ async def test_the_official_client_asks_its_person_in_both_eras(
     alya_env: dict[str, str], alya_home: Path, tmp_path: Path, mode: str
 ) -> None:
     write_policy(alya_home, {"version": "1", "default": "allow", "tools": {"alya_status": ASKS}})
-    verdicts = ["accept", "decline", "accept"]
+    verdicts = [YES, {"action": "decline"}]
     questions: list[str] = []
 
     async def person(_context: Any, params: types.ElicitRequestParams) -> types.ElicitResult:
         questions.append(params.message)
-        return types.ElicitResult.model_validate({"action": verdicts[len(questions) - 1]})
+        return types.ElicitResult.model_validate(verdicts[len(questions) - 1])
 
     async with official_client(alya_env, tmp_path / "stderr", mode, elicitation_callback=person) as client:
         results = [await client.call_tool("alya_status", {}) for _ in verdicts]
-    assert [result.is_error for result in results] == [False, True, False]
-    assert len(questions) == 3
-    assert json.dumps(questions).count("it tells secrets") == 3
+    assert [result.is_error for result in results] == [False, True]
+    assert len(questions) == 2
+    assert json.dumps(questions).count("it tells secrets") == 2

@@ -39,10 +39,10 @@ async def echo(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {"echo": dict(arguments)}
 
 
-async def outcome_of(gate: Gate, call: Call) -> str:
+async def outcome_of(gate: Gate, call: Call, **how: Any) -> str:
     """The rule that refused the call, or `ok`."""
     try:
-        await gate.call(call, echo)
+        await gate.call(call, echo, **how)
     except Refused as refusal:
         return refusal.decision.rule
     return "ok"

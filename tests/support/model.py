@@ -13,6 +13,8 @@ from typing import Any, Literal, NamedTuple
 
 Outcome = Literal["ok", "error", "timeout", "cancelled", "crash"]
 Person = Literal["accept", "decline", "cancel"]
+How = Literal["live", "resume", "kept"]
+"""How a question is put: while the call waits, sealed for the client to bring back, kept in the state."""
 
 WINDOWS = {"minute": 60, "hour": 3600, "day": 86400}
 ABSENT = object()
@@ -41,12 +43,17 @@ class Asked:
 
 
 class Said(NamedTuple):
-    """What the model says to a call; `wait` in seconds; `shadow` are the rules that would have refused."""
+    """What the model says to a call; `wait` in seconds; `shadow` are the rules that would have refused.
+
+    A call that asks puts `question` to the user in one of the ways of `How`.
+    """
 
     decision: Literal["allow", "deny", "ask"]
     rule: str = ""
     wait: Fraction | None = None
     shadow: tuple[str, ...] = ()
+    question: "Question | None" = None
+    how: "How | None" = None
 
 
 class Counter(NamedTuple):
@@ -79,14 +86,15 @@ class Running:
 
 @dataclass(eq=False)
 class Question:
-    """What a person is asked: a call under the policy that asks. `said` is the answer to a kept one."""
+    """What the user is asked: a call under the policy that asks. `said` is the answer to a kept one; `open`
+    is whether one that isn't kept is before the user."""
 
     call: Asked
     document: Mapping[str, Any]
     until: Fraction
-    shadow: tuple[str, ...] = ()
     said: Literal["yes", "no"] | None = None
     used: bool = False
+    open: bool = True
 
 
 @dataclass
@@ -117,6 +125,10 @@ class Model:
     taken: list[Taken] = field(default_factory=list[Taken])
     running: list[Running] = field(default_factory=list[Running])
     kept: list[Question] = field(default_factory=list[Question])
+    live: list[Question] = field(default_factory=list[Question])
+    sealed: list[Question] = field(default_factory=list[Question])
+    keepers: list[tuple[str, Question]] = field(default_factory=list[tuple[str, Question]])
+    put: list[tuple[str, Fraction]] = field(default_factory=list[tuple[str, Fraction]])
     yeses: list[Yes] = field(default_factory=list[Yes])
 
     def reload(self, document: Mapping[str, Any]) -> None:
@@ -133,41 +145,87 @@ class Model:
         self.attempts = before
         return said
 
-    def begin(self, call: Asked, now: Fraction, *, keeps: bool) -> Said | Running:
-        """A call comes in. With `keeps` a question to a person is kept for them; a no holds as a yes does."""
+    def begin(self, call: Asked, now: Fraction, way: How) -> Said | Running:
+        """A call comes in; where the user has to be asked, its client could do so in that `way`."""
         again = self._is_again(call, now)
         if not again:
             self._attempt(call, now)
         said = self._judge(self.document, call, now, again)
-        if keeps and said.decision == "ask" and self._kept(call, now, "no") is not None:
-            return said._replace(decision="deny")
-        if said.decision != "allow":
+        if said.decision == "ask":
+            return self._ask(call, said, now, way)
+        if said.decision == "deny":
             return said
-        if self._asks(self.document, call):
-            self._use_yes(call, now)
-        return self._start(self.document, call, now, said.shadow)
+        return self._run(call, now, said.shadow)
 
-    def question(self, call: Asked, said: Said, now: Fraction) -> Question:
-        """What a person is asked when `begin` says ask."""
-        return Question(call, self.document, now + self._expires(self.document, call), said.shadow)
+    def _ask(self, call: Asked, said: Said, now: Fraction, way: How) -> Said:
+        approval = self._approval(self.document, call)
+        question = Question(call, self.document, now + self._expires(self.document, call))
+        way = "kept" if approval.get("ask") == "command" else way
+        waiting = self._waiting(question, now)
+        if waiting is not None and (way == "kept" or (call.session, waiting) in self.keepers):
+            return self._keep(question, said, now)
+        if self._open(question, now) >= approval.get("max_open", 5):
+            return said._replace(decision="deny")
+        times = sorted(at for session, at in self.put if session == call.session and now - 3600 < at)
+        most = approval.get("max_per_hour", 20)
+        if len(times) >= most:
+            return said._replace(decision="deny", wait=times[-most] + 3600 - now)
+        self.put.append((call.session, now))
+        if way == "kept":
+            return self._keep(question, said, now)
+        (self.live if way == "live" else self.sealed).append(question)
+        return said._replace(question=question, how=way)
+
+    def _open(self, question: Question, now: Fraction) -> int:
+        """How many other questions of the session are open: each that a call waits with; of the others those
+        to which one answer is good count once."""
+        session = question.call.session
+        count = sum(now < each.until for each in self.live if each.open and each.call.session == session)
+        others = [
+            *(
+                each
+                for each in self.sealed
+                if each.open and now < each.until and each.call.session == session
+            ),
+            *(
+                kept
+                for keeper, kept in self.keepers
+                if keeper == session and kept.said is None and now < kept.until
+            ),
+        ]
+        distinct: list[Question] = [question]
+        for each in others:
+            if not any(self._same_question(each, seen) for seen in distinct):
+                distinct.append(each)
+        return count + len(distinct) - 1
 
     def answered(self, question: Question, person: Person, now: Fraction) -> Said | Running:
-        """The person answers while the call waits. Limits are asked again: others may have used them up."""
-        document, call = question.document, question.call
-        if person != "accept" or now >= question.until:
-            return Said("deny", f"{self._entry(document, call)[0]}/action", shadow=question.shadow)
-        self._agree(question, now)
-        shadow = question.shadow
-        for rule, shadowed, wait in (*self._full(document, call), *self._spent(document, call, now)):
-            if not shadowed:
-                return Said("deny", rule, wait, shadow)
-            shadow = (*shadow, rule)
-        return self._start(document, call, now, shadow)
+        """The user answers while the call waits. All is decided anew, by the policy of now."""
+        call, document = question.call, self.document
+        question.open = False
+        said = self._judge(document, call, now, again=True)
+        action = (
+            f"{self._entry(document if self._asks(document, call) else question.document, call)[0]}/action"
+        )
+        if person == "decline":
+            self._decline(question, now)
+            return said if said.decision == "deny" else Said("deny", action, None, said.shadow)
+        if said.decision == "deny":
+            return said
+        in_time = now < question.until
+        if person == "accept" and in_time and self._asks(document, call) and self._is_about(question, call):
+            self._agree(question, now)
+            return self._start(document, call, now, said.shadow)
+        if said.decision == "allow":
+            return self._run(call, now, said.shadow)
+        if person == "accept":
+            return Said("deny", action, None, said.shadow)
+        return self._keep(self._anew(call, now), said, now)
 
     def retried(
         self, question: Question | None, call: Asked, person: Person, now: Fraction
     ) -> Said | Running:
-        """The call comes again with what the person said. It is the same call, and no attempt more, if the
+        """The call comes again with what the user said. It is the same call, and no attempt more, if the
         answer is to this very question, not expired and not used before, and needed: under a session's yes
         it is neither needed nor used. A no holds against a yes that stands. None is a question of before a
         restart, which nobody remembers."""
@@ -178,28 +236,51 @@ class Model:
         if not again:
             self._attempt(call, now)
         said = self._judge(self.document, call, now, again)
-        declined = yes is not None and person != "accept"
-        if yes is not None and said.decision == "allow" and not declined:
-            self._use_yes(call, now)
-            return self._start(self.document, call, now, said.shadow)
+        declined = yes is not None and person == "decline"
         if said.decision == "deny":
             return said
         if said.decision == "allow" and not declined:
-            return self._start(self.document, call, now, said.shadow)
-        if question is not None:
-            question.used = question.used or fresh
-        if question is None or not fits or person != "accept":
+            return self._run(call, now, said.shadow)
+        if question is not None and fresh:
+            question.used = True
+            for each in self.sealed:
+                same_session = each.call.session == question.call.session
+                each.open = each.open and not (same_session and self._same_question(each, question))
+        if question is None or not fits or person == "decline":
+            if question is not None and fits:
+                self._decline(self._anew(call, now), now)
             return Said("deny", f"{self._entry(self.document, call)[0]}/action", None, said.shadow)
-        self._agree(question, now)
-        return self._start(self.document, call, now, said.shadow)
+        if person == "accept":
+            self._agree(question, now)
+            return self._start(self.document, call, now, said.shadow)
+        return self._keep(self._anew(call, now), said, now)
 
-    def keep(self, question: Question, now: Fraction) -> Question:
-        """The question waits in the state for a person; the same one as long as it can be answered."""
-        for kept in self.kept:
-            if not kept.used and now < kept.until and self._same_question(kept, question):
-                return kept
-        self.kept.append(question)
-        return question
+    def _anew(self, call: Asked, now: Fraction) -> Question:
+        return Question(call, self.document, now + self._expires(self.document, call))
+
+    def _keep(self, question: Question, said: Said, now: Fraction) -> Said:
+        """The question waits in the state for the user; the same one as long as it can be answered."""
+        kept = self._kept(question, now)
+        if kept is None:
+            kept = question
+            self.kept.append(kept)
+        self.keepers.append((question.call.session, kept))
+        return said._replace(question=kept, how="kept")
+
+    def _decline(self, question: Question, now: Fraction) -> None:
+        """The no is kept as long as a yes would hold, and ends a yes that stood."""
+        self.yeses = [yes for yes in self.yeses if not self._same_question(yes.question, question)]
+        kept = self._kept(question, now)
+        if kept is None:
+            kept = Question(question.call, question.document, now)
+            self.kept.append(kept)
+        kept.said = "no"
+        kept.until = now + self._expires(question.document, question.call)
+
+    def _run(self, call: Asked, now: Fraction, shadow: tuple[str, ...]) -> Running:
+        if self._asks(self.document, call):
+            self._use_yes(call, now)
+        return self._start(self.document, call, now, shadow)
 
     def tell(self, question: Question, yes: bool, now: Fraction) -> bool:
         """A person answers a kept question; False when it can't be answered any more."""
@@ -267,7 +348,8 @@ class Model:
         for rule, in_shadow, wait in self._spent(document, call, now):
             yield rule, in_shadow, wait, "deny"
         if entry.get("action") == "require_approval" and (shadowed or self._open_yes(call, now) is None):
-            yield f"{pointer}/action", shadowed, None, "ask"
+            no = not shadowed and self._answered(call, now, "no") is not None
+            yield f"{pointer}/action", shadowed, None, "deny" if no else "ask"
 
     def _start(
         self, document: Mapping[str, Any], call: Asked, now: Fraction, shadow: tuple[str, ...]
@@ -443,21 +525,35 @@ class Model:
     def _is_about(self, question: Question, call: Asked) -> bool:
         """Whether a yes to the question is one to `call` now: same policy, tool, caller, and the arguments
         or, with `who` `session`, the session."""
-        asked = question.call
-        if question.document != self.document or asked.tool != call.tool or asked.grant != call.grant:
-            return False
-        if self._approval(self.document, call).get("who") == "session":
-            return asked.session == call.session
-        return same(asked.judged) == same(call.judged)
+        return question.document == self.document and self._same_call(question, call)
 
     def _same_question(self, one: Question, other: Question) -> bool:
-        return one.document == other.document and self._is_about(one, other.call)
+        return one.document == other.document and self._same_call(one, other.call)
+
+    def _same_call(self, question: Question, call: Asked) -> bool:
+        asked = question.call
+        if asked.tool != call.tool or asked.grant != call.grant:
+            return False
+        if self._approval(question.document, call).get("who") == "session":
+            return asked.session == call.session
+        return same(asked.judged) == same(call.judged)
 
     def _agree(self, question: Question, now: Fraction) -> None:
         if self._approval(question.document, question.call).get("who") == "session":
             self.yeses.append(Yes(question, now + self._expires(question.document, question.call)))
 
-    def _kept(self, call: Asked, now: Fraction, said: str) -> Question | None:
+    def _kept(self, question: Question, now: Fraction) -> Question | None:
+        """The kept question that waits, or whose answer holds and isn't used."""
+        for kept in self.kept:
+            if not kept.used and now < kept.until and self._same_question(kept, question):
+                return kept
+        return None
+
+    def _waiting(self, question: Question, now: Fraction) -> Question | None:
+        kept = self._kept(question, now)
+        return kept if kept is not None and kept.said is None else None
+
+    def _answered(self, call: Asked, now: Fraction, said: str) -> Question | None:
         for kept in self.kept:
             in_time = now < kept.until
             if kept.said == said and not kept.used and in_time and self._is_about(kept, call):
@@ -467,10 +563,12 @@ class Model:
     def _open_yes(self, call: Asked, now: Fraction) -> Question | Yes | None:
         if not isinstance(call.arguments, Mapping) or not self._asks(self.document, call):
             return None
+        if self._answered(call, now, "no") is not None:
+            return None
         for yes in self.yeses:
             if now < yes.until and self._is_about(yes.question, call):
                 return yes
-        return self._kept(call, now, "yes")
+        return self._answered(call, now, "yes")
 
     def _is_again(self, call: Asked, now: Fraction) -> bool:
         """Whether the call is one that was asked for and now has its own yes. A session's yes makes no call

@@ -1,12 +1,12 @@
-"""A person's yes to one call: what is asked, what a yes is bound to, and how it is used up.
+"""The user's yes or no to a call: what is asked, what an answer is bound to, and how a yes is used up.
 
 A yes reaches the gate in one of three ways: over the client's own elicitation while the call waits
-(`Approvals.accepted`), with a retry that brings back a sealed state (`seal`, `redeem`), or from a person who
-answers a question kept in the state (`pend`, `standing`, `consume`). Whatever isn't a yes, fresh, unused and
-to exactly this question, is none.
+(`accepted`), with a retry that brings back a sealed state (`seal`, `redeem`), or from the command line, for a
+question kept in the state (`pend`, `standing`, `consume`). Whatever isn't a yes, fresh, unused and to exactly
+this question, is none. A no is kept in the state, however it was given.
 """
 
-from alya_mcp.gate.approvals.approvals import Approvals
+from alya_mcp.gate.approvals.approvals import Approvals, Standing
 from alya_mcp.gate.approvals.asked import (
     MOST_KEPT,
     MOST_OPEN,
@@ -17,19 +17,22 @@ from alya_mcp.gate.approvals.asked import (
     Unanswerable,
     YesOrNo,
 )
-from alya_mcp.gate.approvals.question import Question, Who, readable
+from alya_mcp.gate.approvals.bounds import Full
+from alya_mcp.gate.approvals.question import LONGEST, Question, Who
 
 __all__ = [
+    "LONGEST",
     "MOST_KEPT",
     "MOST_OPEN",
     "ApprovalStore",
     "Approvals",
     "Asked",
+    "Full",
     "Question",
+    "Standing",
     "Status",
     "TooManyOpen",
     "Unanswerable",
     "Who",
     "YesOrNo",
-    "readable",
 ]

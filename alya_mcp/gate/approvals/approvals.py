@@ -1,11 +1,13 @@
-"""Asks for a person's yes, and checks it: bound to one call, fresh, and used once."""
+"""Prepares questions to the user and checks the answers: bound to one call, fresh, and used once."""
 
 import hmac
-from collections.abc import Mapping
-from typing import Any, Final, cast
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final, NamedTuple, cast
 
-from alya_mcp.gate.approvals.asked import ApprovalStore
-from alya_mcp.gate.approvals.question import Question, masked, message
+from alya_mcp.gate.approvals.asked import ApprovalStore, YesOrNo
+from alya_mcp.gate.approvals.bounds import Full, Questions
+from alya_mcp.gate.approvals.question import Question, masked, message, terms
 from alya_mcp.gate.approvals.sealed import Sealer
 from alya_mcp.gate.call import Answer, Call
 from alya_mcp.gate.canonical import canonical
@@ -15,8 +17,15 @@ from alya_mcp.gate.policy.rules import SECOND, Approval, Redact
 _SWEEP: Final = 256
 
 
+class Standing(NamedTuple):
+    """An answer that holds, and the id of the question it was given to; None for a session's yes."""
+
+    said: YesOrNo
+    id: str | None
+
+
 class Approvals:
-    """Asks for a person's yes and checks it. `store` keeps the questions that wait for `alya-mcp approvals`.
+    """Prepares questions and checks their answers. `store` keeps those for `alya-mcp approvals`.
 
     What a client is given to bring back is sealed with a key that ends with this object, so a state from
     before a restart is refused. Sealed states and a session's yes expire by the clock that never goes back.
@@ -28,6 +37,7 @@ class Approvals:
         self._sealer = Sealer()
         self._used: dict[bytes, int] = {}
         self._agreed: dict[str, int] = {}
+        self._questions = Questions(store, clock)
 
     def question(
         self,
@@ -37,7 +47,7 @@ class Approvals:
         policy: str,
         redact: Redact,
     ) -> Question:
-        """What a person has to say yes to before `call` with the judged `arguments` may run.
+        """What the user has to say yes to before `call` with the judged `arguments` may run.
 
         Raises:
             NotCanonical: the arguments are no JSON.
@@ -45,7 +55,8 @@ class Approvals:
         """
         grant = call.grant or ""
         bound = arguments if approval.who == "call" else call.session
-        facts = [approval.who, approval.rule, call.tool, call.schema, policy, grant, bound]
+        told = terms(call.tool, approval)
+        facts = [approval.who, approval.rule, call.tool, call.schema, policy, grant, told, bound]
         binding = hmac.digest(self._store.key, canonical(facts), "sha256").hex()
         legible = cast("Mapping[str, Any]", masked(arguments, redact.arguments))
         return Question(
@@ -57,15 +68,17 @@ class Approvals:
             arguments=legible,
             grant=grant,
             who=approval.who,
+            session=call.session,
         )
 
-    def standing(self, question: Question) -> bool:
-        """Whether a yes is there to be taken: the session's, or one given to a kept question."""
-        return self._holds(question) or self._store.answered(question.binding) == "yes"
-
-    def declined(self, question: Question) -> bool:
-        """Whether a person said no to this very question, kept in the store, and the no still holds."""
-        return self._store.answered(question.binding) == "no"
+    def standing(self, question: Question) -> Standing | None:
+        """The answer that holds for the question, if there is one; a no goes before any yes."""
+        kept = self._store.live(question.binding)
+        if kept is not None and kept.answer == "no":
+            return Standing("no", kept.id)
+        if self._holds(question):
+            return Standing("yes", None)
+        return Standing("yes", kept.id) if kept is not None and kept.answer == "yes" else None
 
     def consume(self, question: Question) -> bool:
         """Take the yes that `standing` saw, once among all processes; False when it is gone.
@@ -84,26 +97,54 @@ class Approvals:
         if question.who == "session":
             now = self._clock.monotonic_ns()
             _sweep(self._agreed, now)
-            self._agreed[question.binding] = now + round(question.expires * SECOND)
+            self._agreed[question.binding] = now + _ns(question.expires)
 
-    def pend(self, question: Question) -> str:
-        """Keep the question for a person and return its id, for `alya-mcp approvals approve ID`.
+    def declined(self, question: Question) -> str:
+        """Keep the no that was given just now and return its id, by which the user can still say yes."""
+        self._agreed.pop(question.binding, None)
+        return self._store.decline(question).id
+
+    def full(self, question: Question, approval: Approval) -> Full | None:
+        """Why the session can't put this question now: others are open, or were put within the hour."""
+        return self._questions.full(question, approval)
+
+    def waits(self, question: Question, *, anyones: bool) -> bool:
+        """Whether the question waits in the store already: one that this session put there, or `anyones`."""
+        kept = self._store.live(question.binding)
+        if kept is None or kept.answer is not None:
+            return False
+        return anyones or self._questions.is_kept(question, kept.id)
+
+    @contextmanager
+    def put(self, question: Question) -> Generator[None]:
+        """Count the question while it is before the user."""
+        number = self._questions.wait(question)
+        try:
+            yield
+        finally:
+            self._questions.end_wait(question, number)
+
+    def pend(self, question: Question, *, put: bool = True) -> str:
+        """Keep the question for the user and return its id, for `alya-mcp approvals approve ID`.
+
+        With `put` it counts among those of the session, unless it is kept already.
 
         Raises:
             TooManyOpen: the grant has `MOST_OPEN` open questions.
         """
-        return self._store.pend(question).id
+        new = self._store.live(question.binding) is None
+        kept = self._store.pend(question)
+        self._questions.keep(question, kept.id, put=put and new)
+        return kept.id
 
     def seal(self, question: Question) -> str:
         """A state for the client to bring back with the answer: good once, until the question expires."""
-        until = self._clock.monotonic_ns() + round(question.expires * SECOND)
+        self._questions.seal(question)
+        until = self._clock.monotonic_ns() + _ns(question.expires)
         return self._sealer.seal(question, until)
 
     def redeem(self, question: Question, answer: Answer) -> str | None:
-        """None when `answer` is a fresh yes to exactly this question, which it uses up; else why it isn't.
-
-        A state is used up by the first answer that brings it, whatever that says.
-        """
+        """None when `answer` is a fresh one to exactly this question; else why it isn't. It is used up."""
         sealed = self._sealer.open(answer.state)
         if sealed is None:
             return (
@@ -117,26 +158,22 @@ class Approvals:
             return "the approval was used before; make the call again to be asked anew"
         _sweep(self._used, now)
         self._used[sealed.nonce] = sealed.until_ns
-        if not sealed.binds(question):
-            return (
-                "the approval was given to another call: the arguments, the tool, the caller or the policy "
-                "differ; make the call again to be asked anew"
-            )
-        if answer.verdict == "accept":
-            self.accepted(question)
+        self._questions.unseal(question.session, sealed.binding.hex())
+        if sealed.binds(question):
             return None
-        return "the person declined" if answer.verdict == "decline" else "the person didn't answer"
+        return (
+            "the approval was given to another call: the arguments, the tool, the caller or the policy "
+            "differ; make the call again to be asked anew"
+        )
 
-    def is_again(self, question: Question, answer: Answer | None) -> bool:
+    def is_again(self, question: Question, answer: Answer | None, standing: Standing | None) -> bool:
         """Whether a call is one that was asked for before: with a fresh answer to this very question, or with
         a yes to the question that was kept. A yes for the session makes no call the same as another, whatever
         answer comes with it: that is neither needed nor used up.
         """
-        if self._holds(question):
-            return False
-        if answer is not None and self._is_fresh(question, answer):
-            return True
-        return self._store.answered(question.binding) == "yes"
+        if standing is not None and standing.said == "yes":
+            return standing.id is not None
+        return answer is not None and self._is_fresh(question, answer)
 
     def _is_fresh(self, question: Question, answer: Answer) -> bool:
         sealed = self._sealer.open(answer.state)
@@ -147,6 +184,10 @@ class Approvals:
     def _holds(self, question: Question) -> bool:
         until = self._agreed.get(question.binding)
         return until is not None and self._clock.monotonic_ns() < until
+
+
+def _ns(seconds: float) -> int:
+    return round(seconds * SECOND)
 
 
 def _sweep(until: dict[Any, int], now_ns: int) -> None:

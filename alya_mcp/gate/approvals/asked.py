@@ -1,12 +1,13 @@
-"""Questions that are kept for a person who isn't at the client, and what keeps them."""
+"""Questions that are kept for the user to answer on the command line, and the store that keeps them."""
 
 import base64
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, Protocol
 
-from alya_mcp.gate.approvals.question import Question, Who, kept_arguments
+from alya_mcp.gate.approvals.question import Question, Who
 from alya_mcp.gate.decision import shown
 from alya_mcp.gate.policy.rules import SECOND
 
@@ -22,11 +23,11 @@ MOST_KEPT: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question kept for a person who isn't at the client; times in nanoseconds since 1970.
+    """A question kept for the user to answer on the command line; times in nanoseconds since 1970.
 
     Its store keeps it by a time that nobody sets, and hands it out dated by the wall clock.
 
-    `arguments` is JSON text of an object for reading, long values cut. `expires_ns` is when the question
+    `arguments` is JSON text of an object. `expires_ns` is when the question
     can no longer be answered or, once it is, when the answer ends, `hold_ns` after it was given. `used_ns`
     is when a call took the yes.
     """
@@ -64,7 +65,7 @@ class Asked:
             question.rule,
             question.who,
             question.message,
-            kept_arguments(question.arguments),
+            json.dumps(dict(question.arguments)),
             question.binding,
             now_ns,
             min(now_ns + hold_ns, _LATEST_NS),
@@ -114,8 +115,12 @@ class ApprovalStore(Protocol):
         """
         ...
 
-    def answered(self, binding: str) -> YesOrNo | None:
-        """What a person said to the question with that binding, while it holds and isn't used."""
+    def decline(self, question: Question) -> Asked:
+        """Keep the user's no to `question` and return it with its id; it replaces a yes that no call used."""
+        ...
+
+    def live(self, binding: str) -> Asked | None:
+        """The question with that binding that waits, or whose answer holds and isn't used."""
         ...
 
     def take(self, binding: str) -> bool:

@@ -1,4 +1,4 @@
-"""What a person is asked: in words, with arguments that can't pass for the question's own."""
+"""The question to the user, in words that no argument can imitate."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,25 +6,25 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, cast
 
 from alya_mcp.gate.decision import shown
+from alya_mcp.gate.invisible import visible
 from alya_mcp.gate.policy.rules import Approval
 
 Who = Literal["call", "session"]
 
 _MASKED: Final = "(redacted)"
-_LONGEST_SHOWN: Final = 300
-_LONGEST_KEPT: Final = 2000
-_CUT: Final = "characters, cut here)"
-_MOST_SHOWN: Final = 30
+LONGEST: Final = 200_000
+"""Characters of a question. A call whose arguments need more can't be put to the user, and is denied."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a person is asked.
+    """What the user is asked.
 
-    `message` is the whole question in words, for the person. `expires` is in seconds: how long it can be
+    `message` is the whole question in words, for the user. `expires` is in seconds: how long it can be
     answered, and how long a yes holds once it is given. `binding` is a keyed digest of what the yes is good
-    for: the tool, its schema, the policy, the grant, and either the judged arguments or, with `who`
-    `session`, the session. `arguments` are the judged ones with redacted fields masked.
+    for: the tool, its schema, the policy, the grant, the words that are shown, and either the judged
+    arguments or, with `who` `session`, the session. `arguments` are the judged ones with redacted fields
+    masked. `session` is the one that asks.
     """
 
     tool: str
@@ -35,57 +35,44 @@ class Question:
     arguments: Mapping[str, Any]
     grant: str
     who: Who
-
-
-def kept_arguments(arguments: Mapping[str, Any]) -> str:
-    """What is kept of arguments for a person to read: ASCII JSON of an object, of bounded length."""
-    kept: dict[str, Any] = {}
-    for name, value in list(arguments.items())[:_MOST_SHOWN]:
-        text = _value(value, _LONGEST_KEPT)
-        kept[name[:_LONGEST_SHOWN]] = text if text.endswith(_CUT) else value
-    if len(arguments) > _MOST_SHOWN:
-        kept["…"] = f"{len(arguments) - _MOST_SHOWN} more arguments"
-    return json.dumps(kept)
-
-
-def readable(arguments: Mapping[str, Any], longest: int) -> list[str]:
-    """Arguments for a person, each as one line of JSON, cut after `longest` characters."""
-    return [f"{_name(name)}: {_value(value, longest)}" for name, value in arguments.items()]
-
-
-def legible(text: str) -> str:
-    """`text` as one line in which nothing is invisible or moves the cursor."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    session: str
 
 
 def message(tool: str, approval: Approval, arguments: Mapping[str, Any]) -> str:
-    """The whole question."""
-    lines = [f"An agent asks to call {shown(tool)} ({approval.rule})."]
-    if approval.reason:
-        lines.append(f"Why you are asked: {legible(approval.reason)}")
-    some = dict(list(arguments.items())[:_MOST_SHOWN])
-    lines += [f"  {line}" for line in readable(some, _LONGEST_SHOWN)]
-    if len(some) < len(arguments):
-        lines.append(f"  and {len(arguments) - len(some)} more arguments")
-    span = f"{approval.expires:g} s"
-    if approval.who == "session":
-        lines.append(f"A yes holds for every call of this tool in this session, for {span}.")
-    else:
-        lines.append(f"A yes is good for one call with exactly these arguments, within {span}.")
+    """The whole question: every argument whole, as one line of JSON."""
+    lines = [
+        *_why(tool, approval),
+        *(f"  {_name(name)}: {_json(value)}" for name, value in arguments.items()),
+        _how_far(approval),
+    ]
     return "\n".join(lines)
 
 
+def terms(tool: str, approval: Approval) -> str:
+    """What the question says whatever the arguments are."""
+    return "\n".join([*_why(tool, approval), _how_far(approval)])
+
+
+def _why(tool: str, approval: Approval) -> list[str]:
+    lines = [f"An agent asks to call {shown(tool)} ({approval.rule})."]
+    return [*lines, f"Why you are asked: {visible(approval.reason)}"] if approval.reason else lines
+
+
+def _how_far(approval: Approval) -> str:
+    span = f"{approval.expires:g} s"
+    if approval.who == "session":
+        return f"A yes or a no holds for every call of this tool in this session, for {span}."
+    return (
+        f"A yes is good for one call with exactly these arguments, within {span}; a no holds as long as that."
+    )
+
+
 def _name(name: str) -> str:
-    return name if name.isidentifier() and name.isascii() else _value(name, _LONGEST_SHOWN)
+    return name if name.isidentifier() and name.isascii() else _json(name)
 
 
-def _value(value: Any, longest: int) -> str:
-    cut = value[: longest + 1] if isinstance(value, str) else value
-    text = legible(json.dumps(cut, ensure_ascii=False))
-    if len(text) <= longest:
-        return text
-    whole = max(len(value), len(text)) if isinstance(value, str) else len(text)
-    return f"{text[:longest]}… ({whole:,} {_CUT}"
+def _json(value: Any) -> str:
+    return visible(json.dumps(value, ensure_ascii=False))
 
 
 def masked(value: Any, names: frozenset[str]) -> Any:

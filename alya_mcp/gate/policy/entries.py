@@ -25,6 +25,7 @@ Amount = Literal["call", "price"] | tuple[str, ...]
 
 _ACTIONS: tuple[Action, ...] = ("allow", "deny", "require_approval")
 _WHO: tuple[Literal["call", "session"], ...] = ("call", "session")
+_ASK: tuple[Literal["client", "command"], ...] = ("client", "command")
 _EXPIRES = 600.0
 
 
@@ -203,13 +204,22 @@ class EntryReader:
 
     def _approval(self, value: Any, pointer: str, approval: Approval) -> Approval:
         fields = self._reading.fields(value, pointer, "approval") or {}
-        lasts, who = fields.get("expires"), fields.get("who")
-        expires = None if lasts is None else self._reading.seconds(lasts, f"{pointer}/expires")
+        reading = self._reading
+        lasts, who, ask = fields.get("expires"), fields.get("who"), fields.get("ask")
+        expires = None if lasts is None else reading.seconds(lasts, f"{pointer}/expires")
+        bounds = {
+            key: most
+            for key in ("max_open", "max_per_hour")
+            if (value := fields.get(key)) is not None
+            and (most := reading.whole(value, f"{pointer}/{key}")) is not None
+        }
         return replace(
             approval,
             expires=approval.expires if expires is None else expires,
-            who=approval.who if who is None else self._reading.choice(who, f"{pointer}/who", _WHO, "call"),
-            shadow=self._reading.mode(fields, pointer, approval.shadow),
+            who=approval.who if who is None else reading.choice(who, f"{pointer}/who", _WHO, "call"),
+            ask=approval.ask if ask is None else reading.choice(ask, f"{pointer}/ask", _ASK, "command"),
+            shadow=reading.mode(fields, pointer, approval.shadow),
+            **bounds,
         )
 
     def _require(self, entry: Entry, value: Any) -> None:
@@ -358,7 +368,7 @@ class EntryReader:
 
 
 def _strictest(approvals: list[Approval]) -> Approval | None:
-    """The one yes that satisfies all: enforced before shadowed, the shortest, for one call if any says so."""
+    """The one yes that satisfies all: enforced before shadowed, and the narrowest that any says."""
     enforced = [approval for approval in approvals if not approval.shadow] or approvals
     if not enforced:
         return None
@@ -366,4 +376,7 @@ def _strictest(approvals: list[Approval]) -> Approval | None:
         enforced[0],
         expires=min(approval.expires for approval in enforced),
         who="call" if any(approval.who == "call" for approval in enforced) else "session",
+        ask="command" if any(approval.ask == "command" for approval in enforced) else "client",
+        max_open=min(approval.max_open for approval in enforced),
+        max_per_hour=min(approval.max_per_hour for approval in enforced),
     )

@@ -46,7 +46,7 @@ KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "budget": ("max_usd", "window", "scope", "mode"),
     "max_repeats": ("max", "window", "scope", "mode"),
     "max_concurrent": ("max", "scope", "mode"),
-    "approval": ("expires", "who", "mode"),
+    "approval": ("expires", "who", "ask", "max_open", "max_per_hour", "mode"),
     "redact": ("arguments", "results"),
     "rule": ("name", "action", "on_deny", "rate_limit", "conditions", "state", "mode"),
     "state": ("counter", "window", "increment", "increment_from"),

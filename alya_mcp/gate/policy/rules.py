@@ -136,13 +136,20 @@ class Concurrency(_Counted):
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """A person's yes is needed. It holds `expires` seconds, for these arguments or for the tool's session."""
+    """The user's yes is needed. It holds `expires` seconds, for these arguments or for the tool's session.
+
+    `ask` says where the question may be put: to the client, where it can show one, or on the command line
+    alone. A session has at most `max_open` questions open, and puts at most `max_per_hour`.
+    """
 
     rule: str
     expires: float
     who: Literal["call", "session"]
     reason: str
     shadow: bool
+    ask: Literal["client", "command"] = "client"
+    max_open: int = 5
+    max_per_hour: int = 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,8 +190,8 @@ class _Stage:
             said = None if before is None else _said(record, before.asked_by)
             failing = same_policy and any(record["rule"] == test.rule for test in rules.tests)
             call = self._call(record, facts, misfit=failing or record["rule"] == INVALID_ARGUMENTS)
-            if rules.repeats and before is not None and before.state is not None and said is not None:
-                call, said = replace(call, answer=Answer(before.state, said)), None  # no attempt of its own
+            if before is not None and before.state is not None and said is not None:
+                call, said = replace(call, answer=Answer(before.state, said)), None  # not asked a second time
             now, state = await self._decide(call, record, said)
             if failing and now.rule == INVALID_ARGUMENTS:
                 now = replace(now, rule=record["rule"])

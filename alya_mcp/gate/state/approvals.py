@@ -30,6 +30,7 @@ TABLES: Final = (
 _KEPT_NS: Final = 86_400_000_000_000
 _LIVE: Final = frozenset({"pending", "approved", "denied"})
 _INSERT: Final = "INSERT INTO approvals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_ANSWER: Final = "UPDATE approvals SET answer = ?, expires = ? WHERE id = ?"
 _BY_BINDING: Final = "SELECT * FROM approvals WHERE binding = ?"
 _BY_ID: Final = "SELECT * FROM approvals WHERE id = ?"
 _WAITING: Final = "SELECT COUNT(*) FROM approvals WHERE subject = ? AND answer IS NULL AND expires > ?"
@@ -63,10 +64,18 @@ class MemoryApprovals:
             self._asked[asked.id] = asked
         return _dated(asked, self._clock.time_ns() - now)
 
-    def answered(self, binding: str) -> YesOrNo | None:
-        """What a person said to the question with that binding, while it holds and isn't used."""
-        there = _live(self._asked.values(), binding, self._clock.monotonic_ns())
-        return None if there is None else there.answer
+    def decline(self, question: Question) -> Asked:
+        """Keep the user's no to `question`, also in place of a yes that no call used."""
+        now = self._clock.monotonic_ns()
+        asked = _live(self._asked.values(), question.binding, now) or Asked.anew(question, now)
+        declined = self._asked[asked.id] = asked.answered("no", now)
+        return _dated(declined, self._clock.time_ns() - now)
+
+    def live(self, binding: str) -> Asked | None:
+        """The question with that binding that waits, or whose answer holds and isn't used."""
+        now = self._clock.monotonic_ns()
+        asked = _live(self._asked.values(), binding, now)
+        return None if asked is None else _dated(asked, self._clock.time_ns() - now)
 
     def take(self, binding: str) -> bool:
         """Use up the yes with that binding; False when there is none."""
@@ -133,11 +142,25 @@ class SqliteApprovals:
                 db.execute(_INSERT, astuple(asked))
         return _dated(asked, self._clock.time_ns() - now)
 
-    def answered(self, binding: str) -> YesOrNo | None:
-        """What a person said to the question with that binding, while it holds and isn't used."""
+    def decline(self, question: Question) -> Asked:
+        """Keep the user's no to `question`, also in place of a yes that no call used."""
+        with self._write() as db:
+            now = self._time.now(db)
+            rows = map(_asked, db.execute(_BY_BINDING, (question.binding,)))
+            asked = _live(rows, question.binding, now)
+            if asked is None:
+                declined = Asked.anew(question, now).answered("no", now)
+                db.execute(_INSERT, astuple(declined))
+            else:
+                declined = asked.answered("no", now)
+                db.execute(_ANSWER, (declined.answer, declined.expires_ns, declined.id))
+        return _dated(declined, self._clock.time_ns() - now)
+
+    def live(self, binding: str) -> Asked | None:
+        """The question with that binding that waits, or whose answer holds and isn't used."""
         found, now = self._read(_BY_BINDING, (binding,))
-        there = _live(found, binding, now)
-        return None if there is None else there.answer
+        asked = _live(found, binding, now)
+        return None if asked is None else _dated(asked, self._clock.time_ns() - now)
 
     def take(self, binding: str) -> bool:
         """Use up the yes with that binding, once among all processes; False when there is none (left)."""
@@ -158,8 +181,7 @@ class SqliteApprovals:
             if row is None:
                 raise Unanswerable.unknown(approval)
             given = _asked(row).answered(answer, now)
-            change = "UPDATE approvals SET answer = ?, expires = ? WHERE id = ?"
-            db.execute(change, (given.answer, given.expires_ns, given.id))
+            db.execute(_ANSWER, (given.answer, given.expires_ns, given.id))
         return _dated(given, self._clock.time_ns() - now), given.status(now)
 
     def find(self, approval: str) -> tuple[Asked, Status]:
