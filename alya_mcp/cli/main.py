@@ -16,6 +16,7 @@ from alya_mcp import __version__
 from alya_mcp.cli.approvals import approvals
 from alya_mcp.cli.audit import audit
 from alya_mcp.cli.call import call
+from alya_mcp.cli.decisions import decisions
 from alya_mcp.cli.doctor import doctor
 from alya_mcp.cli.grants import grants
 from alya_mcp.cli.model import model
@@ -53,7 +54,7 @@ def serve(policy: str | None) -> NoReturn:
     main([] if policy is None else ["--policy", policy])
 
 
-for each in (call, tools, policy, approvals, grants, audit, model, doctor, serve):
+for each in (call, tools, policy, approvals, grants, audit, decisions, model, doctor, serve):
     group.add_command(each)
 
 
