@@ -1,7 +1,8 @@
 """A hub whose sources are all at one loopback server, for calls of tools inside the test's process."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,17 +58,21 @@ async def hub(tmp_path: Path, source: LoopbackSource, http: Http) -> AsyncIterat
 
 
 @pytest.fixture
-def ask(hub: Hub) -> Ask:
-    """Calls a tool as the gate does, arguments by their names on the wire; returns its answer as JSON."""
+def ask_as(hub: Hub) -> Callable[..., Awaitable[Any]]:
+    """Calls a tool as the gate does, for the caller of a grant; returns its answer as JSON."""
 
-    async def call(tool: Tool, **arguments: Any) -> Any:
+    async def call(grant: str, tool: Tool, **arguments: Any) -> Any:
         async def progress(done: float, total: float, message: str) -> None:
             pass
 
-        context = Context(
-            hub=hub, catalogue=load_catalogue(), session="test", grant="local", progress=progress
-        )
+        context = Context(hub=hub, catalogue=load_catalogue(), session="test", grant=grant, progress=progress)
         reply = await tool.run(tool.validate(arguments), context)
         return reply.data.model_dump(mode="json", by_alias=True)
 
     return call
+
+
+@pytest.fixture
+def ask(ask_as: Callable[..., Awaitable[Any]]) -> Ask:
+    """Calls a tool with arguments by their names on the wire; returns its answer as JSON."""
+    return partial(ask_as, "local")

@@ -7,7 +7,7 @@ import random
 import sqlite3
 import stat
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,6 @@ from moved import Ask
 from alya_mcp.errors import InvalidInput, Unavailable
 from alya_mcp.gate import InvalidArguments
 from alya_mcp.toolkit.services import Hub
-from alya_mcp.toolkit.tool import Context
 from alya_mcp.tools.decisions.accuracy import accuracy_of, get_domain_accuracy
 from alya_mcp.tools.decisions.calibrate import calibrate_decision
 from alya_mcp.tools.decisions.ledger import Case, Ledger, new_call_id
@@ -36,21 +35,6 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
     opened = Ledger(tmp_path)
     yield opened
     opened.close()
-
-
-@pytest.fixture
-def ask_as(hub: Hub) -> Callable[..., Any]:
-    """Calls a tool as a caller with a grant."""
-
-    async def call(grant: str, tool: Any, **arguments: Any) -> Any:
-        async def progress(done: float, total: float, message: str) -> None:
-            pass
-
-        context = Context(hub=hub, session="test", grant=grant, progress=progress)
-        reply = await tool.run(tool.validate(arguments), context)
-        return reply.data.model_dump(mode="json", by_alias=True)
-
-    return call
 
 
 def case(domain: str = "a", confidence: float = 0.7, **more: Any) -> Case:
