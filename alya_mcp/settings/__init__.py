@@ -15,6 +15,7 @@ from alya_mcp.settings.precisions import REQUESTED, Requested
 from alya_mcp.settings.providers import SOURCES, agent_card
 
 Engine = Literal["local", "ray"]
+Encryption = Literal["AES256", "aws:kms"]
 ModelKind = Literal["openai", "anthropic", "ollama"]
 
 _VARIABLES = {
@@ -36,6 +37,9 @@ _VARIABLES = {
     "s3_endpoint_url": "ALYA_S3_ENDPOINT_URL",
     "s3_region": "ALYA_S3_REGION",
     "s3_prefix": "ALYA_S3_PREFIX",
+    "s3_public_url": "ALYA_S3_PUBLIC_URL",
+    "s3_sse": "ALYA_S3_SSE",
+    "s3_kms_key": "ALYA_S3_KMS_KEY",
     "contact": "ALYA_CONTACT",
     "web_ddgs": "ALYA_WEB_DDGS",
     "web_keyless": "ALYA_WEB_KEYLESS",
@@ -47,6 +51,8 @@ _VARIABLES = {
 _SOURCE_URLS = {source.variable: source.key for source in SOURCES.values()}
 _SOURCE_SECRETS = tuple(variable for source in SOURCES.values() for variable in source.keys)
 _MAX_SECONDS = 604_800
+_LONGEST_PREFIX = 900
+"""Bytes: a key has at most 1024."""
 _SECRET = frozenset({"grant", "ray_token"})
 _HIDDEN = "(set, hidden)"
 _HOLD_SECRETS = (
@@ -56,7 +62,21 @@ _HOLD_SECRETS = (
     "ALYA_GRANT",
     "ALYA_RAY_TOKEN",
 )
+_ALL_SECRETS = (*_HOLD_SECRETS, *_SOURCE_SECRETS)
 _SHORTEST_SECRET = 8
+_SHOWN_BY_LINKS = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_S3",
+    "ALYA_S3_BUCKET",
+    "ALYA_S3_ENDPOINT_URL",
+    "ALYA_S3_PREFIX",
+    "ALYA_S3_PUBLIC_URL",
+)
+_IN_EVERY_LINK = (
+    "amazonaws.com X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential= aws4_request X-Amz-Date= "
+    "X-Amz-Expires= X-Amz-SignedHeaders=host X-Amz-Security-Token= X-Amz-Signature="
+)
 _FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False, "": False}
 
 
@@ -75,7 +95,8 @@ class Settings:
     that is free. `image_idle` is the seconds without work after which the image worker ends, 0 for never;
     `image_linger` those for which it stays, with the model loaded, after its last server has gone;
     `image_deadline` those that a picture may take, waiting and drawing but not loading. The `s3_*` values
-    are None when the variable is unset or empty.
+    are None when the variable is unset or empty. `s3_public_url` is the address that links show, where
+    it isn't that of uploads; `s3_sse` the encryption that uploads ask for, `s3_kms_key` its key.
     `ray_url` is where the Ray application answers, `ray_token` its token, a secret; None likewise.
     `contact` is an address that outside services are told. `web_ddgs` lets the web be searched through ddgs,
     `web_keyless` through Tavily without a key.
@@ -103,6 +124,9 @@ class Settings:
     s3_endpoint_url: str | None = None
     s3_region: str | None = None
     s3_prefix: str = ""
+    s3_public_url: str | None = None
+    s3_sse: Encryption | None = None
+    s3_kms_key: str | None = None
     contact: str | None = None
     web_ddgs: bool = False
     web_keyless: bool = True
@@ -153,6 +177,13 @@ class Settings:
         linger = _seconds("image_linger", 120, 0, given, problems, zero="to end with the last server")
         deadline = _seconds("image_deadline", 600, 1, given, problems)
         endpoint = _web_address("s3_endpoint_url", "https://s3.example.org", given, problems)
+        public = _web_address("s3_public_url", "https://pictures.example.org", given, problems)
+        encryption = given.get("s3_sse")
+        if encryption is not None and encryption not in get_args(Encryption):
+            problems.append(f"ALYA_S3_SSE is {encryption!r}; it takes {_choices(Encryption)}")
+        if "s3_kms_key" in given and encryption != "aws:kms":
+            problems.append("ALYA_S3_KMS_KEY is set; it takes effect only with ALYA_S3_SSE=aws:kms")
+        problems += _prefix_problems(given.get("s3_prefix", ""))
         ray_url = _web_address("ray_url", "http://head:8000", given, problems)
         contact = _contact(given, problems)
         ddgs = _flag("web_ddgs", "0", given, problems)
@@ -186,6 +217,9 @@ class Settings:
             s3_endpoint_url=endpoint,
             s3_region=given.get("s3_region"),
             s3_prefix=given.get("s3_prefix", "").strip("/"),
+            s3_public_url=public,
+            s3_sse=cast("Encryption | None", encryption),
+            s3_kms_key=given.get("s3_kms_key"),
             contact=contact,
             web_ddgs=ddgs,
             web_keyless=keyless,
@@ -225,11 +259,22 @@ class Settings:
 def secret_words(environment: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """The secrets that `environment` (the process's own when None) holds and nothing may show.
 
-    One of fewer than 8 characters is left out: to hide it would garble ordinary text.
+    One of fewer than 8 characters is left out: to hide it would garble ordinary text. So is one that stands
+    in every link to a picture (see `secrets_in_links`): to hide it would break the link.
     """
     source = os.environ if environment is None else environment
-    held = (source.get(name, "").strip() for name in (*_HOLD_SECRETS, *_SOURCE_SECRETS))
+    in_links = secrets_in_links(source)
+    held = (source.get(name, "").strip() for name in _ALL_SECRETS if name not in in_links)
     return tuple(secret for secret in held if len(secret) >= _SHORTEST_SECRET)
+
+
+def secrets_in_links(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The variables whose secret also stands in what every S3 link shows, such as the access key id."""
+    if not environment.get("ALYA_S3_BUCKET", "").strip():
+        return ()
+    shown = "\n".join((_IN_EVERY_LINK, *(environment.get(name, "") for name in _SHOWN_BY_LINKS)))
+    held = ((name, environment.get(name, "").strip()) for name in _ALL_SECRETS)
+    return tuple(name for name, secret in held if secret and secret in shown)
 
 
 def unknown_variables(environment: Mapping[str, str]) -> dict[str, str | None]:
@@ -320,6 +365,15 @@ def _address_problems(variable: str, text: str, example: str) -> list[str]:
         return [f"{variable} holds a name or a password; it takes an address without them"]
     if not _is_web_address(text):
         return [f"{variable} is {text!r}; it takes a web address such as {example}"]
+    return []
+
+
+def _prefix_problems(prefix: str) -> list[str]:
+    if {".", ".."} & set(prefix.split("/")):
+        takes = "no segment . or .., since browsers take these out of a link, and it no longer opens"
+        return [f"ALYA_S3_PREFIX is {prefix!r:.120}; it takes {takes}"]
+    if len(prefix.encode()) > _LONGEST_PREFIX:
+        return [f"ALYA_S3_PREFIX has {len(prefix.encode())} bytes; it takes at most {_LONGEST_PREFIX}"]
     return []
 
 

@@ -18,7 +18,14 @@ from alya_mcp.settings import Settings
 from alya_mcp.storage.folder import StoreFolder
 from alya_mcp.storage.local import kept_at, write_picture
 from alya_mcp.storage.s3_client import Connection, connect
-from alya_mcp.storage.s3_errors import Target, code_of, credentials_in_doubt, explain, wrong_region
+from alya_mcp.storage.s3_errors import (
+    Target,
+    code_of,
+    credentials_in_doubt,
+    explain,
+    names_bucket,
+    wrong_region,
+)
 from alya_mcp.storage.store import Stored, StoreStatus, Upload, clamp_expiry, safe_filename
 
 T = TypeVar("T")
@@ -26,6 +33,9 @@ T = TypeVar("T")
 _STATUS_SECONDS = 10
 _NOT_SEEN = frozenset({"404", "NoSuchKey", "403", "AccessDenied"})
 """What a store says of an object that isn't there; 403 to those who may not list the bucket."""
+_ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+_PROBE = "1970-01-01/none.png"
+"""An object that never exists; asked for, it shows whether the store takes such keys."""
 _CACHE_CONTROL = "private, max-age=604800, immutable"
 
 
@@ -92,6 +102,8 @@ class S3Store:
                 ContentType=upload.content_type,
                 ContentDisposition=f'inline; filename="{safe_filename(upload.filename)}"',
                 CacheControl=_CACHE_CONTROL,
+                **connection.encryption,
+                **connection.checksum(upload.data),
             )
             _verify_upload(connection, self._bucket, key, upload.data, str(answer.get("ETag", "")))
             self._check_region(connection)
@@ -108,7 +120,7 @@ class S3Store:
                     return False
                 raise
             self._check_region(connection)
-            return int(answer.get("ContentLength", -1)) == size
+            return int(answer.get("ContentLength", -1)) == size and not _archived(answer)
 
         return self._link(key, expires_in) if self._talk(whole) else None
 
@@ -145,9 +157,12 @@ class S3Store:
         return StoreStatus(state="ok", detail=f"The bucket {self._bucket!r} at {host} answers.{note}")
 
     def _look(self, connection: Connection) -> tuple[str, str]:
+        self._look_for_prefix(connection)
         try:
             connection.client.list_objects_v2(Bucket=self._bucket, MaxKeys=1)
         except Exception as error:
+            if code_of(error) == "NoSuchKey":
+                raise names_bucket(connection.target(self._bucket)) from error
             if code_of(error) != "AccessDenied":
                 raise
             if self._last_failure:
@@ -158,6 +173,18 @@ class S3Store:
         if self._found_region:
             note += f" It is in {self._found_region}; setting ALYA_S3_REGION to that saves a request."
         return connection.host, note
+
+    def _look_for_prefix(self, connection: Connection) -> None:
+        """Ask for an object that isn't there: a store that refuses the prefix says so before an upload."""
+        if not self._settings.s3_prefix:
+            return
+        try:
+            connection.client.get_object(
+                Bucket=self._bucket, Key=f"{self._settings.s3_prefix}/{_PROBE}", Range="bytes=0-0"
+            )
+        except Exception as error:
+            if code_of(error) not in _NOT_SEEN:
+                raise
 
     def _talk(self, work: Callable[[Connection], T]) -> T:
         """Do `work` with the connection, with every error explained."""
@@ -185,7 +212,7 @@ class S3Store:
         with self._lock:
             connection, self._connection = self._connection, None
         if connection:
-            connection.client.close()
+            connection.close()
 
     def _keep(self, upload: Upload) -> str:
         """Keep on this machine what couldn't be uploaded; the sentence that says where."""
@@ -214,6 +241,12 @@ class _Body(io.BytesIO):
         if self._cancelled.is_set():
             raise InterruptedError("the upload was cancelled")
         return super().read(size)
+
+
+def _archived(answer: dict[str, Any]) -> bool:
+    """Whether an object has to be restored before its link opens, which HEAD doesn't mind."""
+    asleep = answer.get("StorageClass") in _ARCHIVES or bool(answer.get("ArchiveStatus"))
+    return asleep and 'ongoing-request="false"' not in str(answer.get("Restore", ""))
 
 
 def _verify_upload(connection: Connection, bucket: str, key: str, data: bytes, etag: str) -> None:

@@ -3,6 +3,8 @@
 boto3 is imported here when a connection is made, and nowhere else. It has no types: its objects are `Any`.
 """
 
+import base64
+import hashlib
 import importlib
 import os
 import re
@@ -15,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from alya_mcp.errors import NotConfigured, NotInstalled
 from alya_mcp.settings import Settings
+from alya_mcp.storage.s3_answers import require_s3
 from alya_mcp.storage.s3_errors import Target
 from alya_mcp.storage.store import MIN_EXPIRY
 
@@ -22,6 +25,7 @@ CONNECT_SECONDS: Final = 5
 ANSWER_SECONDS: Final = 30
 TRIES: Final = 3
 DEFAULT_REGION: Final = "us-east-1"
+_LABELS_OF_A_STORE: Final = 3
 
 _AWS_HOSTS = re.compile(r"(.*\.)?amazonaws\.com(\.cn)?|.*\.api\.aws")
 _SIGNED_REGION = re.compile(r"Credential=[^/]+/[0-9]{8}/(?P<region>[^/]+)/s3/aws4_request")
@@ -40,18 +44,45 @@ class Region:
 class Connection:
     """One client with its credentials; its methods may be called from several threads."""
 
-    def __init__(self, session: Any, client: Any, region: Region) -> None:
+    def __init__(self, session: Any, client: Any, region: Region, links: Any, settings: Settings) -> None:
+        """`links` is the client that signs links, for a public address where there is one."""
         self.client = client
+        self._links = links
+        self._settings = settings
         self.region = region
         self._session = session
         self._credentials = session.get_credentials()
         self._link_opened = threading.Event()
         self._signed = threading.local()
         client.meta.events.register("before-send.s3", self._note_signed_region)
+        # So written it comes before botocore's own handler, which makes a 500 of a page with status 200.
+        client.meta.events.register_first("before-parse.*.*", self._require_s3)
 
     def target(self, bucket: str) -> Target:
         """What is talked to, for error messages."""
-        return Target(bucket=bucket, host=self.host, region=self.region.name)
+        known = self._credentials.get_frozen_credentials() if self._credentials is not None else ()
+        return Target(
+            bucket=bucket,
+            host=self.host,
+            region=self.region.name,
+            prefix=self._settings.s3_prefix,
+            secrets=tuple(str(each) for each in known if each),
+        )
+
+    @property
+    def encryption(self) -> dict[str, str]:
+        """The parameters that ask the store to encrypt an upload, as the settings want it."""
+        asked = {"ServerSideEncryption": self._settings.s3_sse, "SSEKMSKeyId": self._settings.s3_kms_key}
+        return {name: value for name, value in asked.items() if value}
+
+    def checksum(self, data: bytes) -> dict[str, str]:
+        """The parameter with a checksum of `data` that buckets with Object Lock insist on.
+
+        To AWS botocore sends a newer one by itself; many other stores know but this.
+        """
+        if self.client.meta.config.request_checksum_calculation == "when_supported":
+            return {}
+        return {"ContentMD5": base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()}
 
     @property
     def host(self) -> str:
@@ -73,7 +104,7 @@ class Connection:
             remaining = int((credentials_end - datetime.now(UTC)).total_seconds())
             seconds = max(MIN_EXPIRY, min(seconds, remaining))
         url = str(
-            self.client.generate_presigned_url(
+            self._links.generate_presigned_url(
                 "get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=seconds
             )
         )
@@ -128,7 +159,7 @@ class Connection:
         try:
             request = requests.AWSRequest("GET", url, headers={"Range": "bytes=0-0"}).prepare()
             answer = opener.send(request)
-        except _module("botocore.exceptions").HTTPClientError:
+        except _module("botocore.exceptions").BotoCoreError:
             return 0, ""
         finally:
             opener.close()
@@ -138,6 +169,21 @@ class Connection:
             else None
         )
         return int(answer.status_code), code[1] if code else ""
+
+    def close(self) -> None:
+        """Close the connections; calls under way end as they would."""
+        self.client.close()
+        if self._links is not self.client:
+            self._links.close()
+
+    def _require_s3(self, response_dict: dict[str, Any], **_: Any) -> None:
+        body = response_dict.get("body")
+        require_s3(
+            int(response_dict["status_code"]),
+            response_dict["headers"],
+            body if isinstance(body, bytes) else b"",
+            self.host,
+        )
 
     def _note_signed_region(self, request: Any, **_: Any) -> None:
         authorization = request.headers.get("Authorization") or b""
@@ -159,13 +205,52 @@ def connect(settings: Settings, found_region: str | None) -> Connection:
         boto = _module("boto3").Session(botocore_session=session)
     except ImportError as error:
         raise NotInstalled("Uploading to S3", "s3") from error
-    if session.get_credentials() is None:
+    credentials = session.get_credentials()
+    if credentials is None:
         raise _module("botocore.exceptions").NoCredentialsError
+    _require_sendable(credentials.get_frozen_credentials())
     chosen = settings.s3_region or os.environ.get("AWS_REGION") or session.get_config_variable("region")
-    endpoint = settings.s3_endpoint_url or _configured_endpoint(boto)
+    endpoint = _without_bucket(settings.s3_endpoint_url or _configured_endpoint(boto), settings.s3_bucket)
     region = Region(str(chosen or found_region or _usual_region(endpoint)), chosen=bool(chosen))
-    client = boto.client("s3", region_name=region.name, endpoint_url=endpoint, config=_config(endpoint))
-    return Connection(session, client, region)
+
+    def client(address: str | None) -> Any:
+        return boto.client("s3", region_name=region.name, endpoint_url=address, config=_config(address))
+
+    made = client(endpoint)
+    public = settings.s3_public_url
+    return Connection(session, made, region, client(public) if public else made, settings)
+
+
+def _require_sendable(credentials: Any) -> None:
+    """See that the credentials hold nothing that a request can't carry; none of them is told.
+
+    Raises:
+        NotConfigured: one does.
+    """
+    named = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    for variable, text in zip(named, credentials, strict=False):
+        if text and not re.fullmatch(r"[!-~]+", text):
+            raise NotConfigured(
+                f"{variable} (or the profile's entry in its place) holds a blank, a line end or another "
+                "character that no key has. The user can copy it again."
+            )
+
+
+def _without_bucket(endpoint: str | None, bucket: str | None) -> str | None:
+    """`endpoint` without the bucket at its end or before its host, as dashboards show it.
+
+    A host is shortened only where three labels are left: `pictures.example.org` may be a store's own name.
+    """
+    if endpoint is None or not bucket:
+        return endpoint
+    parts = urlsplit(endpoint)
+    path = parts.path.rstrip("/")
+    if path == f"/{bucket}" or path.endswith(f"/{bucket}"):
+        parts = parts._replace(path=path.removesuffix(f"/{bucket}"))
+    rest = parts.netloc.removeprefix(f"{bucket}.")
+    if rest != parts.netloc and rest.count(".") >= _LABELS_OF_A_STORE - 1 and not rest[0].isdigit():
+        parts = parts._replace(netloc=rest)
+    return parts.geturl()
 
 
 def _configured_endpoint(boto: Any) -> str | None:

@@ -5,11 +5,13 @@ message is quoted only for codes that aren't known, since it may hold account na
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from alya_mcp.errors import Failure, InvalidInput, NotConfigured, Unavailable
+from alya_mcp.errors import Failure, InvalidInput, NotConfigured, NotInstalled, Unavailable
+from alya_mcp.gate.credentials import mask_credentials
+from alya_mcp.storage.s3_answers import no_store, redirected
 
 _REGION_CODES = frozenset(
     {
@@ -45,10 +47,15 @@ _BUSY_CODES = frozenset(
 )
 _FULL_CODES = frozenset({"QuotaExceeded", "XMinioStorageFull", "InsufficientStorage", "StorageFull", "507"})
 _DENIED_CODES = frozenset({"AccessDenied", "AllAccessDisabled", "AccountProblem", "Forbidden", "403"})
+_PLAIN_DENIAL = re.compile(r"access (is )?denied|not authorized|forbidden|permission", re.IGNORECASE)
+_KEY_NAME_CODES = frozenset(
+    {"InvalidArgument", "InvalidObjectName", "InvalidURI", "KeyTooLongError", "XMinioInvalidObjectName"}
+)
 _FORGOTTEN = (
     _EXPIRED_CODES | _KEY_CODES | {"SignatureDoesNotMatch", "InvalidToken", "AccessDenied", "Unauthorized"}
 )
 _STILL_EXPIRED = "refreshed credentials are still expired"  # botocore has no class for it
+_ON_303 = "sequence item 0: expected str instance, bytes found"  # botocore 1.44 with urllib3 2.8
 _NO_CREDENTIALS = frozenset({"NoCredentialsError", "PartialCredentialsError", "ProfileNotFound"})
 _SIGN_IN_AGAIN = frozenset(
     {
@@ -66,11 +73,16 @@ _SIGN_IN_AGAIN = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What was talked to: the bucket, the store's host and the region that requests were signed for."""
+    """What was talked to: the bucket, the store's host and the region that requests were signed for.
+
+    `prefix` leads every key; `secrets` are the credentials, which no message may show.
+    """
 
     bucket: str
     host: str
     region: str
+    prefix: str = ""
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 def code_of(error: BaseException) -> str:
@@ -134,10 +146,13 @@ def _explain_answer(error: Exception, code: str, target: Target) -> Failure:
     if code == "InvalidBucketName":
         return _bucket_name(target)
     if code in _DENIED_CODES or code == "Unauthorized":
+        return _denied(message, target)
+    if "must be made to API port" in message:
+        return no_store(target.host, "MinIO's console answers")
+    if code in _KEY_NAME_CODES and target.prefix:
         return NotConfigured(
-            f"The S3 store at {target.host} denied access to the bucket {target.bucket!r}. "
-            "The credentials need s3:PutObject and s3:GetObject on it, and kms:GenerateDataKey and "
-            "kms:Decrypt if it is encrypted with a KMS key."
+            f"The S3 store at {target.host} refuses keys that begin with ALYA_S3_PREFIX, now "
+            f"{target.prefix!r:.200}: {code}{_quoted(message, target)}. The user can set another prefix."
         )
     if code in _FULL_CODES:
         return Unavailable(
@@ -150,7 +165,7 @@ def _explain_answer(error: Exception, code: str, target: Target) -> Failure:
             f"The S3 store at {target.host} is busy ({code}), after three tries. Try again later."
         )
     return Unavailable(
-        f"The S3 store at {target.host} refused the request: {code or 'no code'}{_quoted(message)}."
+        f"The S3 store at {target.host} refused the request: {code or 'no code'}{_quoted(message, target)}."
     )
 
 
@@ -166,8 +181,10 @@ def _explain_silence(error: Exception, target: Target) -> Failure:
     if names & _SIGN_IN_AGAIN:
         return NotConfigured(
             f"The S3 credentials couldn't be fetched ({type(error).__name__}). "
-            "The person may have to sign in again, for instance with `aws sso login`."
+            "The user may have to sign in again, for instance with `aws sso login` or `aws login`."
         )
+    if "MissingDependencyException" in names:
+        return NotInstalled("An AWS profile that was made by `aws login`", "aws-login")
     if "ParamValidationError" in names:
         return _bucket_name(target)
     if "SSLError" in names:
@@ -176,10 +193,22 @@ def _explain_silence(error: Exception, target: Target) -> Failure:
             "The person can check ALYA_S3_ENDPOINT_URL (http or https), and AWS_CA_BUNDLE if the certificate "
             "comes from an authority of their own."
         )
+    if "ProxyConnectionError" in names and "socks" in str(error):
+        return NotConfigured(
+            "HTTPS_PROXY or HTTP_PROXY names a SOCKS proxy, which boto3 can't use. The user can name an HTTP "
+            "proxy there, or the S3 store in NO_PROXY."
+        )
+    if "ProxyConnectionError" in names and "407" in str(error):
+        return NotConfigured(
+            f"The proxy on the way to {target.host} wants a user name and a password (HTTP 407). The user "
+            "can set them in HTTPS_PROXY."
+        )
     if "ProxyConnectionError" in names:
         return Unavailable(
             f"The proxy on the way to {target.host} doesn't answer. Check HTTPS_PROXY and NO_PROXY."
         )
+    if _ON_303 in str(error):
+        return redirected(target.host, 303)
     if "ConnectTimeoutError" in names:
         return Unavailable(
             f"The S3 store at {target.host} can't be reached: no connection within 5 s, three times."
@@ -241,8 +270,38 @@ def _region_in(error: BaseException) -> str | None:
     return str(region) if region else None
 
 
-def _quoted(message: str) -> str:
-    words = re.sub(r"[^\x20-\x7e]+", " ", re.sub(r"\b[A-Za-z0-9/+=]{16,}", "(hidden)", message)).strip()
+def _denied(message: str, target: Target) -> Failure:
+    """Access denied: by a policy, for a reason that the store tells, or for want of permissions."""
+    told = f"The S3 store at {target.host} denied access to the bucket {target.bucket!r}"
+    forbids = re.search(r"explicit deny in an? (?P<policy>[a-z -]{1,60}?(?:policy|boundary))", message)
+    if forbids or "explicit deny" in message:
+        policy = forbids["policy"] if forbids else "policy"
+        return NotConfigured(
+            f"{told}: a {policy} forbids it (explicit deny), which no further permission changes. It "
+            "may demand that uploads ask for encryption, which ALYA_S3_SSE does (AES256 or aws:kms), or "
+            "https, or a certain network. The owner of the bucket can say what."
+        )
+    if message and not _PLAIN_DENIAL.search(message):
+        return NotConfigured(f"{told}. It says{_quoted(message, target) or ' no more'}.")
+    return NotConfigured(
+        f"{told}. The credentials need s3:PutObject and s3:GetObject on it, and kms:GenerateDataKey and "
+        "kms:Decrypt if it is encrypted with a KMS key."
+    )
+
+
+def names_bucket(target: Target) -> NotConfigured:
+    """The failure for an endpoint that leads into the bucket, whose name is then taken for an object's."""
+    return NotConfigured(
+        f"The S3 store at {target.host} takes {target.bucket!r} for an object, so ALYA_S3_ENDPOINT_URL seems "
+        "to name the bucket itself. The user can take the bucket off that address."
+    )
+
+
+def _quoted(message: str, target: Target) -> str:
+    for secret in target.secrets:
+        message = message.replace(secret, "(hidden)")
+    message = re.sub(r"\barn:[^\s,]+", "(hidden)", mask_credentials(message))
+    words = re.sub(r"[^\x20-\x7e]+", " ", message).strip()
     return f" ({words[:200]})" if words else ""
 
 

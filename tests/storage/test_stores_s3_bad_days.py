@@ -1,5 +1,7 @@
 """What goes wrong with S3: each is told in words that help, nothing is lost, and the next call works."""
 
+import base64
+import gc
 import hashlib
 import os
 import re
@@ -10,8 +12,10 @@ import threading
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 
 import anyio
+import botocore.compat
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -22,7 +26,7 @@ from replay import Reply, Request, error, replay
 from s3_servers import S3Server
 
 from alya_mcp.errors import Failure, InvalidInput, NotConfigured, NotInstalled, Unavailable
-from alya_mcp.settings import Settings
+from alya_mcp.settings import Settings, SettingsError
 from alya_mcp.storage import open_store, s3_client
 
 pytestmark = pytest.mark.anyio
@@ -106,6 +110,44 @@ async def test_after_a_bad_day_the_next_call_works(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", s3_server.secret_key)
     stored = await store.put(picture(), expires_in=60)
     await store.aclose()
+    assert fetch(stored.url).body == picture().data
+
+
+@pytest.fixture
+def rclone_credentials(monkeypatch: pytest.MonkeyPatch, rclone: S3Server) -> None:
+    for name, value in rclone.credentials().items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.usefixtures("rclone_credentials")
+async def test_a_prefix_that_the_store_refuses_shows_before_an_upload(rclone: S3Server, home: Path) -> None:
+    settings = Settings(home=home, s3_bucket=rclone.bucket, s3_endpoint_url=rclone.url, s3_prefix="a//b")
+    store = open_store(settings)
+    status = await store.status()
+    await store.aclose()
+    assert status.state == "failing"
+    assert "ALYA_S3_PREFIX" in status.detail
+    await refused(settings, NotConfigured, "ALYA_S3_PREFIX", f'"a//b/{picture().key}"')
+
+
+@pytest.mark.usefixtures("rclone_credentials")
+async def test_an_endpoint_may_end_in_the_bucket(rclone: S3Server, home: Path) -> None:
+    settings = Settings(home=home, s3_bucket=rclone.bucket, s3_endpoint_url=f"{rclone.url}/{rclone.bucket}")
+    store = open_store(settings)
+    stored, status = await store.put(picture(), expires_in=60), await store.status()
+    await store.aclose()
+    assert stored.url.startswith(f"{rclone.url}/{rclone.bucket}/{picture().key}?")
+    assert (fetch(stored.url).status, status.state) == (200, "ok")
+
+
+@pytest.mark.usefixtures("rclone_credentials")
+async def test_links_may_show_another_address_than_uploads_go_to(rclone: S3Server, home: Path) -> None:
+    public = rclone.url.replace("127.0.0.1", "localhost")
+    settings = Settings(home=home, s3_bucket=rclone.bucket, s3_endpoint_url=rclone.url, s3_public_url=public)
+    store = open_store(settings)
+    stored = await store.put(picture(), expires_in=60)
+    await store.aclose()
+    assert stored.url.startswith(f"{public}/{rclone.bucket}/")
     assert fetch(stored.url).body == picture().data
 
 
@@ -281,6 +323,36 @@ async def test_half_the_credentials_are_none(home: Path, monkeypatch: pytest.Mon
     await refused(settings, NotConfigured, "AWS_SECRET_ACCESS_KEY")
 
 
+async def test_a_profile_of_aws_login_names_the_extra(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if botocore.compat.HAS_CRT:
+        pytest.skip("awscrt is installed")
+    Path(os.environ["AWS_CONFIG_FILE"]).write_text(  # noqa: ASYNC240
+        "[profile work]\nlogin_session = arn:aws:iam::111122223333:user/x\n"
+    )
+    monkeypatch.setenv("AWS_PROFILE", "work")
+    await refused(Settings(home=home, s3_bucket="pictures"), NotConfigured, "alya-mcp[aws-login]")
+
+
+@pytest.mark.parametrize("variable", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"])
+@pytest.mark.usefixtures("keys")
+async def test_a_credential_that_no_request_can_carry_is_named(
+    home: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "half\r\nof it")
+    await refused(Settings(home=home, s3_bucket="pictures"), NotConfigured, variable)
+
+
+@pytest.mark.parametrize("prefix", [".", "..", "./images", "a/../b", "a/./b", "a/.."])
+def test_a_prefix_that_browsers_shorten_is_refused(home: Path, prefix: str) -> None:
+    with pytest.raises(SettingsError, match="ALYA_S3_PREFIX"):
+        Settings.from_environment({"ALYA_HOME": str(home), "ALYA_S3_PREFIX": prefix})
+
+
+@pytest.mark.parametrize("prefix", [".hidden", "..x", "a//b", "a.b/c."])
+def test_any_other_prefix_stays_as_it_is(home: Path, prefix: str) -> None:
+    assert Settings.from_environment({"ALYA_HOME": str(home), "ALYA_S3_PREFIX": prefix}).s3_prefix == prefix
+
+
 async def test_an_unknown_profile_is_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "holiday")
     settings = Settings(home=home, s3_bucket="pictures", s3_endpoint_url="http://127.0.0.1:9")
@@ -323,6 +395,9 @@ async def test_a_picture_that_can_not_be_kept_either_is_told(home: Path) -> None
 
 SKEWED = {"Date": format_datetime(datetime.now(UTC) + timedelta(hours=2), usegmt=True)}
 
+HTML, PAGE = {"Content-Type": "text/html"}, b"<!doctype html><title>Console</title>"
+MOVED = {"Location": "https://user:word@store.example.org/"}
+
 DOCUMENTED: list[tuple[Reply, type[Failure], tuple[str, ...]]] = [
     (
         error(403, "InvalidAccessKeyId", "The key you provided does not exist."),
@@ -360,7 +435,26 @@ DOCUMENTED: list[tuple[Reply, type[Failure], tuple[str, ...]]] = [
     (error(418, "Teapot", f"{SECRET} short and stout"), Unavailable, ("Teapot", "short and stout")),
     (error(418, "Teapot", None), Unavailable, ("Teapot",)),
     (Reply(403), NotConfigured, ("s3:PutObject",)),
-    (Reply(400, b"{not xml"), Unavailable, ("refused the request",)),
+    (Reply(400, b"{not xml"), NotConfigured, ("HTTP 400", "ALYA_S3_ENDPOINT_URL")),
+    (Reply(200, PAGE, HTML), NotConfigured, ("HTTP 200", "ALYA_S3_ENDPOINT_URL")),
+    (Reply(403, PAGE, HTML), NotConfigured, ("HTTP 403", "ALYA_S3_ENDPOINT_URL")),
+    (Reply(407, PAGE, HTML), NotConfigured, ("proxy", "password")),
+    *(
+        (Reply(status, PAGE, HTML | MOVED), NotConfigured, ("redirects", "ALYA_S3_ENDPOINT_URL"))
+        for status in (301, 302, 307, 308)
+    ),
+    (error(400, "InvalidRequest", "S3 API Requests must be made to API port."), NotConfigured, ("console",)),
+    (
+        error(
+            403,
+            "AccessDenied",
+            "User: arn:aws:iam::1:user/me is not authorized to perform: s3:PutObject on "
+            "resource: y with an explicit deny in a resource-based policy",
+        ),
+        NotConfigured,
+        ("resource-based policy", "ALYA_S3_SSE"),
+    ),
+    (error(403, "AccessDenied", "Transaction cap exceeded."), NotConfigured, ("Transaction cap exceeded",)),
 ]
 
 
@@ -380,6 +474,18 @@ async def test_a_documented_error_is_explained(
         text = await refused(settings, expected, *words)
     assert "None" not in text
     assert "arn:aws" not in text
+    assert "user:word" not in text
+    assert len(server.seen) <= 8
+
+
+@pytest.mark.usefixtures("keys")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_a_redirect_that_trips_urllib3_up_is_explained(home: Path) -> None:
+    """To a 303 urllib3 2.8 prepares a GET from botocore's headers, fails, and leaves its socket open."""
+    with replay(lambda _: Reply(303, PAGE, HTML | MOVED)) as server:
+        settings = Settings(home=home, s3_bucket="pictures", s3_endpoint_url=server.url)
+        await refused(settings, NotConfigured, "redirects", "ALYA_S3_ENDPOINT_URL")
+    gc.collect()
 
 
 @pytest.mark.usefixtures("keys")
@@ -412,6 +518,7 @@ async def test_an_upload_says_what_it_is_and_asks_for_nothing_stores_refuse(
         status = await store.status()
         await store.aclose()
     put = server.seen[0]
+    assert put.headers["Content-MD5"] == base64.b64encode(hashlib.md5(upload.data).digest()).decode()
     names = {name.lower() for name in put.headers}
     assert (put.method, put.path, put.body) == ("PUT", f"/pictures/{upload.key}", upload.data)
     assert put.headers["Content-Type"] == "image/png"
@@ -420,6 +527,58 @@ async def test_an_upload_says_what_it_is_and_asks_for_nothing_stores_refuse(
     assert not {name for name in names if "acl" in name or "checksum" in name or "trailer" in name}
     assert f"X-Amz-Security-Token={TOKEN}" in stored.url
     assert "links may end earlier" in status.detail
+
+
+@pytest.mark.usefixtures("keys")
+@pytest.mark.parametrize(
+    ("asked", "headers"),
+    [
+        ({"s3_sse": "AES256"}, {"x-amz-server-side-encryption": "AES256"}),
+        (
+            {"s3_sse": "aws:kms", "s3_kms_key": "the-key"},
+            {
+                "x-amz-server-side-encryption": "aws:kms",
+                "x-amz-server-side-encryption-aws-kms-key-id": "the-key",
+            },
+        ),
+    ],
+)
+async def test_an_upload_asks_for_the_encryption_of_the_settings(
+    home: Path, asked: dict[str, Any], headers: dict[str, str]
+) -> None:
+    with replay(accepting) as server:
+        store = open_store(Settings(home=home, s3_bucket="pictures", s3_endpoint_url=server.url, **asked))
+        await store.put(picture(), expires_in=60)
+        await store.aclose()
+    assert {name: server.seen[0].headers[name] for name in headers} == headers
+
+
+@pytest.mark.usefixtures("keys")
+@pytest.mark.parametrize(
+    ("headers", "opens"),
+    [
+        ({}, True),
+        ({"x-amz-storage-class": "GLACIER_IR"}, True),
+        ({"x-amz-storage-class": "INTELLIGENT_TIERING"}, True),
+        ({"x-amz-storage-class": "GLACIER"}, False),
+        ({"x-amz-storage-class": "DEEP_ARCHIVE", "x-amz-restore": 'ongoing-request="true"'}, False),
+        ({"x-amz-storage-class": "DEEP_ARCHIVE", "x-amz-restore": 'ongoing-request="false"'}, True),
+        (
+            {"x-amz-storage-class": "INTELLIGENT_TIERING", "x-amz-archive-status": "DEEP_ARCHIVE_ACCESS"},
+            False,
+        ),
+    ],
+)
+async def test_an_archived_picture_is_not_linked_until_it_is_restored(
+    home: Path, headers: dict[str, str], opens: bool
+) -> None:
+    """HEAD answers 200 for it; its link would answer 403 InvalidObjectState."""
+    with replay(lambda _: Reply(200, headers={"Content-Length": "9"} | headers)) as server:
+        store = open_store(Settings(home=home, s3_bucket="pictures", s3_endpoint_url=server.url))
+        with anyio.move_on_after(PATIENCE):
+            linked = await store.link(picture().key, size=9, filename="a.png", expires_in=60)
+        await store.aclose()
+    assert (linked is not None) is opens
 
 
 @pytest.mark.usefixtures("keys")

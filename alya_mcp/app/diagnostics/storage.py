@@ -1,9 +1,10 @@
 """Where pictures go: the bucket, or this machine and the process that serves links to it."""
 
+import os
 from collections.abc import Iterator
 
-from alya_mcp.app.diagnostics.check import Check, fail, ok
-from alya_mcp.settings import Settings
+from alya_mcp.app.diagnostics.check import Check, fail, ok, warn
+from alya_mcp.settings import Settings, secrets_in_links
 
 
 def store(settings: Settings) -> Iterator[Check]:
@@ -20,6 +21,12 @@ def store(settings: Settings) -> Iterator[Check]:
         finally:
             await store.aclose()
 
+    for variable in secrets_in_links(os.environ):
+        yield warn(
+            "s3 store",
+            f"the secret in {variable} is a part of every link (its key id, bucket, address or prefix)",
+            "Set another one: whoever has a link may know this one.",
+        )
     kind = "local store" if settings.s3_bucket is None else "s3 store"
     status = anyio.run(ask)
     if status.state == "ok":
