@@ -1,12 +1,11 @@
 """`alya-mcp doctor`: looks at every part of an installation and says what to do about what isn't well."""
 
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 
 import click
 
-from alya_mcp.app.diagnostics.check import Check, fail
+from alya_mcp.app.diagnostics.check import Check
 from alya_mcp.cli.output import Output, coloured, output_option, printable, say, show_json
 from alya_mcp.settings import Settings, SettingsError
 
@@ -24,8 +23,10 @@ def doctor(placeholders: Mapping[str, str], output: Output) -> int:
 
     Exit codes: 0 nothing fails, 1 something does.
     """
+    from alya_mcp.app.diagnostics.diagnosis import diagnose
+
     checks: list[Check] = []
-    for check in _checks(placeholders):
+    for check in diagnose(placeholders):
         checks.append(check)
         if output == "text":
             _show(check)
@@ -36,28 +37,6 @@ def doctor(placeholders: Mapping[str, str], output: Output) -> int:
         warned = sum(check.state == "warn" for check in checks)
         say(f"{len(checks)} looked at, {warned} to know about, {failed} to mend.")
     return 1 if failed else 0
-
-
-def _checks(placeholders: Mapping[str, str]) -> Iterator[Check]:
-    from alya_mcp.app.diagnostics import clients, gate, images, machine, state, storage
-
-    yield from machine.python()
-    yield from machine.unfilled(placeholders)
-    try:
-        settings = Settings.from_environment()
-    except SettingsError as error:
-        yield fail("settings", str(error), "Change or unset it; the other parts were not looked at.")
-        return
-    yield from machine.environment(settings, os.environ)
-    yield from machine.home(settings)
-    yield from gate.policy(settings)
-    yield from state.state(settings)
-    yield from gate.audit(settings)
-    yield from machine.extras(settings)
-    yield from images.drawing(settings)
-    yield from images.weights()
-    yield from storage.store(settings)
-    yield from clients.claude_desktop()
 
 
 def _settings() -> dict[str, str | None]:

@@ -108,6 +108,18 @@ class EngineStatus:
     last_error: str | None = None
     last_error_at: float | None = None
 
+    @property
+    def failing(self) -> bool:
+        """Whether no picture can be drawn until a user does something."""
+        return self.state in {"not installed", "stuck"}
+
+    @property
+    def held(self) -> int:
+        """Bytes of the device's memory that a loaded model has for itself."""
+        if self.memory is None or self.model is None:
+            return 0
+        return self.memory.get("gpu_allocated" if self.device == "cuda" else "resident", 0)
+
 
 Progress = Callable[[Step], Awaitable[None]]
 

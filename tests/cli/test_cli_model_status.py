@@ -8,7 +8,7 @@ from command_line import Run
 from gallery import Gallery
 from raw_client import processes_of
 
-from alya_mcp.app.diagnostics.engine import held_by, last_error, words_of
+from alya_mcp.app.diagnostics.engine import last_error, words_of
 from alya_mcp.app.diagnostics.probe import look
 from alya_mcp.images.engine import EngineStatus
 from alya_mcp.images.plan import Machine
@@ -169,7 +169,7 @@ def test_a_workers_own_memory_is_what_the_next_model_may_have():
     on_gpu = EngineStatus(state="idle", detail="Ready", model="tiny", device="cuda", memory=memory)
     on_cpu = EngineStatus(state="idle", detail="Ready", model="tiny", device="cpu", memory=memory)
     empty = EngineStatus(state="idle", detail="Ready", memory=memory)
-    assert [held_by(status) for status in (on_gpu, on_cpu, empty, None)] == [20 * GB, 3 * GB, 0, 0]
+    assert [status.held for status in (on_gpu, on_cpu, empty)] == [20 * GB, 3 * GB, 0]
 
 
 def test_the_workers_plan_temperature_memory_and_last_failure_are_told():

@@ -29,13 +29,6 @@ def engine_status(settings: Settings) -> "EngineStatus":
     return anyio.run(ask)
 
 
-def held_by(status: "EngineStatus | None") -> int:
-    """Bytes of the device's memory that the worker has for itself."""
-    if status is None or status.memory is None or status.model is None:
-        return 0
-    return status.memory.get("gpu_allocated" if status.device == "cuda" else "resident", 0)
-
-
 def words_of(status: "EngineStatus") -> str:
     """State, model, plan, temperature and memory in a line; the last failure is told by `last_error`."""
     parts = [f"{status.state}: {status.detail}"]

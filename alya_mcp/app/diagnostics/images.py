@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from alya_mcp.app.diagnostics.check import Check, fail, ok, warn
-from alya_mcp.app.diagnostics.engine import engine_status, held_by, last_error, words_of
+from alya_mcp.app.diagnostics.engine import engine_status, last_error, words_of
 from alya_mcp.app.diagnostics.machine import has_image_extra, hub_cache
 from alya_mcp.app.diagnostics.probe import Found, ProbeError, probe
 from alya_mcp.runtime.paths import tilde
@@ -29,7 +29,7 @@ def drawing(settings: Settings) -> Iterator[Check]:
         yield fail("worker", str(failure), "Change the settings as that says.")
     if has_image_extra() and settings.image_engine == "local":
         try:
-            found = probe(settings, held_by(status))
+            found = probe(settings, 0 if status is None else status.held)
         except ProbeError as error:
             python = "Install torch again; `python -c 'import torch'` shows what is wrong."
             yield fail("device", str(error), python)
@@ -41,7 +41,7 @@ def drawing(settings: Settings) -> Iterator[Check]:
     if error := last_error(status):
         log = tilde(settings.home / "logs" / "image-worker.log")
         yield warn("worker", f"{words_of(status)}; last error, {error}", f"Look into {log}.")
-    elif status.state == "stuck":
+    elif status.failing:
         yield fail("worker", words_of(status), _STUCK[settings.image_engine])
     else:
         yield ok("worker", words_of(status))

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 FAILED = 1
 
-_UNWELL = ("stuck", "not installed")
-
 
 @click.command(short_help="Show what draws on this machine, how and why.")
 @output_option
@@ -32,7 +30,7 @@ def status(output: Output) -> int:
 
     Exit codes: 0 something can draw, 1 nothing can.
     """
-    from alya_mcp.app.diagnostics.engine import engine_status, held_by
+    from alya_mcp.app.diagnostics.engine import engine_status
     from alya_mcp.app.diagnostics.probe import ProbeError, probe
     from alya_mcp.errors import Failure
 
@@ -41,7 +39,7 @@ def status(output: Output) -> int:
     try:
         engine = engine_status(settings)
         if settings.image_engine == "local" and engine.state != "not installed":
-            found = probe(settings, held_by(engine))
+            found = probe(settings, engine.held)
     except (Failure, ProbeError) as failure:
         say(f"Error: {failure}")
         return FAILED
@@ -49,7 +47,7 @@ def status(output: Output) -> int:
         show_json(_json(settings, found, engine))
     else:
         _show(settings, found, engine)
-    refused = engine.state in _UNWELL if found is None else found.refusal is not None
+    refused = engine.failing if found is None else found.refusal is not None
     return FAILED if refused else 0
 
 

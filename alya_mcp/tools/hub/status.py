@@ -61,14 +61,10 @@ async def _engine(context: Context) -> list[Part]:
         status = await context.hub.engine.status()
     except Failure as failure:
         return [Part(part="engine", state="failing", detail=str(failure), since=None)]
-    states: dict[str, State] = {
-        "not installed": "failing",
-        "stopped": "off",
-        "busy": "busy",
-        "stuck": "failing",
-    }
+    states: dict[str, State] = {"stopped": "off", "busy": "busy"}
+    state = "failing" if status.failing else states.get(status.state, "ok")
     since = None if status.since is None else datetime.fromtimestamp(status.since, UTC)
-    engine = Part(part="engine", state=states.get(status.state, "ok"), detail=_words(status), since=since)
+    engine = Part(part="engine", state=state, detail=_words(status), since=since)
     if status.model is None:
         asked = context.hub.settings.image_model
         model = Part(

@@ -1,0 +1,29 @@
+"""Every check of an installation, in the order in which parts depend on each other."""
+
+import os
+from collections.abc import Iterator, Mapping
+
+from alya_mcp.app.diagnostics import clients, gate, images, machine, state, storage
+from alya_mcp.app.diagnostics.check import Check, fail
+from alya_mcp.settings import Settings, SettingsError
+
+
+def diagnose(placeholders: Mapping[str, str]) -> Iterator[Check]:
+    """Look at every part; `placeholders` are the variables that a client left unfilled."""
+    yield from machine.python()
+    yield from machine.unfilled(placeholders)
+    try:
+        settings = Settings.from_environment()
+    except SettingsError as error:
+        yield fail("settings", str(error), "Change or unset it; the other parts were not looked at.")
+        return
+    yield from machine.environment(settings, os.environ)
+    yield from machine.home(settings)
+    yield from gate.policy(settings)
+    yield from state.state(settings)
+    yield from gate.audit(settings)
+    yield from machine.extras(settings)
+    yield from images.drawing(settings)
+    yield from images.weights()
+    yield from storage.store(settings)
+    yield from clients.claude_desktop()
