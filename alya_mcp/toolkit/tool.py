@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, Self, TypeVar, cast, get_type_hints
 
@@ -23,6 +24,7 @@ from alya_mcp.gate import InvalidArguments
 from alya_mcp.gate.call import Category
 from alya_mcp.gate.sanitizer import outside
 from alya_mcp.toolkit import loose
+from alya_mcp.toolkit.asked import Asked, read_asked
 from alya_mcp.toolkit.listing import visible
 
 if TYPE_CHECKING:
@@ -169,6 +171,11 @@ class Tool:
         answer = hints.get("return")
         self._output: type[Output] = _model(getattr(answer, "__args__", (answer,))[0], Output)
         self._check()
+
+    @cached_property
+    def asked(self) -> Asked:
+        """How users ask for the tool, in English and Turkish."""
+        return read_asked(Path(inspect.getfile(self._handler)).parent, self.name)
 
     @cached_property
     def schema(self) -> Schema:

@@ -1,6 +1,5 @@
 """Questions about this hub: answered by whoever is set up, from what the hub knows of itself."""
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal
@@ -17,10 +16,11 @@ from alya_mcp.toolkit.tool import Context, Input, Output, Tool, tool
 from alya_mcp.tools.hub.knowledge import facts
 from alya_mcp.tools.hub.knowledge.glossary import search_terms
 from alya_mcp.tools.hub.knowledge.library import Alya
-from alya_mcp.tools.hub.knowledge.passages import Passage
+from alya_mcp.tools.hub.knowledge.passages import BETWEEN, Passage, statements
+from alya_mcp.tools.hub.knowledge.questions import Lead, asks_for_tool, identifiers
 
 _PASSAGES = 5
-_CODE = re.compile(r"```.*?```", re.DOTALL)
+_STATEMENTS = 4
 _CAN = {
     "tr": "Bununla ilgili bir şey bulamadım. Şunları yanıtlayabilirim: araçlar ve ücretleri, politika ve "
     "sınırlar, son çağrının neden reddedildiği, ne kadar kullanıldığı, kurulum ve ayarlar.",
@@ -98,11 +98,11 @@ async def alya_ask(arguments: Question, context: Context) -> Answer:
         else:
             text = str(outside(told.value, told.source.title)["text"])
             return _answer(text, language, [], model=told.source.title, fetched_at=told.fetched_at)
-    own, more = _own(question, language, context)
+    lead = (await _knowledge(context).guide(context.tools.values())).lead(question)
+    own, more = _own(question, language, lead, context)
     pages: list[Passage] = []
     if more:
-        index = await _knowledge(context).index(context.catalogue.values())
-        pages = index.find(question, _PASSAGES, without=_hidden(context))
+        pages = await _pages(question, lead, context)
     sources = [*own, *pages]
     if not sources:
         return _answer(_CAN[language], language, [], said=said, answered=False)
@@ -120,12 +120,21 @@ async def alya_ask(arguments: Question, context: Context) -> Answer:
             plain = str(outside(checked.text, model.name)["text"])
             return _answer(plain, language, sources, model=model.name, said=said, removed=checked.removed)
         said.append(f"{model.name} said nothing that the sources carry")
-    key = ("alya_ask", question, *sources)
-    text = hub.http.memo.get(key, lambda: _retrieved(question, own, pages))
+    led = lead.section is not None
+    key = ("alya_ask", question, led, *sources)
+    text = hub.http.memo.get(key, lambda: _retrieved(question, language, own, pages, section=led))
     return _answer(text, language, sources, said=said)
 
 
-def _own(question: str, language: Language, context: Context) -> tuple[list[Passage], bool]:
+async def _pages(question: str, lead: Lead, context: Context) -> list[Passage]:
+    """Passages of the section that the question is led to, else those that hold its words."""
+    index, hidden = await _knowledge(context).index(context.catalogue.values()), _hidden(context)
+    if lead.section is not None:
+        return index.section(lead.section, without=hidden)[:_PASSAGES]
+    return [] if asks_for_tool(question) else index.find(question, _PASSAGES, without=hidden)
+
+
+def _own(question: str, language: Language, lead: Lead, context: Context) -> tuple[list[Passage], bool]:
     """What the hub itself knows that the question is about, and whether the documentation may know more."""
     gate = context.hub.gate
     tools = list(context.tools.values())
@@ -133,7 +142,9 @@ def _own(question: str, language: Language, context: Context) -> tuple[list[Pass
     found: list[Passage] = []
     if "refusal" in topics:
         found.append(facts.of_refusal(gate.last_refusal(context.session), language))
-    limits: Sequence[LimitRow] = _limits(tools, context) if named or "usage" in topics else ()
+    told = bool(topics - {"tools"}) and not asks_for_tool(question)
+    asked = named or [each for each in tools if each.name == lead.tool and not told]
+    limits: Sequence[LimitRow] = _limits(tools, context) if asked or "usage" in topics else ()
     if "usage" in topics:
         try:
             used = gate.usage(context.grant, session=context.session)
@@ -144,10 +155,11 @@ def _own(question: str, language: Language, context: Context) -> tuple[list[Pass
         found.append(facts.of_usage(used, limits, language))
     if "policy" in topics:
         found.append(facts.of_policy(gate.policy, gate.policy_error is not None, language))
-    if "tools" in topics:
+    if "tools" in topics and not asked:
         found.append(facts.of_tools(tools, language))
-    more = not topics and facts.is_about_more(question, named)
-    return found + [facts.of_tool(each, gate.policy, limits, language) for each in named], more
+    found += [facts.of_tool(each, gate.policy, limits, language) for each in asked]
+    more = not topics and (lead.section is not None or facts.is_about_more(question, named))
+    return found, more and (not asked or bool(named))
 
 
 def _hidden(context: Context) -> list[str]:
@@ -181,15 +193,25 @@ def _texts(sources: Sequence[Passage]) -> list[str]:
     return [each.text for each in sources]
 
 
-def _retrieved(question: str, own: Sequence[Passage], pages: Sequence[Passage]) -> str:
-    """The hub's own facts, then the sentences of the pages that fit best."""
+def _retrieved(
+    question: str, language: Language, own: Sequence[Passage], pages: Sequence[Passage], *, section: bool
+) -> str:
+    """The hub's own facts, then whole sentences of the pages: the first of a section, else those that fit."""
     said = [f"{each.text} [{number}]" for number, each in enumerate(own, 1)]
-    asked = " ".join(word for meanings in search_terms(question) for word in meanings)
-    prose = [_CODE.sub("\n", text) for text in _texts(pages)]
-    found = extract(asked, [*[""] * len(own), *prose], "en")
-    if not said and not found and pages:
-        found = f"{pages[0].text} [1]"
-    return " ".join(filter(None, [*said, found]))
+    whole = [statements(text, identifiers(question)) for text in _texts(pages)]
+    numbered = [f"{each} [{number}]" for number, part in enumerate(whole, len(own) + 1) for each in part]
+    if section:
+        said += numbered[:_STATEMENTS]
+    else:
+        asked = " ".join(word for meanings in search_terms(question) for word in meanings)
+        said.append(extract(asked, [*[""] * len(own), *map("\n".join, whole)], "en"))
+    text = " ".join(filter(None, said))
+    if text or not pages:
+        return text
+    page, heading = pages[0].source, pages[0].title.rpartition(BETWEEN)[2]
+    if language == "tr":
+        return f"Bunu {page} sayfasının \u201c{heading}\u201d bölümü anlatır. [1]"
+    return f"{page} says it under \u201c{heading}\u201d. [1]"
 
 
 def _answer(

@@ -131,7 +131,8 @@ def of_policy(policy: Policy, wrong: bool, language: Language) -> Passage:
 
 def of_tool(tool: Tool, policy: Policy, limits: Sequence[LimitRow], language: Language) -> Passage:
     """What a tool is for, what it costs, and what the policy says of it."""
-    first = tool.description.partition("\n")[0]
+    turkish = tool.asked.turkish if language == "tr" else None
+    first = turkish or tool.description.partition("\n")[0]
     says = policy_words(policy.summary(tool.name, tool.category), limits, language)
     if language == "tr":
         text = f"{tool.name}: {first} Çağrısı {tool.price:g} USD. Politika: {says}"

@@ -5,7 +5,7 @@ from typing import Final
 from alya_mcp.text.words import Language, guess_language, stem, terms
 
 _WORDS: Final = {
-    "resim": "image picture", "gorsel": "image", "foto": "image", "fotograf": "image picture",
+    "resim": "image picture", "gorsel": "image", "fotograf": "image picture",
     "ciz": "draw image", "cizil": "draw image", "politika": "policy", "kural": "rule policy",
     "izin": "allow policy", "yetki": "grant allow", "red": "deny refuse", "reddedil": "deny refuse",
     "reddet": "deny refuse", "engel": "deny refuse", "yasak": "deny", "onay": "approval", "onayla": "approve",

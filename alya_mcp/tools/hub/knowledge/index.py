@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from alya_mcp.text.words import terms
 from alya_mcp.tools.hub.knowledge.glossary import search_terms
 from alya_mcp.tools.hub.knowledge.passages import Passage
+from alya_mcp.tools.hub.knowledge.questions import identifiers
 
 _TITLE_WEIGHT = 4.0
 _CANDIDATES = 20
@@ -30,13 +31,13 @@ class Index:
         )
 
     def find(self, question: str, most: int, without: Sequence[str] = ()) -> list[Passage]:
-        """At most `most` passages that hold enough of the question's words, the best first; none that names
-        one of `without`.
+        """At most `most` passages that `question` is about, the best first; none that names one of `without`.
 
-        Enough is 0.6 of their number, where each counts as one in whatever language or synonym; so a
-        question about something else finds nothing, although single words of it occur. A question of one
-        word finds nothing unless a title has it: "time" in some text doesn't answer what time it is.
+        A passage is taken when it holds 0.6 of the question's words, where each counts as one in whatever
+        language or synonym, and its headings hold one of them. Of a question with identifiers it has to hold
+        one of those instead. So a question about something else finds nothing, although single words occur.
         """
+        names = identifiers(question)
         asked = search_terms(question)
         words = {word for meanings in asked for word in meanings}
         if not words:
@@ -49,18 +50,25 @@ class Index:
             (match, _TITLE_WEIGHT, _CANDIDATES),
         )
         numbers = [int(row[0]) for row in rows]
-        if len(asked) == 1 and not any(words & self._titles[number] for number in numbers):
-            return []
-        found = [self._passages[number] for number in numbers if self._covers(number, asked)]
+        found = [self._passages[number] for number in numbers]
+        if names:
+            found = [each for each in found if any(name in each.text for name in names)]
+        else:
+            found = [self._passages[number] for number in numbers if self._covers(number, asked, words)]
         return [each for each in found if not any(_names(each, name) for name in without)][:most]
+
+    def section(self, place: str, without: Sequence[str] = ()) -> list[Passage]:
+        """The passages of a section, named as `PAGE \u203a HEADING`."""
+        found = [each for each in self._passages if each.place == place]
+        return [each for each in found if not any(_names(each, name) for name in without)]
 
     def close(self) -> None:
         """Let go of the table."""
         self._database.close()
 
-    def _covers(self, number: int, asked: Sequence[Sequence[str]]) -> bool:
+    def _covers(self, number: int, asked: Sequence[Sequence[str]], words: set[str]) -> bool:
         held = sum(any(word in self._words[number] for word in meanings) for meanings in asked)
-        return held >= _COVERED * len(asked)
+        return held >= _COVERED * len(asked) and bool(words & self._titles[number])
 
 
 def _names(passage: Passage, name: str) -> bool:

@@ -1,18 +1,26 @@
-"""What Alya keeps between questions: the index of what she has read, and the model of this machine."""
+"""What Alya keeps between questions: what she has read, who answers what, and the model of this machine."""
 
-from collections.abc import Iterable
+import tomllib
+from collections.abc import Iterable, Mapping
 from functools import cached_property, partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alya_mcp.net.single_flight import Flights
 from alya_mcp.runtime.threads import run_abandonable
 from alya_mcp.settings import Settings
+from alya_mcp.toolkit.asked import Asked
 from alya_mcp.toolkit.tool import Tool
 from alya_mcp.tools.hub.knowledge.index import Index
 from alya_mcp.tools.hub.knowledge.passages import Passage, documentation
+from alya_mcp.tools.hub.knowledge.questions import Guide
 
 if TYPE_CHECKING:
     from alya_mcp.llm import LanguageModel
+
+
+_MOST_GUIDES = 8
+"""Kept at once; what callers see differs by policy only."""
 
 
 class Alya:
@@ -22,12 +30,24 @@ class Alya:
         self._settings = settings
         self._flights = Flights()
         self._index: Index | None = None
+        self._guides: dict[frozenset[str], Guide] = {}
 
     async def index(self, tools: Iterable[Tool]) -> Index:
         """The documentation and the descriptions of the server's tools, ready to be searched."""
         if self._index is None:
             self._index = await self._flights.join("index", lambda: run_abandonable(partial(_read, tools)))
         return self._index
+
+    async def guide(self, tools: Iterable[Tool]) -> Guide:
+        """What answers a question of a caller for whom only `tools` exist."""
+        asked = {each.name: each.asked for each in tools}
+        seen = frozenset(asked)
+        if seen not in self._guides:
+            made = await self._flights.join(seen, lambda: run_abandonable(partial(_guide, asked)))
+            while len(self._guides) >= _MOST_GUIDES:
+                del self._guides[next(iter(self._guides))]
+            self._guides[seen] = made
+        return self._guides[seen]
 
     @cached_property
     def model(self) -> "LanguageModel | None":
@@ -49,3 +69,8 @@ def _read(tools: Iterable[Tool]) -> Index:
         Passage(title=each.title, source=f"the tool {each.name}", text=each.description) for each in tools
     )
     return Index([*documentation(), *described])
+
+
+def _guide(asked: Mapping[str, Asked]) -> Guide:
+    sections = tomllib.loads((Path(__file__).parent / "sections.toml").read_text(encoding="utf-8"))
+    return Guide(asked, sections)

@@ -1,17 +1,23 @@
 """Documentation as passages that can be found and quoted."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import alya_mcp
+from alya_mcp.text.words import sentences
 
 _LONGEST = 1200
 _LEFT_OUT = frozenset({"README.md", "attacks.md"})
 """The README stands first; the page of attacks quotes what attackers write."""
+BETWEEN = " \u203a "
 _IMAGE = re.compile(r"!\[[^\]]*\]\([^)]*\)")
 _LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
+_CODE = re.compile(r"```.*?```", re.DOTALL)
+_WHOLE = re.compile(r"(?:`|[\"'(\u201c]*[^\W_a-z]).*[.!?][\"'`)\u201d]*")
+_BULLET = re.compile(r"^\s*(?:[-*+]|\d+\.)\s+")
+_ROW = re.compile(r"[^.;:]{1,40}: .*; [^.;:]{1,40}: ")
 _ITEM = re.compile(r"\n(?!\s*(?:[-*+]|\d+\.)\s)\s*")
 
 
@@ -22,6 +28,11 @@ class Passage:
     title: str
     source: str
     text: str
+
+    @property
+    def place(self) -> str:
+        """The page and the headings below its own, as `docs/storage.md \u203a Amazon S3`."""
+        return BETWEEN.join([self.source, *self.title.split(BETWEEN)[1:]])
 
 
 def documentation() -> list[Passage]:
@@ -37,6 +48,21 @@ def documentation() -> list[Passage]:
         name = page.name if page.name == "README.md" else f"docs/{page.relative_to(folder).as_posix()}"
         found += split(page.read_text(encoding="utf-8"), name)
     return found
+
+
+def statements(text: str, names: Sequence[str] = ()) -> list[str]:
+    """The whole sentences of a passage: no code, no fragments, no rows of tables.
+
+    With `names` only what holds one of them, and the rows of tables that are about one.
+    """
+    found: list[str] = []
+    for line in _CODE.sub("\n", text).splitlines():
+        block = _BULLET.sub("", line)
+        if _ROW.match(block):
+            found += [block for name in names if name in block.partition(";")[0]]
+        else:
+            found += [each for each in sentences(block) if _WHOLE.fullmatch(each)]
+    return [each for each in found if not names or any(name in each for name in names)]
 
 
 def split(markdown: str, source: str) -> list[Passage]:
@@ -62,12 +88,12 @@ def _sections(markdown: str) -> Iterator[tuple[str, str]]:
         fenced ^= line.lstrip().startswith("```")
         level = len(line) - len(line.lstrip("#"))
         if level and not fenced and line[level : level + 1] == " ":
-            yield " \u203a ".join(titles), "\n".join(lines)
+            yield BETWEEN.join(titles), "\n".join(lines)
             titles = [*titles[: level - 1], line[level:].strip()]
             lines = []
         else:
             lines.append(line)
-    yield " \u203a ".join(titles), "\n".join(lines)
+    yield BETWEEN.join(titles), "\n".join(lines)
 
 
 def _blocks(body: str) -> Iterator[str]:

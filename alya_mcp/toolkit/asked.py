@@ -1,0 +1,34 @@
+"""How users ask for a tool: what the `questions.toml` beside its module says."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How users ask for a tool: `turkish` says what it does, `cues` and `questions` lead to it.
+
+    A cue is a list of groups of words; one word of every group has to occur in a question.
+    """
+
+    turkish: str | None = None
+    cues: tuple[tuple[tuple[str, ...], ...], ...] = ()
+    questions: tuple[str, ...] = ()
+
+
+def read_asked(folder: Path, tool: str) -> Asked:
+    """What `folder` says of `tool`; nothing when it has no entry there."""
+    given = _entries(folder / "questions.toml").get(tool)
+    if given is None:
+        return Asked()
+    cues = tuple(tuple(tuple(group.split()) for group in cue) for cue in given["cues"])
+    return Asked(given["turkish"], cues, tuple(given["questions"]))
+
+
+@cache
+def _entries(file: Path) -> Mapping[str, Any]:
+    return tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}

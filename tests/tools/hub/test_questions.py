@@ -1,0 +1,87 @@
+"""Which tool or section a question is led to: docs/tools/agents.md, "alya_ask"."""
+
+import subprocess
+import sys
+import tomllib
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from alya_mcp.text.words import guess_language
+from alya_mcp.toolkit.asked import Asked
+from alya_mcp.tools import load_catalogue
+from alya_mcp.tools.hub.knowledge import questions as module
+from alya_mcp.tools.hub.knowledge.passages import documentation
+from alya_mcp.tools.hub.knowledge.questions import Guide, Lead
+
+ROOT = Path(__file__).resolve().parents[3]
+SECTIONS = tomllib.loads(Path(module.__file__).with_name("sections.toml").read_text(encoding="utf-8"))
+ASKED = {name: tool.asked for name, tool in load_catalogue().items()}
+
+
+@pytest.fixture(scope="module")
+def guide() -> Guide:
+    return Guide(ASKED, SECTIONS)
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_a_tool_brings_questions_in_both_languages_and_is_found_by_each(guide: Guide, name: str) -> None:
+    examples = ASKED[name].questions
+    assert min(Counter(map(guess_language, examples)).values()) >= 5
+    assert {each: guide.lead(each).tool for each in examples} == dict.fromkeys(examples, name)
+    assert guess_language(ASKED[name].turkish or "") == "tr"
+
+
+def test_a_section_exists_and_is_found_by_each_of_its_questions(guide: Guide) -> None:
+    places = {passage.place for passage in documentation()}
+    for place, examples in SECTIONS.items():
+        assert place in places
+        assert {each: guide.lead(each).section for each in examples} == dict.fromkeys(examples, place)
+
+
+@pytest.mark.parametrize(
+    ("question", "lead"),
+    [
+        ("Which tool tells what people would pay for?", Lead(tool="alya_demand_signals")),
+        ("HANGI ARAC INTERNETTE ARAMA YAPAR", Lead(tool="web_search")),
+        ("Will Rome get rain?", Lead(tool="alya_weather_now")),
+        ("Roma'da artçı olur mu?", Lead(tool="alya_seismic_forecast")),
+        ("Where are the pictures stored?", Lead(section="docs/storage.md \u203a On this machine")),
+        ("Which tool reads barcodes?", Lead()),
+        ("Bana bir taksi çağır", Lead()),
+        ("what does ALYA_WEATHER_IMAGE do", Lead()),
+        ("", Lead()),
+        ("\u4f60\u597d", Lead()),
+    ],
+)
+def test_a_question_is_led_to_a_tool_a_section_or_nowhere(guide: Guide, question: str, lead: Lead) -> None:
+    assert guide.lead(question) == lead
+
+
+def test_a_new_tool_is_found_by_what_it_brings_and_a_hidden_one_is_as_if_it_were_not() -> None:
+    brought = Asked("Metni çevirir.", ((("translat*", "cevir*"),),), ("Translate this", "Bunu çevir"))
+    without, with_it = Guide(ASKED, SECTIONS), Guide({**ASKED, "translate": brought}, SECTIONS)
+    assert without.lead("Which tool translates?") == Lead()
+    assert with_it.lead("Which tool translates?") == Lead(tool="translate")
+    seen = {name: asked for name, asked in ASKED.items() if not name.startswith("alya_seismic")}
+    assert Guide(seen, SECTIONS).lead("Which tool lists earthquakes?") == Lead()
+
+
+def test_of_equal_cues_the_nearest_example_decides() -> None:
+    both = {
+        "one": Asked("-", ((("market",),),), ("market of fish",)),
+        "two": Asked("-", ((("market",),),), ("market of stocks",)),
+    }
+    guide = Guide(both, {})
+    assert [guide.lead(f"the market for {what}").tool for what in ("stocks", "fish")] == ["two", "one"]
+
+
+def test_the_evaluation_counts_what_is_found_and_what_is_not_known(tmp_path: Path) -> None:
+    file = tmp_path / "questions.txt"
+    file.write_text("Hava nasıl?|alya_weather_now\nDraw a cat|web_search\nWho wrote Emma?|-\n", "utf-8")
+    script = ROOT / "scripts/eval/ask.py"
+    done = subprocess.run(
+        [sys.executable, script, "--questions", file, "--output", "json"], capture_output=True, text=True
+    )
+    assert '"tool first": [1, 2], "don\'t know": [1, 1]' in done.stdout, done.stderr
