@@ -5,6 +5,8 @@ it holds no secret and no private path. Anything else that a handler raises is a
 that the tool failed, the person finds the particulars on stderr.
 """
 
+from typing import Final
+
 from alya_mcp.gate import ToolError
 
 
@@ -33,3 +35,17 @@ class NotInstalled(NotConfigured):
             f"The person can install it with: pip install 'alya-mcp[{extra}]' "
             f"(with uv: uv tool install 'alya-mcp[{extra}]')"
         )
+
+
+_OWN: Final[tuple[type[Failure], ...]] = (InvalidInput, NotConfigured, Unavailable)
+_KINDS: Final = {cls.__name__: cls for cls in _OWN}
+
+
+def kind_of(failure: Failure) -> str:
+    """The name by which another process knows what `failure` is."""
+    return next((cls for cls in _OWN if isinstance(failure, cls)), Failure).__name__
+
+
+def failure_of(kind: object, message: str) -> Failure:
+    """The failure that another process told; of a kind that only its version knows, a plain one."""
+    return _KINDS.get(str(kind), Failure)(message)

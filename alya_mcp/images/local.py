@@ -5,10 +5,10 @@ import importlib.util
 import time
 from collections.abc import Sequence
 from dataclasses import fields, replace
-from typing import Any, Final, cast
+from typing import Any, Final, get_args
 
 from alya_mcp import __version__
-from alya_mcp.errors import Failure, InvalidInput, NotConfigured, NotInstalled, Unavailable
+from alya_mcp.errors import NotInstalled, Unavailable, failure_of
 from alya_mcp.images.engine import EngineStatus, Job, Phase, Picture, Progress, Step
 from alya_mcp.images.progress import Meter
 from alya_mcp.images.worker.connection import Call, Link, WorkerGoneError
@@ -17,7 +17,6 @@ from alya_mcp.images.worker.protocol import DEVICE_LOST, LEAVING, Frame, Refused
 from alya_mcp.runtime.python_process import module_command
 from alya_mcp.settings import Settings
 
-_KINDS: Final = {cls.__name__: cls for cls in (Failure, InvalidInput, NotConfigured, Unavailable)}
 _CLOSED: Final = "The image engine was closed while the image was drawn; call again"
 _LOOK_LIMIT: Final = 20.0
 _STATUS_LIMIT: Final = 5.0
@@ -233,19 +232,18 @@ class _Attempt:
                     self.working = True
                 case "step":
                     self.message = frame.head["message"]
-                    await meter.report(
-                        cast("Phase", frame.head["phase"]),
-                        frame.head["at"],
-                        frame.head["until"],
-                        self.message,
-                    )
+                    # A worker of a newer version may have phases of its own.
+                    if frame.head["phase"] in get_args(Phase):
+                        await meter.report(
+                            frame.head["phase"], frame.head["at"], frame.head["until"], self.message
+                        )
                 case "failure":
                     call.end(cancel=False)
                     if frame.head["kind"] == LEAVING:
                         raise _LeavingError
                     if frame.head["kind"] == DEVICE_LOST:
                         raise _DeviceLostError(frame.head["message"])
-                    raise _KINDS[frame.head["kind"]](frame.head["message"])
+                    raise failure_of(frame.head["kind"], frame.head["message"])
                 case "done":
                     call.end(cancel=False)
                     return frame

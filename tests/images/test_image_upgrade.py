@@ -12,7 +12,7 @@ import anyio
 import pytest
 from stage import Opener, Stage, Steps, a_job, state, status_when, stopped, until, workers
 
-from alya_mcp.errors import Unavailable
+from alya_mcp.errors import Failure, Unavailable
 from alya_mcp.images.local import LocalEngine
 from alya_mcp.images.worker import connection as link
 from alya_mcp.images.worker import launcher as launch
@@ -42,9 +42,9 @@ async def refused(engine: LocalEngine, told: list[str]) -> None:
 
 @asynccontextmanager
 async def impostor(
-    home: Path, *, protocol: int, answers: Sequence[Mapping[str, object]] = ()
+    home: Path, *, protocol: int, version: str = "0.0.1", answers: Sequence[Mapping[str, object]] = ()
 ) -> AsyncIterator[list[str]]:
-    """A worker of 0.0.1 that gives `answers` on each connection and hangs up; what it was asked."""
+    """A worker of `version` that gives `answers` on each connection and hangs up; what it was asked."""
     place = Place(home)
     place.prepare()
     place.ensure_key()
@@ -53,7 +53,7 @@ async def impostor(
     asked: list[str] = []
 
     async def attend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await welcome(reader, writer, key, Hello(version="0.0.1", protocol=protocol, pid=os.getpid()))
+        await welcome(reader, writer, key, Hello(version=version, protocol=protocol, pid=os.getpid()))
         head = (await read(reader)).head
         asked.append(head["type"])
         for answer in answers:
@@ -110,6 +110,21 @@ async def test_a_worker_of_an_earlier_version_that_tells_less_of_itself_is_under
     async with impostor(alya_home, protocol=1, answers=[answer]):
         status = await open_at().status()
     assert (status.state, status.detail, status.plan, status.temperature) == ("idle", "ready", None, None)
+
+
+async def test_a_newer_workers_kinds_of_failure_and_phases_are_no_error_of_their_own(
+    alya_home: Path, open_at: Opener
+):
+    answers = [
+        {"type": "step", "phase": "upscale", "at": 0.0, "until": 1.0, "message": "Upscaling"},
+        {"type": "failure", "kind": "Throttled", "message": "The GPU is too hot; call again"},
+    ]
+    steps = Steps()
+    async with impostor(alya_home, protocol=PROTOCOL, version="999.0", answers=answers):
+        with pytest.raises(Failure, match="The GPU is too hot; call again") as raised:
+            await open_at().render(a_job(), steps)
+    assert type(raised.value) is Failure
+    assert steps.phases() == ["start"]
 
 
 async def test_an_older_worker_that_is_stuck_is_named_with_what_to_do(

@@ -8,14 +8,13 @@ from typing import Final
 
 import httpx2
 
-from alya_mcp.errors import Failure, InvalidInput, NotConfigured, Unavailable
+from alya_mcp.errors import Failure, Unavailable, failure_of
 from alya_mcp.images.engine import EngineStatus, Job, Picture, Progress, Step
 from alya_mcp.images.progress import Meter
 from alya_mcp.images.ray.connection import Exchange, LostError, NobodyError, check, told
 from alya_mcp.images.ray.messages import STATUS, Ask, read_picture, read_status, read_told
 from alya_mcp.images.worker.protocol import Frame, WireError
 
-_KINDS: Final = {cls.__name__: cls for cls in (Failure, InvalidInput, NotConfigured, Unavailable)}
 _CONNECT: Final = 10.0
 _SILENCE: Final = 30.0
 """Seconds without a byte after which an answer counts as lost; the application speaks every 5 s."""
@@ -174,4 +173,4 @@ def _failure(frame: Frame) -> Failure:
     kind, message = frame.head.get("kind"), frame.head.get("message")
     if not isinstance(message, str):
         raise WireError("a failure without words")
-    return _KINDS.get(str(kind), Failure)(message)
+    return failure_of(kind, message)

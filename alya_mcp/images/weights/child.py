@@ -18,7 +18,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, Final
 
-from alya_mcp.errors import Failure, NotConfigured, Unavailable
+from alya_mcp.errors import Failure, NotConfigured, Unavailable, kind_of
 from alya_mcp.images.weights.cache import File, Snapshot, cached, files_in, fits
 from alya_mcp.images.weights.folder import require_flux, require_pipeline
 from alya_mcp.images.weights.plan import Plan, ask_hub
@@ -46,8 +46,7 @@ def main() -> None:
         if isinstance(failure, Gated):
             _say({"kind": "Gated", "repository": failure.repository, "why": failure.why})
         else:
-            kinds = (each.__name__ for each in (NotConfigured, Unavailable) if isinstance(failure, each))
-            _say({"kind": next(kinds, "Failure"), "message": str(failure)})
+            _say({"kind": kind_of(failure), "message": str(failure)})
     # Threads that still wait for the network have nothing left to do.
     os._exit(0)
 

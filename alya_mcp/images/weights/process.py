@@ -11,12 +11,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Literal, TextIO
 
-from alya_mcp.errors import Failure, NotConfigured, NotInstalled, Unavailable
+from alya_mcp.errors import NotInstalled, Unavailable, failure_of
 from alya_mcp.images.weights.refusals import Gated
 from alya_mcp.runtime.python_process import module_command
 
 _POLL: Final = 0.5
-_KINDS: Final[dict[str, type[Failure]]] = {"NotConfigured": NotConfigured, "Unavailable": Unavailable}
 _DOWNLOAD_SHARE: Final = 0.9
 _GIGABYTE: Final = 10**9
 
@@ -122,7 +121,7 @@ def _result(last: dict[str, Any] | None, model: str) -> Pulled:
     if last.get("kind") == "Gated":
         raise Gated(last["repository"], last["why"])
     if "kind" in last:
-        raise _KINDS.get(last["kind"], Failure)(last["message"])
+        raise failure_of(last["kind"], last["message"])
     folder = Path(last.pop("folder"))
     return Pulled(folder=folder, **last)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from alya_mcp.errors import Failure, InvalidInput, NotConfigured, Unavailable
+from alya_mcp.errors import Failure, kind_of
 from alya_mcp.images.engine import Picture
 from alya_mcp.images.renderer import (
     CancelledJob,
@@ -24,7 +24,6 @@ from alya_mcp.images.worker.protocol import DEVICE_LOST
 
 _TENDING: Final = 0.5
 """Seconds without an order after which the renderer is asked to go on with what it does ahead."""
-_KINDS: Final = (InvalidInput, NotConfigured, Unavailable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +132,7 @@ class RenderThread:
         except DeviceLost as lost:
             return Failed(kind=DEVICE_LOST, message=str(lost))
         except Failure as failure:
-            return Failed(kind=_kind(failure), message=str(failure))
+            return Failed(kind=kind_of(failure), message=str(failure))
         except MemoryError:
             return Failed(
                 kind=Failure.__name__,
@@ -163,7 +162,3 @@ def _durations(began: dict[RenderPhase, float], end: float) -> dict[str, float]:
         phase: round((until - since) * 1000, 1)
         for (phase, since), until in zip(began.items(), ends, strict=True)
     }
-
-
-def _kind(failure: Failure) -> str:
-    return next((kind for kind in _KINDS if isinstance(failure, kind)), Failure).__name__

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from alya_mcp.errors import InvalidInput, Unavailable
+from alya_mcp.errors import InvalidInput, Unavailable, kind_of
 from alya_mcp.images.engine import EngineStatus, Picture, State
 from alya_mcp.images.renderer import Renderer, RendererStatus, RenderPhase
 from alya_mcp.images.worker.client import Client
@@ -68,7 +68,7 @@ class Desk:
         try:
             job = job_of(head)
         except InvalidInput as error:
-            client.say(refusal(number, InvalidInput.__name__, str(error)))
+            client.say(refusal(number, kind_of(error), str(error)))
             return
         self._idle = seconds(head, "idle")
         # A server of an older version doesn't tell, and expects the worker to end with it.
