@@ -1,4 +1,4 @@
-"""`alya-mcp approvals`: a person's yes or no to calls that wait for one."""
+"""`alya-mcp approvals`: the user's yes or no to calls that wait for one."""
 
 import json
 from collections.abc import Generator
@@ -20,7 +20,10 @@ UNREADABLE = 2
 
 @click.group(short_help="Say yes or no to calls that wait for a person.")
 def approvals() -> None:
-    """Answer calls whose policy wants a person's yes, and whose client can't ask for it.
+    """Answer calls whose policy wants a person's yes, where the client didn't get one.
+
+    These are the calls whose client can't ask or where nobody answered it, and those that were declined
+    there: a no is kept as long as a yes would hold, and a yes takes it back.
 
     A yes is good for one call with exactly the arguments that are shown, by the same caller and under the
     same policy; it holds as long as the policy says (600 s by default). Then the agent has to make the call

@@ -105,7 +105,7 @@ def unapproved(
 
 def declined(call: Call, policy: str, approval: Approval, kept: str) -> Decision:
     """The user said no to the question `kept`, and can change their mind."""
-    why = f"the user declined. They can still allow it: {how_to_approve(kept)}"
+    why = f"the user declined; to allow it after all they can {how_to_approve(kept)}"
     return unapproved(call, policy, approval, why)
 
 

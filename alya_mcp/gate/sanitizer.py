@@ -19,21 +19,15 @@ from alya_mcp.gate.credentials import (
     names_aws_key,
 )
 from alya_mcp.gate.errors import ToolError
-from alya_mcp.gate.invisible import CONTROLS, IGNORABLE
+from alya_mcp.gate.invisible import has_unseen, without_unseen
 
 HIDDEN_PATH: Final = "[private]"
 _ENCODE: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 _DEPTH: Final = 64
 _PATH_ENDS: Final = r"(?![\w.-])"
 
-_STRIPPED: Final = re.compile(f"[{CONTROLS}{IGNORABLE}]")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
-_UNJOINING: Final = re.compile(
-    "(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f])|(?<=[\u200c\u200d])[\u200c\u200d]"
-    "|(?<![#*0-9\x80-\U0010ffff])[\ufe00-\ufe0f]|(?<=[\ufe00-\ufe0f])[\ufe00-\ufe0f]"
-)
 _ESCAPED: Final = re.compile(r"\\(?<!\\\\)(?:\\\\)*(?:u00|[bf])")
-_UNSEEN: Final = re.compile(f"[{CONTROLS}{IGNORABLE}\ud800-\udfff]")
 
 
 class UnfitResult(ToolError):
@@ -115,18 +109,17 @@ def outside(text: str, source: str) -> dict[str, Any]:
     """Text that somebody else wrote, in the form in which a tool answers it: `untrusted`, `source`, `text`.
 
     `source` says where it is from, an address or a name. Both lose what a reader doesn't see and a model
-    does: control, direction, tag and other invisible characters, also those that may join visible ones
-    (U+200C, U+200D, variation selectors) wherever they join nothing.
+    does; see `invisible`.
     """
     return {
         "untrusted": True,
-        "source": _UNJOINING.sub("", _visible(source)),
-        "text": _UNJOINING.sub("", _visible(text)),
+        "source": _visible(source),
+        "text": _visible(text),
     }
 
 
 def _visible(text: str) -> str:
-    return _STRIPPED.sub("", _SURROGATE.sub("\ufffd", _paired(text)))
+    return without_unseen(_SURROGATE.sub("\ufffd", _paired(text)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +157,7 @@ def _loose(value: Any) -> str:
 def _needs_work(text: str, hide: Hidden) -> bool:
     if ("\\" in text and _ESCAPED.search(text)) or "\x7f" in text:
         return True
-    if not text.isascii() and _UNSEEN.search(text):
+    if not text.isascii() and (_SURROGATE.search(text) or has_unseen(text)):
         return True
     return any(word in text for word in hide.written) or holds_credential(text)
 

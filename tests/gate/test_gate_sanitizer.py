@@ -42,6 +42,8 @@ def test_a_clean_result_is_passed_on_as_it_is() -> None:
         ("\u202eevil\u2066", "evil"),
         ("tag\U000e0041s", "tags"),
         ("family \U0001f468\u200d\U0001f469", "family \U0001f468\u200d\U0001f469"),
+        ("❤\ufe0f #\ufe0f\u20e3 \u0645\u06cc\u200c\u062e", "❤\ufe0f #\ufe0f\u20e3 \u0645\u06cc\u200c\u062e"),
+        ("k\u200di\ufe0fm\U0001bca0\U0001d173\U00013430", "kim"),
         (math.nan, None),
         (math.inf, None),
         (-math.inf, None),
