@@ -9,6 +9,11 @@ import pytest
 from raw_client import MODERN, SERVER, Servers, environment, eventually
 from scene import ALLOW_ALL, audit_records, write_policy
 
+from alya_mcp.cli.policy.presets import starting_policy
+from alya_mcp.tools import load_catalogue
+
+PRESETS: tuple[Any, ...] = ("strict", "balanced", "open")
+
 TWO_A_MINUTE: dict[str, Any] = {
     "version": "1",
     "default": "deny",
@@ -81,6 +86,30 @@ def test_without_a_policy_file_the_packaged_one_is_obeyed(start_server: Servers)
     with start_server() as client:
         client.initialize()
         assert not client.call("alya_status")["result"].get("isError")
+
+
+def test_a_host_that_starts_a_server_for_each_call_is_limited_too(
+    start_server: Servers, alya_home: Path
+) -> None:
+    write_policy(alya_home, starting_policy("strict", load_catalogue().values()))
+    rules: list[str | None] = []
+    for _ in range(4):
+        with start_server() as client:
+            client.initialize()
+            result = client.call("alya_status")["result"]
+            rules.append(result["_meta"]["alya/decision"]["rule"] if result.get("isError") else None)
+    assert rules == [None, None, None, "/all_tools/max_repeats"]
+
+
+@pytest.mark.parametrize("document", [
+    json.loads((Path(__file__).parents[2] / "policy.json").read_text()),
+    *(starting_policy(preset, load_catalogue().values()) for preset in PRESETS),
+])  # fmt: skip
+def test_no_limit_that_we_ship_ends_with_a_session(document: dict[str, Any]) -> None:
+    rules = [*document.get("tools", {}).values(), *document.get("categories", {}).values()]
+    for rule in [*rules, document["all_tools"]]:
+        limits = [rule[name] for name in ("rate_limit", "max_repeats", "max_concurrent") if name in rule]
+        assert [limit for limit in limits if limit.get("scope") != "grant"] == []
 
 
 def test_a_policy_of_the_current_folder_is_never_obeyed(start_server: Servers, tmp_path: Path) -> None:

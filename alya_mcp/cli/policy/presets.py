@@ -1,7 +1,8 @@
 """Starting policies, made from what the catalogue says of each tool: its category, its risk and its price.
 
 What would be said of any tool of a category stands under `categories` where several tools share it: the file
-stays short, and a tool that a later version brings finds itself treated alike.
+stays short, and a tool that a later version brings finds itself treated alike. Limits count per grant: some
+hosts start a server for every call, and a session's counter would never fill.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -59,7 +60,7 @@ class _AnyTool:
 
 
 def _per(window: str, most: int) -> Entry:
-    return {"rate_limit": {"max": most, "window": window}}
+    return {"rate_limit": {"max": most, "window": window, "scope": "grant"}}
 
 
 def _denied(category: str) -> Entry:
@@ -121,8 +122,8 @@ def _everything(calls: int, repeats: int, in_flight: int, usd: float) -> Entry:
     return {
         **_per("minute", calls),
         "budget": {"max_usd": usd, "window": "day"},
-        "max_repeats": {"max": repeats, "window": "minute"},
-        "max_concurrent": in_flight,
+        "max_repeats": {"max": repeats, "window": "minute", "scope": "grant"},
+        "max_concurrent": {"max": in_flight, "scope": "grant"},
     }
 
 
