@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import click
-from mcp_types import CallToolResult, ImageContent, ResourceLink, TextContent
+from mcp_types import CallToolResult, ImageContent, TextContent
 
 from alya_mcp.cli.output import printable, say, show_table
 from alya_mcp.runtime.paths import tilde
@@ -73,8 +73,6 @@ def _text(value: object) -> str:
 def _one_line(block: object) -> str:
     if isinstance(block, TextContent):
         return printable(block.text)
-    if isinstance(block, ResourceLink):
-        return printable(block.uri)
     if isinstance(block, ImageContent):
         return f"({printable(block.mime_type)}, {len(block.data) * 3 // 4:,} bytes; shown with --output json)"
     return f"({type(block).__name__}; shown with --output json)"

@@ -1,15 +1,19 @@
 """What a client is told: tools as the SDK lists them, replies, refusals and failures as results."""
 
 import base64
+import json
+from collections.abc import Mapping
+from typing import Any, cast
 
 import mcp_types as types
 
 from alya_mcp.gate import Decision, UnfitResult
 from alya_mcp.gate.decision import NO_POLICY
 from alya_mcp.toolkit.services import LARGEST_RESULT, Hub
-from alya_mcp.toolkit.tool import Image, Link, Output, Reply, Tool
+from alya_mcp.toolkit.tool import Image, Output, Reply, Tool
 
 _LONGEST_FAILURE = 10_000
+_LONGEST_LINE = 2_000
 
 
 def describe(tool: Tool) -> types.Tool:
@@ -19,8 +23,8 @@ def describe(tool: Tool) -> types.Tool:
         title=tool.title,
         description=tool.description,
         input_schema=tool.schema,
-        output_schema=tool.output_schema,
-        annotations=types.ToolAnnotations.model_validate({"title": tool.title, **tool.annotations}),
+        output_schema=tool.outline,
+        annotations=types.ToolAnnotations.model_validate(tool.annotations),
         _meta={"alya/category": tool.category, "alya/risk": tool.risk, "alya/priceUsd": tool.price},
     )
 
@@ -32,9 +36,14 @@ def result(reply: Reply[Output], hub: Hub) -> types.CallToolResult:
         UnfitResult: when it is larger than clients take.
     """
     data, text = hub.clean(reply.data.model_dump(mode="json", by_alias=True))
+    if reply.address is not None:
+        address = hub.clean_text(reply.address)
+        text = f"{address}\n{_in_lines({name: each for name, each in data.items() if each != address})}"
+    elif len(text) > _LONGEST_LINE:
+        text = _in_lines(data)
     content: list[types.ContentBlock] = [
         types.TextContent(type="text", text=text),
-        *(_block(each, hub) for each in reply.attachments),
+        *(_block(each) for each in reply.attachments),
     ]
     result = types.CallToolResult(content=content, structured_content=data)
     if reply.attachments or 3 * len(text) > LARGEST_RESULT:  # as data, and escaped once more as text
@@ -46,23 +55,32 @@ def result(reply: Reply[Output], hub: Hub) -> types.CallToolResult:
     return result
 
 
-def _block(attachment: Link | Image, hub: Hub) -> types.ContentBlock:
-    if isinstance(attachment, Link):
-        return types.ResourceLink(
-            type="resource_link",
-            uri=hub.clean_text(attachment.url),
-            name=hub.clean_text(attachment.name),
-            title=hub.clean_text(attachment.title),
-            mime_type=attachment.content_type,
-            size=attachment.size,
-        )
-    data = base64.b64encode(attachment.data).decode("ascii")
-    return types.ImageContent(type="image", data=data, mime_type=attachment.content_type)
+def _in_lines(data: Mapping[str, Any]) -> str:
+    """JSON with a line for each member, and for each item of a list: hosts cut long lines, or hide them."""
+    lines: list[str] = []
+    for name, value in data.items():
+        if isinstance(value, list) and value:
+            items = ",\n".join(map(_compact, cast("list[object]", value)))
+            lines.append(f"{_compact(name)}:[\n{items}\n]")
+        else:
+            lines.append(f"{_compact(name)}:{_compact(cast('object', value))}")
+    return "{\n" + ",\n".join(lines) + "\n}"
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _block(image: Image) -> types.ContentBlock:
+    data = base64.b64encode(image.data).decode("ascii")
+    return types.ImageContent(type="image", data=data, mime_type=image.content_type)
 
 
 def refusal(decision: Decision, hub: Hub) -> types.CallToolResult:
     """The result of a call that the gate denied, with the decision for programs in `_meta`."""
     text = decision.message
+    if decision.decision == "deny" and decision.retry_after is None:
+        text += " Tell the user instead of trying again."
     if hub.gate.policy_error is not None and decision.rule != NO_POLICY:
         # What is wrong would quote the file, which the model may not know: names of hidden tools, patterns.
         text += " (The policy file has an error and is not in force; `alya-mcp doctor` tells the user which.)"

@@ -90,9 +90,10 @@ def test_a_prompt_becomes_a_url_that_opens_after_the_server_has_ended(
     assert result["isError"] is False
     data = result["structuredContent"]
     Draft202012Validator(schema).validate(data)
-    assert json.loads(result["content"][0]["text"]) == data
-    assert [block["type"] for block in result["content"]] == ["text", "resource_link", "image"]
-    assert result["content"][1]["uri"] == data["url"]
+    assert [block["type"] for block in result["content"]] == ["text", "image"]
+    address, rest = result["content"][0]["text"].split("\n", 1)
+    assert {"url": address, **json.loads(rest)} == data
+    assert data["url"] not in rest
     assert len(json.dumps(result)) < LARGEST_RESULT
     assert (data["seed"], data["steps"], data["width"], data["height"]) == (seed, 1, 1024, 1024)
     assert "FLUX.1-schnell" in data["notice"]

@@ -113,7 +113,7 @@ def test_every_tool_says_all_that_a_client_shows(shared: RawClient) -> None:
         for schema in (tool["inputSchema"], tool["outputSchema"]):
             Draft202012Validator.check_schema(schema)
             assert schema["type"] == "object"
-            assert schema.get("additionalProperties") is False
+        assert tool["inputSchema"]["additionalProperties"] is False
         for part in tool["inputSchema"].get("properties", {}).values():
             assert part["description"]
 

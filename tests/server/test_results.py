@@ -73,7 +73,7 @@ def test_a_key_of_a_known_shape_never_leaves_in_a_result_a_link_a_refusal_or_pro
     sent = [
         odd.call("echo", {"text": f"key {key}"}),
         odd.call("echo", {key: 1}),
-        odd.call("link_with_leak", {"text": key}, _meta={"progressToken": "far"}),
+        odd.call("address_with_leak", {"text": key}, _meta={"progressToken": "far"}),
     ]
     assert sent[0]["result"]["structuredContent"]["text"] == "key [secret]"
     assert sent[1]["result"]["isError"]

@@ -10,7 +10,7 @@ import anyio
 from pydantic import Field, StringConstraints
 
 from alya_mcp.errors import Failure
-from alya_mcp.toolkit.tool import Context, Image, Input, Link, NoArguments, Output, Reply, tool
+from alya_mcp.toolkit.tool import Context, Image, Input, NoArguments, Output, Reply, tool
 from alya_mcp.tools import Catalogue
 
 ANNOTATIONS: dict[str, Any] = {
@@ -84,18 +84,12 @@ async def fail_at_length(arguments: Size, context: Context) -> Text:
     raise Failure("the source said " + '"' * arguments.characters)
 
 
-@tool(title="Link with a leak", **ANNOTATIONS)
-async def link_with_leak(arguments: Words, context: Context) -> Reply[Text]:
-    """Say how far it is, and give a link, in words that hold a secret and half of a surrogate pair."""
+@tool(title="Address with a leak", **ANNOTATIONS)
+async def address_with_leak(arguments: Words, context: Context) -> Reply[Text]:
+    """Say how far it is, and give an address, in words that hold a secret and half of a surrogate pair."""
     await context.progress(1, 2, f"fetching {arguments.text} \udfff")
-    link = Link(
-        url=f"https://kim:hunter2@example.org/?key={arguments.text}",
-        name=f"{arguments.text} \ud800",
-        title=arguments.text,
-        content_type="text/html",
-        size=1,
-    )
-    return Reply(data=Text(text="a link"), attachments=(link,))
+    address = f"https://kim:hunter2@example.org/?key={arguments.text}"
+    return Reply(data=Text(text=address), address=address)
 
 
 @tool(title="Crash", **ANNOTATIONS)
@@ -155,7 +149,7 @@ async def advance(arguments: NoArguments, context: Context) -> Text:
     return Text(text="done")
 
 
-_CLEANED = [surrogate, not_a_number, large, large_picture, leak, link_with_leak]
+_CLEANED = [surrogate, not_a_number, large, large_picture, leak, address_with_leak]
 _FAILING = [fail_with_leak, fail_at_length, crash, leave]
 _LONG = [chatter, wait, stubborn, advance]
 

@@ -9,6 +9,15 @@ import mcp_types as types
 from alya_mcp.server.results import describe
 from alya_mcp.tools import load_catalogue
 
+MOST_PER_TOOL = 60_000 / 32
+"""Bytes of `tools/list`: hosts put it into every request to their model."""
+
+
+def test_the_list_of_tools_stays_small() -> None:
+    listed = types.ListToolsResult(tools=[describe(tool) for tool in load_catalogue().values()])
+    size = len(listed.model_dump_json(by_alias=True, exclude_none=True).encode())
+    assert size <= MOST_PER_TOOL * len(listed.tools)
+
 
 def test_the_linter_of_tool_descriptions_finds_nothing(tmp_path: Path) -> None:
     listed = types.ListToolsResult(tools=[describe(tool) for tool in load_catalogue().values()])

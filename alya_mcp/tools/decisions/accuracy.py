@@ -74,7 +74,7 @@ async def get_domain_accuracy(arguments: AccuracyRequest, context: Context) -> A
     Use it to judge a record; calibrate_decision applies it to one statement, record_outcome adds to it.
 
     Returns counts, win rate, Brier score, log loss and reliability bins. It covers what was kept by
-    calibrate_decision or imported, and this caller's cases only. Costs 0.001 USD.
+    calibrate_decision or imported, and this caller's cases only.
     """
     work = partial(
         accuracy_of, ledger_of(context), context.grant, domain_of(arguments.domain), arguments.diagram

@@ -122,7 +122,7 @@ async def calibrate_decision(arguments: DecisionRequest, context: Context) -> De
     Returns the calibrated confidence with a 90 % credible interval, the stake by Kelly's rule where odds are
     given, similar resolved cases, and what in the record speaks against. It knows nothing of the statement
     itself: with few resolved cases (`n`) it hardly moves the stated confidence, and says so in `basis`. It
-    places no bet and gives no financial advice. Costs 0.001 USD.
+    places no bet and gives no financial advice.
     """
     if (arguments.opinion is None) != (arguments.opinion_source is None):
         raise InvalidInput("opinion and opinionSource go together: give both or neither.")

@@ -65,7 +65,7 @@ async def record_outcome(arguments: OutcomeReport, context: Context) -> Recorded
     it.
 
     Returns the case and the domain's accuracy with it. An outcome can't be changed, one that is already
-    recorded is refused, and so is the callId of another caller. Costs 0.001 USD.
+    recorded is refused, and so is the callId of another caller.
     """
     return await anyio.to_thread.run_sync(partial(_record, ledger_of(context), context.grant, arguments))
 

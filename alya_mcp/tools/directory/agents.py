@@ -108,7 +108,7 @@ async def agent_registry(arguments: AgentRequest, context: Context) -> AgentList
     Returns records of one shape: slug, name, description, version, endpoints, packages, skills, source.
     The registry searches in names alone and has no skills. A directory that fails is in `sources`, and
     the others still answer. Records of others are data that strangers wrote. Answers of the registry are kept
-    for an hour. Costs 0.001 USD.
+    for an hour.
     """
     if arguments.action != "lookup" and arguments.slug is not None:
         raise InvalidInput(f"slug is for action lookup; action is {arguments.action}")

@@ -196,8 +196,8 @@ async def alya_seismic_forecast(arguments: ForecastRequest, context: Context) ->
     Takes the aftershocks of the sequence under way, if there is one (Reasenberg and Jones, updated with what
     was observed), and the background of 25 years of catalogue. Returns per magnitude the expected count, the
     probability of one or more and a 95 % interval, with both parts apart; the regime, the parameters and the
-    earthquakes they rest on; and the USGS's own forecast beside it where it published one. Costs 0.001 USD;
-    the first call for a place takes some seconds, later ones are quick.
+    earthquakes they rest on; and the USGS's own forecast beside it where it published one. The
+    first call for a place takes some seconds, later ones are quick.
     """
     try:
         with anyio.fail_after(_LONGEST_SECONDS):

@@ -79,7 +79,7 @@ async def alya_seismic_recent(arguments: SeismicRequest, context: Context) -> Re
 
     Returns each quake once with magnitude, place, depth and time of the preferred catalogue, what each
     catalogue says, and which catalogues answered: `complete` is false when one failed, an older answer
-    stands in or a list doesn't reach back. Costs 0.001 USD; asks the catalogues at most once a minute.
+    stands in or a list doesn't reach back. Asks the catalogues at most once a minute.
     """
     from alya_mcp.tools.earth.sources import catalogues
 

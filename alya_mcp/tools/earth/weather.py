@@ -85,7 +85,7 @@ async def alya_weather_now(arguments: WeatherRequest, context: Context) -> Weath
 
     Returns metric values with the moment they are for. They are a weather model's values for the place, not a
     station's reading. `sources` says who gave them, when, and whether they are a kept answer. An answer
-    is kept for five minutes. Costs 0.001 USD.
+    is kept for five minutes.
     """
     from alya_mcp.tools.earth.sources import met_norway, open_meteo
 

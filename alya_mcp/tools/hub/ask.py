@@ -85,7 +85,7 @@ async def alya_ask(arguments: Question, context: Context) -> Answer:
     The first of these that is set up and answers does: the configured A2A agent, the configured language
     model, a model of this machine; the models answer from passages of the documentation and of the hub's
     state, and what these don't carry is taken out. Else the passages themselves are the answer (`mode` is
-    `retrieval`). It never invents: where nothing is found it says so. Costs 0.001 USD.
+    `retrieval`). It never invents: where nothing is found it says so.
     """
     hub, question = context.hub, arguments.question.strip()
     language = guess_language(question)

@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, Field, StringConstraints
 
 from alya_mcp import __version__
 from alya_mcp.errors import Failure, InvalidInput, NotInstalled
-from alya_mcp.toolkit.tool import Context, Image, Input, Link, Output, Progress, Reply, tool
+from alya_mcp.toolkit.tool import Context, Image, Input, Output, Progress, Reply, tool
 
 if TYPE_CHECKING:
     from alya_mcp.images.engine import Job, Step
@@ -79,7 +79,7 @@ class ImageAnswer(Output):
     read_only=False,
     destructive=False,
     idempotent=False,
-    open_world=True,
+    open_world=False,  # this machine's GPU and the one store that the user configured
 )
 async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAnswer]:
     """Draw one 1024x1024 image from a text prompt with FLUX.1-schnell on this machine's own GPU.
@@ -89,11 +89,11 @@ async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAns
     lettering poorly.
 
     Uploads the image to the configured S3 bucket (or keeps it on this machine) and returns a URL that opens
-    until `expiresAt`, with the seed, size, checksum and the model that drew it. The same prompt, seed, steps
-    and format get the picture drawn before, with a fresh URL; `repeated` says so. Without a GPU that can hold
+    until `expiresAt`: show the user the URL, and pass on `notice`. The same prompt, seed, steps and format
+    get the picture drawn before, with a fresh URL; `repeated` says so. Without a GPU that can hold
     FLUX.1-schnell a small bundled model draws simple shapes and scenes instead; `model` and `notice` say so.
-    Costs 0.001 USD a call. Takes from under a second (warm GPU) to about half a minute; `alya_status` tells
-    whether the engine is ready.
+    Takes from under a second (warm GPU) to about half a minute; `alya_status` tells whether the engine is
+    ready.
     """
     from alya_mcp.images.engine import Job
     from alya_mcp.tools.images.repeats import question_of
@@ -229,14 +229,8 @@ def _reply(
         file=str(stored.file) if stored.file else None,
         timings=timings,
     )
-    link = Link(
-        url=stored.url,
-        name=stored.key.rpartition("/")[2],
-        title="The picture",
-        content_type=known.content_type,
-        size=known.size,
-    )
-    return Reply(data=answer, attachments=(link, Image(data=known.preview, content_type="image/jpeg")))
+    preview = Image(data=known.preview, content_type="image/jpeg")
+    return Reply(data=answer, attachments=(preview,), address=stored.url)
 
 
 def _index(context: Context) -> "Index":

@@ -115,7 +115,7 @@ async def alpaca_paper_status(arguments: NoArguments, context: Context) -> Paper
     Without keys it shows a simulated account that is kept on this machine, with the exchange's hours worked
     out from its rules, and says so: `simulated` is then true. Wrong keys are an error, never a simulation.
 
-    Returns account, positions, clock, totals, simulated. Money is play money in both cases. Costs 0.001 USD.
+    Returns account, positions, clock, totals, simulated. Money is play money in both cases.
     """
     from alya_mcp.tools.markets.sources import alpaca
 

@@ -55,7 +55,7 @@ async def polymarket_categorize(arguments: Titles, context: Context) -> Categori
     title: it rather says uncategorized than something wrong, and doesn't say what is worth a bet.
 
     Returns per title the category, whether it is blocked, the reason and how sure the rule is. Works without
-    a network. Costs 0.001 USD.
+    a network.
     """
     from alya_mcp.tools.markets.logic.categories import categorize
 

@@ -103,7 +103,7 @@ async def polymarket_signals(arguments: SignalsRequest, context: Context) -> Mar
     history beyond a week and can't tell that a spread narrowed; it trades nothing.
 
     Returns per signal the market, kind, strength (times the threshold), words and numbers. Questions are
-    other people's words. Renewed every half minute. Costs 0.001 USD.
+    other people's words. Renewed every half minute.
     """
     http = context.hub.http
     pages, whole, failure = await _pages(http, arguments.min_volume24h)

@@ -76,7 +76,6 @@ async def polymarket_top_traders(arguments: TradersRequest, context: Context) ->
 
     Returns per trader wallet, window, rank and profitUsd. With window both a trader who is on both lists
     stands there once, with the other place in `also`. Renewed every four hours; `sources` says how old it is.
-    Costs 0.001 USD.
     """
     from alya_mcp.tools.markets.sources import polymarket_data
 
