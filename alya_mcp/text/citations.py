@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from alya_mcp.text.markup import without_links
 from alya_mcp.text.words import sentences
 
 NOTHING_FOUND: Final = "NOT IN THE SOURCES"
@@ -18,8 +19,6 @@ NOTHING_FOUND: Final = "NOT IN THE SOURCES"
 _LANGUAGES: Final = {"tr": "Turkish", "en": "English"}
 _GROUPED: Final = re.compile(r"[\[\u3010]\s*(\d{1,3}(?:\s*[,;]\s*\d{1,3})+)\s*[\]\u3011]")
 _CITED: Final = re.compile(r"[\[\u3010]\s*(\d{1,3})\s*[\]\u3011]")
-_IMAGE: Final = re.compile(r"!\[[^\]]*\](?:\([^)]*\)|\s?\[[^\]]*\])")
-_LINK: Final = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 _ADDRESS: Final = re.compile(
     r"<?(?:\b[a-z][a-z0-9+.-]{0,20}://|(?<![\w:])//(?=\w)|\bwww\.|\b(?:mailto|javascript|data):(?=\w))\S+",
     re.IGNORECASE,
@@ -71,7 +70,7 @@ def check(answer: str, texts: Sequence[str]) -> Checked:
     paragraph, citations of nothing, links and addresses.
     """
     removed = 0
-    plain, links = _without_links(answer.replace(NOTHING_FOUND, ""))
+    plain, links = _without_addresses(answer.replace(NOTHING_FOUND, ""))
     removed += links
     kept: list[str] = []
     for paragraph in re.split(r"\n\s*", plain):
@@ -82,15 +81,8 @@ def check(answer: str, texts: Sequence[str]) -> Checked:
     return Checked("\n".join(kept), removed)
 
 
-def without_markup(text: str) -> tuple[str, int]:
-    """A text without images and with the words of its links alone, and how many of both it had."""
-    text, images = _IMAGE.subn("", text)
-    text, links = _LINK.subn(lambda match: f"[{match[1]}]" if match[1].isdecimal() else match[1], text)
-    return text, images + links
-
-
-def _without_links(text: str) -> tuple[str, int]:
-    text, marked = without_markup(text)
+def _without_addresses(text: str) -> tuple[str, int]:
+    text, marked = without_links(text)
     text, addresses = _ADDRESS.subn("", text)
     return text, marked + addresses
 

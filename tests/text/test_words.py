@@ -115,6 +115,19 @@ def test_a_time_beyond_all_calendars_is_none(text: str) -> None:
     assert moment(text) is None
 
 
+PIECES = (
+    "ab c is so.",
+    "C had ab a b!",
+    "# Ab",
+    "| ab is c |",
+    "ab",
+    "The ab was c.",
+    "\n",
+    "**ab** is",
+    "Q: ab",
+)
+
+
 def test_an_extract_is_made_of_whole_sentences_each_with_its_number() -> None:
     texts = [
         "Bears eat fish. The old bridge opened in 1973 in spring.",
@@ -154,9 +167,25 @@ def test_any_text_has_words_and_sentences_and_loses_none(text: str) -> None:
             assert len(word) <= len(fold(text))
 
 
-@given(st.lists(st.text(alphabet="ab c.!\n", max_size=40), max_size=4))
+@given(st.lists(st.lists(st.sampled_from(PIECES)).map(" ".join), max_size=4))
 def test_whatever_is_extracted_stands_in_its_source(texts: list[str]) -> None:
     answer = extract("ab c", texts, "en")
     for part in answer.split("]")[:-1]:
         sentence, _, number = part.rpartition("[")
         assert sentence.strip() in " ".join(texts[int(number) - 1].split())
+
+
+def test_the_site_that_is_asked_for_comes_first() -> None:
+    def hit(url: str, text: str) -> Hit:
+        return Hit(title="Kitely", url=url, snippet=text)
+
+    hits = [
+        hit("https://kitely.example.com/", "Kites for people who care."),
+        hit("https://encyclopedia.example.org/kitely", "Kitely is a kite. Kitely is free. Kitely is good."),
+        hit("https://code.example.org/kitely/kitely", "Kitely is a kite pattern, says kitely."),
+        hit("https://kitely.example.net/", "Far down."),
+    ]
+    for query in ("kitely", "Kitely official site", "https://www.kitely.example.com"):
+        assert ranked(query, hits, "en", NOW)[0].url == hits[0].url
+    assert ranked("kitely patterns", hits, "en", NOW)[0].url != hits[0].url
+    assert ranked("kitely", [*hits[1:3], hits[1], hits[3]], "en", NOW)[0].url != hits[3].url

@@ -14,8 +14,9 @@ from alya_mcp.net import urls as links
 from alya_mcp.net.answers import Fetched, first_answer
 from alya_mcp.net.client import Http
 from alya_mcp.settings import Settings
-from alya_mcp.text.citations import check, instructions, prompt, without_markup
+from alya_mcp.text.citations import check, instructions, prompt
 from alya_mcp.text.extracts import extract
+from alya_mcp.text.markup import without_emphasis
 from alya_mcp.text.words import Language, guess_language
 from alya_mcp.toolkit.provenance import Provenance, provenance
 from alya_mcp.toolkit.tool import Context, Input, Output, Outside, tool
@@ -147,7 +148,7 @@ async def web_search(arguments: SearchRequest, context: Context) -> SearchAnswer
                 number=number,
                 title=hit.title,
                 url=hit.url,
-                snippet=Outside.of(hit.snippet, hit.url),
+                snippet=Outside.of(" ".join(hit.snippet.split()), hit.url),
                 published=hit.published,
             )
             for number, hit in enumerate(best, 1)
@@ -206,15 +207,18 @@ def _best(found: Fetched[list[Hit]], arguments: SearchRequest, language: Languag
                 hit,
                 url=url,
                 title=_readable(hit.title, url, _LONGEST_TITLE),
-                snippet=_readable(hit.snippet, url, _LONGEST_SNIPPET),
+                snippet=_readable(without_emphasis(hit.snippet), url, _LONGEST_SNIPPET, lines=True),
             )
             kept.setdefault(links.canonical(url), tidy)
     best = ranked(arguments.query, list(kept.values()), language, now)
     return best[: arguments.count], len(hits) - len(kept)
 
 
-def _readable(text: str, url: str, longest: int) -> str:
-    return " ".join(str(outside(text, url)["text"]).split())[:longest]
+def _readable(text: str, url: str, longest: int, *, lines: bool = False) -> str:
+    """What others wrote, tidy; with `lines` the line breaks, which tell a heading from a sentence, stay."""
+    plain = str(outside(text, url)["text"])
+    tidy = (" ".join(line.split()) for line in (plain.splitlines() if lines else [plain]))
+    return "\n".join(filter(None, tidy))[:longest]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,7 +230,7 @@ class _Answered:
 
 
 def _extracted(query: str, best: Sequence[Hit], language: Language) -> _Answered:
-    text = extract(query, [without_markup(hit.snippet)[0] for hit in best], language)
+    text = extract(query, [hit.snippet for hit in best], language)
     if text:
         return _Answered(text=text)
     said = (

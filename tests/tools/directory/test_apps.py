@@ -10,7 +10,7 @@ from moved import Ask, Clock
 
 from alya_mcp.errors import Unavailable
 from alya_mcp.tools.directory.apps import alya_app_directory as tool
-from alya_mcp.tools.directory.logic.apps import App, categories
+from alya_mcp.tools.directory.logic.apps import App, categories, ranked
 
 pytestmark = pytest.mark.anyio
 ITUNES, SNAPS = "/search", "/v2/snaps/find"
@@ -121,3 +121,18 @@ async def test_a_price_that_the_store_doesnt_tell_is_not_taken_for_free(
     script(source, snaps=answers.snaps(untold))
     (found,) = (await ask(tool, query="invoice", platform="linux"))["apps"]
     assert (found["price"], found["currency"]) == (None, None)
+
+
+def test_an_application_of_the_very_name_comes_first() -> None:
+    def app(name: str, description: str) -> App:
+        return App(
+            name=name, publisher="", genres=("Business",), price=0.0, currency="USD", rating=None,
+            ratings=None, url=f"https://a.example/{name}", description=description, platform="macos",
+            source="App Store",
+        )  # fmt: skip
+
+    helper, itself = (
+        app("Helper for Kiteo", "Kiteo, Kiteo and Kiteo."),
+        app("Kiteo", "Messages for teams. " * 20),
+    )
+    assert [each.name for each in ranked("kiteo", [helper, itself])] == ["Kiteo", "Helper for Kiteo"]

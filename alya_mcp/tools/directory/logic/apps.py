@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from alya_mcp.text.bm25 import bm25
+from alya_mcp.text.folding import fold
 from alya_mcp.text.words import guess_language, terms
 
 Category = Literal["business", "ai", "hr"]
@@ -76,8 +77,10 @@ def categories(app: App) -> list[Category]:
 
 
 def ranked(query: str, apps: Sequence[App]) -> list[App]:
-    """The applications, the best first: 0.7 for the query's words in name (twice) and description (BM25 over
-    the highest), 0.3 for the rating, of 50 more ratings of 3.5, over 5; without ratings for 3.5.
+    """The applications, the best first: those of the very name that is asked for, then the others by a score.
+
+    0.7 for the query's words in name (twice) and description (BM25 over the highest), 0.3 for the rating, of
+    50 more ratings of 3.5, over 5; without ratings for 3.5.
     """
     language = guess_language(query)
     documents = [
@@ -89,7 +92,13 @@ def ranked(query: str, apps: Sequence[App]) -> list[App]:
         _BY_WORDS * score / highest + _BY_RATING * _rated(app) / _BEST
         for score, app in zip(words, apps, strict=True)
     ]
-    return [apps[index] for index in sorted(range(len(apps)), key=lambda index: -scores[index])]
+    name = _letters(query)
+    order = sorted(range(len(apps)), key=lambda index: (_letters(apps[index].name) != name, -scores[index]))
+    return [apps[index] for index in order]
+
+
+def _letters(name: str) -> str:
+    return "".join(letter for letter in fold(name) if letter.isalnum())
 
 
 def _rated(app: App) -> float:
