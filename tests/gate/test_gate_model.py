@@ -220,7 +220,13 @@ ATTEMPTS = st.builds(
 EVENTS = st.builds(
     Event,
     what=st.sampled_from(
-        ["again"] * 6 + ["wait"] * 3 + ["answer"] * 5 + ["end"] * 2 + ["reload"] * 2 + ["wall", "restart"]
+        ["again"] * 6
+        + ["wait"] * 3
+        + ["answer"] * 5
+        + ["meanwhile"] * 3
+        + ["end"] * 2
+        + ["reload"] * 2
+        + ["wall", "restart"]
     ),
     number=st.integers(0, 7),
     how=st.sampled_from(["accept"] * 4 + ["decline", "cancel", "edited"]),
@@ -350,6 +356,9 @@ class World:
             await self.end(lines[event.number % len(lines)], OUTCOMES[event.number % len(OUTCOMES)])
         elif event.what == "answer" and (lines := [line for line in self.lines if line.question]):
             await self.answer(lines[-1 - event.number % len(lines)], event.how)
+        elif event.what == "meanwhile" and (lines := [line for line in self.lines if line.question]):
+            await self.happen(Event("reload", event.number, ""))
+            await self.answer(lines[-1], event.how)
 
     def call(self, attempt: Attempt) -> tuple[Call, Asked]:
         arguments: Any = [] if attempt.kind == "shapeless" else ARGUMENTS[attempt.arguments]
