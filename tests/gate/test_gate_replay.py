@@ -239,6 +239,18 @@ async def test_a_no_stays_a_no_where_another_rule_asks(past: Callable[..., Past]
 
 
 @pytest.mark.anyio
+async def test_a_call_whose_question_was_kept_after_its_client_was_asked_is_one_call(
+    past: Callable[..., Past],
+) -> None:
+    rules = {"tools": {"draw": {"action": "require_approval", "max_repeats": {"max": 1, "window": 60}}}}
+    old = past(**rules)
+    assert await old.call(says="cancel", request=1) == "ask"
+    old.say_yes()
+    assert await old.call(request=2) == "allow"
+    assert changed(await old.replayed(**rules)) == []
+
+
+@pytest.mark.anyio
 async def test_a_yes_for_a_session_stays_with_the_session_that_asked(past: Callable[..., Past]) -> None:
     old = past(tools=asks("session"))
     assert await old.call(session="a") == "ask"

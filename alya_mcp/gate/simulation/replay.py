@@ -132,8 +132,10 @@ class _Running:
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """A call that the log shows waiting for a person: by which rule, and how the other policy judged it."""
+    """A call that the log shows waiting for the user: which, by which rule, and how the other policy judged
+    it."""
 
+    call: tuple[str, str | int] | None
     asked_by: str
     now: Decision
     state: str | None
@@ -183,8 +185,15 @@ class _Stage:
         same_policy = record["policy"] == self._policy.digest
         bound = "" if rules.approval is None or rules.approval.who == "call" else record["session"]
         key = (str(record["grant"]), record["tool"], str(record["arguments"]), bound)
-        before = None if record["decision"] == "ask" else self._waiting.pop(key, None)
-        if before is not None and before.state is None:
+        request = record.get("request")
+        this = None if request is None else (record["session"], request)
+        before = self._waiting.get(key)
+        kept = before is not None and this is not None and before.call == this  # nobody answered its client
+        if record["decision"] != "ask":
+            self._waiting.pop(key, None)
+        elif not kept:
+            before = None
+        if before is not None and (before.state is None or record["decision"] == "ask"):
             now = before.now  # it came to this when it was made; it isn't made a second time
         else:
             said = None if before is None else _said(record, before.asked_by)
@@ -196,7 +205,7 @@ class _Stage:
             if failing and now.rule == INVALID_ARGUMENTS:
                 now = replace(now, rule=record["rule"])
             if record["decision"] == "ask":
-                self._waiting[key] = _Waiting(record["rule"], now, state)
+                self._waiting[key] = _Waiting(this, record["rule"], now, state)
         self._note(record, now, _needs(record, rules, facts, same_policy))
 
     def _note(self, record: Mapping[str, Any], now: Decision, needs: tuple[str, ...]) -> None:
