@@ -61,6 +61,7 @@ def test_caps_approval_timeout_and_redaction_compile_with_their_defaults() -> No
         approval=Approval("/tools/t/action", 600, "call", "why", False),
         timeout=30,
         redact=Redact(frozenset("a"), frozenset("bc")),
+        reason="why",
     )
 
 
