@@ -11,11 +11,12 @@ from functools import partial
 from typing import Any
 
 from alya_mcp.gate import messages as wording
+from alya_mcp.gate.admission import WELL_FORMED, refusing
 from alya_mcp.gate.approvals import Approvals, Question, Standing
 from alya_mcp.gate.call import Call
 from alya_mcp.gate.canonical import NotCanonical, canonical
 from alya_mcp.gate.charges import Counting, Held, Over, Uncountable
-from alya_mcp.gate.decision import HIDDEN, NO_POLICY, UNKNOWN_TOOL, Decision, shown
+from alya_mcp.gate.decision import Decision
 from alya_mcp.gate.errors import InvalidArguments
 from alya_mcp.gate.policy import Policy
 from alya_mcp.gate.policy.rules import Limit, Repeats, Rules
@@ -79,7 +80,12 @@ class Judge:
             ValueError: the price is no sum of money; below 0 it would give a budget back.
         """
         judged = Judged(policy, NOTHING, call.arguments)
-        if not self._is_known(call, policy, judged):
+        # 1 and 2: well formed, known and not hidden; the caller is known and the policy can be read.
+        step = refusing(call, policy)
+        if step is not None:
+            judged.refusal = step.deny(call, policy)
+            if step is WELL_FORMED:
+                judged.arguments = {}
             return judged
         if not 0 <= call.price < math.inf:
             raise ValueError(f"the price of {call.tool} is {call.price}; it takes a finite number from 0 on")
@@ -131,23 +137,6 @@ class Judge:
             StateError: the state's key can't be read.
         """
         return hashlib.blake2b(canonical(arguments), digest_size=16, key=self._state.key).hexdigest()
-
-    def _is_known(self, call: Call, policy: Policy, judged: Judged) -> bool:
-        """Steps 1 and 2: well formed, known, not hidden; the caller is known and the policy can be read."""
-        if not isinstance(call.arguments, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
-            judged.arguments = {}
-            judged.refusal = wording.invalid(call, policy.digest, "the arguments are no object")
-        elif not call.known:
-            judged.refusal = wording.deny(policy.digest, UNKNOWN_TOOL, f"Unknown tool: {shown(call.tool)}")
-        elif call.grant is not None and policy.hides(call.tool):
-            judged.refusal = wording.deny(policy.digest, HIDDEN, f"Unknown tool: {shown(call.tool)}")
-        elif call.grant is None:
-            text = f"{shown(call.tool)}: the caller's grant is wrong or revoked; a person can renew it"
-            judged.refusal = wording.deny(policy.digest, NO_POLICY, text)
-        elif not policy.is_available:
-            text = "the policy can't be read, so every call is denied; `alya-mcp doctor` tells the user why"
-            judged.refusal = wording.deny(policy.digest, NO_POLICY, f"{shown(call.tool)}: {text}")
-        return judged.refusal is None
 
     def _attempt(
         self, call: Call, judged: Judged, count: bool, resumed: bool

@@ -4,17 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from alya_mcp.gate import messages as wording
+from alya_mcp.gate.admission import ADMISSION, WELL_FORMED, AdmissionStep, refusing
 from alya_mcp.gate.call import Call
 from alya_mcp.gate.canonical import NotCanonical
 from alya_mcp.gate.charges import Counting, Uncountable
-from alya_mcp.gate.decision import (
-    DEFAULT_DENY,
-    HIDDEN,
-    INVALID_ARGUMENTS,
-    NO_POLICY,
-    UNKNOWN_TOOL,
-    Decision,
-)
+from alya_mcp.gate.decision import DEFAULT_DENY, INVALID_ARGUMENTS, Decision
 from alya_mcp.gate.documents.document import step
 from alya_mcp.gate.evaluate import Judge, fit
 from alya_mcp.gate.policy import Policy
@@ -26,10 +20,14 @@ from alya_mcp.gate.trace import LimitRow, Step, Trace
 def explain(call: Call, policy: Policy, judge: Judge, counting: Counting, decision: Decision) -> Trace:
     """Every rule on the way of `call`, in order: what it asks, what it saw, whether it held."""
     rules = policy.rules(call.tool, call.category)
-    arguments, misfit = fit(call)
+    refused = refusing(call, policy)
+    arguments: Mapping[str, Any] = {}
+    misfit = None
+    if refused is not WELL_FORMED:
+        arguments, misfit = fit(call)
     fits = "not checked" if call.validate is None else misfit or "they fit"
     steps = [
-        *_caller(call, policy),
+        *_admitted(refused),
         *_allowed(call, policy, rules),
         Step(INVALID_ARGUMENTS, "the arguments fit the input schema", fits, misfit is None),
         *(_tested(test, arguments) for test in rules.tests),
@@ -66,11 +64,13 @@ def _row(limit: Limit, counting: Counting, session: str, grant: str) -> LimitRow
     )
 
 
-def _caller(call: Call, policy: Policy) -> Iterator[Step]:
-    hidden = call.grant is not None and policy.hides(call.tool)
-    yield Step(UNKNOWN_TOOL, "the tool is known", "known" if call.known else "unknown", call.known)
-    yield Step(HIDDEN, "the tool is not hidden", "hidden" if hidden else "not hidden", not hidden)
-    yield Step(NO_POLICY, "the caller is known", call.grant or "unknown", call.grant is not None)
+def _admitted(refused: AdmissionStep | None) -> Iterator[Step]:
+    """The steps of admission up to the one that refuses the call, if any does."""
+    for each in ADMISSION:
+        held = each is not refused
+        yield Step(each.rule, each.asks, each.holds if held else each.fails, held)
+        if not held:
+            return
 
 
 def _allowed(call: Call, policy: Policy, rules: Rules) -> Iterator[Step]:

@@ -19,6 +19,7 @@ from alya_mcp.gate import (
     Gate,
     InvalidArguments,
     MemoryState,
+    Policy,
     PolicyFile,
     Refused,
     StateError,
@@ -341,6 +342,25 @@ def test_the_trace_and_the_call_agree_with_decide(
         assert anyio.run(outcome_of, gate, call) == (decided.rule or "ok")
 
 
+@pytest.mark.parametrize(
+    ("call", "readable", "rule"),
+    [
+        (a_call(arguments=[]), True, "(invalid arguments)"),
+        (a_call(known=False, grant=None), True, "(unknown tool)"),
+        (a_call(), False, "(no policy)"),
+    ],
+)
+def test_the_trace_ends_the_admission_of_a_call_where_decide_does(
+    call: Call, readable: bool, rule: str
+) -> None:
+    """A call without an object, and a policy that can't be read, were refused by no step of the trace."""
+    conditions = {"draw": {"require": [{"path": "args.n", "op": "lt", "value": 4}]}}
+    gate = Gate(policy(conditions, "allow") if readable else Policy.unavailable())
+    trace = gate.explain(call)
+    refused = [step.rule for step in trace.steps if not step.held]
+    assert refused[0] == gate.decide(call).rule == trace.decision.rule == rule
+
+
 async def test_an_explanation_finds_a_value_where_the_condition_does() -> None:
     """A name may hold dots itself; the trace called what the condition had found missing."""
     gate = Gate(policy({"draw": {"require": [{"path": "args.a.b", "op": "eq", "value": 1}]}}))
@@ -354,7 +374,7 @@ async def test_an_explanation_says_what_each_rule_saw() -> None:
     await outcome_of(gate, a_call())
     last = gate.explain(a_call()).steps[-1]
     assert (last.rule, last.seen, last.held) == ("/tools/draw/rate_limit", "1 call in the last 60 s", True)
-    assert gate.explain(a_call("x")).steps[3].seen == 'no entry, and "default" is "deny"'
+    assert gate.explain(a_call("x")).steps[5].seen == 'no entry, and "default" is "deny"'
 
 
 async def test_limits_show_what_a_session_has_left() -> None:
