@@ -51,8 +51,9 @@ async def polymarket_categorize(arguments: Titles, context: Context) -> Categori
 
     Use it before polymarket_edge or polymarket_signals to leave out markets of a kind that is known to be
     poor, or to group a list of titles. Categories: wc_future, tail_safe_no, geopolitics, news_event, nba,
-    nhl, mlb, ufc, cs2_intraday, la_liga_singlematch, uncategorized. It looks nothing up and knows only the
-    title: it rather says uncategorized than something wrong, and doesn't say what is worth a bet.
+    nhl, mlb, ufc, cs2_intraday, la_liga_singlematch, uncategorized; elections, rates, crypto, NFL and tennis
+    have none. It looks nothing up and knows only the title: it rather says uncategorized than something
+    wrong, and doesn't say what is worth a bet.
 
     Returns per title the category, whether it is blocked, the reason and how sure the rule is. Works without
     a network.

@@ -1,6 +1,7 @@
 """Titles of markets, written by hand in the style of the real ones, and the category that each is of."""
 
 import pytest
+from market_titles import HELD_OUT
 
 from alya_mcp.tools.markets.logic.categories import categorize
 from alya_mcp.tools.markets.logic.category import BLOCKED
@@ -173,21 +174,30 @@ TITLES: dict[str, list[str]] = {
         "🔥🔥🔥",
     ],
 }
-EACH = [(title, category) for category, titles in TITLES.items() for title in titles]
+OTHER_CLOCKS = {
+    "geopolitics": [
+        "Will Russia invade Poland before GTA VI?",
+        "Ceasefire in Gaza before the new Rihanna album?",
+    ],
+    "tail_safe_no": ["Will an asteroid hit Earth before GTA 6 is released?"],
+    "news_event": ["Doe out as President before GTA VI?", "Will the mayor be federally charged in 2026?"],
+    "wc_future": ["Will Portugal win the 2034 World Cup?", "Will Spain win the 2022 World Cup?"],
+}
 
 
-@pytest.mark.parametrize(("title", "category"), EACH)
-def test_a_title_has_its_category(title: str, category: str) -> None:
-    verdict = categorize(title)
-    assert verdict.category == category, verdict
-    assert verdict.reason
-    assert (verdict.confidence == 0) == (category == "uncategorized")
-    assert 0 <= verdict.confidence <= 1
+@pytest.mark.parametrize("category", TITLES)
+def test_titles_have_their_category(category: str) -> None:
+    for title in TITLES[category] + OTHER_CLOCKS.get(category, []):
+        verdict = categorize(title)
+        assert verdict.category == category, title
+        assert verdict.reason
+        assert (verdict.confidence == 0) == (category == "uncategorized")
+        assert 0 <= verdict.confidence <= 1
 
 
-def test_there_are_titles_of_every_category_and_a_hundred_of_them() -> None:
-    assert len(EACH) >= 100
-    assert len(TITLES) == 11
+def test_at_least_92_percent_of_titles_that_no_rule_was_written_for_are_right() -> None:
+    right = sum(categorize(title).category == category for title, category in HELD_OUT)
+    assert right >= 0.92 * len(HELD_OUT)
 
 
 @pytest.mark.parametrize(

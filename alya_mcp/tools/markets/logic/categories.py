@@ -21,6 +21,11 @@ from alya_mcp.tools.markets.logic.title_rules import (
 )
 
 _VERSUS: Final = re.compile(r"^(?:[^:]*: )?(?P<one>[^:]+?) (?:vs|v|at|@) (?P<other>[^:]+?)(?::.*)?$")
+_ANOTHER_CLOCK: Final = re.compile(
+    r"(?<=\w) (?:before|by|until) (?:the )?(?:release of )?(?:gta|grand theft auto|[\w $%-]*\b"
+    r"(?:album|movie|film|season|game|episode))\b(?: (?:vi|6|release[sd]?|is released|comes out))*$"
+)
+"""A deadline that is another title's release: it says when, not what the market is about."""
 _AFTER_CLUB: Final = re.compile(r" end in a draw$")
 _CLUB_WORDS: Final = re.compile(r"^(?:will|fc|cf|cd|ca|rc|rcd|ud|sd) | (?:fc|cf|cd|rc|rcd|ud|sd)$")
 _DISTINCT: Final = {
@@ -52,7 +57,7 @@ def categorize(title: str) -> Verdict:
 def _plain(title: str) -> str:
     """Small letters without marks; of the punctuation only what rules read."""
     kept = "".join(each if each.isalnum() or each in "$%:-@" else " " for each in fold(title))
-    return " ".join(kept.split()).replace(" :", ":")
+    return _ANOTHER_CLOCK.sub("", " ".join(kept.split()).replace(" :", ":"))
 
 
 def _american(text: str) -> Verdict | None:

@@ -61,7 +61,9 @@ _STATES: Final = any_of(
 )  # fmt: skip
 _DEEDS: Final = any_of(
     "invad(?:e|es|ed)", "invasion", "isgal", "annex(?:es|ed)?", "annexation", "attacks?", "saldiri",
-    "air ?strikes?", "missiles?", "bombs?", "military (?:action|strikes?)", "declares? war", "war with",
+    "air ?strikes?", "missiles?", "bombs?", "military (?:action|strikes?|clash|operation|engagement)",
+    r"saldir\w*", "declares? war", "war (?:with|ends?)", "strikes?",
+    "clash(?:es)?", "end of (?:the )?war", "regime", "enters?", "seizes?", "shoots? down", "nuclear",
     "savas",
     "peace (?:deal|agreement)", "baris anlasmasi", "truce", "nuclear (?:deal|weapon|test)s?", "sanctions?",
     "yaptirim", "troops", "captur(?:e|es|ed)", "withdraw(?:s|al)? from", "blockade", "coup", "hostages?",
@@ -92,8 +94,8 @@ RULES: Final = (
         reason="it asks for the outcome of a FIFA World Cup, not of one match",
         all_of=(
             any_of(
-                "fifa world cup", "fifa dunya kupasi", "(?:2026|2030) world cup",
-                "world cup (?:2026|2030|winner|group|golden)",
+                "fifa world cup", "fifa dunya kupasi", r"20\d\d world cup", r"20\d\d dunya kupasi",
+                r"world cup (?:20\d\d|winner|champions?|group|golden|final|top)", r"dunya kupasi 20\d\d",
             ),
             any_of(
                 "win", "winner", "champions?", "qualif(?:y|ies)", "reach", "advance", "group [a-l]",
@@ -118,7 +120,8 @@ RULES: Final = (
                 r"aliens? .*(?:exist|contact|land|invade)",
                 r"(?:exist\w*|confirm\w*|disclos\w*) .*(?:aliens?|extraterrestrial\w*)", r"aliens? confirmed",
                 "zombie (?:apocalypse|outbreak)", "asteroid .*(?:hit|strike|impact)s?", "supervolcano",
-                r"yellowstone .*erupt\w*", r"time travel\w*", "human extinction", "end of the world",
+                r"yellowstone .*erupt\w*", r"time travel\w*", "human extinction", "go extinct",
+                "end of the world",
                 "bigfoot",
                 "loch ness",
             ),
@@ -163,24 +166,27 @@ RULES: Final = (
         all_of=(
             any_of(
                 "resigns?", "steps? down", "impeached", "arrested", "indicted", "convicted", "pardoned",
-                "sentenced",
+                "sentenced", "charged", "acquitted", "jailed", "imprisoned", "deported", "recalled",
+                "expelled",
+                "disbarred", "removed (?:from|as)", "leaves? (?:the )?(?:white house|cabinet|administration)",
                 "fired", "ousted", "extradited", "leaves? office", "istifa (?:eder|edecek|etti)",
                 r"tutuklan\w*",
                 r"gorevden al\w*",
-                "out as .*(?:ceo|president|prime minister|chair|secretary|director|leader|minister)",
+                "released from (?:custody|prison|jail)", "in jail", "go(?:es)? to (?:prison|jail)",
+                "out (?:as|of) .*(?:ceo|president|prime minister|chair|secretary|director|leader|minister)",
             ),
         ),
-        unless=any_of("vs", "coach", "manager", "goals?", "oscar", *_SHOWS),
+        unless=any_of("vs", "coach", "manager", "goals?", "oscar", "phone", "battery", *_SHOWS),
     ),
     Rule(
         category="news_event",
         confidence=0.86,
         reason="it asks whether something is announced, released or signed by a day",
         all_of=(
-            re.compile(r"^(?:when )?will "),
             any_of(
                 "announce[sd]?", "released?", "unseal(?:ed)?", "declassif(?:y|ied)", "launch(?:es|ed)?",
-                "sign(?:s|ed)? (?:into law|an executive order)",
+                "sign(?:s|ed)? (?:into law|an executive order)", "passe[sd]", "confirmed as", "nominated?s?",
+                "appointed", "endorses?",
             ),
             any_of("by", "before", "in", "on"),
         ),
