@@ -208,7 +208,12 @@ class _Engine:
 @pytest.mark.parametrize(
     ("changes", "state", "detail", "remedy"),
     [
-        ({}, "ok", "process 12, tiny on cuda; 1 servers, 0 jobs waiting; bf16, in short; 41 degrees", None),
+        (
+            {},
+            "ok",
+            "connections: 1, this one included; jobs waiting: 0; bf16, in short; 41 degrees",
+            None,
+        ),
         (
             {"last_error": "No room", "last_error_at": 1_700_000_000.0},
             "warn",

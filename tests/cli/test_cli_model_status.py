@@ -187,8 +187,9 @@ def test_the_workers_plan_temperature_memory_and_last_failure_are_told():
         last_error_at=1_700_000_000.0,
     )
     assert words_of(status) == (
-        "idle: Ready; process 12, FLUX.1-schnell on cuda; 2 servers, 0 jobs waiting; bf16, all weights on "
-        "the device, cuDNN attention, compiled; holds 34.0 GB of the GPU; 41 degrees Celsius"
+        "idle: Ready; process 12, FLUX.1-schnell on cuda; connections: 2, this one included; "
+        "jobs waiting: 0; bf16, all weights on the device, cuDNN attention, compiled; "
+        "holds 34.0 GB of the GPU; 41 degrees Celsius"
     )
     assert str(last_error(status)).startswith("2023-11-1")
     assert str(last_error(status)).endswith(": The machine ran out of memory")

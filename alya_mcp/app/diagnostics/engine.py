@@ -34,7 +34,7 @@ def words_of(status: "EngineStatus") -> str:
     parts = [f"{status.state}: {status.detail}"]
     if status.pid is not None:
         parts.append(f"process {status.pid}, {status.model or 'no model'} on {status.device or 'no device'}")
-        parts.append(f"{status.clients} servers, {status.waiting} jobs waiting")
+        parts.append(f"connections: {status.clients}, this one included; jobs waiting: {status.waiting}")
     parts += [status.plan] if status.plan else []
     memory = status.memory or {}
     if "gpu_allocated" in memory:
