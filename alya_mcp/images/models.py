@@ -18,11 +18,24 @@ RANDOM: Final = "random:flux-schnell"
 SKETCH: Final = "alya-sketch"
 SKETCH_FOLDER: Final = Path(__file__).parent / "sketch"
 
+_SHOW_NOTHING: Final = """
+2 3 4k a above against an and art at beautiful behind below beneath beside by can clean clear couple create
+crisp cute design digital draw drawing during few five four from generate hand high i illustration image in
+is it like lovely make many me near next nice of on one over paint painting pair perfect photo picture please
+pretty quality several show side simple single sketch some style thank that the there three through to towards
+two under underneath vector very want while with would you
+"""
+SHOW_NOTHING: Final = frozenset(_SHOW_NOTHING.split())
+"""Words that a vocabulary may list and that show nothing by themselves."""
+
 HUB_ID: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 """What a repository on the Hugging Face hub is called: owner/name."""
 _HOW: Final = (
     f"For FLUX.1-schnell: accept its terms at https://huggingface.co/{FLUX_SCHNELL}, set HF_TOKEN to a "
     "token of that account, run 'alya-mcp model pull' (34 GB), and restart the client"
+)
+_LEAVE_OUT: Final = (
+    "Leave it out to draw with FLUX.1-schnell where that runs; 'alya-mcp model status' shows what fits"
 )
 _HARDWARE: Final = (
     "FLUX.1-schnell runs on a CUDA GPU of the RTX 30 series or later, the more memory the faster, from 4 GB "
@@ -55,7 +68,7 @@ def choose(wanted: str, machine: Machine, precision: str = "auto") -> Choice:
     if wanted == "auto":
         return _automatic(machine, precision)
     if wanted == "sketch":
-        return _sketch("ALYA_IMAGE_MODEL asks for it", _HOW)
+        return _sketch("ALYA_IMAGE_MODEL asks for it", _LEAVE_OUT)
     if wanted in {"flux-schnell", FLUX_SCHNELL}:
         _require_gpu(machine)
         choose_plan(machine, FLUX_SCHNELL_WEIGHTS, precision)

@@ -108,7 +108,8 @@ def test_the_sketch_model_is_taken_when_asked_for_and_never_passed_off_as_flux(b
     choice = choose("sketch", LARGE_GPU)
     assert choice.name == "alya-sketch"
     assert choice.notice is not None
-    assert "HF_TOKEN" in choice.notice
+    assert "not by FLUX.1-schnell" in choice.notice
+    assert "34 GB" not in choice.notice
 
 
 def test_a_missing_bundled_model_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

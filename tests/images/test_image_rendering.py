@@ -162,7 +162,19 @@ async def test_words_outside_the_models_vocabulary_are_named(studio: Studio, tin
     picture = await studio.render(a_job("A red dragon, a red DRAGON and a circle"), model)
     assert picture.ignored == ("dragon", "and")
     assert picture.notice is not None
-    assert "dragon, and" in picture.notice
+    assert picture.notice.startswith("Not understood and left out: dragon, and. ")
+
+
+@pytest.mark.parametrize("prompt", ["a dragon", "lütfen bir ejderha", "a beautiful picture, please", "42"])
+async def test_a_prompt_of_which_nothing_can_be_drawn_is_an_error(
+    studio: Studio, tiny: Path, tmp_path: Path, prompt: str
+):
+    model = altered(tiny, tmp_path / "worded", "vae", {})
+    (model / "vocabulary.json").write_text(
+        json.dumps(["red", "circle", "a", "beautiful", "picture", "please"])
+    )
+    with pytest.raises(InvalidInput, match="Nothing was drawn"):
+        await studio.render(a_job(prompt), model)
 
 
 @pytest.mark.parametrize("phase", RENDER_PHASES)

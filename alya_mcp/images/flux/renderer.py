@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from alya_mcp.errors import Failure, InvalidInput
 from alya_mcp.images.engine import Job, Picture
-from alya_mcp.images.models import RANDOM, Choice, choose, known_words
+from alya_mcp.images.models import RANDOM, SHOW_NOTHING, Choice, choose, known_words
 from alya_mcp.images.plan import (
     FLUX_SCHNELL_WEIGHTS,
     MAIN_SPARE,
@@ -280,6 +280,8 @@ class FluxRenderer:
                 raise InvalidInput(
                     f"{name} is {side}; {loaded.choice.name} takes multiples of {artist.unit} pixels"
                 )
+        ignored = () if loaded.words is None else _unknown_words(job.prompt, loaded.words)
+        _require_subject(loaded, job, ignored)
         report("encode", 0.0, 1.0, "Reading the prompt")
         down = _Stairs(loaded, job, self._survey)
         peaks: dict[str, int] = {}
@@ -292,7 +294,6 @@ class FluxRenderer:
             pixels = down.take("decode", lambda: self._decode(loaded, job, latents, tiled=down.tiled))
         report("decode", 1.0, 1.0, "Drawn")
         _require_contrast(loaded.choice, job, pixels)
-        ignored = () if loaded.words is None else _unknown_words(job.prompt, loaded.words)
         return Picture(
             pixels=pixels.numpy().tobytes(),
             width=job.width,
@@ -489,6 +490,21 @@ def _instead(choice: Choice) -> str:
     return "" if choice.full_precision else ", or set ALYA_IMAGE_MODEL to 'sketch'"
 
 
+def _require_subject(loaded: _Loaded, job: Job, ignored: tuple[str, ...]) -> None:
+    """Refuse a prompt of which the model would draw nothing; it would make up a picture instead."""
+    if loaded.words is None:
+        return
+    asked = {word.lower() for word in _WORD.findall(job.prompt)}
+    if (asked & loaded.words) - SHOW_NOTHING:
+        return
+    unknown = f": {', '.join(ignored)}" if ignored else ""
+    raise InvalidInput(
+        f"Nothing was drawn: prompt has no word that {loaded.choice.name} can draw{unknown}. It knows "
+        f"{len(loaded.words)} English words, above all colours, simple shapes, sizes, positions and scenes, "
+        'such as "a red circle on the left" or "a house on a meadow at night"'
+    )
+
+
 def _require_contrast(choice: Choice, job: Job, pixels: Any) -> None:
     if choice.flat:
         return
@@ -503,15 +519,17 @@ def _require_contrast(choice: Choice, job: Job, pixels: Any) -> None:
 def _notice(
     notice: str | None, plan: Plan, limit: int | None, ignored: tuple[str, ...], taken: list[str]
 ) -> str | None:
-    parts = [notice] if notice else []
+    parts: list[str] = []
+    if ignored:
+        parts.append(f"Not understood and left out: {', '.join(ignored)}")
+    if limit is not None:
+        parts.append(f"The model read only the first {limit} tokens of the prompt")
+    if notice:
+        parts.append(notice)
     if plan.rounded:
         parts.append(f"Weights were rounded to {plan.precision}, so details differ from the full model's")
     if taken:
         parts.append(f"Memory was short: {', '.join(taken)}")
-    if limit is not None:
-        parts.append(f"The model read only the first {limit} tokens of the prompt")
-    if ignored:
-        parts.append(f"It doesn't know these words and left them out: {', '.join(ignored)}")
     return ". ".join(parts) or None
 
 
