@@ -72,6 +72,14 @@ CONDITIONS: tuple[dict[str, Any], ...] = (
     {"path": "args.l", "op": "contains", "value": 1},
     {"path": "args.deep", "op": "eq", "value": {"n": 2.0}},
 )
+REFUSALS = (
+    *CONDITIONS,
+    {"path": "args.n", "op": "neq", "value": 1, "missing": "pass"},
+    {"path": "args.n", "op": "gt", "value": 1, "missing": "deny"},
+    {"path": "args.deep.n", "op": "not_in", "value": [2, 3]},
+    {"path": "args.p.x", "op": "eq", "value": 1},
+    {"path": "args.l", "op": "contains", "value": "x"},
+)
 STEPS = (0, 0.25, 0.75, 1, 2, 59.75, 60, 3600)
 PRICES = (0, 0, 0.25, 0.1, 0.5)
 OUTCOMES = ("ok", "ok", "error", "failed", "timeout", "crash", "cancelled")
@@ -109,7 +117,7 @@ DENY_IF = st.lists(
     st.builds(
         present,
         conditions=st.sampled_from([1, 1, 1, 2, 2, 0]).flatmap(
-            lambda size: st.lists(st.sampled_from(CONDITIONS), min_size=size, max_size=size, unique_by=str)
+            lambda size: st.lists(st.sampled_from(REFUSALS), min_size=size, max_size=size, unique_by=str)
         ),
         mode=MODE,
     ),

@@ -68,9 +68,39 @@ FAILS = [
     ("op", "value", "argument", "held"), [(*x, True) for x in HOLDS] + [(*x, False) for x in FAILS]
 )
 def test_an_operator_compares_by_type(op: str, value: Any, argument: Any, held: bool) -> None:
-    for must_hold in (True, False):
+    for must_hold in (True, False) if held else (True,):
         assert condition("args.a", op, value, must_hold).holds({"a": argument}) is held
         assert condition("args.x.a", op, value, must_hold).holds({"x": {"a": argument}}) is held
+
+
+@pytest.mark.parametrize(
+    ("op", "value", "alike", "unlike"),
+    [
+        ("eq", "blocked", ["other"], [["blocked"], {"name": "blocked"}, 1, True]),
+        ("eq", 1, [2, 0.5], ["1", True, [1]]),
+        ("neq", "a", ["a"], [["a"], 1]),
+        ("in", [1, "a"], [2, "b"], [True, ["a"], {"a": 1}]),
+        ("not_in", ["DE"], ["DE"], [["DE"], 1]),
+        ("gt", 100, [5, 100], ["5000", [5000], {"value": 5000}, True, math.nan]),
+        ("lte", 100, [101], ["5", [5]]),
+        ("regex", "secret", ["fine"], [["a secret"], {"body": "a secret"}, 5]),
+        ("contains", "x", ["abc", ["a", "b"]], [5, {"x": 1}, ["a", 1], [["x"]]]),
+        ("contains", 1, [[2, 3]], ["abc", 1, ["1"]]),
+    ],
+)
+def test_a_refusal_holds_for_every_value_of_another_type(
+    op: str, value: Any, alike: list[Any], unlike: list[Any]
+) -> None:
+    for path, around in (("args.a", lambda a: {"a": a}), ("args.x.a", lambda a: {"x": {"a": a}})):
+        refusal = condition(path, op, value, must_hold=False)
+        assert [refusal.holds(around(each)) for each in alike] == [False] * len(alike)
+        assert [refusal.holds(around(each)) for each in unlike] == [True] * len(unlike)
+    deep = condition("args.x.a", op, value, must_hold=False)
+    assert [deep.holds({"x": each}) for each in ("text", [{"a": alike[0]}], 1)] == [True] * 3
+    for absent in ({}, {"x": None}, {"x": {}}, {"x": {"a": None}}):
+        assert deep.holds(absent) is (op in {"neq", "not_in"})
+        for missing in (True, False):
+            assert condition("args.x.a", op, value, False, missing).holds(absent) is missing
 
 
 @pytest.mark.parametrize("op", OPERATORS)

@@ -242,6 +242,40 @@ def test_a_name_that_no_tool_has_is_an_error_where_it_would_be_a_pass(default: s
     assert ['"wipe"' in found[0].message, '"dr_aw"' in found[1].message] == [True, True]
 
 
+def test_refusals_that_a_call_gets_past_by_leaving_an_argument_out_are_named() -> None:
+    def refusing(path: str, op: str, value: Any, **more: str) -> dict[str, Any]:
+        return {"conditions": [{"path": path, "op": op, "value": value, **more}]}
+
+    refusals = [
+        refusing("args.a", "gt", 1),
+        refusing("args.b", "gt", 1, missing="deny"),
+        refusing("args.c", "eq", 1, missing="pass"),
+        refusing("args.d", "regex", "x"),
+        refusing("args.e", "neq", 1),
+        refusing("args.f", "exists", value=True),
+        refusing("args.g", "in", [1]),
+    ]
+    loaded = policy({"t": {"deny_if": refusals, "require": [asked("args.d", "exists", value=True)]}})
+    assert [each.pointer for each in loaded.dodged({})] == [
+        "/tools/t/deny_if/0/conditions/0",
+        "/tools/t/deny_if/6/conditions/0",
+    ]
+    schema = {"properties": {"a": {"type": "number"}, "g": {"type": "integer"}}, "required": ["a"]}
+    (left,) = loaded.dodged({"t": schema})
+    assert left.pointer == "/tools/t/deny_if/6/conditions/0"
+    assert all(remedy in left.message for remedy in ('"missing": "deny"', '"missing": "pass"', '"exists"'))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "warned"),
+    [(r"\bşifre\b", True), (r"^\w+ş", True), ("^şifre", False), (r"^\bpassword", False), (r"^\\\\bş", False)],
+)
+def test_a_class_of_ascii_beside_another_letter_is_a_warning(pattern: str, warned: bool) -> None:
+    loaded = policy({"t": {"deny_if": [{"conditions": [asked("args.a", "regex", pattern)]}]}})
+    pointers = [each.pointer for each in loaded.warnings(["t"])]
+    assert pointers == (["/tools/t/deny_if/0/conditions/0/value"] if warned else [])
+
+
 @pytest.mark.parametrize("default", ["allow", "deny"])
 def test_a_category_that_no_tool_can_have_is_an_error(default: str) -> None:
     with pytest.raises(PolicyError, match=r'unknown category "Raed"; did you mean "Read"\?') as caught:
@@ -298,7 +332,7 @@ def test_a_condition_that_the_schema_contradicts_is_found(condition: dict[str, A
     loaded = policy({"t": {"require": [condition], "deny_if": [{"conditions": [condition]}]}})
     required, refusing = loaded.contradictions({"t": SCHEMA})
     assert (required.pointer, "every call is refused" in required.message) == ("/tools/t/require/0", True)
-    assert "refuses nothing" in refusing.message
+    assert "the same for every call" in refusing.message
     assert loaded.contradictions({}) == ()
 
 

@@ -338,7 +338,7 @@ class Model:
             if not holds(condition, call.judged):
                 yield f"{pointer}/require/{named(condition)}", shadowed, None, "deny"
         for index, rule in enumerate(entry.get("deny_if", [])):
-            if all(holds(condition, call.judged) for condition in rule["conditions"]):
+            if all(refuses(condition, call.judged) for condition in rule["conditions"]):
                 name = deny_if_name(entry["deny_if"], index)
                 yield f"{pointer}/deny_if/{name}", self._mode(document, entry, rule) == "shadow", None, "deny"
         for rule, in_shadow, wait in () if again else self._repeated(document, call, now):
@@ -639,6 +639,43 @@ def holds(condition: Mapping[str, Any], arguments: Mapping[str, Any]) -> bool:
     if isinstance(seen, bool) or not isinstance(seen, int | float):
         return False
     return {"lt": seen < value, "lte": seen <= value, "gt": seen > value, "gte": seen >= value}[operator]
+
+
+def refuses(condition: Mapping[str, Any], arguments: Mapping[str, Any]) -> bool:
+    """Whether a condition of a refusal holds. What is in doubt counts against the call: a value of another
+    type, also one on the way to it, always holds; an absent one does for `neq` and `not_in`, or as `missing`
+    says."""
+    operator, value = condition["op"], condition["value"]
+    node: Any = arguments
+    for name in condition["path"].split(".")[1:]:
+        if not isinstance(node, Mapping):
+            return operator != "exists" or not value
+        node = node.get(name)
+        if node is None:
+            break
+    if operator == "exists":
+        return (node is not None) == value
+    if node is None:
+        return condition.get("missing", "deny" if operator in {"neq", "not_in"} else "pass") == "deny"
+    if operator in {"lt", "lte", "gt", "gte"}:
+        alike = [0]
+    elif operator == "regex":
+        alike = [""]
+    elif operator == "contains":
+        if isinstance(node, list):
+            return any(json_type(each) != json_type(value) or same(each) == same(value) for each in node)
+        alike = [""] if isinstance(value, str) else []
+    else:
+        alike = value if operator in {"in", "not_in"} else [value]
+    return json_type(node) not in {json_type(each) for each in alike} or holds(condition, arguments)
+
+
+def json_type(value: Any) -> str:
+    if isinstance(value, bool) or value is None:
+        return str(type(value))
+    if isinstance(value, int | float):
+        return "number"
+    return "string" if isinstance(value, str) else "list" if isinstance(value, list) else "object"
 
 
 def same(value: Any) -> str:

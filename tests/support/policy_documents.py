@@ -171,6 +171,16 @@ WRONG: list[tuple[str, str, dict[str, Any]]] = [
         "unknown key",
         document({"t": {"deny_if": [{"conditions": [asked("args.a", "eq", 1, mode="shadow")]}]}}),
     ),
+    (
+        "/tools/t/deny_if/0/conditions/0/missing",
+        'it takes "deny" or "pass"',
+        document({"t": {"deny_if": [{"conditions": [asked("args.a", "eq", 1, missing="no")]}]}}),
+    ),
+    (
+        "/tools/t/deny_if/0/conditions/0/missing",
+        'says nothing beside "exists"',
+        document({"t": {"deny_if": [{"conditions": [asked("args.a", "exists", True, missing="deny")]}]}}),
+    ),
     ("/categories", "object", document(categories=[])),
     ("/categories/Raed", "unknown category", document(categories={"Raed": {}})),
     ("/categories/Read/rules", "unknown key", document(categories={"Read": {"rules": []}})),

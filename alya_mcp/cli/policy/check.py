@@ -49,8 +49,9 @@ def check(file: Path, strict: bool, output: Output) -> int:
         says = None
     else:
         says = verdicts(policy, catalogue.values())
-        errors = policy.contradictions({tool.name: tool.schema for tool in catalogue.values()})
-        warnings, digest = policy.warnings(catalogue), policy.digest
+        schemas = {tool.name: tool.schema for tool in catalogue.values()}
+        errors, digest = policy.contradictions(schemas), policy.digest
+        warnings = (*policy.warnings(catalogue), *policy.dodged(schemas))
     status = HAS_ERRORS if errors or (strict and warnings) else 0
     if output == "json":
         show_json(

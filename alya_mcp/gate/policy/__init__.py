@@ -17,7 +17,7 @@ from alya_mcp.gate.decision import DEFAULT_DENY, Decision, shown
 from alya_mcp.gate.documents.document import Document, Problem, Unreadable, read_text
 from alya_mcp.gate.documents.json import read_json
 from alya_mcp.gate.documents.values import read_values
-from alya_mcp.gate.policy.doubts import doubts, unknown_tools
+from alya_mcp.gate.policy.doubts import dodged, doubts, unknown_tools
 from alya_mcp.gate.policy.entries import Entry
 from alya_mcp.gate.policy.file import PolicyError, is_yaml, read_policy_file
 from alya_mcp.gate.policy.rules import Limit, Rules
@@ -166,6 +166,11 @@ class Policy:
         required regular expressions that any part of a text meets.
         """
         return tuple(doubts(self._read, self._source, names))
+
+    def dodged(self, schemas: Mapping[str, Mapping[str, Any]]) -> tuple[Problem, ...]:
+        """The conditions of refusals that a call gets past by leaving an argument out, given the tools' input
+        schemas (JSON Schema), by name."""
+        return tuple(dodged(self._read, self._source, schemas))
 
     def contradictions(self, schemas: Mapping[str, Mapping[str, Any]]) -> tuple[Problem, ...]:
         """The conditions of the tools' own entries that can never hold, or amounts that can't be counted,

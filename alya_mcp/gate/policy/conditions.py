@@ -4,11 +4,13 @@ A path is `args.` and names joined by dots; a dot steps into an object, never in
 dots themselves, a path may be read in several ways, `{"a.b": 1}` and `{"a": {"b": 1}}` both have an
 `args.a.b`. Every reading counts: arguments that offer two values for one path are judged by the worse one.
 
-Values are compared as JSON has them: 1 equals 1.0, `true` is neither 1 nor "true", list order matters. A
-value of the wrong type doesn't hold, save for `neq` and `not_in`. A value that is missing or null never
-holds, save for `exists: false`.
+Values are compared as JSON has them: 1 equals 1.0, `true` is neither 1 nor "true", list order matters. What
+is in doubt counts against the call. Where a condition is required, a value of the wrong type doesn't hold,
+save for `neq` and `not_in`, and one that is missing or null never holds, save for `exists: false`. Where it
+refuses, a value of the wrong type always holds, and one that is missing or null does for `neq` and `not_in`.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, cast
 
@@ -30,17 +32,22 @@ OPERATORS: Final = (
     "exists",
 )
 ORDER: Final = frozenset({"lt", "lte", "gt", "gte"})
+NEGATIVE: Final = frozenset({"neq", "not_in"})
+
+_NO_OBJECT: Final = object()
+"""Stands for a value that a path leads through and that has no names below it."""
 
 
 class Unfit(ValueError):
     """An operator can't take the value that stands beside it. The text says what it takes instead."""
 
 
-def condition(path: str, op: str, value: Any, must_hold: bool) -> Condition:
+def condition(path: str, op: str, value: Any, must_hold: bool, missing: bool | None = None) -> Condition:
     """Compile a condition; `path` begins with `args.` and `op` is one of `OPERATORS`.
 
     With `must_hold` a call needs it, so where the arguments offer several values all must hold; else it
-    refuses a call, and one is enough.
+    refuses a call, and one is enough. `missing` says whether a refusal holds for a value that is missing or
+    null; when left out, it does for `neq` and `not_in`.
 
     Raises:
         Unfit: `op` can't take `value`, or the condition could never hold.
@@ -52,12 +59,19 @@ def condition(path: str, op: str, value: Any, must_hold: bool) -> Condition:
         holds = _exists(names, value)
     else:
         test = _regex(value, must_hold) if op == "regex" else _test(op, value)
-        holds = _holds(names, test, all if must_hold else any)
+        if must_hold:
+            holds = _required(names, test)
+        else:
+            missing = op in NEGATIVE if missing is None else missing
+            holds = _refusing(names, _doubting(op, value, test), missing)
     return Condition(path, op, value, holds)
 
 
-def values_at(arguments: Mapping[str, Any], names: Sequence[str]) -> Iterator[Any]:
-    """Every value that a path may mean, null ones left out; usually one, none where it is missing."""
+def values_at(arguments: Mapping[str, Any], names: Sequence[str], blocked: object = None) -> Iterator[Any]:
+    """Every value that a path may mean, null ones left out; usually one, none where it is missing.
+
+    `blocked`, if given, stands for each that the path would lead through something other than an object to.
+    """
     last = len(names)
     for end in range(1, last + 1):
         value = arguments.get(names[0] if end == 1 else ".".join(names[:end]))
@@ -66,7 +80,9 @@ def values_at(arguments: Mapping[str, Any], names: Sequence[str]) -> Iterator[An
         if end == last:
             yield value
         elif isinstance(value, Mapping):
-            yield from values_at(cast("Mapping[str, Any]", value), names[end:])
+            yield from values_at(cast("Mapping[str, Any]", value), names[end:], blocked)
+        elif blocked is not None:
+            yield blocked
 
 
 def same(left: Any, right: Any) -> bool:
@@ -86,7 +102,7 @@ def same(left: Any, right: Any) -> bool:
     return bool(left == right)
 
 
-def _holds(names: tuple[str, ...], test: Verify, over: Callable[[Any], bool]) -> Verify:
+def _required(names: tuple[str, ...], test: Verify) -> Verify:
     if len(names) == 1:
         (name,) = names
 
@@ -98,9 +114,51 @@ def _holds(names: tuple[str, ...], test: Verify, over: Callable[[Any], bool]) ->
 
     def deep(arguments: Mapping[str, Any]) -> bool:
         found = list(values_at(arguments, names))
-        return bool(found) and over(map(test, found))
+        return bool(found) and all(map(test, found))
 
     return deep
+
+
+def _refusing(names: tuple[str, ...], test: Verify, missing: bool) -> Verify:
+    if len(names) == 1:
+        (name,) = names
+
+        def direct(arguments: Mapping[str, Any]) -> bool:
+            value = arguments.get(name)
+            return missing if value is None else test(value)
+
+        return direct
+
+    def deep(arguments: Mapping[str, Any]) -> bool:
+        found = list(values_at(arguments, names, _NO_OBJECT))
+        return any(value is _NO_OBJECT or test(value) for value in found) if found else missing
+
+    return deep
+
+
+def _doubting(op: str, value: Any, test: Verify) -> Verify:
+    """`test`, and a value of another type than `value`, which no comparison can tell anything of."""
+    if op in ORDER:
+        return lambda found: not is_number(found) or math.isnan(found) or test(found)
+    if op == "regex":
+        return lambda found: not isinstance(found, str) or test(found)
+    if op == "contains":
+        return lambda found: _may_contain(found, value)
+    if op in {"eq", "in"}:
+        kinds = frozenset(map(_type, cast("list[Any]", value) if op == "in" else [value]))
+        return lambda found: _type(found) not in kinds or test(found)
+    return test
+
+
+def _type(value: object) -> str:
+    """The type that JSON has for a value."""
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else "boolean"
+    if isinstance(value, str):
+        return "string"
+    if isinstance(value, int | float):
+        return "number"
+    return "object" if isinstance(value, Mapping) else "array"
 
 
 def _exists(names: tuple[str, ...], wanted: bool) -> Verify:
@@ -176,6 +234,15 @@ def _contains(found: Any, value: Any) -> bool:
     if isinstance(found, str):
         return isinstance(value, str) and value in found
     return isinstance(found, list | tuple) and any(same(x, value) for x in cast("Sequence[Any]", found))
+
+
+def _may_contain(found: Any, value: Any) -> bool:
+    if isinstance(found, str):
+        return not isinstance(value, str) or value in found
+    if not isinstance(found, list | tuple):
+        return True
+    items = cast("Sequence[Any]", found)
+    return any(_type(item) != _type(value) or same(item, value) for item in items)
 
 
 def _regex(pattern: Any, must_hold: bool) -> Verify:

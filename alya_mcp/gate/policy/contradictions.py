@@ -24,10 +24,11 @@ def contradictions(
             continue
         for asked in entry.asked:
             if wrong := _wrong(asked, schema):
-                then = "every call is refused" if asked.must_hold else "it refuses nothing"
-                yield Problem(
-                    asked.pointer, f"never holds, so that {then}: {wrong}", *document.place(asked.pointer)
-                )
+                effect = "is the same for every call that fits the tool's input schema"
+                if asked.must_hold:
+                    effect = "never holds, so that every call is refused"
+                message = f"{effect}: {wrong}"
+                yield Problem(asked.pointer, message, *document.place(asked.pointer))
         for counted in entry.amounts:
             if wrong := _wrong(counted, schema):
                 message = f"can't be counted, so that every call is refused: {wrong}"

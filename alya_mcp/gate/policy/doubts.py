@@ -1,15 +1,79 @@
 """What loads and is likely a mistake: names that nothing has, and patterns that let everything in."""
 
-from collections.abc import Collection, Iterator
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from alya_mcp.gate.documents.document import Document, Problem, nearest, quoted
+from alya_mcp.gate.policy.conditions import NEGATIVE
+from alya_mcp.gate.policy.entries import Entry
 from alya_mcp.gate.policy.top import Read
+
+_WORD_CLASS: Final = re.compile(r"\\\\|\\([bBwW])")
 
 
 def doubts(read: Read, document: Document, tools: Collection[str]) -> Iterator[Problem]:
-    """Names that are not among `tools`, and unanchored required patterns."""
+    """Names that are not among `tools`, unanchored required patterns, and words that no class holds."""
     yield from unknown_tools(read, document, tools)
     yield from _unanchored(read, document)
+    yield from _ascii_classes(read, document)
+
+
+def dodged(read: Read, document: Document, schemas: Mapping[str, Mapping[str, Any]]) -> Iterator[Problem]:
+    """Refusals that a call gets past by leaving an argument out, where its tool's schema lets it."""
+    for entry in _entries(read):
+        needed = {
+            asked.test.path
+            for asked in entry.asked
+            if asked.must_hold and not (asked.test.op == "exists" and not asked.test.value)
+        }
+        for asked in entry.asked:
+            op, path = asked.test.op, asked.test.path
+            if asked.must_hold or asked.says_missing or op in NEGATIVE or op == "exists" or path in needed:
+                continue
+            if _is_always_there(schemas.get(entry.tool or ""), path.split(".")[1:]):
+                continue
+            remedy = f'{{"path": {quoted(path)}, "op": "exists", "value": true}}'
+            message = (
+                f'refuses no call that leaves out {quoted(path)}; add "missing": "deny" to it, or '
+                f'{remedy} to "require"; "missing": "pass" says that it is meant'
+            )
+            yield Problem(asked.pointer, message, *document.place(asked.pointer))
+
+
+def _entries(read: Read) -> tuple[Entry, ...]:
+    return (*read.tools.values(), *read.categories.values(), read.every_tool)
+
+
+def _is_always_there(schema: Mapping[str, Any] | None, names: Sequence[str]) -> bool:
+    """Whether every call that fits the schema has a value other than null at the path."""
+    for name in names:
+        properties: Mapping[str, Any] = {} if schema is None else schema.get("properties", {})
+        if schema is None or name not in properties:
+            return False
+        wanted: Mapping[str, Any] = properties[name]
+        if name not in schema.get("required", ()) and wanted.get("default") is None:
+            return False
+        if wanted.get("type") not in {"string", "number", "integer", "boolean", "array", "object"}:
+            return False
+        schema = wanted
+    return True
+
+
+def _ascii_classes(read: Read, document: Document) -> Iterator[Problem]:
+    """RE2's word boundaries and characters are ASCII's: it sees no boundary before a letter such as ş."""
+    for entry in _entries(read):
+        for asked in entry.asked:
+            pattern = asked.test.value
+            if asked.test.op != "regex" or pattern.isascii():
+                continue
+            if found := next(filter(None, (each[1] for each in _WORD_CLASS.finditer(pattern))), None):
+                pointer = f"{asked.pointer}/value"
+                message = (
+                    f"\\{found} knows the letters of ASCII alone, so beside others it doesn't match as it "
+                    r"seems to; write (^|[^\pL]) for a boundary, [\pL\pN_] for a word's characters"
+                )
+                yield Problem(pointer, message, *document.place(pointer))
 
 
 def unknown_tools(read: Read, document: Document, tools: Collection[str]) -> Iterator[Problem]:
@@ -25,7 +89,7 @@ def unknown_tools(read: Read, document: Document, tools: Collection[str]) -> Ite
 
 def _unanchored(read: Read, document: Document) -> Iterator[Problem]:
     """An allow list that any part of a text can meet: `example.com` is also in `evil.test/?example.com`."""
-    for entry in (*read.tools.values(), *read.categories.values(), read.every_tool):
+    for entry in _entries(read):
         for asked in entry.asked:
             test = asked.test
             if asked.must_hold and test.op == "regex" and not test.value.startswith(("^", r"\A")):

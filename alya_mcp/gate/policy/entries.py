@@ -24,6 +24,7 @@ Action = Literal["allow", "deny", "require_approval"]
 Amount = Literal["call", "price"] | tuple[str, ...]
 
 _ACTIONS: tuple[Action, ...] = ("allow", "deny", "require_approval")
+_MISSING: tuple[Literal["deny", "pass"], ...] = ("deny", "pass")
 _WHO: tuple[Literal["call", "session"], ...] = ("call", "session")
 _ASK: tuple[Literal["client", "command"], ...] = ("client", "command")
 _EXPIRES = 600.0
@@ -31,11 +32,15 @@ _EXPIRES = 600.0
 
 @dataclass(slots=True)
 class Asked:
-    """A condition of the document, and its place; kept for what is said of it later."""
+    """A condition of the document, and its place; kept for what is said of it later.
+
+    `says_missing` is whether it says what holds where its argument is missing.
+    """
 
     pointer: str
     test: Condition
     must_hold: bool
+    says_missing: bool = False
 
 
 @dataclass(slots=True)
@@ -116,16 +121,16 @@ class EntryReader:
             entry.redact = self._redact(value, f"{pointer}/redact")
         return entry, fields
 
-    def conditions(self, entry: Entry, value: Any, pointer: str, must_hold: bool) -> tuple[Condition, ...]:
-        """A list of conditions; those that are wrong are reported and left out."""
+    def _refusal(self, entry: Entry, value: Any, pointer: str) -> tuple[Condition, ...]:
+        """The conditions of a refusal; those that are wrong are reported and left out."""
         items = self._reading.items(value, pointer, "conditions")
-        found = [self.condition(entry, item, below, "condition", must_hold) for item, below in items]
+        found = [self.condition(entry, item, below, "refusal") for item, below in items]
         return tuple(each[0] for each in found if each is not None)
 
     def condition(
-        self, entry: Entry, value: Any, pointer: str, what: Literal["condition", "require"], must_hold: bool
+        self, entry: Entry, value: Any, pointer: str, what: Literal["condition", "refusal", "require"]
     ) -> tuple[Condition, bool] | None:
-        """One condition and whether it is shadowed."""
+        """One condition and whether it is shadowed; a call needs it unless it is part of a `refusal`."""
         fields = self._reading.fields(value, pointer, what)
         if fields is None:
             return None
@@ -133,15 +138,25 @@ class EntryReader:
         path = None if path is None else self.path(path, f"{pointer}/path")
         op = None if op is None else self._operator(op, f"{pointer}/op")
         shadow = self._reading.mode(fields, pointer, entry.shadow)
+        missing = self._missing(fields, pointer)
         if path is None or op is None or against is None:
             return None
+        must_hold = what != "refusal"
         try:
-            compiled = condition(path, op, against, must_hold)
+            compiled = condition(path, op, against, must_hold, missing)
         except Unfit as error:
             self._reading.problem(against, f"{pointer}/value", f"is {kind(against)}; {error}")
             return None
-        entry.asked.append(Asked(pointer, compiled, must_hold))
+        entry.asked.append(Asked(pointer, compiled, must_hold, missing is not None))
         return compiled, shadow
+
+    def _missing(self, fields: Fields, pointer: str) -> bool | None:
+        """Whether a refusal holds where its argument is missing or null; None where it doesn't say."""
+        if (missing := fields.get("missing")) is None:
+            return None
+        if fields.get("op") == "exists":
+            self._reading.report(f"{pointer}/missing", 'says nothing beside "exists"; take it out')
+        return self._reading.choice(missing, f"{pointer}/missing", _MISSING, "deny") == "deny"
 
     def path(self, value: Any, pointer: str) -> str | None:
         """A path into the arguments: `args.` and names joined by dots."""
@@ -225,7 +240,7 @@ class EntryReader:
     def _require(self, entry: Entry, value: Any) -> None:
         pointer = f"{entry.pointer}/require"
         items = self._reading.items(value, pointer, "conditions")
-        found = [self.condition(entry, item, below, "require", must_hold=True) for item, below in items]
+        found = [self.condition(entry, item, below, "require") for item, below in items]
         tests = [each for each in found if each is not None]
         ids = by_name(pointer, [f"{test.path}-{test.op}" for test, _ in tests])
         for rule, (test, shadow) in zip(ids, tests, strict=True):
@@ -239,7 +254,7 @@ class EntryReader:
             fields = self._reading.fields(item, below, "deny_if")
             if fields is None or (listed := fields.get("conditions")) is None:
                 continue
-            conditions = self.conditions(entry, listed, f"{below}/conditions", must_hold=False)
+            conditions = self._refusal(entry, listed, f"{below}/conditions")
             message = self.on_deny(fields, below)
             found.append((conditions, message, self._reading.mode(fields, below, entry.shadow)))
             one = conditions[0] if len(conditions) == 1 else None

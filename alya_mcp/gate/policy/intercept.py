@@ -200,7 +200,7 @@ class _Rules:
                 most = self._bound(item, below, counter, "state" in fields)
                 bounds += [] if most is None else [most]
                 continue
-            found = self._reader.condition(entry, item, below, "condition", must_hold=True)
+            found = self._reader.condition(entry, item, below, "condition")
             conditions += [] if found is None else [found[0]]
         if counter is not None and not bounded:
             example = f'{{"path": {quoted(counter.path)}, "op": "lte", "value": 10}}'
