@@ -8,6 +8,7 @@ that the tool failed, the person finds the particulars on stderr.
 from typing import Final
 
 from alya_mcp.gate import ToolError
+from alya_mcp.runtime.installation import this_installation
 
 
 class Failure(ToolError):
@@ -31,9 +32,7 @@ class NotInstalled(NotConfigured):
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(
-            f"{what} needs the {extra!r} extra, which is not installed. "
-            f"The person can install it with: pip install 'alya-mcp[{extra}]' "
-            f"(with uv: uv tool install 'alya-mcp[{extra}]')"
+            f"{what} needs the {extra!r} extra, which is not installed. {this_installation().advice(extra)}"
         )
 
 

@@ -12,6 +12,9 @@ import environment
 
 
 def main() -> int:
+    if sys.argv[1:2] in (["-h"], ["--help"]):
+        print((__doc__ or "").strip())
+        return 0
     python = str(environment.ready(tests=True))
     chosen = sys.argv[1:]
     checks = [

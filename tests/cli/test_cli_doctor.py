@@ -133,21 +133,21 @@ def test_every_command_works_without_the_extras(run: Run, without_extras: dict[s
     assert run("call", "alya_status", **without_extras).code == 0
     image = run("call", "image_gen", "prompt=x", **without_extras)
     assert image.code == 1
-    assert "pip install 'alya-mcp[image]'" in image.err
+    assert "[image" in image.err
     bench = run("model", "bench", **without_extras)
     assert (bench.code, bench.out) == (1, "")
-    assert "pip install 'alya-mcp[image]'" in bench.err
+    assert "[image" in bench.err
     ended = run("doctor", "--output", "json", **without_extras)
     parts = by_part(ended.json["checks"])
     assert parts["image extra"]["state"] == "warn"
-    assert "alya-mcp[image]" in parts["image extra"]["remedy"]
+    assert "[image" in parts["image extra"]["remedy"]
     assert "device" not in parts
 
 
 def test_a_bucket_without_the_s3_extra_fails(run: Run, without_extras: dict[str, str]) -> None:
     ended = run("doctor", "--output", "json", ALYA_S3_BUCKET="pictures", **without_extras)
     assert ended.code == 1
-    assert "alya-mcp[s3]" in by_part(ended.json["checks"])["s3 extra"]["remedy"]
+    assert "[s3" in by_part(ended.json["checks"])["s3 extra"]["remedy"]
 
 
 # -- its parts --------------------------------------------------------------------------------------

@@ -330,7 +330,7 @@ async def test_a_profile_of_aws_login_names_the_extra(home: Path, monkeypatch: p
         "[profile work]\nlogin_session = arn:aws:iam::111122223333:user/x\n"
     )
     monkeypatch.setenv("AWS_PROFILE", "work")
-    await refused(Settings(home=home, s3_bucket="pictures"), NotConfigured, "alya-mcp[aws-login]")
+    await refused(Settings(home=home, s3_bucket="pictures"), NotConfigured, "aws-login")
 
 
 @pytest.mark.parametrize("variable", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"])
@@ -378,7 +378,7 @@ async def test_a_missing_extra_is_named_with_the_command_that_installs_it(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "boto3", None)
-    text = await refused(Settings(home=home, s3_bucket="pictures"), NotConfigured, "alya-mcp[s3]")
+    text = await refused(Settings(home=home, s3_bucket="pictures"), NotConfigured, this_installation().command("s3"))
     assert text.startswith(str(NotInstalled("Uploading to S3", "s3")))
 
 

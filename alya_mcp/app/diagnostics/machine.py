@@ -12,6 +12,7 @@ from pathlib import Path
 from alya_mcp import __version__
 from alya_mcp.app.diagnostics.check import Check, fail, ok, warn
 from alya_mcp.runtime.environment import unfilled as sentences_on
+from alya_mcp.runtime.installation import this_installation
 from alya_mcp.runtime.paths import expanded, tilde
 from alya_mcp.settings import Settings, unknown_variables
 
@@ -32,7 +33,7 @@ def python() -> Iterator[Check]:
     versions = {name: _version(name) for name in _BASE}
     missing = [name for name, number in versions.items() if number is None]
     shown = ", ".join(f"{name} {number}" for name, number in versions.items() if number)
-    again = "Install alya-mcp again: pip install --force-reinstall alya-mcp"
+    again = f"Install alya-mcp again, with --force or --force-reinstall: {this_installation().command()}"
     if missing:
         yield fail("packages", f"missing: {', '.join(missing)}", again)
     elif not (versions["mcp"] or "").startswith("2."):
@@ -118,7 +119,7 @@ def extras(settings: Settings) -> Iterator[Check]:
         yield warn(
             "image extra",
             f"missing: {', '.join(missing)}; image_gen answers only how to install it",
-            "pip install 'alya-mcp[image]' (with uv: uv tool install 'alya-mcp[image]')",
+            this_installation().advice("image"),
         )
     else:
         yield ok("image extra", ", ".join(f"{name} {_version(name)}" for name in _IMAGE[:3]))
@@ -128,7 +129,7 @@ def extras(settings: Settings) -> Iterator[Check]:
         yield fail(
             "s3 extra",
             "ALYA_S3_BUCKET is set, but boto3 is missing",
-            "pip install 'alya-mcp[s3]' (with uv: uv tool install 'alya-mcp[s3]')",
+            this_installation().advice("s3"),
         )
     else:
         yield ok("s3 extra", "not installed, and not needed: pictures stay on this machine")

@@ -339,5 +339,5 @@ async def test_what_a_model_of_this_machine_lacks_is_said(
     with pytest.raises(NotConfigured, match="can't be loaded"):
         await LocalModel(tmp_path / "torn").answer("", [])
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(NotInstalled, match=r"alya-mcp\[image\]"):
+    with pytest.raises(NotInstalled, match=r"\[image"):
         await LocalModel(tmp_path / "odd").answer("", [])

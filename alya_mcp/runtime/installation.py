@@ -1,0 +1,104 @@
+"""How alya-mcp was installed, and the command that adds an extra to that installation."""
+
+import json
+import sys
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final, Literal, cast
+from urllib.parse import unquote, urlsplit
+
+Kind = Literal["binary", "uv tool", "uvx", "pipx", "pip", "uv"]
+
+EXTRAS: Final = {"image": "diffusers", "s3": "boto3", "aws-login": "awscrt", "ray": "ray", "web": "ddgs"}
+"""Each extra, and a module that is there when it is installed."""
+
+_UV_CACHE: Final = frozenset({"archive-v0", "environments-v2"})
+"""Folders of uv's cache in which `uvx` keeps environments."""
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """An installation: what made it, what it was made from, and the extras that it has.
+
+    `requirement` is what the installer was given, without extras: `alya-mcp`, a file's name, or `.` for a
+    checkout, in which the command is then to be run; `editable` tells that the checkout itself is used.
+    """
+
+    kind: Kind
+    requirement: str
+    editable: bool
+    extras: frozenset[str]
+
+    def command(self, *extras: str) -> str:
+        """The command that adds `extras`; it names those that are there too, as some installers drop
+        others."""
+        wanted = [name for name in EXTRAS if name in self.extras or name in extras]
+        named = f"[{','.join(wanted)}]" if wanted else ""
+        what = f"{'-e ' if self.editable else ''}'{self.requirement}{named}'"
+        return {
+            "binary": f"uv tool install {what}",
+            "uv tool": f"uv tool install {what}",
+            "uvx": f"uvx --from {what} alya-mcp",
+            "pipx": f"pipx install --force {what}",
+            "uv": f"uv pip install {what}",
+            "pip": f"python -m pip install {what}",
+        }[self.kind]
+
+    def advice(self, *extras: str) -> str:
+        """The command in a sentence that says where it is to be run."""
+        command = self.command(*extras)
+        match self.kind:
+            case "binary":
+                return f"The binary can't be extended; install the package beside it: {command}"
+            case "uvx":
+                return f"Start it as: {command}"
+            case "uv" | "pip":
+                place = (
+                    "in its checkout, with its environment active"
+                    if self.requirement == "."
+                    else ("in its environment")
+                )
+                return f"Run {place}: {command}"
+            case _:
+                place = " in its checkout" if self.requirement == "." else ""
+                return f"Run{place}: {command}"
+
+
+def this_installation(prefix: Path = Path(sys.prefix)) -> Installation:
+    """The installation that this process runs from; `prefix` is its environment."""
+    requirement, editable = _source()
+    return Installation(_kind(prefix), requirement, editable, frozenset(filter(_has, EXTRAS)))
+
+
+def _kind(prefix: Path) -> Kind:
+    if getattr(sys, "frozen", False):
+        return "binary"
+    if (prefix / "uv-receipt.toml").is_file():
+        return "uv tool"
+    if (prefix / "pipx_metadata.json").is_file():
+        return "pipx"
+    if not _UV_CACHE.isdisjoint(prefix.parts):
+        return "uvx"
+    return "uv" if find_spec("pip") is None else "pip"
+
+
+def _has(extra: str) -> bool:
+    return find_spec(EXTRAS[extra]) is not None
+
+
+def _source() -> tuple[str, bool]:
+    """What was installed: a requirement without extras, and whether it is an editable checkout (PEP 610)."""
+    try:
+        text = distribution("alya-mcp").read_text("direct_url.json")
+        origin = cast("dict[str, object]", json.loads(text)) if text else {}
+    except (PackageNotFoundError, ValueError):
+        return "alya-mcp", False
+    url = origin.get("url")
+    if not isinstance(url, str):
+        return "alya-mcp", False
+    folder = origin.get("dir_info")
+    if isinstance(folder, dict):
+        return ".", bool(cast("dict[str, object]", folder).get("editable"))
+    return Path(unquote(urlsplit(url).path)).name or "alya-mcp", False
