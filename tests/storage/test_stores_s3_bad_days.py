@@ -26,6 +26,7 @@ from replay import Reply, Request, error, replay
 from s3_servers import S3Server
 
 from alya_mcp.errors import Failure, InvalidInput, NotConfigured, NotInstalled, Unavailable
+from alya_mcp.runtime.installation import this_installation
 from alya_mcp.settings import Settings, SettingsError
 from alya_mcp.storage import open_store, s3_client
 
@@ -378,7 +379,9 @@ async def test_a_missing_extra_is_named_with_the_command_that_installs_it(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "boto3", None)
-    text = await refused(Settings(home=home, s3_bucket="pictures"), NotConfigured, this_installation().command("s3"))
+    text = await refused(
+        Settings(home=home, s3_bucket="pictures"), NotConfigured, this_installation().command("s3")
+    )
     assert text.startswith(str(NotInstalled("Uploading to S3", "s3")))
 
 
