@@ -12,12 +12,17 @@ from torch import nn
 from alya_mcp.errors import NotConfigured
 from alya_mcp.images.flux.quantised import linears, quantised
 from alya_mcp.images.plan import Plan
+from alya_mcp.images.weights.folder import tensors_of
+from alya_mcp.images.weights.parts import variant_in, variant_of
 from alya_mcp.settings.precisions import ROUNDED, Precision
 
 Fill = Callable[[nn.Module, torch.device], None]
 """Brings the weights of a module to a device, those that are there already left as they are."""
 
 _ENCODERS: Final = ("text_encoder", "text_encoder_2")
+_OF_DIFFUSERS: Final = ("transformer", "vae")
+_SPARE: Final = 0.05
+"""The share of an encoder's places without a word; T5's are filled up to a multiple of 128."""
 _SPLIT: Final = ("to_q", "to_k", "to_v", "add_q_proj", "add_k_proj", "add_v_proj")
 
 
@@ -25,20 +30,26 @@ def load_pipeline(folder: Path, plan: Plan, device: str) -> Any:
     """The pipeline in `folder`, run by `plan`. Nothing but safetensors files of that folder is read.
 
     Raises:
-        NotConfigured: when a text encoder's files lack some of its weights.
+        NotConfigured: when a part's files lack some of its weights, or a tokenizer isn't that of its encoder.
     """
     _require_encoders(folder)
     diffusers: Any = importlib.import_module("diffusers")
     whole = not (plan.rounded or plan.encoder_streamed)
     options: dict[str, Any] = {"device_map": device} if whole and device == "cuda" else {}
-    pipeline: Any = diffusers.FluxPipeline.from_pretrained(
-        folder,
-        dtype=torch.float32 if plan.precision == "fp32" else torch.bfloat16,
-        use_safetensors=True,
-        local_files_only=True,
-        **options,
-    )
-    return settle(pipeline, plan, torch.device(device), _move)
+    try:
+        pipeline: Any = diffusers.FluxPipeline.from_pretrained(
+            folder,
+            dtype=torch.float32 if plan.precision == "fp32" else torch.bfloat16,
+            variant=variant_in(folder),
+            use_safetensors=True,
+            local_files_only=True,
+            **options,
+        )
+        _require_vocabularies(pipeline)
+        return settle(pipeline, plan, torch.device(device), _move)
+    except (RuntimeError, NotImplementedError, ValueError):
+        _name_lacking_weights(folder, diffusers)
+        raise
 
 
 def _require_encoders(folder: Path) -> None:
@@ -53,15 +64,41 @@ def _require_encoders(folder: Path) -> None:
             folder / part,
             use_safetensors=True,
             local_files_only=True,
+            variant=variant_of(folder / part),
             # Only names and shapes are read.
             device_map="meta",
             output_loading_info=True,
         )
-        missing = sorted(told["missing_keys"])
-        if missing:
+        _require_all(part, set(told["missing_keys"]))
+
+
+def _name_lacking_weights(folder: Path, diffusers: Any) -> None:
+    """Where a part of diffusers didn't load because of it: name what its files lack."""
+    index = json.loads((folder / "model_index.json").read_bytes())
+    for part in _OF_DIFFUSERS:
+        kind = getattr(diffusers, index[part][1])
+        with torch.device("meta"):
+            wanted = set(kind.from_config(kind.load_config(folder / part)).state_dict())
+        _require_all(part, wanted - tensors_of(folder / part))
+
+
+def _require_all(part: str, missing: set[str]) -> None:
+    if missing:
+        raise NotConfigured(
+            f"The model's {part} can't be loaded: its files lack {len(missing)} of its weights, such as "
+            f"{min(missing)}. Copy it again, or download it again with: alya-mcp model pull"
+        )
+
+
+def _require_vocabularies(pipeline: Any) -> None:
+    """See that each tokenizer has the words that its encoder was trained with, some spare ones aside."""
+    for name, encoder in zip(("tokenizer", "tokenizer_2"), _ENCODERS, strict=True):
+        words, places = len(getattr(pipeline, name)), int(getattr(pipeline, encoder).config.vocab_size)
+        if not places * (1 - _SPARE) <= words <= places:
             raise NotConfigured(
-                f"The model's {part} can't be loaded: its files lack {len(missing)} of its weights, such as "
-                f"{missing[0]}. Copy it again, or download it again with: alya-mcp model pull"
+                f"The model's {name} has {words:,} words and its {encoder} {places:,}: they don't belong "
+                "together, and a picture would ignore the prompt. Copy it again, or download it again with: "
+                "alya-mcp model pull"
             )
 
 

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from alya_mcp.errors import Failure, NotConfigured, Unavailable, kind_of
 from alya_mcp.images.weights.cache import File, Snapshot, cached, files_in, fits
-from alya_mcp.images.weights.folder import require_flux, require_pipeline
+from alya_mcp.images.weights.folder import require_flux, require_pipeline, require_plain
 from alya_mcp.images.weights.plan import Plan, ask_hub
 from alya_mcp.images.weights.refusals import ELSEWHERE, Gated, explain, offline, require_usable_settings
 from alya_mcp.images.weights.transfer import Transfer
@@ -111,6 +111,12 @@ def _fetch(repository: str, plan: Plan, snapshot: Snapshot) -> dict[str, Any]:
     settle(plan.index)
     _require_intact(damaged, repository)
     require_pipeline(snapshot.folder, what)
+    for file in plan.files:  # before gigabytes are fetched for nothing
+        if file.name.endswith("/config.json"):
+            bring(file)
+            settle(file)
+    _require_intact(damaged, repository)
+    require_plain(snapshot.folder, what)
     _require_space(
         snapshot.folder, repository, sum(file.size - snapshot.arrived(file) for file in plan.files)
     )

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from alya_mcp.errors import NotConfigured
+from alya_mcp.images.weights.parts import has_vocabulary, quantised_by, variant_of
 
 PATTERNS: Final = ("model_index.json", "*/*.json", "*/*.txt", "*/*.model", "*/*.safetensors")
 """The files of a diffusers pipeline, and no code, pickle or single-file copy of the weights."""
 INDEX: Final = "model_index.json"
 
 _LIBRARIES: Final = ("diffusers", "transformers")
-_SHARD: Final = re.compile(r"-\d+-of-\d+\.safetensors$")
+_SHARD: Final = re.compile(r"-\d+-of-\d+(\.\w+)?\.safetensors$")
 _MAX_HEADER: Final = 100_000_000
 _MAX_NAMED: Final = 3
 
@@ -46,6 +47,7 @@ def require_flux(folder: Path, what: str) -> None:
         NotConfigured: when it doesn't; names the files.
     """
     require_pipeline(folder, what)
+    require_plain(folder, what)
     wrong = [*_missing(folder), *_damaged(folder)]
     if wrong:
         more = f" and {len(wrong) - _MAX_NAMED} more" if len(wrong) > _MAX_NAMED else ""
@@ -53,6 +55,21 @@ def require_flux(folder: Path, what: str) -> None:
             f"{what} can't be loaded: a file of it is missing or damaged: {'; '.join(wrong[:_MAX_NAMED])}"
             f"{more}. Copy it again, or download it again with: alya-mcp model pull"
         )
+
+
+def require_plain(folder: Path, what: str) -> None:
+    """See that no part's weights were quantised when they were saved, as far as configurations are there.
+
+    Raises:
+        NotConfigured: when one's were.
+    """
+    for config in sorted(folder.glob("*/config.json")):
+        if method := quantised_by(config.parent):
+            raise NotConfigured(
+                f"{what} can't be loaded: its part {config.parent.name} is quantised already, by {method}. "
+                "alya-mcp takes weights in bf16, fp16 or fp32 only, and quantises them itself where "
+                "ALYA_IMAGE_PRECISION or the memory asks for it. The user can take the model's original"
+            )
 
 
 def require_pipeline(folder: Path, what: str) -> None:
@@ -91,21 +108,31 @@ def no_pipeline(what: str) -> NotConfigured:
 
 def _parts(index: dict[str, Any]) -> list[tuple[str, object]]:
     """The parts that an index names, each with the library of its class; those that are left out are not."""
+    return [(name, entry[0]) for name, entry in _entries(index)]
+
+
+def _entries(index: dict[str, Any]) -> list[tuple[str, list[Any]]]:
     entries = ((name, cast("list[Any]", entry)) for name, entry in index.items() if isinstance(entry, list))
-    return [(name, entry[0]) for name, entry in entries if entry and entry[0] is not None]
+    return [(name, entry) for name, entry in entries if entry and entry[0] is not None]
+
+
+def _is_tokenizer(entry: list[Any]) -> bool:
+    return len(entry) > 1 and "Tokenizer" in str(entry[1])
 
 
 def _missing(folder: Path) -> Iterator[str]:
     """What the index names and isn't there."""
     try:
-        parts = _parts(json.loads((folder / INDEX).read_text(encoding="utf-8")))
+        parts = _entries(json.loads((folder / INDEX).read_text(encoding="utf-8")))
     except (OSError, ValueError, AttributeError, RecursionError):
         yield f"{INDEX} can't be read"
         return
     if not parts:
         yield f"{INDEX} names no parts"
-    for name, _ in parts:
+    for name, entry in parts:
         yield from _missing_of(folder / name)
+        if _is_tokenizer(entry) and (folder / name).is_dir() and not has_vocabulary(folder / name):
+            yield f"{name} has no vocabulary (tokenizer.json, vocab.json with merges.txt, or spiece.model)"
 
 
 def _missing_of(part: Path) -> Iterator[str]:
@@ -113,7 +140,11 @@ def _missing_of(part: Path) -> Iterator[str]:
     if not part.is_dir() or not any(part.iterdir()):
         yield f"{part.name} isn't there"
         return
-    weights, indexes = list(part.glob("*.safetensors")), sorted(part.glob("*.safetensors.index.json"))
+    weights = list(part.glob("*.safetensors"))
+    variant = variant_of(part)
+    indexes = sorted(
+        part.glob(f"*.safetensors.index.{variant}.json" if variant else "*.safetensors.index.json")
+    )
     described = (part / "config.json").exists()
     for index in indexes:
         try:
@@ -127,7 +158,7 @@ def _missing_of(part: Path) -> Iterator[str]:
     if weights and not described:
         yield f"{part.name}/config.json isn't there"
     if weights and not indexes and all(_SHARD.search(file.name) for file in weights):
-        yield f"{part.name} has shards of weights and no *.safetensors.index.json, which says what is in them"
+        yield f"{part.name} has shards of weights and no index of them, which says what is in them"
 
 
 def _shards(index: Path) -> dict[str, str]:
@@ -149,7 +180,7 @@ def _damaged(folder: Path) -> Iterator[str]:
     """The text files that are no JSON, and the weights that aren't as they or their index say."""
     named: dict[Path, set[str]] = {}
     for file in sorted(folder.glob("*/*.json")):
-        if file.name.endswith(".safetensors.index.json"):
+        if ".safetensors.index." in file.name:
             with contextlib.suppress(ValueError):
                 for tensor, shard in _shards(file).items():
                     named.setdefault(file.parent / shard, set()).add(tensor)
@@ -198,3 +229,17 @@ def _span(entry: dict[str, Any]) -> tuple[int, int]:
     if type(start) is not int or type(end) is not int or not 0 <= start <= end:
         raise ValueError("offsets")
     return start, end
+
+
+def tensors_of(part: Path) -> set[str]:
+    """The names of the tensors in the safetensors files of one part; of a damaged file, none."""
+    names: set[str] = set()
+    for file in part.glob("*.safetensors"):
+        with (
+            contextlib.suppress(OSError, ValueError, AttributeError, struct.error),
+            file.open("rb") as stream,
+        ):
+            length: int = struct.unpack("<Q", stream.read(8))[0]
+            header: dict[str, Any] = json.loads(stream.read(min(length, _MAX_HEADER)))
+            names |= header.keys() - {"__metadata__"}
+    return names
