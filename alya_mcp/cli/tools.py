@@ -48,7 +48,8 @@ def show_tools(tools: "Iterable[Tool]", policy: "Policy") -> None:
         summary = policy.summary(tool.name, tool.category)
         found = list(lines(summary))
         every |= {each.of.rule: each.words for each in found if each.of.every_tool}
-        price = f"{tool.price:g} USD" if tool.price else "free"
+        metered = policy.price(tool.name, tool.price)
+        price = f"{metered:g} USD" if metered else "free"
         own = ", ".join(each.words for each in found if not each.of.every_tool)
         rows.append((tool.name, tool.category, tool.risk, price, summary.verdict, own))
     if every:
@@ -63,7 +64,7 @@ def _as_json(tool: "Tool", policy: "Policy") -> dict[str, object]:
         "title": tool.title,
         "category": tool.category,
         "risk": tool.risk,
-        "priceUsd": tool.price,
+        "priceUsd": policy.price(tool.name, tool.price),
         "policy": summary.verdict,
         "rule": summary.rule,
         "limits": [each.as_json() for each in lines(summary)],

@@ -104,7 +104,8 @@ class Gate:
     def decide(self, call: Call) -> Decision:
         """What `call` would be told now. Nothing is counted, recorded or run."""
         try:
-            return self._judge.judge(call, self._source.current(), count=False).decision
+            policy = self._source.current()
+            return self._judge.judge(policy.priced(call), policy, count=False).decision
         except GateError as error:
             return self._unrecorded(call, error)
         except Exception as error:  # noqa: BLE001 - whatever goes wrong in here is a denial
@@ -144,7 +145,9 @@ class Gate:
         """
         held = Held()
         try:
-            judged = self._judge.judge(call, self._source.current(), count=True)
+            policy = self._source.current()
+            call = policy.priced(call)
+            judged = self._judge.judge(call, policy, count=True)
             digest = self._digest(call, judged)
             if judged.question is not None and not judged.agreed and not _denied(judged):
                 way = _Way(ask, resumable, renew)
@@ -184,7 +187,8 @@ class Gate:
 
     def explain(self, call: Call) -> Trace:
         """Every rule on the way of `call`: what it saw and whether it held. Nothing is counted."""
-        return explain(call, self._source.current(), self._judge, self._counting, self.decide(call))
+        policy = self._source.current()
+        return explain(policy.priced(call), policy, self._judge, self._counting, self.decide(call))
 
     def limits(
         self,
@@ -266,7 +270,9 @@ class Gate:
         said = await self._answer(way.ask, question)
         if way.renew is not None:
             call = way.renew()
-        judged = self._judge.judge(call, self._source.current(), count=False, resumed=True)
+        now = self._source.current()
+        call = now.priced(call)
+        judged = self._judge.judge(call, now, count=False, resumed=True)
         digest = self._digest(call, judged)
         self._heed(call, judged, digest, question, approval, said)
         return call, judged, digest

@@ -239,6 +239,17 @@ async def test_a_clock_that_fails_is_a_denial() -> None:
     assert (await refusal_of(Gate(policy(TWO_A_MINUTE), clock=Broken()), a_call())).rule == "(gate error)"
 
 
+async def test_a_price_in_the_policy_is_what_budgets_count_and_usage_tells() -> None:
+    budget = {"budget": {"max_usd": 1, "window": "day"}}
+    gate = Gate(policy({"draw": budget, "gift": budget}, prices={"draw": 0.5, "gift": 0}))
+    told = [
+        await outcome_of(gate, a_call(tool, price=0.8)) for tool in ("draw", "draw", "draw", "gift", "gift")
+    ]
+    assert told == ["ok", "ok", "/tools/draw/budget", "ok", "ok"]
+    assert {row.tool: row.usd for row in gate.usage("local")} == {"draw": 1.0, "gift": 0.0}
+    assert gate.explain(a_call("draw", price=0.8)).decision.rule == "/tools/draw/budget"
+
+
 @pytest.mark.parametrize("price", [-5.0, math.nan, math.inf])
 async def test_a_price_that_is_no_sum_of_money_denies_and_gives_no_budget_back(price: float) -> None:
     gate = Gate(policy({"draw": {"budget": {"max_usd": 1, "window": "day"}}, "free": {}}))

@@ -99,6 +99,9 @@ WRONG: list[tuple[str, str, dict[str, Any]]] = [
         '"shadow"',
         document({"t": {"rate_limit": {"max": 1, **WINDOW, "mode": "shade"}}}),
     ),
+    ("/prices/t", "from 0 on", document({}, prices={"t": -0.1})),
+    ("/prices/t", "from 0 on", document({}, prices={"t": "0.1"})),
+    ("/prices", "US dollars", document({}, prices=[0.1])),
     ("/tools/t/action", '"require_approval"', document({"t": {"action": "require-approval"}})),
     ("/tools/t/approval", "none is asked for", document({"t": {"approval": {"expires": 5}}})),
     (

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from alya_mcp.gate.call import Call
 from alya_mcp.gate.canonical import canonical
 from alya_mcp.gate.decision import DEFAULT_DENY, Decision, shown
 from alya_mcp.gate.documents.document import Document, Problem, Unreadable, read_text
@@ -148,6 +149,15 @@ class Policy:
             if len(self._remembered) < _REMEMBERED:
                 self._remembered[key] = rules
         return rules
+
+    def price(self, tool: str, price: float) -> float:
+        """What a success of `tool` is metered at, in USD: what the policy says, else `price`."""
+        return self._read.prices.get(tool, price)
+
+    def priced(self, call: Call) -> Call:
+        """`call` at the price that the policy sets for its tool."""
+        price = self.price(call.tool, call.price)
+        return call if price == call.price else replace(call, price=price)
 
     def summary(self, tool: str, category: str | None = None) -> "Summary":
         """What the policy says of a tool, whatever the arguments."""

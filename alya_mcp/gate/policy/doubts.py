@@ -77,7 +77,7 @@ def _ascii_classes(read: Read, document: Document) -> Iterator[Problem]:
 
 
 def unknown_tools(read: Read, document: Document, tools: Collection[str]) -> Iterator[Problem]:
-    """The names in `hide` and `tools` that are not among `tools`, each with the nearest that is."""
+    """The names in `hide`, `tools` and `prices` that are not among `tools`, each with the nearest that is."""
     for name in (*read.hide, *read.listed):
         if name.name in tools or (name.name == "*" and name in read.hide):
             continue

@@ -29,6 +29,7 @@ KEYS: Final[Mapping[str, tuple[str, ...]]] = {
         "description",
         "mode",
         "hide",
+        "prices",
         "tools",
         "categories",
         "all_tools",

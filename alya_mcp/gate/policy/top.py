@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, cast
 from alya_mcp.gate.call import CATEGORIES
 from alya_mcp.gate.documents.document import Document, Problem, kind, nearest, quoted, step
 from alya_mcp.gate.policy.entries import Entry, EntryReader
-from alya_mcp.gate.policy.reading import LARGEST, Fields, Reading
+from alya_mcp.gate.policy.reading import LARGEST, Fields, Reading, is_number
 
 Default = Literal["allow", "deny"]
 _DEFAULTS: Final[tuple[Default, ...]] = ("allow", "deny")
@@ -24,12 +24,13 @@ class Name:
 
 @dataclass(slots=True)
 class Read:
-    """What a document says. `every_tool` holds Intercept's rules for `"*"`."""
+    """What a document says. `prices` are in USD; `every_tool` holds Intercept's rules for `"*"`."""
 
     default: Default = "deny"
     description: str = ""
     shadow: bool = False
     hide: list[Name] = field(default_factory=list[Name])
+    prices: dict[str, float] = field(default_factory=dict[str, float])
     listed: list[Name] = field(default_factory=list[Name])
     tools: dict[str, Entry] = field(default_factory=dict[str, Entry])
     categories: dict[str, Entry] = field(default_factory=dict[str, Entry])
@@ -68,6 +69,12 @@ class _Reader(Reading):
         if (hide := fields.get("hide")) is not None:
             named = self.names(hide, "/hide", "tool names")
             read.hide = [Name(name, pointer) for name, pointer in named.items()]
+        for name, price, pointer in self._named(fields, "prices", "a number of US dollars per tool"):
+            read.listed.append(Name(name, pointer))
+            if not is_number(price) or not 0 <= price <= LARGEST:
+                self.problem(price, pointer, f"is {kind(price)}; it takes US dollars, a number from 0 on")
+            else:
+                read.prices[name] = float(price)
         timeout = fields.get("approval_timeout")
         expires = None if timeout is None else self._duration(timeout, "/approval_timeout")
         self._entries(fields, EntryReader(self, read.shadow, expires))
