@@ -111,15 +111,15 @@ def _fetch(repository: str, plan: Plan, snapshot: Snapshot) -> dict[str, Any]:
     settle(plan.index)
     _require_intact(damaged, repository)
     require_pipeline(snapshot.folder, what)
+    _require_space(
+        snapshot.folder, repository, sum(file.size - snapshot.arrived(file) for file in plan.files)
+    )
     for file in plan.files:  # before gigabytes are fetched for nothing
         if file.name.endswith("/config.json"):
             bring(file)
             settle(file)
     _require_intact(damaged, repository)
     require_plain(snapshot.folder, what)
-    _require_space(
-        snapshot.folder, repository, sum(file.size - snapshot.arrived(file) for file in plan.files)
-    )
     _run("download", plan.files, bring, lambda: sum(map(snapshot.arrived, plan.files)))
     _run("verify", plan.files, settle, lambda: sum(hashed.values()))
     _require_intact(damaged, repository)

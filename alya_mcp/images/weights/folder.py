@@ -158,7 +158,7 @@ def _missing_of(part: Path) -> Iterator[str]:
     if weights and not described:
         yield f"{part.name}/config.json isn't there"
     if weights and not indexes and all(_SHARD.search(file.name) for file in weights):
-        yield f"{part.name} has shards of weights and no index of them, which says what is in them"
+        yield f"{part.name} has shards of weights and no *.safetensors.index.json, which says what is in them"
 
 
 def _shards(index: Path) -> dict[str, str]:

@@ -137,7 +137,7 @@ async def polymarket_edge(arguments: EdgeRequest, context: Context) -> Edges:
     estimate, no advice, and it never places an order.
 
     Returns per market side, price, fair, edge, ev, kelly, spread, depth, days to the end, the other side and
-    the reasons; `model` says how it is built, `skipped` what was left out. Costs 0.50 USD.
+    the reasons; `model` says how it is built, `skipped` what was left out. Metered at 0.50 USD, not billed.
     """
     from alya_mcp.tools.markets.sources import polymarket
 
