@@ -61,7 +61,7 @@ async def hub(tmp_path: Path, source: LoopbackSource, http: Http) -> AsyncIterat
 def ask_as(hub: Hub) -> Callable[..., Awaitable[Any]]:
     """Calls a tool as the gate does, for the caller of a grant; returns its answer as JSON."""
 
-    async def call(grant: str, tool: Tool, **arguments: Any) -> Any:
+    async def call(grant: str, tool: Tool, /, **arguments: Any) -> Any:
         async def progress(done: float, total: float, message: str) -> None:
             pass
 

@@ -11,6 +11,9 @@ from alya_mcp.toolkit.listing import in_words, verdicts
 from alya_mcp.toolkit.tool import Context, Input, NoArguments, Output, tool
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from alya_mcp.gate.state.interface import Usage
     from alya_mcp.images.engine import EngineStatus
 
 State = Literal["ok", "busy", "off", "failing"]
@@ -191,7 +194,7 @@ class UsageReport(Output):
 
     window: Literal["session", "day", "month"] = Field(description="The span that was summed up.")
     since: AwareDatetime | None = Field(description="Start of the span (UTC); null for the session.")
-    rows: list[UsageRow] = Field(description="One row per tool that was used.")
+    rows: list[UsageRow] = Field(description="One row per tool that was used; (unknown) is the rest.")
     totals: UsageRow = Field(description="All rows added up; its tool is (all).")
     limits_left: list[LimitLeft] = Field(description="What is left of each limit and budget.")
 
@@ -225,35 +228,17 @@ async def alya_usage(arguments: UsageRequest, context: Context) -> UsageReport:
             context.grant,
             since=0.0 if since is None else since.timestamp(),
             session=session if since is None else None,
-            tool=arguments.tool,
         )
     except StateError as error:
-        text = "the record of what was used can't be read now; alya-mcp doctor tells the person why"
+        text = "the record of what was used can't be read now; alya-mcp doctor tells the user why"
         raise Unavailable(text) from error
     tools = [(each.name, each.category) for each in context.tools.values()]
-    rows = [
-        UsageRow(
-            tool=each.tool,
-            calls=each.calls,
-            succeeded=each.ok,
-            failed=each.errors,
-            denied=each.denied,
-            usd=each.usd,
-        )
-        for each in used
-    ]
+    rows = [row for row in _rows(used, context) if arguments.tool in {None, row.tool}]
     return UsageReport(
         window=arguments.window,
         since=since,
         rows=rows,
-        totals=UsageRow(
-            tool="(all)",
-            calls=sum(row.calls for row in rows),
-            succeeded=sum(row.succeeded for row in rows),
-            failed=sum(row.failed for row in rows),
-            denied=sum(row.denied for row in rows),
-            usd=sum(row.usd for row in rows),
-        ),
+        totals=_sum("(all)", rows),
         limits_left=[
             LimitLeft(
                 tool=each.tool,
@@ -268,4 +253,34 @@ async def alya_usage(arguments: UsageRequest, context: Context) -> UsageReport:
             for each in gate.limits(session, context.grant, tools)
             if arguments.tool is None or each.tool in {None, arguments.tool}
         ],
+    )
+
+
+def _rows(used: "Iterable[Usage]", context: Context) -> list[UsageRow]:
+    """A row per tool; what doesn't exist for the caller is one row of unknown tools."""
+    existing = context.tools
+    by_name: dict[str, list[UsageRow]] = {}
+    for each in used:
+        name = each.tool if each.tool in existing else "(unknown)"
+        row = UsageRow(
+            tool=name,
+            calls=each.calls,
+            succeeded=each.ok,
+            failed=each.errors,
+            denied=each.denied,
+            usd=each.usd,
+        )
+        by_name.setdefault(name, []).append(row)
+    return [_sum(name, by_name[name]) for name in sorted(by_name)]
+
+
+def _sum(name: str, rows: list[UsageRow]) -> UsageRow:
+    """`rows` added up under `name`."""
+    return UsageRow(
+        tool=name,
+        calls=sum(row.calls for row in rows),
+        succeeded=sum(row.succeeded for row in rows),
+        failed=sum(row.failed for row in rows),
+        denied=sum(row.denied for row in rows),
+        usd=round(sum(row.usd for row in rows), 9),
     )

@@ -13,7 +13,7 @@ from loopback_source import BAD_DAYS, LoopbackSource, Reply
 from moved import SECRET, Ask, Clock, moved_here, settings_here
 
 from alya_mcp.errors import NotConfigured, NotInstalled
-from alya_mcp.gate import Call, Gate, Policy, Refused
+from alya_mcp.gate import Call, Gate, MemoryState, Policy, Refused
 from alya_mcp.llm import Message
 from alya_mcp.llm.local import LocalModel
 from alya_mcp.net.answers import SourceFailed
@@ -181,6 +181,23 @@ async def test_a_hidden_tools_limits_are_not_told(ask: Ask, hub: Hub) -> None:
     )
     rows = (await ask(alya_usage))["limitsLeft"]
     assert [row["rule"] for row in rows] == ["/tools/image_gen/rate_limit"]
+
+
+async def test_usage_of_a_tool_that_is_hidden_now_counts_as_unknown(ask: Ask, hub: Hub) -> None:
+    async def handler(arguments: Any) -> None:
+        pass
+
+    document = {"version": "1", "default": "allow"}
+    state = MemoryState()
+    before = Gate(Policy.parse(document), state)
+    for name in ("web_search", "image_gen", "image_gen"):
+        await before.call(Call(tool=name, arguments={}, session="test", grant="local", price=0.007), handler)
+    hub.gate = Gate(Policy.parse({**document, "hide": ["web_search"]}), state)
+    answer = await ask(alya_usage)
+    assert [(row["tool"], row["calls"]) for row in answer["rows"]] == [("(unknown)", 1), ("image_gen", 2)]
+    assert answer["totals"]["usd"] == 0.021
+    assert (await ask(alya_usage, tool="web_search"))["rows"] == []
+    assert (await ask(alya_usage, tool="image_gen"))["totals"]["usd"] == 0.014
 
 
 async def test_it_quotes_its_documentation_word_for_word(ask: Ask) -> None:
