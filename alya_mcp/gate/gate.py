@@ -5,8 +5,7 @@ The steps of a call bear the numbers of the design: 1 to 8 are asked by `judge`,
 
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import replace
-from typing import Any, Final, Literal, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from alya_mcp.gate import messages as wording
 from alya_mcp.gate.approvals import LONGEST, Approvals, Question, TooManyOpen
@@ -15,23 +14,20 @@ from alya_mcp.gate.call import Call, Said
 from alya_mcp.gate.canonical import NotCanonical
 from alya_mcp.gate.charges import Counting, Held
 from alya_mcp.gate.clock import Clock, SystemClock
-from alya_mcp.gate.decision import AUDIT, GATE_ERROR, HIDDEN, UNKNOWN_TOOL, Decision, shown
-from alya_mcp.gate.errors import AuditError, GateError, TimedOut, ToolError
+from alya_mcp.gate.decision import Decision
+from alya_mcp.gate.errors import GateError, TimedOut, ToolError
 from alya_mcp.gate.evaluate import Judge, Judged
 from alya_mcp.gate.explain import explain, limit_rows
 from alya_mcp.gate.policy import Policy, PolicyError
 from alya_mcp.gate.policy.rules import SECOND, Approval
 from alya_mcp.gate.policy.source import FixedPolicy, PolicySource
+from alya_mcp.gate.recorder import Outcome, Recorder
 from alya_mcp.gate.refused import ApprovalNeeded, Refused
 from alya_mcp.gate.state import MemoryLedger, MemoryState, State, Usage
 from alya_mcp.gate.trace import LimitRow, Trace
 
 T = TypeVar("T")
-Outcome = Literal["ok", "error", "timeout", "cancelled", "crash"]
 Ask = Callable[[Question], Awaitable[Said]]
-
-_NAME: Final = 128
-_SESSIONS: Final = 64
 
 
 class Gate:
@@ -56,8 +52,7 @@ class Gate:
         self._approvals = Approvals(self._state.approvals, self._clock)
         self._counting = Counting(MemoryLedger(self._clock), self._state.ledger)
         self._judge = Judge(self._counting, self._approvals, self._state)
-        self._trouble: GateError | None = None
-        self._refused: dict[str, tuple[str, Decision]] = {}
+        self._recorder = Recorder(self._source, self._state, audit, self._clock)
 
     @property
     def policy(self) -> Policy:
@@ -72,14 +67,14 @@ class Gate:
     @property
     def trouble(self) -> GateError | None:
         """Why the last call could not be recorded; None when it was. Its text is for the person."""
-        return self._trouble
+        return self._recorder.trouble
 
     def last_refusal(self, session: str) -> tuple[str, Decision] | None:
         """The tool and the decision of the session's newest call that was refused; None when none was.
 
         A name that is unknown or hidden counts as no call. The newest 64 sessions are remembered.
         """
-        return self._refused.get(session)
+        return self._recorder.last_refusal(session)
 
     def open(self) -> None:
         """Open state and audit log now, so that the first call doesn't wait for them.
@@ -106,10 +101,8 @@ class Gate:
         try:
             policy = self._source.current()
             return self._judge.judge(policy.priced(call), policy, count=False).decision
-        except GateError as error:
-            return self._unrecorded(call, error)
         except Exception as error:  # noqa: BLE001 - whatever goes wrong in here is a denial
-            return self._unexpected(call, error)
+            return self._recorder.denial(call, error)
 
     async def call(
         self,
@@ -152,16 +145,9 @@ class Gate:
             if judged.question is not None and not judged.agreed and not _denied(judged):
                 way = _Way(ask, resumable, renew)
                 call, judged, digest = await self._approve(call, judged, judged.question, digest, way)
-            admitted = self._admit(call, judged, held, digest)
-        except Refused as refused:
-            self._remember(call, refused.decision)
-            raise
-        except AuditError as error:
-            raise Refused(self._remember(call, self._unrecorded(call, error))) from None
-        except GateError as error:
-            raise Refused(self._remember(call, self._noted(call, self._unrecorded(call, error)))) from None
+            number = self._admit(call, judged, held, digest)
         except Exception as error:  # noqa: BLE001 - whatever goes wrong in here is a denial
-            raise Refused(self._remember(call, self._noted(call, self._unexpected(call, error)))) from None
+            raise self._recorder.refused(call, error) from None
 
         # 11: the handler runs. It is settled once, by code that awaits nothing and so can't be cancelled.
         limit = judged.rules.timeout
@@ -176,13 +162,13 @@ class Gate:
                 result = clean(result)
             outcome: Outcome = "error" if failed is not None and failed(result) else "ok"
         except BaseException as error:
-            unrecorded = self._settle(call, held, admitted, _outcome(error), begun)
-            if unrecorded is not None and isinstance(error, ToolError | TimedOut):
-                raise Refused(self._remember(call, unrecorded)) from error
+            withheld = self._settle(call, held, number, _outcome(error), begun)
+            if withheld is not None and isinstance(error, ToolError | TimedOut):
+                raise self._recorder.refused(call, withheld) from error
             raise
-        unrecorded = self._settle(call, held, admitted, outcome, begun)
-        if unrecorded is not None:
-            raise Refused(self._remember(call, unrecorded))
+        withheld = self._settle(call, held, number, outcome, begun)
+        if withheld is not None:
+            raise self._recorder.refused(call, withheld)
         return result
 
     def explain(self, call: Call) -> Trace:
@@ -264,9 +250,9 @@ class Gate:
         judged.refusal = wording.asks(call, policy, approval, "The user is asked.")
         if way.ask is None:
             state = self._approvals.seal(question)
-            self._record(call, judged, digest)
+            self._recorder.decided(call, judged.decision, digest, judged.rules.redact)
             raise ApprovalNeeded(judged.decision, question, state=state)
-        self._record(call, judged, digest)
+        self._recorder.decided(call, judged.decision, digest, judged.rules.redact)
         said = await self._answer(way.ask, question)
         if way.renew is not None:
             call = way.renew()
@@ -337,11 +323,11 @@ class Gate:
         except TooManyOpen:
             why = "too many approvals are pending; the user has to answer some of them first"
             judged.refusal = wording.unapproved(call, policy, approval, why)
-            self._record(call, judged, digest)
+            self._recorder.decided(call, judged.decision, digest, judged.rules.redact)
             return Refused(judged.decision)
         how = f"They can {wording.how_to_approve(kept)}."
         judged.refusal = wording.asks(call, policy, approval, how)
-        self._record(call, judged, digest)
+        self._recorder.decided(call, judged.decision, digest, judged.rules.redact)
         return ApprovalNeeded(judged.decision, question, id=kept)
 
     def _admit(self, call: Call, judged: Judged, held: Held, digest: str | None) -> int:
@@ -356,7 +342,7 @@ class Gate:
         try:
             if judged.refusal is None and self._judge.take(call, judged, held) and judged.agreed:
                 self._take_yes(call, judged)
-            number = self._record(call, judged, digest)
+            number = self._recorder.decided(call, judged.decision, digest, judged.rules.redact)
         except BaseException:
             self._counting.release(held)
             raise
@@ -372,87 +358,14 @@ class Gate:
             why = "the approval was used by another call"
             judged.refusal = wording.unapproved(call, judged.policy.digest, approval, why)
 
-    def _record(self, call: Call, judged: Judged, digest: str | None) -> int:
-        self._state.ready()
-        decision = judged.decision
-        number = 0
-        if self._audit is not None:
-            number = self._audit.decided(call, decision, digest, judged.rules.redact)
-        if decision.decision == "deny":
-            self._note_denied(call)
-        self._trouble = None
-        return number
-
-    def _settle(
-        self, call: Call, held: Held, decided: int, outcome: Outcome, begun_ns: int
-    ) -> Decision | None:
-        """Put the outcome on record; a denial when that fails, and the result must not leave."""
-        ok = outcome == "ok"
-        usd = call.price if ok else 0.0
+    def _settle(self, call: Call, held: Held, number: int, outcome: Outcome, begun_ns: int) -> Refused | None:
+        """Put the outcome on record; the refusal when that fails, and the result must not leave."""
         try:
-            self._counting.settle(held, ok)
-            self._state.note_settled(
-                call.grant or "", call.session[:_NAME], call.tool, self._clock.time_ns(), ok, usd
-            )
-            if self._audit is not None:
-                ms = (time.perf_counter_ns() - begun_ns) / 1e6
-                self._audit.settled(call, decided, outcome, ms, usd)
-        except GateError as error:
-            return self._unrecorded(call, error, ran=True)
+            self._counting.settle(held, outcome == "ok")
+            self._recorder.settled(call, number, outcome, (time.perf_counter_ns() - begun_ns) / 1e6)
         except Exception as error:  # noqa: BLE001 - whatever goes wrong in here is a denial
-            return self._unexpected(call, error)
+            return Refused(self._recorder.denial(call, error, ran=True))
         return None
-
-    def _remember(self, call: Call, decision: Decision) -> Decision:
-        if decision.rule not in {UNKNOWN_TOOL, HIDDEN}:
-            self._refused.pop(call.session, None)
-            self._refused[call.session] = (call.tool, decision)
-            if len(self._refused) > _SESSIONS:
-                del self._refused[next(iter(self._refused))]
-        return decision
-
-    def _unrecorded(self, call: Call, error: GateError, ran: bool = False) -> Decision:
-        if self._trouble is None or str(self._trouble) != str(error):
-            _log().error("calls are denied: %s", error)
-        self._trouble = error
-        rule, what = (AUDIT, "audit log") if isinstance(error, AuditError) else (GATE_ERROR, "state")
-        did = "ran, but its result is withheld: what came of it" if ran else "did not run: the call"
-        text = f"{shown(call.tool)} {did} can't be recorded ({what}); the server's log tells a person why"
-        return Decision("deny", rule, text, None, self._source.current().digest)
-
-    def _noted(self, call: Call, denial: Decision) -> Decision:
-        """`denial`, on record where that can be; without arguments, as what to redact may be unknown."""
-        try:
-            self._state.ready()
-            if self._audit is not None:
-                self._audit.decided(replace(call, arguments={}), denial, None)
-            self._note_denied(call)
-        except Exception:  # noqa: BLE001, S110 - why nothing can be kept was said before; the denial stands
-            pass
-        return denial
-
-    def _note_denied(self, call: Call) -> None:
-        tool = call.tool if call.known else "(unknown)"
-        self._state.note_denied(call.grant or "", call.session[:_NAME], tool, self._clock.time_ns())
-
-    def _unexpected(self, call: Call, error: Exception) -> Decision:
-        what = "a call was denied by an error of the gate"
-        if self._redacts(call):  # the error's own words may quote an argument
-            import traceback
-
-            where = "".join(traceback.format_tb(error.__traceback__))
-            _log().error("%s\n%s%s: (redacted)", what, where, type(error).__name__)
-        else:
-            _log().error(what, exc_info=error)
-        text = f"{shown(str(call.tool))}: denied by an error of the gate; the server's log says which"
-        return Decision("deny", GATE_ERROR, text, None, "")
-
-    def _redacts(self, call: Call) -> bool:
-        try:
-            redact = self._source.current().rules(call.tool, call.category).redact
-        except Exception:  # noqa: BLE001 - nobody can say
-            return True
-        return bool(redact.arguments or redact.results)
 
 
 class _Way(NamedTuple):
@@ -489,9 +402,3 @@ def _outcome(error: BaseException) -> Outcome:
     import anyio
 
     return "cancelled" if isinstance(error, anyio.get_cancelled_exc_class()) else "crash"
-
-
-def _log() -> Any:
-    import logging
-
-    return logging.getLogger("alya_mcp.gate")
