@@ -264,7 +264,9 @@ def test_any_legal_name_can_be_limited(name: str) -> None:
     assert Gate(denied).decide(a_call(name)).rule == f"{pointer}/action"
 
 
-@pytest.mark.parametrize(("window", "ns"), [(1, 10**9), (0.5, 5 * 10**8), (1e-12, 1), ("hour", 36 * 10**11)])
+@pytest.mark.parametrize(
+    ("window", "ns"), [(1, 10**9), (0.5, 5 * 10**8), (0.001, 10**6), ("hour", 36 * 10**11)]
+)
 def test_a_window_is_in_seconds_or_a_word(window: Any, ns: int) -> None:
     assert policy({"a": {"rate_limit": {"max": 1, "window": window}}}).limits[0].window_ns == ns
 

@@ -184,6 +184,11 @@ WRONG: list[tuple[str, str, dict[str, Any]]] = [
         'says nothing beside "exists"',
         document({"t": {"deny_if": [{"conditions": [asked("args.a", "exists", True, missing="deny")]}]}}),
     ),
+    (
+        "/tools/t/rate_limit/window",
+        "limits nothing",
+        document({"t": {"rate_limit": {"max": 1, "window": 4e-10}}}),
+    ),
     ("/categories", "object", document(categories=[])),
     ("/categories/Raed", "unknown category", document(categories={"Raed": {}})),
     ("/categories/Read/rules", "unknown key", document(categories={"Read": {"rules": []}})),

@@ -25,6 +25,8 @@ Fields = dict[str, Any]
 
 LARGEST: Final = 9_000_000_000
 """The largest number that is counted or waited for: its billionths fit into a 64-bit integer."""
+SHORTEST: Final = 0.001
+"""The shortest window in seconds."""
 WINDOWS: Final = {"minute": 60, "hour": 3600, "day": 86400}
 SCOPES: Final[tuple[Scope, ...]] = ("session", "grant", "host")
 _SHAPES: Final = {what: (frozenset(keys), REQUIRED.get(what, {}).keys()) for what, keys in KEYS.items()}
@@ -173,6 +175,9 @@ class Reading:
             self.problem(value, pointer, f"is {kind(value)}; it takes {takes}{hint}")
             return None
         seconds = self.seconds(value, pointer)
+        if seconds is not None and seconds < SHORTEST:
+            self.problem(value, pointer, f"is {kind(value)}; a window under {SHORTEST:g} s limits nothing")
+            return None
         return None if seconds is None else math.ceil(Decimal(repr(seconds)) * SECOND)
 
     def seconds(self, value: Any, pointer: str) -> float | None:
