@@ -139,7 +139,7 @@ def _refusing(names: tuple[str, ...], test: Verify, missing: bool) -> Verify:
 def _doubting(op: str, value: Any, test: Verify) -> Verify:
     """`test`, and a value of another type than `value`, which no comparison can tell anything of."""
     if op in ORDER:
-        return lambda found: not is_number(found) or math.isnan(found) or test(found)
+        return lambda found: not is_number(found) or _is_nan(found) or test(found)
     if op == "regex":
         return lambda found: not isinstance(found, str) or test(found)
     if op == "contains":
@@ -148,6 +148,10 @@ def _doubting(op: str, value: Any, test: Verify) -> Verify:
         kinds = frozenset(map(_type, cast("list[Any]", value) if op == "in" else [value]))
         return lambda found: _type(found) not in kinds or test(found)
     return test
+
+
+def _is_nan(number: float) -> bool:
+    return isinstance(number, float) and math.isnan(number)  # a whole number may be too large for a float
 
 
 def _type(value: object) -> str:
