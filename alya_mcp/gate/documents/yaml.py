@@ -40,6 +40,7 @@ _FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|(?:0|[1-9][0-9]*)(?:\.[0-9]*)?)(?:
 _NO_NUMBER: Final = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _STARTS: Final = frozenset("+-.0123456789")
 _FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_OTHER_BREAK: Final = re.compile("[\x85\u2028\u2029]")
 
 
 class _Built(NamedTuple):
@@ -75,6 +76,12 @@ class _Reader:
 
     def document(self) -> Node:
         yaml = self._yaml
+        if (found := _OTHER_BREAK.search(self._text)) is not None:
+            escape = f"\\u{ord(found[0]):04x}"
+            message = (
+                f"{escape} ends a line in YAML 1.1 and not in 1.2; write it as {escape} in double quotes"
+            )
+            raise self._stop(found.start(), "", message)
         loader = yaml.CBaseLoader if yaml.__with_libyaml__ else yaml.BaseLoader
         try:
             self._events = yaml.parse(self._text, Loader=loader)
