@@ -28,6 +28,7 @@ from alya_mcp.images.plan import (
     weigh,
 )
 from alya_mcp.images.renderer import CancelledJob, DeviceLost, RendererStatus, RenderPhase, Report, Request
+from alya_mcp.images.turkish import in_english
 from alya_mcp.images.weights import download, require_flux
 
 if TYPE_CHECKING:
@@ -280,13 +281,13 @@ class FluxRenderer:
                 raise InvalidInput(
                     f"{name} is {side}; {loaded.choice.name} takes multiples of {artist.unit} pixels"
                 )
-        ignored = () if loaded.words is None else _unknown_words(job.prompt, loaded.words)
-        _require_subject(loaded, job, ignored)
+        prompt, ignored = _understood(job.prompt, loaded.words)
+        _require_subject(loaded, prompt, ignored)
         report("encode", 0.0, 1.0, "Reading the prompt")
         down = _Stairs(loaded, job, self._survey)
         peaks: dict[str, int] = {}
         with loaded.counting("encode", peaks):
-            reading = down.take("encode", lambda: self._with_room(lambda: artist.read(job.prompt)))
+            reading = down.take("encode", lambda: self._with_room(lambda: artist.read(prompt)))
         with loaded.counting("denoise", peaks):
             latents = down.take("denoise", lambda: self._denoise(artist, job, reading, report))
         report("decode", 0.0, 1.0, "Turning it into pixels")
@@ -306,6 +307,7 @@ class FluxRenderer:
                 loaded.plan,
                 artist.text_tokens if reading.truncated else None,
                 ignored,
+                None if prompt == job.prompt else prompt,
                 down.taken,
             ),
             timings={},
@@ -490,18 +492,26 @@ def _instead(choice: Choice) -> str:
     return "" if choice.full_precision else ", or set ALYA_IMAGE_MODEL to 'sketch'"
 
 
-def _require_subject(loaded: _Loaded, job: Job, ignored: tuple[str, ...]) -> None:
+def _understood(prompt: str, known: frozenset[str] | None) -> tuple[str, tuple[str, ...]]:
+    """A prompt as a model that knows the words `known` reads it, and the words that it leaves out."""
+    if known is None:
+        return prompt, ()
+    turkish = in_english(prompt, known)
+    return (prompt, _unknown_words(prompt, known)) if turkish is None else turkish
+
+
+def _require_subject(loaded: _Loaded, prompt: str, ignored: tuple[str, ...]) -> None:
     """Refuse a prompt of which the model would draw nothing; it would make up a picture instead."""
     if loaded.words is None:
         return
-    asked = {word.lower() for word in _WORD.findall(job.prompt)}
+    asked = {word.lower() for word in _WORD.findall(prompt)}
     if (asked & loaded.words) - SHOW_NOTHING:
         return
     unknown = f": {', '.join(ignored)}" if ignored else ""
     raise InvalidInput(
         f"Nothing was drawn: prompt has no word that {loaded.choice.name} can draw{unknown}. It knows "
-        f"{len(loaded.words)} English words, above all colours, simple shapes, sizes, positions and scenes, "
-        'such as "a red circle on the left" or "a house on a meadow at night"'
+        f"{len(loaded.words)} English words and Turkish ones for them, above all colours, simple shapes, "
+        'sizes, positions and scenes, such as "a red circle on the left" or "a house on a meadow at night"'
     )
 
 
@@ -517,11 +527,18 @@ def _require_contrast(choice: Choice, job: Job, pixels: Any) -> None:
 
 
 def _notice(
-    notice: str | None, plan: Plan, limit: int | None, ignored: tuple[str, ...], taken: list[str]
+    notice: str | None,
+    plan: Plan,
+    limit: int | None,
+    ignored: tuple[str, ...],
+    read_as: str | None,
+    taken: list[str],
 ) -> str | None:
     parts: list[str] = []
     if ignored:
         parts.append(f"Not understood and left out: {', '.join(ignored)}")
+    if read_as is not None:
+        parts.append(f"Read as: {read_as}")
     if limit is not None:
         parts.append(f"The model read only the first {limit} tokens of the prompt")
     if notice:
