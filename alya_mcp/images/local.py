@@ -11,7 +11,7 @@ from alya_mcp import __version__
 from alya_mcp.errors import NotInstalled, Unavailable, failure_of
 from alya_mcp.images.engine import EngineStatus, Job, Phase, Picture, Progress, Step
 from alya_mcp.images.progress import Meter
-from alya_mcp.images.worker.connection import Call, Link, WorkerGoneError
+from alya_mcp.images.worker.connection import PendingCall, WorkerConnection, WorkerGoneError
 from alya_mcp.images.worker.launcher import Launcher
 from alya_mcp.images.worker.protocol import DEVICE_LOST, LEAVING, Frame, RefusedError
 from alya_mcp.runtime.python_process import module_command
@@ -46,9 +46,9 @@ class LocalEngine:
             version,
             patience=settings.image_deadline,
         )
-        self._link: Link | None = None
-        self._links: set[Link] = set()
-        self._joining: asyncio.Task[Link] | None = None
+        self._connection: WorkerConnection | None = None
+        self._connections: set[WorkerConnection] = set()
+        self._joining: asyncio.Task[WorkerConnection] | None = None
         self._closed = False
 
     async def render(self, job: Job, progress: Progress) -> Picture:
@@ -84,9 +84,9 @@ class LocalEngine:
             _require_installed()
         except NotInstalled as missing:
             return EngineStatus(state="not installed", detail=str(missing))
-        own = self._link if self._link is not None and not self._link.lost else None
+        own = self._connection if self._connection is not None and not self._connection.lost else None
         try:
-            link = own or await self._launcher.find(_LOOK_LIMIT)
+            connection = own or await self._launcher.find(_LOOK_LIMIT)
         except RefusedError:
             return EngineStatus(
                 state="stuck", detail="The image worker holds another key; it leaves by itself"
@@ -94,12 +94,12 @@ class LocalEngine:
         except Unavailable as silent:
             return EngineStatus(state="stuck", detail=str(silent))
         try:
-            return self._stopped() if link is None else await _status_of(link)
+            return self._stopped() if connection is None else await _status_of(connection)
         except WorkerGoneError:
             return self._stopped()
         finally:
-            if link is not None and link is not own:
-                await link.close()
+            if connection is not None and connection is not own:
+                await connection.close()
 
     async def aclose(self) -> None:
         """Close the connection; the worker lingers after its last one, see ALYA_IMAGE_LINGER."""
@@ -107,8 +107,8 @@ class LocalEngine:
         if self._joining is not None:
             self._joining.cancel()
             await asyncio.wait({self._joining})
-        for link in list(self._links):
-            await link.close()
+        for connection in list(self._connections):
+            await connection.close()
 
     def _request(self) -> dict[str, Any]:
         settings = self._settings
@@ -121,7 +121,7 @@ class LocalEngine:
         }
 
     def _stopped(self) -> EngineStatus:
-        ending = self._launcher.place.read_ending()
+        ending = self._launcher.run_folder.read_ending()
         why = ending.reason if ending.idle is None else f"it was idle for {ending.idle:g} s"
         detail = (
             "Nothing is loaded; the first image starts the worker"
@@ -137,11 +137,11 @@ class LocalEngine:
             last_error_at=ending.error_at,
         )
 
-    async def _connected(self) -> Link:
+    async def _connected(self) -> WorkerConnection:
         if self._closed:
             raise Unavailable(_CLOSED)
-        if self._link is not None and not self._link.lost:
-            return self._link
+        if self._connection is not None and not self._connection.lost:
+            return self._connection
         if self._joining is None or self._joining.done():
             self._joining = asyncio.create_task(self._launcher.join())
             self._joining.add_done_callback(self._joined)
@@ -150,15 +150,16 @@ class LocalEngine:
             raise Unavailable(_CLOSED)
         return self._joining.result()
 
-    def _joined(self, joining: asyncio.Task[Link]) -> None:
+    def _joined(self, joining: asyncio.Task[WorkerConnection]) -> None:
         if not joining.cancelled() and joining.exception() is None:
-            self._link = joining.result()
-            self._links = {link for link in self._links if not link.lost} | {self._link}
+            self._connection = joining.result()
+            alive = {each for each in self._connections if not each.lost}
+            self._connections = alive | {self._connection}
 
-    def _leave(self, link: Link) -> None:
-        """Take new calls elsewhere; others may still be answered on `link`."""
-        if self._link is link:
-            self._link = None
+    def _leave(self, connection: WorkerConnection) -> None:
+        """Take new calls elsewhere; others may still be answered on `connection`."""
+        if self._connection is connection:
+            self._connection = None
 
     async def _ask(self, head: dict[str, Any], meter: Meter) -> Frame:
         lost_at_work = lost_before = 0
@@ -168,12 +169,12 @@ class LocalEngine:
                 "start",
                 0.0,
                 1.0,
-                self._launcher.doing if self._link is None else "Asking the image worker",
+                self._launcher.doing if self._connection is None else "Asking the image worker",
             )
-            link = await meter.beating(self._connected(), lambda: self._launcher.doing)
+            connection = await meter.beating(self._connected(), lambda: self._launcher.doing)
             attempt = _Attempt(spent)
             try:
-                call = link.call({**head, "spent": spent})
+                call = connection.call({**head, "spent": spent})
                 try:
                     return await attempt.follow(call, meter)
                 finally:
@@ -182,15 +183,15 @@ class LocalEngine:
                 how = attempt.ending()
                 if attempt.working:
                     lost_at_work += 1
-                elif not link.dismissed:
+                elif not connection.dismissed:
                     lost_before += 1
             except _DeviceLostError as lost:
                 lost_at_work += 1
                 how = str(lost)
             except _LeavingError:
                 how = ""
-            # The next link waits for this worker's end.
-            self._leave(link)
+            # The next connection waits for this worker's end.
+            self._leave(connection)
             if lost_at_work > 1 or lost_before > _MAX_LOST_BEFORE_START:
                 tried = "twice" if lost_at_work > 1 else f"{lost_before} times"
                 raise Unavailable(
@@ -223,7 +224,7 @@ class _Attempt:
             "size or model may work; the person finds the reason in logs/image-worker.log of ALYA_HOME"
         )
 
-    async def follow(self, call: Call, meter: Meter) -> Frame:
+    async def follow(self, call: PendingCall, meter: Meter) -> Frame:
         while True:
             frame = await meter.beating(call.answer())
             self.spent = frame.head.get("spent", self.spent)
@@ -274,13 +275,13 @@ def _picture(frame: Frame, job: Job) -> Picture:
     )
 
 
-async def _status_of(link: Link) -> EngineStatus:
-    call = link.call({"type": "status"})
+async def _status_of(connection: WorkerConnection) -> EngineStatus:
+    call = connection.call({"type": "status"})
     try:
         async with asyncio.timeout(_STATUS_LIMIT):
             head = (await call.answer()).head
     except TimeoutError:
-        pid = link.hello.pid
+        pid = connection.hello.pid
         return EngineStatus(
             state="stuck",
             pid=pid,

@@ -26,7 +26,7 @@ from alya_mcp.images.flux.pipeline import Artist
 from alya_mcp.images.flux.renderer import FluxRenderer
 from alya_mcp.images.plan import Plan
 from alya_mcp.images.renderer import RendererStatus, Request
-from alya_mcp.images.worker.render_thread import Order, Outcome, RenderThread
+from alya_mcp.images.worker.render_thread import Order, RenderOutcome, RenderThread
 
 PLAN = Plan(precision="fp32", encoder="fp32", compiled=True, needs=0)
 JOB = a_job("a red circle")
@@ -350,7 +350,7 @@ class Studio:
         self._thread = RenderThread(FluxRenderer, self._loop)
 
     async def draw(self, job: Job = JOB) -> np.ndarray:
-        ended: asyncio.Future[Outcome] = self._loop.create_future()
+        ended: asyncio.Future[RenderOutcome] = self._loop.create_future()
         self._thread.submit(
             Order(
                 request=Request(model=self._model, precision="auto", job=job),

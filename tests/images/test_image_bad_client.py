@@ -16,7 +16,7 @@ from staged_worker import HEAVY
 
 from alya_mcp import __version__
 from alya_mcp.images.worker.protocol import PROTOCOL, Hello, RefusedError, introduce, pack, read, welcome
-from alya_mcp.images.worker.run_folder import Address, Place
+from alya_mcp.images.worker.run_folder import RunFolder, WorkerAddress
 
 pytestmark = pytest.mark.anyio
 
@@ -82,7 +82,7 @@ async def test_a_frame_that_is_wrong_costs_the_one_who_sent_it_its_connection_an
             writer.write(each)
             with pytest.raises((EOFError, ConnectionError)), anyio.fail_after(60):
                 pytest.fail(f"frame {number} was answered: {(await read(reader)).head}")
-    address = Place(alya_home).read_address()
+    address = RunFolder(alya_home).read_address()
     assert address is not None
     reader, writer = await asyncio.open_unix_connection(address.unix)
     writer.write(frame(b'{"nonce": "\\ud800", "proof": "\\ud800"}'))
@@ -90,7 +90,7 @@ async def test_a_frame_that_is_wrong_costs_the_one_who_sent_it_its_connection_an
     writer.close()
     await writer.wait_closed()
     assert (await engine.render(a_job(), Steps())).model == "plain"
-    assert "Traceback" not in Place(alya_home).log.read_text()
+    assert "Traceback" not in RunFolder(alya_home).log.read_text()
 
 
 async def test_a_client_without_the_key_gets_nothing_out_of_the_worker(
@@ -99,7 +99,7 @@ async def test_a_client_without_the_key_gets_nothing_out_of_the_worker(
     engine = open_at()
     await engine.render(a_job(), Steps())
     stage.forget()
-    address = Place(alya_home).read_address()
+    address = RunFolder(alya_home).read_address()
     assert address is not None
     reader, writer = await asyncio.open_unix_connection(address.unix)
     own = Hello(version=__version__, protocol=PROTOCOL, pid=os.getpid())
@@ -116,7 +116,7 @@ async def test_a_client_without_the_key_gets_nothing_out_of_the_worker(
 async def test_nothing_is_asked_of_a_process_that_listens_there_without_the_key(
     alya_home: Path, open_at: Opener
 ):
-    place = Place(alya_home)
+    place = RunFolder(alya_home)
     place.prepare()
     place.ensure_key()
     heard: list[bytes] = []
@@ -130,7 +130,7 @@ async def test_nothing_is_asked_of_a_process_that_listens_there_without_the_key(
 
     path = place.new_socket_path()
     async with await asyncio.start_unix_server(attend, path):
-        place.write_address(Address(pid=os.getpid(), unix=str(path)))
+        place.write_address(WorkerAddress(pid=os.getpid(), unix=str(path)))
         assert "another key" in (await open_at().status()).detail
         await until(lambda: heard, "the end of the connection")
     assert heard == [b""]
@@ -149,4 +149,4 @@ async def test_a_client_that_asks_and_never_reads_is_let_go_before_its_pictures_
         status = await status_when(engine, lambda status: status.clients == 1)
     assert status.memory is not None
     assert status.memory["resident"] < HEAVY
-    assert "doesn't read" in Place(alya_home).log.read_text()
+    assert "doesn't read" in RunFolder(alya_home).log.read_text()

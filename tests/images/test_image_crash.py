@@ -28,7 +28,7 @@ from stage import (
 from alya_mcp.errors import Failure, NotConfigured, Unavailable
 from alya_mcp.images.engine import Job, Picture
 from alya_mcp.images.local import LocalEngine
-from alya_mcp.images.worker.run_folder import Ending, Place
+from alya_mcp.images.worker.run_folder import Ending, RunFolder
 
 pytestmark = pytest.mark.anyio
 
@@ -166,7 +166,7 @@ async def test_a_killed_worker_is_told_as_the_last_error_of_the_next_one(alya_ho
 async def test_a_failure_of_an_earlier_worker_is_told_for_a_day(
     alya_home: Path, open_at: Opener, age: float, told: str | None
 ):
-    place = Place(alya_home)
+    place = RunFolder(alya_home)
     place.prepare()
     place.write_ending(Ending(at=time.time(), error="it broke", error_at=time.time() - age))
     engine = open_at()
@@ -223,7 +223,7 @@ async def test_a_bug_in_the_renderer_is_told_without_its_text_which_is_in_the_lo
         await engine.render(a_job("bug"), Steps())
     assert "RuntimeError" in str(raised.value)
     assert "secret" not in str(raised.value)
-    assert "a secret in /home/someone" in Place(alya_home).log.read_text()
+    assert "a secret in /home/someone" in RunFolder(alya_home).log.read_text()
     assert (await engine.render(a_job(), Steps())).model == "plain"
 
 
@@ -286,4 +286,4 @@ async def test_a_picture_that_waits_behind_a_lost_gpu_is_drawn_by_the_next_proce
 
 
 def _starts(home: Path) -> int:
-    return Place(home).log.read_text().count(" starts")
+    return RunFolder(home).log.read_text().count(" starts")

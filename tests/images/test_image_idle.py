@@ -22,7 +22,7 @@ from stage import (
 )
 
 from alya_mcp.images.engine import Picture
-from alya_mcp.images.worker.run_folder import Place
+from alya_mcp.images.worker.run_folder import RunFolder
 from alya_mcp.settings import Settings, SettingsError
 
 pytestmark = pytest.mark.anyio
@@ -59,7 +59,7 @@ async def test_an_idle_end_leaves_nothing_but_the_key_the_locks_and_its_last_wor
 ):
     await open_at(idle=0.2).render(a_job(), Steps())
     await no_worker_at(alya_home)
-    run = Place(alya_home).folder
+    run = RunFolder(alya_home).folder
     assert {file.suffix for file in run.iterdir()} == {".key", ".lock", ".ending"}
 
 
@@ -136,7 +136,7 @@ async def test_no_picture_of_many_is_lost_around_idle_ends(alya_home: Path, open
             await until(lambda: not workers(alya_home), "the idle end")
     assert len(drawn) == 24
     assert len(set(drawn)) == 4
-    log = Place(alya_home).log.read_text()
+    log = RunFolder(alya_home).log.read_text()
     assert log.count(" starts") > 1
 
 

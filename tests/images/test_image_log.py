@@ -9,7 +9,7 @@ from alya_mcp.errors import Failure
 from alya_mcp.gate.sanitizer import hidden
 from alya_mcp.images.local import LocalEngine
 from alya_mcp.images.worker.log import LogStream
-from alya_mcp.images.worker.run_folder import Place
+from alya_mcp.images.worker.run_folder import RunFolder
 from alya_mcp.settings import Settings
 
 pytestmark = pytest.mark.anyio
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 async def test_the_log_stays_small_and_is_for_its_owner_only_also_one_that_was_not(
     alya_home: Path, open_at: Opener
 ):
-    place = Place(alya_home)
+    place = RunFolder(alya_home)
     place.prepare()
     old = place.log.with_suffix(".log.1")
     for file in (place.log, old):
@@ -38,7 +38,7 @@ async def test_the_reason_of_a_failure_is_in_the_log_without_the_prompt_and_the_
     monkeypatch.setenv("HF_TOKEN", "a word that opens doors")
     with pytest.raises(Failure):
         await open_at().render(a_job("quote what nobody's to know\nof me"), Steps())
-    log = Place(alya_home).log.read_text()
+    log = RunFolder(alya_home).log.read_text()
     assert "RuntimeError: can't read" in log
     assert "nobody" not in log
     assert "doors" not in log
@@ -50,7 +50,7 @@ async def test_a_library_that_looks_at_the_stream_finds_one_that_is_no_terminal(
 
 
 async def test_a_full_disk_costs_the_log_and_no_picture(alya_home: Path, stage: Stage):
-    place = Place(alya_home)
+    place = RunFolder(alya_home)
     place.prepare()
     place.log.write_bytes(b"x" * 600)
     # No file of the worker may grow past 512 bytes: the log, which has more, takes nothing.

@@ -26,7 +26,7 @@ from stage import (
 
 from alya_mcp.errors import NotConfigured, Unavailable
 from alya_mcp.images.local import LocalEngine
-from alya_mcp.images.worker.run_folder import Place
+from alya_mcp.images.worker.run_folder import RunFolder
 from alya_mcp.runtime import locks
 from alya_mcp.runtime.locks import FileLock
 from alya_mcp.settings import Settings
@@ -62,7 +62,7 @@ def public_folder() -> Iterator[Path]:
 
 
 async def test_a_lock_file_left_by_a_killed_process_holds_nobody_up(alya_home: Path, open_at: Opener):
-    place = Place(alya_home)
+    place = RunFolder(alya_home)
     place.prepare()
     hold = (
         "import sys, time; from pathlib import Path; from alya_mcp.runtime.locks import FileLock\n"
@@ -81,7 +81,7 @@ async def test_a_lock_file_left_by_a_killed_process_holds_nobody_up(alya_home: P
 
 
 async def test_a_socket_file_that_nobody_listens_on_is_replaced(alya_home: Path, open_at: Opener):
-    place = Place(alya_home)
+    place = RunFolder(alya_home)
     place.prepare()
     place.ensure_key()
     dead = place.folder / "image-worker.sock"
@@ -92,7 +92,7 @@ async def test_a_socket_file_that_nobody_listens_on_is_replaced(alya_home: Path,
 
 
 async def test_garbage_in_the_address_and_key_files_is_replaced(alya_home: Path, open_at: Opener):
-    place = Place(alya_home)
+    place = RunFolder(alya_home)
     place.prepare()
     place.address.write_text("{not json")
     place.key.write_bytes(b"short")
@@ -106,7 +106,7 @@ async def test_a_server_with_a_wrong_key_gets_nothing_and_a_replaced_key_ends_th
     engine = open_at()
     await engine.render(a_job(), Steps())
     pid = await pid_of(engine)
-    place = Place(alya_home)
+    place = RunFolder(alya_home)
     place.key.unlink()
     place.ensure_key()
     stranger = open_at()
@@ -128,7 +128,7 @@ async def test_a_home_with_a_path_too_long_for_a_socket_works(tmp_path: Path, op
     home = tmp_path / ("long" * 30)
     engine = open_at(home)
     assert (await engine.render(a_job(), Steps())).model == "plain"
-    address = Place(home).read_address()
+    address = RunFolder(home).read_address()
     assert address is not None
     assert address.unix is not None
     assert not address.unix.startswith(str(home))
@@ -140,7 +140,7 @@ async def test_a_home_with_a_path_too_long_for_a_socket_works(tmp_path: Path, op
 
 async def test_nobody_else_can_read_the_workers_files(alya_home: Path, open_at: Opener):
     await open_at().render(a_job(), Steps())
-    place = Place(alya_home)
+    place = RunFolder(alya_home)
     assert place.folder.stat().st_mode & 0o777 == 0o700
     assert place.key.stat().st_mode & 0o777 == 0o600
 
@@ -154,7 +154,7 @@ async def test_another_user_of_the_machine_cannot_read_or_reach_the_worker(
     engine = open_at(home)
     await engine.render(a_job(), Steps())
     home.chmod(0o755)
-    place = Place(home)
+    place = RunFolder(home)
     address = place.read_address()
     assert address is not None
     assert address.unix is not None
@@ -177,7 +177,7 @@ async def test_two_users_with_private_homes_have_a_worker_each(tmp_path: Path, o
         pids |= workers(home)
         assert home.stat().st_mode & 0o777 == 0o700
     assert len(pids) == 2
-    keys = [Place(home).read_key() for home in homes]
+    keys = [RunFolder(home).read_key() for home in homes]
     assert keys[0] != keys[1]
 
 
@@ -185,7 +185,7 @@ async def test_two_users_with_private_homes_have_a_worker_each(tmp_path: Path, o
 async def test_a_file_of_the_worker_that_cannot_be_written_is_told_without_its_path(
     alya_home: Path, open_at: Opener, name: str
 ):
-    place = Place(alya_home)
+    place = RunFolder(alya_home)
     place.prepare()
     getattr(place, name).mkdir()
     with pytest.raises(NotConfigured, match="ALYA_HOME") as raised:
@@ -211,7 +211,7 @@ async def test_a_disk_that_is_full_leaves_no_halves_of_files(alya_home: Path, st
     with pytest.raises(Unavailable, match="ended while starting"):
         await engine.render(a_job(), Steps())
     await engine.aclose()
-    assert {file.suffix for file in Place(alya_home).folder.iterdir()} == {".key", ".lock", ".sock"}
+    assert {file.suffix for file in RunFolder(alya_home).folder.iterdir()} == {".key", ".lock", ".sock"}
 
 
 async def test_a_home_that_cannot_be_written_is_told_without_its_path(tmp_path: Path, open_at: Opener):

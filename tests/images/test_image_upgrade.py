@@ -14,10 +14,10 @@ from stage import Opener, Stage, Steps, a_job, state, status_when, stopped, unti
 
 from alya_mcp.errors import Failure, Unavailable
 from alya_mcp.images.local import LocalEngine
-from alya_mcp.images.worker import connection as link
+from alya_mcp.images.worker import connection
 from alya_mcp.images.worker import launcher as launch
 from alya_mcp.images.worker.protocol import PROTOCOL, Hello, pack, read, welcome
-from alya_mcp.images.worker.run_folder import Address, Place
+from alya_mcp.images.worker.run_folder import RunFolder, WorkerAddress
 
 pytestmark = pytest.mark.anyio
 
@@ -45,7 +45,7 @@ async def impostor(
     home: Path, *, protocol: int, version: str = "0.0.1", answers: Sequence[Mapping[str, object]] = ()
 ) -> AsyncIterator[list[str]]:
     """A worker of `version` that gives `answers` on each connection and hangs up; what it was asked."""
-    place = Place(home)
+    place = RunFolder(home)
     place.prepare()
     place.ensure_key()
     key = place.read_key()
@@ -62,7 +62,7 @@ async def impostor(
 
     path = place.new_socket_path()
     async with await asyncio.start_unix_server(attend, path):
-        place.write_address(Address(pid=os.getpid(), unix=str(path)))
+        place.write_address(WorkerAddress(pid=os.getpid(), unix=str(path)))
         yield asked
 
 
@@ -130,7 +130,7 @@ async def test_a_newer_workers_kinds_of_failure_and_phases_are_no_error_of_their
 async def test_an_older_worker_that_is_stuck_is_named_with_what_to_do(
     alya_home: Path, open_at: Opener, older: LocalEngine, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(link, "ALIVE", 0.25)
+    monkeypatch.setattr(connection, "ALIVE", 0.25)
     monkeypatch.setattr(launch, "ALIVE", 0.25)
     newer = open_at(version="1.1.0")
     told: list[str] = []
@@ -194,7 +194,7 @@ async def test_a_server_that_stood_still_for_long_does_not_take_the_worker_for_s
 ):
     engine = open_at()
     await engine.warm()
-    monkeypatch.setattr(link, "ALIVE", 0.25)
+    monkeypatch.setattr(connection, "ALIVE", 0.25)
     stage.hold("decode")
     async with anyio.create_task_group() as group:
         group.start_soon(engine.render, a_job(), Steps())

@@ -29,7 +29,7 @@ from staged_worker import HEAVY
 from alya_mcp.errors import InvalidInput, Unavailable
 from alya_mcp.images.worker import launcher as launch
 from alya_mcp.images.worker.launcher import Launcher
-from alya_mcp.images.worker.run_folder import Place
+from alya_mcp.images.worker.run_folder import RunFolder
 from alya_mcp.runtime.locks import FileLock
 
 pytestmark = pytest.mark.anyio
@@ -115,7 +115,7 @@ async def test_a_server_that_ends_while_it_starts_the_worker_leaves_it_to_others
     monkeypatch.setattr(launch, "_POLL", 0.5)
     starter, other = open_at(), Launcher(alya_home, staged_command())
     async with rendering(starter, a_job()) as scope:
-        await until(lambda: other.place.read_address(), "a worker that listens")
+        await until(lambda: other.run_folder.read_address(), "a worker that listens")
         link = await other.find(60)
         assert link is not None
         scope.cancel()
@@ -143,7 +143,7 @@ async def test_the_worker_ends_with_its_last_client(alya_home: Path, stage: Stag
     assert (await second.status()).state == "idle"
     await second.aclose()
     await no_worker_at(alya_home)
-    run = Place(alya_home).folder
+    run = RunFolder(alya_home).folder
     assert {file.suffix for file in run.iterdir()} == {".key", ".lock", ".ending"}
 
 
@@ -164,7 +164,7 @@ async def test_the_worker_ends_when_its_only_client_is_killed_in(alya_home: Path
 async def test_a_worker_whose_starter_was_killed_before_connecting_ends(
     alya_home: Path, stage: Stage, moment: str
 ):
-    place = Place(alya_home)
+    place = RunFolder(alya_home)
     place.prepare()
     place.ensure_key()
     before = FileLock(place.lock)
@@ -215,7 +215,7 @@ async def test_a_picture_asked_of_a_leaving_worker_is_drawn_by_the_next_one(
         group.start_soon(one.render, a_job("first"), Steps())
         await stage.reached("denoise")
         (first,) = workers(alya_home)
-        Place(alya_home).address.unlink()
+        RunFolder(alya_home).address.unlink()
         await state(one, "leaving")
         group.start_soon(other.render, a_job("second"), Steps())
         stage.release()

@@ -21,7 +21,7 @@ from alya_mcp import __version__
 from alya_mcp.images.engine import EngineStatus, Job, Step
 from alya_mcp.images.local import LocalEngine
 from alya_mcp.images.worker.protocol import PROTOCOL, Hello, introduce
-from alya_mcp.images.worker.run_folder import Place
+from alya_mcp.images.worker.run_folder import RunFolder
 from alya_mcp.settings import Settings
 
 T = TypeVar("T")
@@ -197,7 +197,7 @@ def clients(number: int, home: Path, *, model: str = "plain", side: int = SIDE) 
 @asynccontextmanager
 async def connection(home: Path) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """To the worker that runs, greeted; what is then said is up to the body."""
-    place = Place(home)
+    place = RunFolder(home)
     address, key = place.read_address(), place.read_key()
     assert address is not None
     assert key is not None

@@ -17,9 +17,8 @@ from alya_mcp import __version__
 from alya_mcp.errors import NotConfigured
 from alya_mcp.images.engine import Job, Picture
 from alya_mcp.images.renderer import DeviceLost, Renderer, RendererStatus, RenderPhase, Report, Request
-from alya_mcp.images.worker import client
+from alya_mcp.images.worker import client, scheduler
 from alya_mcp.images.worker import main as process
-from alya_mcp.images.worker import scheduler as desk
 
 HEAVY = 300_000_000
 
@@ -147,7 +146,7 @@ def create() -> Renderer:
 
 
 if __name__ == "__main__":
-    desk.GRACE = float(os.environ.get("STAGE_GRACE", desk.GRACE))
+    scheduler.GRACE = float(os.environ.get("STAGE_GRACE", scheduler.GRACE))
     client.MAX_UNREAD = int(os.environ.get("STAGE_UNREAD", client.MAX_UNREAD))
     process.ALIVE = float(os.environ.get("STAGE_ALIVE", process.ALIVE))
     process.main(create, os.environ.get("STAGE_VERSION", __version__))

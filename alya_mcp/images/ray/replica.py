@@ -15,7 +15,7 @@ from alya_mcp.images.library_environment import tell_libraries
 from alya_mcp.images.ray.messages import Told
 from alya_mcp.images.renderer import Renderer, RendererStatus, RenderPhase, Request
 from alya_mcp.images.worker.protocol import DEVICE_LOST
-from alya_mcp.images.worker.render_thread import Failed, Order, Outcome, RenderThread
+from alya_mcp.images.worker.render_thread import Failed, Order, RenderOutcome, RenderThread
 
 _LOCAL_LOG: Final = "logs/image-worker.log of ALYA_HOME"
 _LOG: Final = "the replica's log on the cluster (`ray logs`)"
@@ -76,7 +76,7 @@ class Painter:
 
     async def _fill(self, job: Job | None) -> AsyncGenerator[Told | Picture | Failed]:
         request = Request(model=self._wanted["model"], precision=self._wanted["precision"], job=job)
-        said: asyncio.Queue[Told | Outcome] = asyncio.Queue()
+        said: asyncio.Queue[Told | RenderOutcome] = asyncio.Queue()
         runs = False
 
         def on_step(phase: RenderPhase, at: float, until: float, message: str) -> None:
@@ -84,7 +84,7 @@ class Painter:
             runs = True
             said.put_nowait(Told(phase=phase, at=at, until=until, message=message))
 
-        def on_end(outcome: Outcome, renderer: RendererStatus) -> None:
+        def on_end(outcome: RenderOutcome, renderer: RendererStatus) -> None:
             nonlocal runs
             runs = False
             self._renderer = renderer

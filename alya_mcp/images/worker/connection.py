@@ -6,7 +6,7 @@ from typing import Any, Final, Self
 
 from alya_mcp.errors import Unavailable
 from alya_mcp.images.worker.protocol import ALIVE, Frame, Hello, introduce, pack, read
-from alya_mcp.images.worker.run_folder import Address
+from alya_mcp.images.worker.run_folder import WorkerAddress
 
 _MISSED: Final = 12
 """Signs of life in a row without which a worker counts as stuck."""
@@ -16,11 +16,11 @@ class WorkerGoneError(Exception):
     """The worker ended or closed the connection with the call unanswered."""
 
 
-class Call:
+class PendingCall:
     """One request and the frames that answer it."""
 
-    def __init__(self, link: "Link", number: int) -> None:
-        self._link = link
+    def __init__(self, connection: "WorkerConnection", number: int) -> None:
+        self._connection = connection
         self.number = number
         self.frames: asyncio.Queue[Frame | None] = asyncio.Queue()
 
@@ -41,7 +41,7 @@ class Call:
             if frame is None:
                 raise WorkerGoneError
             return frame
-        hello = self._link.hello
+        hello = self._connection.hello
         raise Unavailable(
             f"The image worker of alya-mcp {hello.version} (process {hello.pid}) has said nothing for "
             f"{_MISSED * ALIVE:.0f} s and counts as stuck. The person can end that process; the next call "
@@ -50,10 +50,10 @@ class Call:
 
     def end(self, *, cancel: bool) -> None:
         """Take no more frames; with `cancel`, tell the worker that nobody wants them."""
-        self._link.forget(self, cancel=cancel)
+        self._connection.forget(self, cancel=cancel)
 
 
-class Link:
+class WorkerConnection:
     """One authenticated connection, alive until the worker or `close` ends it.
 
     `dismissed` tells that the worker said farewell: what it hadn't begun was not lost with it by accident.
@@ -64,13 +64,13 @@ class Link:
         self.dismissed = False
         self._reader = reader
         self._writer = writer
-        self._calls: dict[int, Call] = {}
+        self._calls: dict[int, PendingCall] = {}
         self._count = 0
         self._lost = asyncio.Event()
         self._listener = asyncio.create_task(self._listen())
 
     @classmethod
-    async def open(cls, address: Address, key: bytes, own: Hello) -> Self:
+    async def open(cls, address: WorkerAddress, key: bytes, own: Hello) -> Self:
         """Connect and greet.
 
         Raises:
@@ -104,7 +104,7 @@ class Link:
         if not self.lost:
             self._writer.write(pack(head))
 
-    def call(self, head: dict[str, Any]) -> Call:
+    def call(self, head: dict[str, Any]) -> PendingCall:
         """Send a request.
 
         Raises:
@@ -113,11 +113,11 @@ class Link:
         if self.lost:
             raise WorkerGoneError
         self._count += 1
-        call = self._calls[self._count] = Call(self, self._count)
+        call = self._calls[self._count] = PendingCall(self, self._count)
         self.tell({**head, "id": call.number})
         return call
 
-    def forget(self, call: Call, *, cancel: bool) -> None:
+    def forget(self, call: PendingCall, *, cancel: bool) -> None:
         """Drop what still comes for `call`."""
         if self._calls.pop(call.number, None) is not None and cancel:
             self.tell({"type": "cancel", "id": call.number})

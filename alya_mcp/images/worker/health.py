@@ -1,4 +1,4 @@
-"""How the worker is, as far as its jobs and its renderer tell."""
+"""The worker's health: its renderer, its last failure, since when it does what it does."""
 
 import os
 import time
@@ -16,7 +16,7 @@ _MEMORY: Final = 86_400.0
 
 
 @dataclass(slots=True, kw_only=True)
-class Health:
+class WorkerHealth:
     """The renderer as last seen, the last failure, and since when the worker does what it does."""
 
     error: str | None = None
@@ -25,7 +25,7 @@ class Health:
     since: float = field(default_factory=time.time)
 
     @classmethod
-    def after(cls, before: Ending) -> "Health":
+    def after(cls, before: Ending) -> "WorkerHealth":
         """That of a worker that starts now, `before` being what the one before it left to say."""
         now = time.time()
         if before.error is None or (before.error_at or now) < now - _MEMORY:

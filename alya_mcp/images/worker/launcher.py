@@ -11,10 +11,10 @@ from typing import Final
 
 from alya_mcp import __version__
 from alya_mcp.errors import Unavailable
-from alya_mcp.images.worker.connection import Link, WorkerGoneError
+from alya_mcp.images.worker.connection import WorkerConnection, WorkerGoneError
 from alya_mcp.images.worker.log import open_log
 from alya_mcp.images.worker.protocol import ALIVE, PROTOCOL, Hello, RefusedError
-from alya_mcp.images.worker.run_folder import Place, kept_in_home
+from alya_mcp.images.worker.run_folder import RunFolder, kept_in_home
 from alya_mcp.runtime.daemon import is_newer, let_go, spawn
 from alya_mcp.runtime.locks import FileLock
 
@@ -28,7 +28,7 @@ _STARTING: Final = "Starting the image worker"
 
 
 class Launcher:
-    """Joins the worker at `place`; `command` gets the home folder as its last argument.
+    """Joins the worker at `run_folder`; `command` gets the home folder as its last argument.
 
     `patience` is for how many seconds a worker that has to make room may finish its pictures. `doing` says
     for a person what `join` does now.
@@ -42,21 +42,21 @@ class Launcher:
         self._home = home
         self._command = [*command, str(home)]
         self._own = Hello(version=version, protocol=PROTOCOL, pid=os.getpid())
-        self.place = Place(home)
+        self.run_folder = RunFolder(home)
 
-    async def find(self, limit: float) -> Link | None:
-        """A link to the running worker, which has `limit` seconds to answer; None when there is none.
+    async def find(self, limit: float) -> WorkerConnection | None:
+        """A connection to the running worker, which has `limit` seconds to answer; None when there is none.
 
         Raises:
             RefusedError: when it holds another key.
             Unavailable: when it doesn't answer.
         """
-        address, key = self.place.read_address(), self.place.read_key()
+        address, key = self.run_folder.read_address(), self.run_folder.read_key()
         if address is None or key is None:
             return None
         try:
             async with asyncio.timeout(limit):
-                return await Link.open(address, key, self._own)
+                return await WorkerConnection.open(address, key, self._own)
         except TimeoutError:
             raise Unavailable(
                 f"The image worker (process {address.pid}) doesn't answer within {limit:g} s. "
@@ -67,29 +67,29 @@ class Launcher:
         except (OSError, EOFError):
             return None
 
-    async def join(self) -> Link:
-        """A link to the worker, started if need be. One older than this server is asked to leave first.
+    async def join(self) -> WorkerConnection:
+        """A connection to the worker, started if need be. One older than this server is asked to leave first.
 
         Raises:
             Unavailable: when it can't be started or doesn't answer.
             NotConfigured: when its files can't be kept in ALYA_HOME.
         """
-        self.place.prepare()
-        starting = FileLock(self.place.start_lock)
+        self.run_folder.prepare()
+        starting = FileLock(self.run_folder.start_lock)
         child: subprocess.Popen[bytes] | None = None
         starts = 0
         began = since = time.monotonic()
-        link: Link | None = None
+        connection: WorkerConnection | None = None
         try:
             while True:
                 with kept_in_home():
                     holding = starting.acquire()
                 if holding:
-                    self.place.ensure_key()
-                link = await self._find_patiently(since)
-                if link is not None:
-                    if await self._suits(link, began + self._patience):
-                        return link
+                    self.run_folder.ensure_key()
+                connection = await self._find_patiently(since)
+                if connection is not None:
+                    if await self._suits(connection, began + self._patience):
+                        return connection
                     await asyncio.sleep(_POLL)
                     since = time.monotonic()
                     continue
@@ -117,54 +117,54 @@ class Launcher:
                     )
                 await asyncio.sleep(_POLL)
         except BaseException:
-            if link is not None:
-                await link.close()
+            if connection is not None:
+                await connection.close()
             raise
         finally:
             starting.release()
             if child is not None:
                 let_go(child)
-                listening = self.place.read_address()
+                listening = self.run_folder.read_address()
                 # One that listens already may serve others, and ends by itself when it doesn't.
-                if link is None and (listening is None or listening.pid != child.pid):
+                if connection is None and (listening is None or listening.pid != child.pid):
                     child.terminate()
 
-    async def _find_patiently(self, since: float) -> Link | None:
+    async def _find_patiently(self, since: float) -> WorkerConnection | None:
         try:
             return await self.find(_GREETING_LIMIT)
         except RefusedError:
             # A worker whose key file was replaced notices within a second and leaves.
             if time.monotonic() - since < _REFUSAL_LIMIT:
                 return None
-            address = self.place.read_address()
+            address = self.run_folder.read_address()
             raise Unavailable(
                 "The running image worker doesn't hold this server's key"
                 + (f" (process {address.pid})" if address else "")
                 + ". The person can end that process; the next call starts a fresh one"
             ) from None
 
-    async def _suits(self, link: Link, until: float) -> bool:
-        if link.hello.leaving or is_newer(self._own.version, link.hello.version):
-            link.tell({"type": "leave"})
-            self.doing = f"Waiting for the {_named(link)} to finish its pictures"
+    async def _suits(self, connection: WorkerConnection, until: float) -> bool:
+        if connection.hello.leaving or is_newer(self._own.version, connection.hello.version):
+            connection.tell({"type": "leave"})
+            self.doing = f"Waiting for the {_named(connection)} to finish its pictures"
             try:
-                await self._outlast(link, until)
+                await self._outlast(connection, until)
             finally:
                 self.doing = _STARTING
             return False
-        if link.hello.protocol != PROTOCOL:
+        if connection.hello.protocol != PROTOCOL:
             raise Unavailable(
-                f"The running image worker belongs to alya-mcp {link.hello.version}, this server is "
+                f"The running image worker belongs to alya-mcp {connection.hello.version}, this server is "
                 f"{self._own.version} and can't talk to it. Restart this client, and others that still run "
                 "another version"
             )
         return True
 
-    async def _outlast(self, link: Link, until: float) -> None:
+    async def _outlast(self, connection: WorkerConnection, until: float) -> None:
         """Wait for the end of a worker that was asked to leave, as long as it answers."""
         while (left := until - time.monotonic()) > 0:
             try:
-                asked = link.call({"type": "status"})
+                asked = connection.call({"type": "status"})
                 try:
                     await asked.answer()
                 finally:
@@ -173,22 +173,22 @@ class Launcher:
                 return
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(ALIVE, left)):
-                    await link.ended()
+                    await connection.ended()
         raise Unavailable(
-            f"The {_named(link)} has to make room and still has pictures to finish after "
+            f"The {_named(connection)} has to make room and still has pictures to finish after "
             f"{self._patience:.0f} s. Call again later, or the person can end that process; the next call "
             "starts a fresh one"
         )
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         with kept_in_home():
-            log = open_log(self.place.log)
+            log = open_log(self.run_folder.log)
         with log:
             try:
                 return spawn(
                     self._command,
                     self._home,
-                    cwd=self.place.folder,
+                    cwd=self.run_folder.folder,
                     environment=os.environ,
                     held=True,
                     log=log,
@@ -197,5 +197,5 @@ class Launcher:
                 raise Unavailable(f"The image worker can't be started ({error.strerror})") from error
 
 
-def _named(link: Link) -> str:
-    return f"image worker of alya-mcp {link.hello.version} (process {link.hello.pid})"
+def _named(connection: WorkerConnection) -> str:
+    return f"image worker of alya-mcp {connection.hello.version} (process {connection.hello.pid})"

@@ -24,8 +24,8 @@ from alya_mcp.images.renderer import Renderer
 from alya_mcp.images.worker.client import Client
 from alya_mcp.images.worker.log import LogStream, rotate, say
 from alya_mcp.images.worker.protocol import ALIVE, PROTOCOL, Hello, WireError, pack, read, welcome
-from alya_mcp.images.worker.run_folder import Address, Place
-from alya_mcp.images.worker.scheduler import Desk
+from alya_mcp.images.worker.run_folder import RunFolder, WorkerAddress
+from alya_mcp.images.worker.scheduler import Scheduler
 from alya_mcp.runtime.daemon import Sentinel
 from alya_mcp.runtime.locks import FileLock
 from alya_mcp.settings import Settings, secret_words
@@ -38,18 +38,18 @@ _FAREWELL_LIMIT: Final = 5.0
 _WATCH: Final = 1.0
 
 
-class Front:
-    """Who is connected, what they say, and when this process has to end."""
+class WorkerServer:
+    """Serves the connections of the worker, and ends the process when nobody needs it."""
 
     def __init__(
         self,
-        place: Place,
+        folder: RunFolder,
         key: bytes,
         create: Callable[[], Renderer],
         version: str,
         starter_gone: threading.Event,
     ) -> None:
-        self._place = place
+        self._folder = folder
         self._starter_gone = starter_gone
         self._key = key
         self._version = version
@@ -60,16 +60,16 @@ class Front:
         self._lingering: asyncio.TimerHandle | None = None
         self._alone = asyncio.Event()
         self._ended = asyncio.Event()
-        self._desk = Desk(create, self._loop, self._ended.set, place.read_ending())
+        self._scheduler = Scheduler(create, self._loop, self._ended.set, folder.read_ending())
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Serve until nobody needs this process any more."""
-        self._place.clear_address()
-        self._place.clear_ending()
+        self._folder.clear_address()
+        self._folder.clear_ending()
         server, address = await self._listen()
-        self._place.write_address(address)
-        watched = [self._place.key, self._place.lock, self._place.address]
+        self._folder.write_address(address)
+        watched = [self._folder.key, self._folder.lock, self._folder.address]
         if address.unix is not None:
             watched.append(Path(address.unix))
         self._spawn(self._watch(Sentinel(watched)))
@@ -77,12 +77,12 @@ class Front:
         self._loop.call_later(_FIRST_CLIENT_LIMIT, self._let_go)
         threading.Thread(target=self._watch_starter, name="held", daemon=True).start()
         if sys.platform != "win32":
-            self._loop.add_signal_handler(signal.SIGTERM, self._desk.finish)
+            self._loop.add_signal_handler(signal.SIGTERM, self._scheduler.finish)
         try:
             await self._ended.wait()
-            self._place.write_ending(self._desk.ending())
+            self._folder.write_ending(self._scheduler.ending())
         finally:
-            self._place.clear_address()
+            self._folder.clear_address()
             server.close()
         await self._part()
 
@@ -96,12 +96,12 @@ class Front:
                     self._alone.clear()
                     await self._alone.wait()
 
-    async def _listen(self) -> tuple[asyncio.Server, Address]:
+    async def _listen(self) -> tuple[asyncio.Server, WorkerAddress]:
         if sys.platform == "win32":
             server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
-            return server, Address(pid=os.getpid(), port=server.sockets[0].getsockname()[1])
-        path = self._place.new_socket_path()
-        return await asyncio.start_unix_server(self._connected, path), Address(
+            return server, WorkerAddress(pid=os.getpid(), port=server.sockets[0].getsockname()[1])
+        path = self._folder.new_socket_path()
+        return await asyncio.start_unix_server(self._connected, path), WorkerAddress(
             pid=os.getpid(), unix=str(path)
         )
 
@@ -115,7 +115,9 @@ class Front:
             writer.close()
 
     async def _admitted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        own = Hello(version=self._version, protocol=PROTOCOL, pid=os.getpid(), leaving=self._desk.leaving)
+        own = Hello(
+            version=self._version, protocol=PROTOCOL, pid=os.getpid(), leaving=self._scheduler.leaving
+        )
         try:
             async with asyncio.timeout(_GREETING_LIMIT):
                 await welcome(reader, writer, self._key, own)
@@ -144,9 +146,9 @@ class Front:
         self._clients.discard(client)
         if not self._clients:
             self._alone.set()
-        self._desk.drop(client)
+        self._scheduler.drop(client)
         if client.works:
-            self._lingers_until = self._loop.time() + self._desk.linger
+            self._lingers_until = self._loop.time() + self._scheduler.linger
         self._leave_if_alone()
 
     def _leave_if_alone(self) -> None:
@@ -157,8 +159,8 @@ class Front:
         if self._clients or self._held:
             return
         left = self._lingers_until - self._loop.time()
-        if left <= 0 or self._desk.unloaded:
-            self._desk.finish()
+        if left <= 0 or self._scheduler.unloaded:
+            self._scheduler.finish()
         else:
             self._lingering = self._loop.call_later(left, self._leave_if_alone)
 
@@ -178,13 +180,13 @@ class Front:
             match head:
                 case {"type": "render" | "warm", "id": int(number)}:
                     client.works = True
-                    self._desk.take(client, number, head)
+                    self._scheduler.take(client, number, head)
                 case {"type": "cancel", "id": int(number)}:
-                    self._desk.cancel(client, number)
+                    self._scheduler.cancel(client, number)
                 case {"type": "status", "id": int(number)}:
                     self._tell_status(client, number)
                 case {"type": "leave"}:
-                    self._desk.leave()
+                    self._scheduler.leave()
                 case _:
                     raise WireError("a message that is unknown or lacks its number")
         except (KeyError, TypeError, ValueError) as error:
@@ -196,25 +198,25 @@ class Front:
 
         used = any(each.works for each in self._clients)
         leaves_in = None if used or self._held else max(0.0, self._lingers_until - self._loop.time())
-        self._desk.report(len(self._clients), leaves_in, tell)
+        self._scheduler.report(len(self._clients), leaves_in, tell)
 
     # -- what happens beside it
 
     async def _say_alive(self) -> None:
         while True:
             await asyncio.sleep(ALIVE)
-            self._desk.say_alive()
+            self._scheduler.say_alive()
 
     async def _watch(self, sentinel: Sentinel) -> None:
         while True:
             await asyncio.sleep(_WATCH)
-            rotate(self._place.log)
-            if not self._desk.leaving and not sentinel.intact():
+            rotate(self._folder.log)
+            if not self._scheduler.leaving and not sentinel.intact():
                 say("files of this worker were removed or replaced; leaving")
-                self._desk.leave()
+                self._scheduler.leave()
             if self._lingering is not None:
                 self._leave_if_alone()
-                self._desk.give_way()
+                self._scheduler.give_way()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = self._loop.create_task(work)
@@ -249,19 +251,19 @@ def _flux() -> Renderer:
 def main(create: Callable[[], Renderer] = _flux, version: str = __version__) -> None:
     """Be the worker of the ALYA_HOME named by the one argument, until nobody needs it. Doesn't return."""
     sys.stdout = sys.stderr = LogStream(hidden(secret_words()))
-    place = Place(Path(sys.argv[1]))
+    folder = RunFolder(Path(sys.argv[1]))
     gone = threading.Event()
     threading.Thread(target=_watch_pipe, args=(gone,), name="starter", daemon=True).start()
-    lock = FileLock(place.lock)
+    lock = FileLock(folder.lock)
     if not _take_lock(lock, gone):
         sys.exit("another image worker runs and does not end, or nobody waits for this one")
-    key = place.read_key()
+    key = folder.read_key()
     if key is None:
         sys.exit("there is no key to share with servers; the worker is started by a server, which makes one")
-    tell_libraries(TORCHINDUCTOR_CACHE_DIR=str(place.kernels))
+    tell_libraries(TORCHINDUCTOR_CACHE_DIR=str(folder.kernels))
 
     async def serve() -> None:
-        await Front(place, key, create, version, gone).run()
+        await WorkerServer(folder, key, create, version, gone).run()
 
     say(f"version {version} starts")
     status = 0

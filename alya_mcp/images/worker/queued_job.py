@@ -16,7 +16,7 @@ _MAX_SECONDS: Final = 1e9
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class Work:
-    """A job that waits or runs; `asked`, `until` and `begun` are times of the desk's clock.
+    """A job that waits or runs; `asked`, `until` and `begun` are times of the scheduler's clock.
 
     `until` is its deadline, `ahead` the number of pictures before it when it came. Nothing more is said to
     its client once it isn't `wanted`.

@@ -39,7 +39,7 @@ class Cancelled:
     """A job that was stopped because nobody wanted it any more."""
 
 
-Outcome = Picture | Failed | Cancelled | None
+RenderOutcome = Picture | Failed | Cancelled | None
 """What came of an order: None where it only asked to load the model."""
 
 
@@ -49,11 +49,11 @@ class Order:
 
     request: Request
     on_step: Callable[[RenderPhase, float, float, str], None]
-    on_end: Callable[[Outcome, RendererStatus], None]
+    on_end: Callable[[RenderOutcome, RendererStatus], None]
     cancelled: threading.Event = field(default_factory=threading.Event)
 
 
-Look = Callable[[RendererStatus], None]
+OnStatus = Callable[[RendererStatus], None]
 
 
 class RenderThread:
@@ -64,14 +64,14 @@ class RenderThread:
         self._loop = loop
         self._renderer: Renderer | None = None
         self._seen = RendererStatus()
-        self._asked: queue.SimpleQueue[Order | Look] = queue.SimpleQueue()
+        self._asked: queue.SimpleQueue[Order | OnStatus] = queue.SimpleQueue()
         threading.Thread(target=self._run, name="render", daemon=True).start()
 
     def submit(self, order: Order) -> None:
         """Add an order."""
         self._asked.put(order)
 
-    def look(self, on_status: Look) -> None:
+    def look(self, on_status: OnStatus) -> None:
         """Call `on_status` in the event loop with the renderer's status, the last known if it can't tell."""
         self._asked.put(on_status)
 
@@ -108,7 +108,7 @@ class RenderThread:
                 traceback.print_exc(file=sys.stderr)
         return self._seen
 
-    def _fill(self, order: Order) -> Outcome:
+    def _fill(self, order: Order) -> RenderOutcome:
         began: dict[RenderPhase, float] = {}
 
         def report(phase: RenderPhase, at: float, until: float, message: str) -> None:

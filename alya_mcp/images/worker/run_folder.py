@@ -20,7 +20,7 @@ _TEMPORARY_PREFIX: Final = "alya-mcp-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
+class WorkerAddress:
     """Where the worker listens: a Unix socket, or a port of the loopback interface where there are none."""
 
     pid: int
@@ -63,7 +63,7 @@ def kept_in_home() -> Generator[None]:
         ) from error
 
 
-class Place:
+class RunFolder:
     """Names and keeps the files under `home`; only the user can read or enter them."""
 
     def __init__(self, home: Path) -> None:
@@ -116,17 +116,17 @@ class Place:
         except OSError:
             return None
 
-    def read_address(self) -> Address | None:
+    def read_address(self) -> WorkerAddress | None:
         """Where the worker said it listens; it may be gone since. None when nothing readable is there."""
         fields = _record(self.address)
         pid, unix, port = fields.get("pid"), fields.get("unix"), fields.get("port")
         if not isinstance(pid, int):
             return None
         if isinstance(unix, str):
-            return Address(pid=pid, unix=unix)
-        return Address(pid=pid, port=port) if isinstance(port, int) else None
+            return WorkerAddress(pid=pid, unix=unix)
+        return WorkerAddress(pid=pid, port=port) if isinstance(port, int) else None
 
-    def write_address(self, address: Address) -> None:
+    def write_address(self, address: WorkerAddress) -> None:
         """Publish where this process listens."""
         write_record(self.address, asdict(address))
 

@@ -1,4 +1,4 @@
-"""The jobs of the worker: who waits, what runs, what everyone is told. Touched by the event loop only."""
+"""The worker's scheduler: queue, deadlines, progress. Used by the event loop only."""
 
 import asyncio
 import itertools
@@ -13,12 +13,12 @@ from alya_mcp.images.renderer import Renderer, RendererStatus, RenderPhase
 from alya_mcp.images.worker.client import Client
 from alya_mcp.images.worker.deadline_clock import WorkClock
 from alya_mcp.images.worker.fair_queue import FairQueue
-from alya_mcp.images.worker.health import Health
+from alya_mcp.images.worker.health import WorkerHealth
 from alya_mcp.images.worker.log import say
 from alya_mcp.images.worker.memory import GpuMemory, MainMemory, shortage
 from alya_mcp.images.worker.protocol import DEVICE_LOST, LEAVING
 from alya_mcp.images.worker.queued_job import Work, job_of, picture_head, refusal, seconds
-from alya_mcp.images.worker.render_thread import Failed, Order, Outcome, RenderThread
+from alya_mcp.images.worker.render_thread import Failed, Order, RenderOutcome, RenderThread
 from alya_mcp.images.worker.run_folder import Ending
 
 MAX_WAITING: Final = 16
@@ -28,7 +28,7 @@ _LOOK_LIMIT: Final = 2.0
 """Seconds for which a renderer that is asked for its status is waited for."""
 
 
-class Desk:
+class Scheduler:
     """Takes jobs, hands them to the render thread one by one, and calls `end` when no more will be done."""
 
     def __init__(
@@ -44,7 +44,7 @@ class Desk:
         self._clock = WorkClock()
         self._waiting: FairQueue[Client, Work] = FairQueue()
         self._running: Work | None = None
-        self._health = Health.after(before)
+        self._health = WorkerHealth.after(before)
         self._seconds_per_job = 0.0
         self.linger = 0.0
         self._idle = 0.0
@@ -191,7 +191,7 @@ class Desk:
             self._time(phase)
             self._step(work, phase, at, until, message)
 
-        def on_end(outcome: Outcome, renderer: RendererStatus) -> None:
+        def on_end(outcome: RenderOutcome, renderer: RendererStatus) -> None:
             self._clock.go()
             self._running = None
             self._health.turn()
@@ -209,7 +209,7 @@ class Desk:
         work.tell(self._clock.now(), {"type": "begun"})
         self._thread.submit(work.order)
 
-    def _settle(self, work: Work, queued: float, outcome: Outcome) -> None:
+    def _settle(self, work: Work, queued: float, outcome: RenderOutcome) -> None:
         now = self._clock.now()
         match outcome:
             case Picture():
