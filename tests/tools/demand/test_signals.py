@@ -34,6 +34,42 @@ def test_the_strongest_comes_first_with_its_post() -> None:
     assert [signal.post.url[-1] for signal in found] == ["2", "3", "1"]
 
 
+def test_the_topic_is_looked_for_in_the_sentence_or_the_title() -> None:
+    text = "Invoicing is dull.<p>I'd pay $5 for a better umbrella.<p>I'd pay $6 for better invoicing."
+    assert [signal.amount for signal in find(post(1, text, title="Weather"))] == ["$6"]
+    assert [signal.amount for signal in find(post(1, text))] == ["$6", "$5"]
+
+
+IDLE = (
+    "We wish the invoicing club the very best of luck.",
+    "I couldn't find anything about invoicing while searching, sorry if this is a dumb question.",
+    "I've tried googling the invoicing error but couldn't find any answers.",
+    "I am not looking for invoicing fame at all.",
+    "We'd love to have an invoicing meet up with you all.",
+    "Is there an easy way to list the invoicing groups that I am subscribed to?",
+    "I figured I would throw my 2 cents in about invoicing.",
+    "Most of your suggestions about invoicing make the same assumption.",
+    "Our invoicing team is looking for someone with a passion for programming.",
+    "Any other suggestions?",
+    "The invoicing fair had a lack of proper toilets, which is disappointing.",
+)
+
+
+def test_what_reads_like_demand_and_is_none_is_left_out() -> None:
+    assert [sentence for sentence in IDLE if find(post(1, sentence))] == []
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "I wonder if the makers of the invoicing app would consider a feature request for a dark mode.",
+        "I'm really just looking for a good invoicing app that doesn't empty my wallet.",
+    ],
+)
+def test_a_wish_that_is_put_politely_is_found(sentence: str) -> None:
+    assert [signal.quote for signal in find(post(1, sentence))] == [sentence]
+
+
 def test_what_many_say_is_listed_once_and_counted() -> None:
     found = find(
         post(1, "I would pay for an app that does invoicing offline."),

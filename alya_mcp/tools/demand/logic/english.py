@@ -33,7 +33,8 @@ _ELSEWHERE: Final = (
 )
 # A word that leaves open whether somebody pays.
 _ANY: Final = (
-    r"(?!(?:not|never|have|need|say|think|guess|you|they|he|she|people|users|who|if|but|like|love|want|see)\b)"
+    r"(?!(?:not|never|have|need|say|think|guess|you|they|he|she|people|users|who|if|but|like|love|want"
+    r"|see)\b)"
     r"\w+"
 )
 _MONEY: Final = (
@@ -97,6 +98,12 @@ WOULD_PAY: Final = (
 """The speaker would pay, or says that others would."""
 
 MISSES: Final = (
+    (
+        r"\b(?:wonder|wondering|ask|asking) (?:if|whether) .{0,80}\b(?:consider|add|adding|support"
+        r"|implement|offer"
+        r"|feature request)\b"
+    ),
+    r"\b(?:feature request|request for a feature)\b.{0,60}\b(?:for|to|that)\b",
     (
         r"\b(?:i|we)(?: \w+)? wish (?!(?:you|him|her|them all|everyone|i (?:had known|knew"
         r"|had(?: never|n't)|were|was|could agree))\b)(?!(?:them|it) (?:luck|well|the best))"
@@ -199,7 +206,8 @@ ASKS: Final = (
     ),
     rf"\bany (?:\w+ ){{1,3}}?{_THING} (?:that|for|to|which|with|out there|like)\b(?=.*\?)",
     (
-        r"(?:\b(?:i|we)(?:'m| am|'re| are|'ve been| have been)|\bbeen|\bam|(?:^|[\]:.] ?)(?:\w+)?)(?: \w+)? ?"
+        r"(?:\b(?:i|we)(?:'m| am|'re| are|'ve been| have been)|\bbeen|\bam|(?:^"
+        r"|[\]:.] ?)(?:\w+)?)(?: (?!not\b)\w+){0,2} ?"
         rf"\b(?:looking|searching|hunting|on the lookout) for (?!{_HIRING})"
         r"(?!(?:my|your|his|her|their|it|them|him|this|that)\b)\w+"
     ),
@@ -230,6 +238,42 @@ ASKS: Final = (
     ),
 )
 """The speaker looks for something."""
+
+IDLE: Final = (
+    (
+        r"\bwish(?:es|ed|ing)? .{0,60}\b(?:luck|well|(?:the )?(?:very )?best(?: of luck)?"
+        r"|happy|merry|a (?:good|nice|great|lovely) (?:day|evening|night|morning|weekend|week|time))\b"
+    ),
+    (
+        r"\b(?:not|never|isn't|aren't|no longer)(?: (?:really|currently|actively|at all|necessarily))?"
+        r" (?:looking|searching|hunting|in the market|asking for|after)\b"
+    ),
+    (
+        r"\bfind (?:anything|any (?:answers?|info|information|documentation|docs|mention|reference|results?"
+        r"|solutions?)|an answer|a solution|something|(?:the )?(?:cause|reason|error|bug))\b"
+        r"(?= (?:about|on|regarding|related|to this|for this|to my|in the)|\W*$)"
+    ),
+    r"\b(?:dumb|stupid|silly|noob) question\b",
+    (
+        r"\b(?:love|like|happy|glad) to (?:have|see|hear|meet|chat|talk|get)\b.{0,40}\b(?:you|y'all"
+        r"|meet-? ?ups?)\b"
+    ),
+    r"\b(?:looking|searching|hunting) for (?:someone|somebody|people|anyone|a person|candidates|partners?)\b",
+    r"\b(?:2|two) cents\b",
+    r"\bsubscribed? to(?=\W*$)",
+    (
+        r"\b(?:most|all|some|many|each|one|none) of (?:your|his|her|their|these|those|the) \w*(?:suggest"
+        r"|recommend)"
+    ),
+    (
+        r"^(?:any|other|any other|any more)(?: \w+)? (?:suggestions?|ideas?|tips|thoughts|recommendations?"
+        r"|advice)\W*$"
+    ),
+    r"\bthere(?:'s| is) no way\b(?! to\b)",
+    r"\bhad a (?:\w+ )?lack of\b",
+    r"\bbought (?:his|her|their|your) \w+\b",
+)
+"""What reads like demand and is none: good wishes, a search for an answer or a person, a bare question."""
 
 NEGATED: Final = (
     (
@@ -289,7 +333,8 @@ PROMOTES: Final = (
 """The speaker offers something."""
 
 HINT: Final = (
-    r"pay|paid|money|buy|bought|spen[dt]|subscri|purchas|budget|cost|'d |'ll |would|throw|shell"
+    r"wonder|asking|feature request|pay|paid|money|buy|bought|spen[dt]|subscri|purchas|budget|cost|'d "
+    r"|'ll |would|throw|shell"
     r"|fork|drop|hand over|chip in|burn|blow|sign up|hesitat|wish|if only|why|what|which|how come"
     r"|ought to|should|must be|has to|needs? |want|lack|miss|find|found|baffl|bugs me|surpris|amaz"
     r"|annoy|frustrat|bother|waiting for|tried|none of|nothing|nobody|no ?one|there's|someone"

@@ -42,6 +42,7 @@ HINT: Final = _any(english.HINT, turkish.HINT)
 """What every one of these phrases holds."""
 
 NEGATED: Final = _any(*english.NEGATED, *turkish.NEGATED, r"[$€£₺]\s?0\b(?![.,]\d)")
+IDLE: Final = _any(*english.IDLE)
 ASKS_OTHERS: Final = _any(*english.ASKS_OTHERS, *turkish.ASKS_OTHERS)
 THIRD_PERSON: Final = _any(*english.THIRD_PERSON)
 SARCASTIC: Final = _any(*english.SARCASTIC, *turkish.SARCASTIC)

@@ -22,8 +22,9 @@ _NOT_DEMAND: Final = ("who is hiring", "who wants to be hired", "freelancer? see
 def find_signals(posts: Iterable[Post], topic: str, *, since: datetime, until: datetime) -> list[Signal]:
     """What people want of `topic` in the posts from `since` to `until`, the strongest first.
 
-    Posts with less than half of the topic's words are left out, and so are sentences under three words, those
-    weaker than `LEAST`, and all but the strongest of several that say nearly the same.
+    Sentences that, like their post's title, have less than half of the topic's words are left out, and so are
+    those under three words, those weaker than `LEAST`, and all but the strongest of several that say nearly
+    the same.
     """
     stems = topic_stems(topic)
     found: list[Signal] = []
@@ -44,13 +45,15 @@ def _signals(post: Post, stems: frozenset[str], freshness: float) -> Iterable[Si
     if share(stems, f"{folded_title} {fold(text)}") < _ON_TOPIC:
         return
     own = sentences(text) if post.is_reply else (*sentences(post.title), *sentences(text))
+    about = share(stems, folded_title) >= _ON_TOPIC
     for sentence in dict.fromkeys(own):
+        relevance = share(stems, fold(sentence))
+        if not (about or relevance >= _ON_TOPIC):
+            continue
         said = claim(sentence) if len(sentence.split()) >= _LEAST_WORDS else None
         if said is None:
             continue
-        strong = strength(
-            said, reactions=post.reactions, freshness=freshness, relevance=share(stems, fold(sentence))
-        )
+        strong = strength(said, reactions=post.reactions, freshness=freshness, relevance=relevance)
         if strong >= LEAST:
             yield Signal(quote=sentence, kind=said.kind, amount=said.amount, strength=strong, post=post)
 

@@ -17,6 +17,7 @@ from alya_mcp.tools.demand.logic.phrases import (
     AMOUNT,
     ASKS_OTHERS,
     HINT,
+    IDLE,
     NEGATED,
     PHRASES,
     PROMOTES,
@@ -49,7 +50,7 @@ class Claim:
 def claim(sentence: str) -> Claim | None:
     """What `sentence` says somebody wants; None when nothing."""
     folded = fold(sentence)
-    if not HINT.search(folded):
+    if not HINT.search(folded) or IDLE.search(folded):
         return None
     kind = next((kind for kind, phrases in PHRASES if phrases.search(folded)), None)
     if kind is None:
