@@ -379,7 +379,7 @@ def _claude_desktop(person: Path, servers: object) -> Check:
     assert file.is_relative_to(person)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(servers if isinstance(servers, str) else json.dumps({"mcpServers": servers}))
-    (check,) = clients.claude_desktop()
+    (check,) = clients.claude_desktop(Settings.from_environment().home)
     return check
 
 
@@ -405,6 +405,22 @@ def test_claude_desktops_configuration_is_read_as_it_is(
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
     check = _claude_desktop(person, servers)
     assert (check.state, words in check.detail) == (state, True), check
+
+
+def test_a_server_that_keeps_its_state_elsewhere_is_told_with_what_finds_it(
+    person: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(person))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    file = clients.claude_desktop_file({})
+    file.parent.mkdir(parents=True)
+    other = tmp_path / "its state"
+    server = {"command": sys.executable, "env": {"ALYA_HOME": str(other)}}
+    file.write_text(json.dumps({"mcpServers": {"alya-mcp": server}}))
+    found, state = clients.claude_desktop(tmp_path)
+    assert (found.state, state.state) == ("ok", "warn")
+    assert f"ALYA_HOME='{other}'" in (state.remedy or "")
+    assert len(list(clients.claude_desktop(other))) == 1
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,12 +10,13 @@ from typing import Any, cast
 
 from alya_mcp.app.diagnostics.check import Check, fail, ok, warn
 from alya_mcp.runtime.paths import expanded, tilde
+from alya_mcp.settings import Settings, SettingsError
 
 _PART = "claude desktop"
 
 
-def claude_desktop() -> Iterator[Check]:
-    """Claude Desktop's configuration file and what it says of alya-mcp."""
+def claude_desktop(home: Path) -> Iterator[Check]:
+    """Claude Desktop's configuration file and what it says of alya-mcp; `home` is this shell's state."""
     file = claude_desktop_file(os.environ)
     shown = tilde(file)
     try:
@@ -36,6 +38,7 @@ def claude_desktop() -> Iterator[Check]:
         yield warn(_PART, f"{shown} doesn't mention alya-mcp", f"Add, and restart Claude Desktop: {add}")
     for name in names:
         yield from _server(shown, name, servers[name])
+        yield from _state(name, servers[name], home)
 
 
 def claude_desktop_file(variables: Mapping[str, str]) -> Path:
@@ -67,6 +70,26 @@ def _server(shown: str, name: str, server: object) -> Iterator[Check]:
         )
     else:
         yield ok(_PART, f"{shown} starts {tilde(command)} as {name}")
+
+
+def _state(name: str, server: object, home: Path) -> Iterator[Check]:
+    """Whether a server keeps its state where the commands of this shell look for it."""
+    held = cast("dict[str, Any]", server).get("env") if isinstance(server, dict) else None
+    variables = {key: value for key, value in os.environ.items() if not key.startswith("ALYA_")}
+    if isinstance(held, dict):
+        variables |= {key: str(value) for key, value in cast("dict[str, Any]", held).items()}
+    try:
+        other = Settings.from_environment(variables).home
+    except SettingsError as error:
+        yield fail(_PART, f"the server {name} doesn't start with its env: {error}", "Correct it there.")
+        return
+    if other != home:
+        yield warn(
+            _PART,
+            f"the server {name} keeps its state in {tilde(other)}; this looked at {tilde(home)}",
+            "For its audit log, approvals and grants, put before each command: "
+            f"ALYA_HOME={shlex.quote(str(other))}",
+        )
 
 
 def _command() -> str:
