@@ -370,11 +370,11 @@ async def test_a_killed_proxy_loses_no_picture(cluster: Cluster):
         os.kill(proxy, signal.SIGKILL)
 
 
-async def test_a_killed_entrance_loses_no_picture(cluster: Cluster):
+async def test_a_killed_ingress_loses_no_picture(cluster: Cluster):
     async with four_pictures_that_all_come(cluster):
-        (front,) = cluster.replicas("plain", "Front")
-        os.kill(front, signal.SIGKILL)
-        await until(lambda: cluster.replicas("plain", "Front") - {front}, "another entrance")
+        (ingress,) = cluster.replicas("plain", "Ingress")
+        os.kill(ingress, signal.SIGKILL)
+        await until(lambda: cluster.replicas("plain", "Ingress") - {ingress}, "another ingress")
 
 
 async def test_a_prompt_that_ends_replicas_is_given_up_and_the_next_one_drawn(cluster: Cluster):
@@ -449,8 +449,8 @@ async def test_a_cluster_that_stops_in_the_middle_is_said_so(
             await engine.render(a_job(), Steps())
 
 
-async def test_an_entrance_without_a_token_does_not_open():
-    start = "from alya_mcp.images.ray.ingress import Front; Front(None, 'Painter', 1, 1)"
+async def test_an_ingress_without_a_token_does_not_open():
+    start = "from alya_mcp.images.ray.ingress import Ingress; Ingress(None, 'Replica', 1, 1)"
     for token in ("", "short"):
         environment = {**os.environ, "ALYA_RAY_TOKEN": token}
         ended = await anyio.run_process([sys.executable, "-c", start], check=False, env=environment)

@@ -12,7 +12,7 @@ from alya_mcp import __version__
 from alya_mcp.images.engine import Job, Picture
 from alya_mcp.images.ray import replica as module
 from alya_mcp.images.ray.messages import Told
-from alya_mcp.images.ray.replica import Painter
+from alya_mcp.images.ray.replica import Replica
 from alya_mcp.images.worker.render_thread import Failed
 
 pytestmark = pytest.mark.anyio
@@ -20,21 +20,21 @@ pytestmark = pytest.mark.anyio
 WANTED = {"model": "plain", "precision": "auto", "version": __version__}
 
 
-async def a_painter(stage: Stage) -> Painter:
-    painter = Painter(lambda: Staged(Plain(), stage.folder))
-    await painter.reconfigure(WANTED)
-    return painter
+async def a_replica(stage: Stage) -> Replica:
+    replica = Replica(lambda: Staged(Plain(), stage.folder))
+    await replica.reconfigure(WANTED)
+    return replica
 
 
-async def drawn(painter: Painter, job: Job) -> list[Told | Picture | Failed]:
-    return [told async for told in painter.draw(job)]
+async def drawn(replica: Replica, job: Job) -> list[Told | Picture | Failed]:
+    return [told async for told in replica.draw(job)]
 
 
-async def dropped(painter: Painter, stage: Stage) -> None:
+async def dropped(replica: Replica, stage: Stage) -> None:
     """Have a job held in the middle and then no longer wanted; the renderer doesn't notice."""
     stage.forget()
     stage.hold("denoise")
-    drawing = asyncio.create_task(drawn(painter, a_job()))
+    drawing = asyncio.create_task(drawn(replica, a_job()))
     await stage.reached("denoise")
     await asyncio.sleep(0)
     drawing.cancel()
@@ -43,12 +43,12 @@ async def dropped(painter: Painter, stage: Stage) -> None:
 
 
 async def test_a_replica_tells_steps_and_then_the_picture(stage: Stage):
-    painter = await a_painter(stage)
-    *steps, picture = await drawn(painter, a_job())
+    replica = await a_replica(stage)
+    *steps, picture = await drawn(replica, a_job())
     assert {type(step) for step in steps} == {Told}
     assert isinstance(picture, Picture)
     assert picture.model == "plain"
-    assert (await painter.about()).model == "plain"
+    assert (await replica.about()).model == "plain"
 
 
 async def test_a_model_that_cannot_be_loaded_fails_the_deployment_with_the_words(stage: Stage):
@@ -56,63 +56,63 @@ async def test_a_model_that_cannot_be_loaded_fails_the_deployment_with_the_words
         def prepare(self, request, report) -> None:
             raise MemoryError
 
-    painter = Painter(Poor)
+    replica = Replica(Poor)
     with pytest.raises(RuntimeError, match="ran out of memory"):
-        await painter.reconfigure(WANTED)
+        await replica.reconfigure(WANTED)
 
 
 async def test_a_machine_with_another_version_than_was_deployed_does_not_draw():
-    painter = Painter(Plain)
+    replica = Replica(Plain)
     with pytest.raises(RuntimeError, match=rf"has alya-mcp {__version__}, and 0\.0\.1 was deployed: install"):
-        await painter.reconfigure({**WANTED, "version": "0.0.1"})
+        await replica.reconfigure({**WANTED, "version": "0.0.1"})
 
 
 async def test_two_jobs_at_a_time_are_drawn_one_after_the_other(stage: Stage):
-    painter = await a_painter(stage)
-    first, second = await asyncio.gather(*(drawn(painter, a_job(seed=seed)) for seed in (1, 2)))
+    replica = await a_replica(stage)
+    first, second = await asyncio.gather(*(drawn(replica, a_job(seed=seed)) for seed in (1, 2)))
     assert [told.seed for told in (first[-1], second[-1]) if isinstance(told, Picture)] == [1, 2]
 
 
 async def test_a_job_that_nobody_wants_stops_at_its_next_step(stage: Stage):
-    painter = await a_painter(stage)
-    await dropped(painter, stage)
+    replica = await a_replica(stage)
+    await dropped(replica, stage)
     stage.forget()
     stage.hold("encode")
-    following = asyncio.create_task(drawn(painter, a_job("next")))
+    following = asyncio.create_task(drawn(replica, a_job("next")))
     stage.release("denoise")
     await stage.reached("encode")
     assert not stage.was_at("decode")
     stage.release()
     assert isinstance((await following)[-1], Picture)
-    await painter.check_health()
+    await replica.check_health()
 
 
 async def test_a_replica_is_ill_while_work_that_nobody_wants_goes_on(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(module, "_STUCK", 0.0)
-    painter = await a_painter(stage)
-    await dropped(painter, stage)
+    replica = await a_replica(stage)
+    await dropped(replica, stage)
     with pytest.raises(RuntimeError, match="hasn't come back"):
-        await painter.check_health()
+        await replica.check_health()
     stage.release()
-    await drawn(painter, a_job())
-    await painter.check_health()
+    await drawn(replica, a_job())
+    await replica.check_health()
 
 
 async def test_a_replica_that_waits_behind_anothers_long_work_is_well(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(module, "_STUCK", 0.0)
-    painter = await a_painter(stage)
+    replica = await a_replica(stage)
     stage.hold("denoise")
-    first = asyncio.create_task(drawn(painter, a_job()))
+    first = asyncio.create_task(drawn(replica, a_job()))
     await stage.reached("denoise")
-    second = asyncio.create_task(drawn(painter, a_job()))
+    second = asyncio.create_task(drawn(replica, a_job()))
     await asyncio.sleep(0)
     second.cancel()
     await asyncio.wait({second}, timeout=PATIENCE)
-    await painter.check_health()
+    await replica.check_health()
     stage.release()
     assert isinstance((await first)[-1], Picture)
 
@@ -122,9 +122,9 @@ async def test_a_lost_device_ends_the_process_even_when_nobody_waits(
 ):
     ends: list[int] = []
     monkeypatch.setattr(os, "_exit", ends.append)
-    painter = await a_painter(stage)
+    replica = await a_replica(stage)
     stage.hold("encode")
-    drawing = asyncio.create_task(drawn(painter, a_job("lost")))
+    drawing = asyncio.create_task(drawn(replica, a_job("lost")))
     await stage.reached("encode")
     drawing.cancel()
     await asyncio.wait({drawing}, timeout=PATIENCE)
@@ -133,8 +133,8 @@ async def test_a_lost_device_ends_the_process_even_when_nobody_waits(
 
 
 async def test_a_failure_names_the_clusters_log_and_not_that_of_a_worker(stage: Stage):
-    painter = await a_painter(stage)
-    told = (await drawn(painter, a_job("bug")))[-1]
+    replica = await a_replica(stage)
+    told = (await drawn(replica, a_job("bug")))[-1]
     assert isinstance(told, Failed)
     assert "ray logs" in told.message
     assert "ALYA_HOME" not in told.message

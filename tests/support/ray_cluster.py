@@ -36,7 +36,7 @@ class Cluster:
     def url(self, application: str) -> str:
         return f"{self._url}/{application}"
 
-    def replicas(self, application: str, deployment: str = "Painter") -> set[int]:
+    def replicas(self, application: str, deployment: str = "Replica") -> set[int]:
         """The processes of the replicas that run."""
         title = f"ray::ServeReplica:{application}:{deployment}"
         return {process.pid for process in self._processes() if title in _command(process)}

@@ -9,22 +9,22 @@ from ray import serve
 from ray.serve import Application
 
 from alya_mcp import __version__
-from alya_mcp.images.ray.ingress import Front, room
-from alya_mcp.images.ray.replica import Painter
+from alya_mcp.images.ray.ingress import Ingress, room
+from alya_mcp.images.ray.replica import Replica
 from alya_mcp.images.renderer import Renderer
 from alya_mcp.settings.precisions import Requested
 
-_REPLICAS_PER_FRONT: Final = 8
-"""What one entrance serves with ease: some 20 images a second, 3 MB each."""
+_REPLICAS_PER_INGRESS: Final = 8
+"""What one ingress serves with ease: some 20 images a second, 3 MB each."""
 _AT_ONCE: Final = 2
-"""Jobs that a replica is given: one to draw, and the next (see `Painter`)."""
+"""Jobs that a replica is given: one to draw, and the next (see `Replica`)."""
 _DRAIN: Final = 60.0
-"""Seconds in which a new deployment lets an entrance finish; what is left then is asked for again."""
-_DRAIN_PAINTER: Final = 20.0
+"""Seconds in which a new deployment lets an ingress finish; what is left then is asked for again."""
+_DRAIN_REPLICA: Final = 20.0
 """Seconds in which a replica may finish its two jobs before it ends, also one that no longer answers."""
 _HEALTH: Final = {"health_check_period_s": 5.0, "health_check_timeout_s": 10.0}
 """Three times unanswered, a replica is replaced: after 45 s. It answers while it draws and compiles."""
-_PAINTER: Final = "Painter"
+_REPLICA: Final = "Replica"
 
 
 class Options(BaseModel):
@@ -40,7 +40,7 @@ class Options(BaseModel):
     gpus: Annotated[float, Field(ge=0, description="GPUs per replica; 0 draws on CPUs.")] = 1
     cpus: Annotated[float, Field(ge=0, description="CPU cores per replica, as Ray counts them.")] = 1
     waiting: Annotated[int, Field(ge=0, description="Images that may wait, per replica.")] = 16
-    fronts: Annotated[int | None, Field(ge=1, description="Entrances; as many as needed if absent.")] = None
+    fronts: Annotated[int | None, Field(ge=1, description="Ingresses; as many as needed if absent.")] = None
 
 
 def build(options: Options) -> Application:
@@ -50,22 +50,22 @@ def build(options: Options) -> Application:
 
 def application(options: Options, create: Callable[[], Renderer]) -> Application:
     """The application that draws with the renderers that `create` makes."""
-    fronts = options.fronts or math.ceil(options.replicas / _REPLICAS_PER_FRONT)
+    fronts = options.fronts or math.ceil(options.replicas / _REPLICAS_PER_INGRESS)
     seats = room(options.replicas, options.waiting, fronts)
     deployed = cast("Any", serve).deployment
-    painter = deployed(Painter).options(
-        name=_PAINTER,
+    replica = deployed(Replica).options(
+        name=_REPLICA,
         num_replicas=options.replicas,
         user_config={"model": options.model, "precision": options.precision, "version": __version__},
         max_ongoing_requests=_AT_ONCE,
-        # The fronts bound the queue: theirs keeps the place of a job whose replica is lost.
+        # The ingresses bound the queue: theirs keeps the place of a job whose replica is lost.
         max_queued_requests=-1,
-        graceful_shutdown_timeout_s=_DRAIN_PAINTER,
+        graceful_shutdown_timeout_s=_DRAIN_REPLICA,
         **_HEALTH,
         ray_actor_options={"num_gpus": options.gpus, "num_cpus": options.cpus},
     )
-    front = deployed(Front).options(
-        name="Front",
+    ingress = deployed(Ingress).options(
+        name="Ingress",
         num_replicas=fronts,
         # Refusals and questions for the status are answered beside the jobs.
         max_ongoing_requests=2 * seats + 100,
@@ -73,7 +73,7 @@ def application(options: Options, create: Callable[[], Renderer]) -> Application
         ray_actor_options={"num_cpus": 0.1},
     )
     hands = math.ceil(_AT_ONCE * options.replicas / fronts)
-    return front.bind(painter.bind(create), _PAINTER, seats, hands)
+    return ingress.bind(replica.bind(create), _REPLICA, seats, hands)
 
 
 def _flux() -> Renderer:

@@ -7,7 +7,7 @@ from typing import Final
 import httpx2
 
 from alya_mcp.errors import Failure, NotConfigured, Unavailable
-from alya_mcp.images.ray.messages import MEDIA_TYPE, PICTURES, Ask, pack_ask
+from alya_mcp.images.ray.messages import MEDIA_TYPE, PICTURES, PictureRequest, pack_request
 from alya_mcp.images.worker.protocol import Frame, WireError, read
 
 _MAX_ANSWER: Final = 64 << 20
@@ -42,12 +42,12 @@ class LostError(Exception):
     accepted = False
 
 
-class Exchange:
+class PictureStream:
     """Asks for a picture when made; `end` closes the request, which stops the work if it isn't done."""
 
-    def __init__(self, client: httpx2.AsyncClient, ask: Ask) -> None:
+    def __init__(self, client: httpx2.AsyncClient, request: PictureRequest) -> None:
         self._reader = asyncio.StreamReader()
-        self._task = asyncio.create_task(self._fetch(client, ask))
+        self._task = asyncio.create_task(self._fetch(client, request))
 
     async def answer(self) -> Frame:
         """The next frame.
@@ -67,18 +67,18 @@ class Exchange:
         self._task.cancel()
         await asyncio.wait({self._task})
 
-    async def _fetch(self, client: httpx2.AsyncClient, ask: Ask) -> None:
+    async def _fetch(self, client: httpx2.AsyncClient, request: PictureRequest) -> None:
         try:
-            await self._feed(client, ask)
+            await self._feed(client, request)
         except Exception as error:  # noqa: BLE001 - raised where the answer is waited for
             self._reader.set_exception(error)
         finally:
             self._reader.feed_eof()
 
-    async def _feed(self, client: httpx2.AsyncClient, ask: Ask) -> None:
-        size = 0
+    async def _feed(self, client: httpx2.AsyncClient, request: PictureRequest) -> None:
+        size, body = 0, pack_request(request)
         try:
-            async with client.stream("POST", PICTURES.removeprefix("/"), content=pack_ask(ask)) as response:
+            async with client.stream("POST", PICTURES.removeprefix("/"), content=body) as response:
                 check(response)
                 async for chunk in response.aiter_raw():
                     size += len(chunk)

@@ -11,8 +11,8 @@ import httpx2
 from alya_mcp.errors import Failure, Unavailable, failure_of
 from alya_mcp.images.engine import EngineStatus, Job, Picture, Progress, Step
 from alya_mcp.images.progress import Meter
-from alya_mcp.images.ray.connection import Exchange, LostError, NobodyError, check, told
-from alya_mcp.images.ray.messages import STATUS, Ask, read_picture, read_status, read_told
+from alya_mcp.images.ray.connection import LostError, NobodyError, PictureStream, check, told
+from alya_mcp.images.ray.messages import STATUS, PictureRequest, read_picture, read_status, read_told
 from alya_mcp.images.worker.protocol import Frame, WireError
 
 _CONNECT: Final = 10.0
@@ -43,7 +43,7 @@ class RayEngine:
             timeout=httpx2.Timeout(_SILENCE, connect=_CONNECT, pool=None),
             limits=httpx2.Limits(max_connections=None),
         )
-        self._exchanges: set[Exchange] = set()
+        self._streams: set[PictureStream] = set()
         self._closed = False
 
     async def render(self, job: Job, progress: Progress) -> Picture:
@@ -85,8 +85,8 @@ class RayEngine:
     async def aclose(self) -> None:
         """Close every request, which stops the work on the cluster."""
         self._closed = True
-        for exchange in list(self._exchanges):
-            await exchange.end()
+        for stream in list(self._streams):
+            await stream.end()
         await self._client.aclose()
 
     async def _draw(self, job: Job, meter: Meter) -> Picture:
@@ -94,7 +94,7 @@ class RayEngine:
         given_up = 0.0
         while True:
             try:
-                return await self._try(Ask(job=job, client=self._name, again=lost > 0), meter)
+                return await self._try(PictureRequest(job=job, client=self._name, again=lost > 0), meter)
             except NobodyError as nobody:
                 if not lost:
                     raise nobody.failure from None
@@ -114,15 +114,15 @@ class RayEngine:
             await meter.report("start", 0.0, 1.0, "The image got lost on the cluster; asking for it again")
             await meter.beating(asyncio.sleep(pause))
 
-    async def _try(self, ask: Ask, meter: Meter) -> Picture:
+    async def _try(self, request: PictureRequest, meter: Meter) -> Picture:
         self._require_open()
         await meter.report("start", 0.0, 1.0, "Asking the Ray cluster")
-        exchange = Exchange(self._client, ask)
-        self._exchanges.add(exchange)
+        stream = PictureStream(self._client, request)
+        self._streams.add(stream)
         accepted = False
         try:
             while True:
-                frame = await meter.beating(exchange.answer())
+                frame = await meter.beating(stream.answer())
                 match frame.head.get("type"):
                     case "accepted":
                         accepted = True
@@ -132,7 +132,7 @@ class RayEngine:
                     case "failure":
                         raise _failure(frame)
                     case "done":
-                        return read_picture(frame, ask.job)
+                        return read_picture(frame, request.job)
                     case _:
                         pass
         except WireError as error:
@@ -145,8 +145,8 @@ class RayEngine:
             loss.accepted = accepted
             raise
         finally:
-            self._exchanges.discard(exchange)
-            await exchange.end()
+            self._streams.discard(stream)
+            await stream.end()
 
     async def _status(self) -> EngineStatus:
         try:

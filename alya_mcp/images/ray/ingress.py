@@ -1,4 +1,4 @@
-"""The entrance of the Ray application: checks the token, bounds the queue, and outlives the replicas."""
+"""The ingress of the Ray application: checks the token, bounds the queue, and outlives the replicas."""
 
 import asyncio
 import hmac
@@ -19,7 +19,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from alya_mcp.errors import Failure, InvalidInput, NotConfigured, Unavailable
 from alya_mcp.images.engine import EngineStatus, Job, Picture
 from alya_mcp.images.ray import messages as answers
-from alya_mcp.images.ray.messages import MEDIA_TYPE, Ask, Told
+from alya_mcp.images.ray.messages import MEDIA_TYPE, PictureRequest, Told
 from alya_mcp.images.renderer import RendererStatus
 from alya_mcp.images.worker.fair_queue import FairQueue
 from alya_mcp.images.worker.protocol import WireError, pack
@@ -27,7 +27,7 @@ from alya_mcp.images.worker.render_thread import Failed
 
 _TOKEN: Final = "ALYA_RAY_TOKEN"  # noqa: S105 - the name of a variable
 _LEAST_TOKEN: Final = 16
-_MAX_ASK: Final = 64 << 10
+_MAX_REQUEST: Final = 64 << 10
 _ABOUT_LIMIT: Final = 1.5
 _LOOK_LIMIT: Final = 2.5
 """Seconds for the answer to a question for the status, whose asker waits for 5."""
@@ -56,8 +56,8 @@ class Ticket:
     drawing: "asyncio.Task[None] | None" = None
 
 
-class Front:
-    """Takes jobs for `painters`, a handle to the replicas of the deployment `name`, `room` of them at a time.
+class Ingress:
+    """Takes jobs for `replicas`, a handle to the replicas of the deployment `name`, `room` of them at a time.
 
     `hands` of them are given to Ray; the others wait here, where each client gets its turn.
 
@@ -65,14 +65,14 @@ class Front:
         NotConfigured: when this process' environment has no token that is long enough to be one.
     """
 
-    def __init__(self, painters: Any, name: str, room: int, hands: int) -> None:
+    def __init__(self, replicas: Any, name: str, room: int, hands: int) -> None:
         self._token = os.environ.get(_TOKEN, "").strip().encode()
         if len(self._token) < _LEAST_TOKEN:
             raise NotConfigured(
                 f"{_TOKEN} has {len(self._token)} characters; it takes at least {_LEAST_TOKEN}. Set it in "
                 "the environment of `ray start` on every machine of the cluster"
             )
-        self._painters = painters
+        self._replicas = replicas
         self._name = name
         self._room = room
         self._hands = hands
@@ -104,25 +104,25 @@ class Front:
         body = bytearray()
         async for chunk in request.stream():
             body += chunk
-            if len(body) > _MAX_ASK:
-                return _refusal(413, f"a request for a picture has at most {_MAX_ASK} bytes")
+            if len(body) > _MAX_REQUEST:
+                return _refusal(413, f"a request for a picture has at most {_MAX_REQUEST} bytes")
         try:
-            ask = answers.read_ask(bytes(body))
+            wanted = answers.read_request(bytes(body))
         except WireError as error:
             return _refusal(400, str(error))
         except InvalidInput as error:
             return Response(_failure(InvalidInput, str(error)), media_type=MEDIA_TYPE)
-        return StreamingResponse(self._answer(ask), media_type=MEDIA_TYPE)
+        return StreamingResponse(self._answer(wanted), media_type=MEDIA_TYPE)
 
-    async def _answer(self, ask: Ask) -> AsyncGenerator[bytes]:
+    async def _answer(self, wanted: PictureRequest) -> AsyncGenerator[bytes]:
         # A job is counted here and not before: a caller who is gone by now never gets this far.
-        if len(self._given) + len(self._queue) >= self._room and not ask.again:
+        if len(self._given) + len(self._queue) >= self._room and not wanted.again:
             full = (
                 f"The Ray cluster's image queue is full: {len(self._waiting())} images wait. Call again later"
             )
             yield _failure(Unavailable, full)
             return
-        ticket = Ticket(client=ask.client, job=ask.job)
+        ticket = Ticket(client=wanted.client, job=wanted.job)
         self._queue.push(ticket.client, ticket)
         try:
             yield pack({"type": "accepted"})
@@ -198,7 +198,7 @@ class Front:
     async def _try(self, ticket: Ticket) -> bytes | None:
         """Let one replica draw; None when it stopped with nothing said."""
         queued = 0.0
-        stream = self._painters.options(stream=True).draw.remote(ticket.job)
+        stream = self._replicas.options(stream=True).draw.remote(ticket.job)
         try:
             async for said in stream:
                 if not ticket.begun:
@@ -244,7 +244,7 @@ class Front:
     # -- status
 
     async def _deployment(self) -> tuple[bool, int, int, int]:
-        """Whether the replicas' deployment has failed, how many are ready, how many there are; entrances."""
+        """Whether the replicas' deployment has failed, how many are ready, how many there are; ingresses."""
         own = serve.get_replica_context()
         async with asyncio.timeout(_LOOK_LIMIT):
             cluster = await asyncio.to_thread(serve.status)
@@ -270,12 +270,12 @@ class Front:
             self._failed = failed and not ready
 
     async def _status(self) -> EngineStatus:
-        _, ready, total, entrances = await self._deployment()
+        _, ready, total, ingresses = await self._deployment()
         renderer = await self._about() if ready else None
         error, error_at = self._last_error or (None, None)
         waiting = len(self._waiting())
         drawing = sum(ticket.begun for ticket in self._given)
-        here = f" at this one of {entrances} entrances" if entrances > 1 else ""
+        here = f" at this one of {ingresses} ingresses" if ingresses > 1 else ""
         detail = (
             f"{ready} of {total} replicas on Ray are ready; {drawing} images are drawn, {waiting} wait{here}"
         )
@@ -295,14 +295,14 @@ class Front:
         """What a replica has in memory; while all are busy, what one had when last asked."""
         try:
             async with asyncio.timeout(_ABOUT_LIMIT):
-                self._renderer = await self._painters.about.remote()
+                self._renderer = await self._replicas.about.remote()
         except (TimeoutError, RayError, RayServeException):
             pass
         return self._renderer
 
 
 def room(replicas: int, waiting: int, fronts: int) -> int:
-    """Jobs that each of `fronts` entrances takes, drawn and waiting, when `waiting` may wait per replica."""
+    """Jobs that each of `fronts` ingresses takes, drawn and waiting, when `waiting` may wait per replica."""
     return math.ceil(replicas * (1 + waiting) / fronts)
 
 

@@ -1,8 +1,9 @@
-"""What a server and the Ray application say to each other over HTTP.
+"""The messages between a server and the Ray application over HTTP.
 
-`POST PICTURES` with an `Ask` is answered by a stream of frames (see `wire`): first `accepted` or `failure`,
-then `step` and `alive`, at last `done` with the pixels or `failure`. A stream that ends without one of these
-two has lost the picture. `GET STATUS` is answered by an `EngineStatus` in JSON. Both want the token.
+`POST PICTURES` with a `PictureRequest` is answered by a stream of frames (see `worker.protocol`): first
+`accepted` or `failure`, then `step` and `alive`, at last `done` with the pixels or `failure`. A stream that
+ends without one of these two has lost the picture. `GET STATUS` is answered by an `EngineStatus` in JSON.
+Both want the token.
 """
 
 from dataclasses import dataclass, fields
@@ -21,7 +22,7 @@ ALIVE: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
+class PictureRequest:
     """A picture to draw. With `again` it was accepted before and got lost: a full queue doesn't refuse it.
 
     `client` names the server that asks, of those who hold the token: the queue gives each its turn.
@@ -42,27 +43,27 @@ class Told:
     message: str
 
 
-_ASK: Final = TypeAdapter(Ask)
+_REQUEST: Final = TypeAdapter(PictureRequest)
 _TOLD: Final = TypeAdapter(Told)
 _PICTURE: Final = TypeAdapter(Picture)
 _STATUS: Final = TypeAdapter(EngineStatus)
 _KEYS: Final = tuple(field.name for field in fields(Picture) if field.name != "pixels")
 
 
-def pack_ask(ask: Ask) -> bytes:
+def pack_request(request: PictureRequest) -> bytes:
     """The body of a request for a picture."""
-    return _ASK.dump_json(ask)
+    return _REQUEST.dump_json(request)
 
 
-def read_ask(body: bytes) -> Ask:
-    """The opposite of `pack_ask`.
+def read_request(body: bytes) -> PictureRequest:
+    """The opposite of `pack_request`.
 
     Raises:
         WireError: when it isn't one; its words quote nothing of the body.
         InvalidInput: when no model could draw it.
     """
     try:
-        return _ASK.validate_json(body, strict=True)
+        return _REQUEST.validate_json(body, strict=True)
     except ValidationError as error:
         wrong = {".".join(map(str, problem["loc"])) or "the whole" for problem in error.errors()}
         raise WireError(f"not a request for a picture: look at {', '.join(sorted(wrong))}") from None

@@ -24,7 +24,7 @@ _STUCK: Final = 300.0
 """Seconds after which cancelled work that hasn't stopped counts as stuck; a first step may compile for 60."""
 
 
-class Painter:
+class Replica:
     """Draws with the renderer that `create` makes, one job after the other, in one thread.
 
     It is meant to be given two jobs at a time: the second lies ready when the first is done, so that the GPU
