@@ -215,9 +215,9 @@ def _amount(limit: Limit, call: Call, arguments: Mapping[str, Any]) -> int:
         raise Uncountable(limit, "is given twice" if found else "is missing")
     (value,) = found
     if not is_number(value):
-        raise Uncountable(limit, f"is {_kind(value)}, no number")
+        raise Uncountable(limit, f"is {_kind(value)}, not a number")
     if isinstance(value, float) and not math.isfinite(value):
-        raise Uncountable(limit, f"is {value}, which can't be counted")
+        raise Uncountable(limit, "is not a finite number")
     if value < 0:
         raise Uncountable(limit, "is below 0")
     return billionths(value)
@@ -234,7 +234,7 @@ def _kind(value: object) -> str:
     if value is None:
         return "null"
     if isinstance(value, bool):
-        return "true" if value else "false"
+        return "a boolean"
     if isinstance(value, str):
         return "a string"
     return "a list" if isinstance(value, list | tuple) else "an object"

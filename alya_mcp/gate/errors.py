@@ -6,7 +6,16 @@ class ToolError(Exception):
 
 
 class InvalidArguments(Exception):
-    """The arguments don't fit the tool's schema. Raised by `Call.validate`; its text is for the model."""
+    """The arguments don't fit the tool's schema. Raised by `Call.validate`; its text is for the model.
+
+    `unquoted` is a text without any value of the arguments, for a tool whose policy redacts some.
+    """
+
+    def __init__(
+        self, text: str = "", unquoted: str = "the arguments don't fit the tool's input schema"
+    ) -> None:
+        super().__init__(text)
+        self.unquoted = unquoted
 
 
 class TimedOut(Exception):

@@ -19,7 +19,7 @@ from alya_mcp.gate.charges import Counting, Held, Over, Uncountable
 from alya_mcp.gate.decision import Decision
 from alya_mcp.gate.errors import InvalidArguments
 from alya_mcp.gate.policy import Policy
-from alya_mcp.gate.policy.rules import Limit, Repeats, Rules
+from alya_mcp.gate.policy.rules import Limit, Redact, Repeats, Rules
 from alya_mcp.gate.state import State
 
 NOTHING = Rules()
@@ -90,7 +90,7 @@ class Judge:
         if not 0 <= call.price < math.inf:
             raise ValueError(f"the price of {call.tool} is {call.price}; it takes a finite number from 0 on")
         judged.rules = rules = policy.rules(call.tool, call.category)
-        judged.arguments, misfit = fit(call)
+        judged.arguments, misfit = fit(call, rules.redact)
         over: list[tuple[Repeats, int | None]] = []
         if rules.repeats or rules.approval:
             try:
@@ -196,11 +196,11 @@ class Judge:
         return not self._limited(call, judged, partial(self._counting.reserve, held))
 
 
-def fit(call: Call) -> tuple[Mapping[str, Any], str | None]:
+def fit(call: Call, redact: Redact) -> tuple[Mapping[str, Any], str | None]:
     """The arguments that the handler would get, and what is wrong with them if they don't fit the schema."""
     if call.validate is None:
         return call.arguments, None
     try:
         return call.validate(call.arguments), None
     except InvalidArguments as error:
-        return call.arguments, str(error)
+        return call.arguments, error.unquoted if redact.arguments else str(error)

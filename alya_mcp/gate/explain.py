@@ -13,7 +13,8 @@ from alya_mcp.gate.documents.document import step
 from alya_mcp.gate.evaluate import Judge, fit
 from alya_mcp.gate.policy import Policy
 from alya_mcp.gate.policy.conditions import values_at
-from alya_mcp.gate.policy.rules import SECOND, UNIT, Condition, Limit, Rules, Test, quotient
+from alya_mcp.gate.policy.rules import SECOND, UNIT, Condition, Limit, Redact, Rules, Test, quotient
+from alya_mcp.gate.redaction import masked_at
 from alya_mcp.gate.trace import LimitRow, Step, Trace
 
 
@@ -24,13 +25,13 @@ def explain(call: Call, policy: Policy, judge: Judge, counting: Counting, decisi
     arguments: Mapping[str, Any] = {}
     misfit = None
     if refused is not WELL_FORMED:
-        arguments, misfit = fit(call)
+        arguments, misfit = fit(call, rules.redact)
     fits = "not checked" if call.validate is None else misfit or "they fit"
     steps = [
         *_admitted(refused),
         *_allowed(call, policy, rules),
         Step(INVALID_ARGUMENTS, "the arguments fit the input schema", fits, misfit is None),
-        *(_tested(test, arguments) for test in rules.tests),
+        *(_tested(test, arguments, rules.redact) for test in rules.tests),
         *_capped(call, rules, arguments, judge, counting),
         *(_limited(call, limit, arguments, counting) for limit in rules.limits),
         *_approved(rules, decision),
@@ -84,15 +85,19 @@ def _allowed(call: Call, policy: Policy, rules: Rules) -> Iterator[Step]:
     yield Step(rule, "the policy allows the tool", seen, rules.denial is None)
 
 
-def _tested(test: Test, arguments: Mapping[str, Any]) -> Step:
-    asked = " and ".join(wording.said(c.path, c.op, c.value) for c in test.conditions)
+def _tested(test: Test, arguments: Mapping[str, Any], redact: Redact) -> Step:
+    asked = " and ".join(wording.said(c.path, c.op, c.shown) for c in test.conditions)
     asks = asked if test.must_hold else f"not ({asked})" if asked else "the rule does not deny every call"
-    seen = "; ".join(f"{c.path} is {_seen(c, arguments)}" for c in test.conditions) or "it denies every call"
+    seen = (
+        "; ".join(f"{c.path} is {_seen(c, arguments, redact)}" for c in test.conditions)
+        or "it denies every call"
+    )
     return Step(test.rule, asks, seen, not test.refuses(arguments), test.shadow)
 
 
-def _seen(condition: Condition, arguments: Mapping[str, Any]) -> str:
-    values = values_at(arguments, condition.path.split(".")[1:])
+def _seen(condition: Condition, arguments: Mapping[str, Any], redact: Redact) -> str:
+    path = condition.path
+    values = (masked_at(path, value, redact.arguments) for value in values_at(arguments, path.split(".")[1:]))
     return " and ".join(map(wording.shown_value, values)) or "missing"
 
 

@@ -30,7 +30,7 @@ def failed(call: Call, policy: str, test: Test) -> Decision:
         text = "the policy denies it"
     else:
         word = "needs" if test.must_hold else "denies"
-        text = f"the policy {word} {' and '.join(said(c.path, c.op, c.value) for c in test.conditions)}"
+        text = f"the policy {word} {' and '.join(said(c.path, c.op, c.shown) for c in test.conditions)}"
     return deny(policy, test.rule, f"{shown(call.tool)}: {text} ({test.rule})", shadow=test.shadow)
 
 

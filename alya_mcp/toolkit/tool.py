@@ -235,7 +235,7 @@ class Tool:
             given = loose.read(dict(arguments), self.schema)
             return self._input.model_validate(given).model_dump(mode="json", by_alias=True)
         except ValidationError as error:
-            raise InvalidArguments(_explain(self, error)) from None
+            raise InvalidArguments(_explain(self, error), _explain(self, error, quotes=False)) from None
 
     async def run(self, arguments: Mapping[str, Any], context: Context) -> Reply[Output]:
         """Run the handler on arguments that `validate` returned.
@@ -325,7 +325,8 @@ def _missing_bounds(part: Schema) -> Iterator[str]:
             yield from (f"{need} of its items" for need in _missing_bounds(choice["items"]))
 
 
-def _explain(owner: Tool, error: ValidationError) -> str:
+def _explain(owner: Tool, error: ValidationError, *, quotes: bool = True) -> str:
+    """What is wrong with the arguments; without `quotes` no value of theirs is told."""
     takes = ", ".join(owner.schema.get("properties", {})) or "no arguments"
     lines: dict[str, str] = {}
     for problem in error.errors(include_url=False, include_context=False):
@@ -336,7 +337,8 @@ def _explain(owner: Tool, error: ValidationError) -> str:
         elif problem["type"] == "missing":
             lines[where] = f"{where} is required: {part}"
         else:
-            lines.setdefault(where, f"{where} is {_short(problem['input'])}; it takes {part}")
+            got = f"is {_short(problem['input'])}" if quotes else "doesn't fit"
+            lines.setdefault(where, f"{where} {got}; it takes {part}")
     more = len(lines) - _MOST_NAMED
     return "; ".join([*lines.values()][:_MOST_NAMED]) + (f"; and {more} more" if more > 0 else "")
 

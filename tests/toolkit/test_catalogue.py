@@ -260,6 +260,14 @@ def test_a_wrong_argument_is_named_with_what_it_got_and_what_it_takes(
     assert [word for word in words if word not in str(raised.value)] == [], str(raised.value)
 
 
+def test_a_wrong_argument_can_be_named_without_any_value() -> None:
+    with pytest.raises(InvalidArguments) as raised:
+        make().validate({"text": 4711, "kind": "4711", "words": ["x", 4711], "count": 4711})
+    assert "4711" in str(raised.value)
+    assert "4711" not in raised.value.unquoted
+    assert [name for name in ("text", "kind", "words.1", "count") if name not in raised.value.unquoted] == []
+
+
 def test_a_message_stays_short_whatever_comes_in() -> None:
     with pytest.raises(InvalidArguments) as raised:
         make().validate(

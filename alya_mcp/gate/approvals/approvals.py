@@ -7,12 +7,13 @@ from typing import Any, Final, NamedTuple, cast
 
 from alya_mcp.gate.approvals.asked import ApprovalStore, YesOrNo
 from alya_mcp.gate.approvals.bounds import Full, Questions
-from alya_mcp.gate.approvals.question import Question, masked, message, terms
+from alya_mcp.gate.approvals.question import Question, message, terms
 from alya_mcp.gate.approvals.sealed import Sealer
 from alya_mcp.gate.call import Answer, Call
 from alya_mcp.gate.canonical import canonical
 from alya_mcp.gate.clock import Clock
 from alya_mcp.gate.policy.rules import SECOND, Approval, Redact
+from alya_mcp.gate.redaction import masked
 
 _SWEEP: Final = 256
 

@@ -1,9 +1,9 @@
 """The question to the user, in words that no argument can imitate."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal
 
 from alya_mcp.gate.decision import shown
 from alya_mcp.gate.invisible import visible
@@ -11,7 +11,6 @@ from alya_mcp.gate.policy.rules import Approval
 
 Who = Literal["call", "session"]
 
-_MASKED: Final = "(redacted)"
 LONGEST: Final = 200_000
 """Characters of a question. A call whose arguments need more can't be put to the user, and is denied."""
 
@@ -73,15 +72,3 @@ def _name(name: str) -> str:
 
 def _json(value: Any) -> str:
     return visible(json.dumps(value, ensure_ascii=False))
-
-
-def masked(value: Any, names: frozenset[str]) -> Any:
-    """`value` with every member of one of `names` replaced, at any depth; `value` itself without names."""
-    if not names:
-        return value
-    if isinstance(value, Mapping):
-        members = cast("Mapping[str, Any]", value).items()
-        return {name: _MASKED if name in names else masked(item, names) for name, item in members}
-    if isinstance(value, list | tuple):
-        return [masked(item, names) for item in cast("Sequence[Any]", value)]
-    return value

@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple, cast
 from alya_mcp.gate.canonical import canonical
 from alya_mcp.gate.errors import AuditError
 from alya_mcp.gate.paths import is_absent
+from alya_mcp.gate.redaction import REDACTED
 
 KEY_BYTES: Final = 32
 SUFFIX: Final = ".jsonl"
@@ -28,7 +29,6 @@ _NAME: Final = 128
 _KEYS: Final = 64
 _REMEMBERED: Final = 1024
 _LONGEST_NAMES: Final = 512
-_REDACTED: Final = "(redacted)"
 
 
 class Seal:
@@ -159,7 +159,7 @@ def names(arguments: object, redacted: Collection[str] = ()) -> str:
         return "[]"
     ordered = list(map(str, cast("Mapping[Any, Any]", arguments)))
     if redacted:
-        ordered = [_REDACTED if name in redacted else name for name in ordered]
+        ordered = [REDACTED if name in redacted else name for name in ordered]
     ordered.sort()
     listed = [text(name, 64) for name in ordered[:_KEYS]]
     if len(ordered) > _KEYS:

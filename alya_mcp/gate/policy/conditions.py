@@ -64,7 +64,7 @@ def condition(path: str, op: str, value: Any, must_hold: bool, missing: bool | N
         else:
             missing = op in NEGATIVE if missing is None else missing
             holds = _refusing(names, _doubting(op, value, test), missing)
-    return Condition(path, op, value, holds)
+    return Condition(path, op, value, value, holds)
 
 
 def values_at(arguments: Mapping[str, Any], names: Sequence[str], blocked: object = None) -> Iterator[Any]:

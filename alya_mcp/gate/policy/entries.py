@@ -19,6 +19,7 @@ from alya_mcp.gate.policy.rules import (
     Scope,
     Test,
 )
+from alya_mcp.gate.redaction import masked_at
 
 Action = Literal["allow", "deny", "require_approval"]
 Amount = Literal["call", "price"] | tuple[str, ...]
@@ -67,7 +68,7 @@ class Entry:
         entries = (self, *wider)
         return Rules(
             reason=self.reason,
-            tests=tuple(test for entry in entries for test in entry.tests),
+            tests=tuple(_redacted(test, self.redact) for entry in entries for test in entry.tests),
             repeats=tuple(entry.repeats for entry in entries if entry.repeats is not None),
             concurrency=tuple(entry.concurrency for entry in entries if entry.concurrency is not None),
             limits=tuple(limit for entry in entries for limit in entry.limits),
@@ -380,6 +381,16 @@ class EntryReader:
     def _window(self, fields: Fields, pointer: str) -> int | None:
         window = fields.get("window")
         return None if window is None else self._reading.window(window, f"{pointer}/window")
+
+
+def _redacted(test: Test, redact: Redact) -> Test:
+    """The test, its conditions shown without the values of redacted arguments."""
+    if not redact.arguments:
+        return test
+    conditions = (
+        replace(each, shown=masked_at(each.path, each.value, redact.arguments)) for each in test.conditions
+    )
+    return replace(test, conditions=tuple(conditions))
 
 
 def _strictest(approvals: list[Approval]) -> Approval | None:

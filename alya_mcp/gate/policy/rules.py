@@ -47,11 +47,15 @@ class _Sliding(_Counted):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One comparison over the arguments: `path` as the document writes it, for example `args.size`."""
+    """One comparison over the arguments: `path` as the document writes it, for example `args.size`.
+
+    `shown` is the value as it may be told: without what the policy redacts.
+    """
 
     path: str
     op: str
     value: Any
+    shown: Any
     holds: Callable[[Mapping[str, Any]], bool]
 
 

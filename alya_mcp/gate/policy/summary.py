@@ -15,7 +15,10 @@ _EVERY_TOOL = "/tools/*/"
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One comparison over the arguments, as the document writes it: `args.steps`, `gt`, `4`."""
+    """One comparison over the arguments, as the document writes it: `args.steps`, `gt`, `4`.
+
+    The value of a redacted argument is `(redacted)`.
+    """
 
     path: str
     op: str
@@ -130,7 +133,7 @@ def _requirements(rules: Rules) -> Iterator[Requirement]:
         if not test.always_refuses:
             yield Requirement(
                 rule=test.rule,
-                comparisons=tuple(Comparison(each.path, each.op, each.value) for each in test.conditions),
+                comparisons=tuple(Comparison(each.path, each.op, each.shown) for each in test.conditions),
                 must_hold=test.must_hold,
                 message=test.message,
                 mode=_mode(test.shadow),

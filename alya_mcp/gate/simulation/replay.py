@@ -29,11 +29,11 @@ from alya_mcp.gate.errors import AuditError, InvalidArguments, ToolError
 from alya_mcp.gate.gate import Gate
 from alya_mcp.gate.policy import Policy
 from alya_mcp.gate.policy.rules import Rules
+from alya_mcp.gate.redaction import REDACTED
 from alya_mcp.gate.refused import ApprovalNeeded, Refused
 from alya_mcp.gate.simulation.rehearsal import Facts, FactsOf, SetClock
 from alya_mcp.gate.state import MemoryState
 
-_REDACTED: Final = "(redacted)"
 _OUTSIDE_POLICY: Final = frozenset({AUDIT, GATE_ERROR})
 _MICROSECOND: Final = 1000
 
@@ -268,7 +268,7 @@ class _Stage:
             raise InvalidArguments("the arguments don't fit")
 
         same = str(record["arguments"])
-        if record["arguments"] is None or _REDACTED in record["keys"]:
+        if record["arguments"] is None or REDACTED in record["keys"]:
             same = f"{record['session']} {record['seq']}"
         return Call(
             tool=record["tool"],
@@ -291,7 +291,7 @@ class _Stage:
 def _needs(record: Mapping[str, Any], rules: Rules, facts: Facts, same_policy: bool) -> tuple[str, ...]:
     """The ids of enforced rules that the log doesn't hold enough for."""
     tests = () if same_policy else (test for test in rules.tests if test.conditions and not test.shadow)
-    redacted = _REDACTED in record["keys"]
+    redacted = REDACTED in record["keys"]
     repeats = (rule for rule in rules.repeats if redacted and not rule.shadow)
     limits = (
         limit
