@@ -7,9 +7,17 @@ protocol.
 import gc
 import os
 import sys
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from alya_mcp.server.stdio import claim_standard_streams
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from alya_mcp.gate import Gate
+    from alya_mcp.server.opening import Opening
+    from alya_mcp.settings import Settings
+    from alya_mcp.tools import Catalogue
 
 USAGE = """\
 Usage: alya-mcp serve [--policy FILE]
@@ -32,19 +40,22 @@ _ON_A_TERMINAL = (
 )
 
 
-def main(arguments: list[str]) -> NoReturn:
-    """Serve until the client closes standard input; ends the process."""
+def main(arguments: list[str], load: "Callable[[], Catalogue] | None" = None) -> NoReturn:
+    """Serve until the client closes standard input; ends the process.
+
+    `load` brings other tools than the catalogue's; the first answers are then the SDK's too.
+    """
     policy = _parse(arguments)
     terminal = sys.stdin is not None and sys.stdin.isatty()
     incoming, outgoing = claim_standard_streams()
     if terminal:
         sys.stderr.write(_ON_A_TERMINAL + "\n")
-    status = _serve(incoming, outgoing, policy)
+    status = _serve(incoming, outgoing, policy, load)
     sys.stderr.flush()
     os._exit(status)
 
 
-def _serve(incoming: int, outgoing: int, policy: str | None) -> int:
+def _serve(incoming: int, outgoing: int, policy: str | None, load: "Callable[[], Catalogue] | None") -> int:
     gc.disable()  # what is imported stays; looking through it again and again took a seventh of the start
     from contextlib import suppress
     from dataclasses import replace
@@ -60,28 +71,76 @@ def _serve(incoming: int, outgoing: int, policy: str | None) -> int:
     if policy is not None:
         settings = replace(settings, policy=expanded(policy).absolute())
 
+    from alya_mcp.app.gate import open_gate
+    from alya_mcp.server.stdio import is_event_driven
+
+    with suppress(OSError):  # an unusable folder denies every call, in words that name it
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    gate = open_gate(settings)
+    opening = None
+    if load is None and is_event_driven(incoming, outgoing):
+        opening = _open(incoming, outgoing, settings, gate)
+    beside = _go_on(opening)
+
     import anyio
 
-    from alya_mcp.app.gate import open_gate
     from alya_mcp.runtime import logs
     from alya_mcp.server.session import serve
     from alya_mcp.server.stdio import open_wire
     from alya_mcp.toolkit.services import Hub
+    from alya_mcp.tools import load_catalogue
 
-    with suppress(OSError):  # an unusable folder denies every call, in words that name it
-        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     logs.set_up(settings.home, secret_words())
 
     async def run() -> int:
-        wire = await open_wire(incoming, outgoing, _report_oversized)
+        beside()
+        unread, unsent = (opening.unread, opening.unsent) if opening else (b"", b"")
+        wire = await open_wire(incoming, outgoing, _report_oversized, unread, unsent)
         gc.freeze()
         gc.enable()
-        return await serve(Hub(settings, open_gate(settings)), wire)
+        return await serve(Hub(settings, gate), wire, load or load_catalogue, opening)
 
     try:
         return anyio.run(run)
     except KeyboardInterrupt:
         return 130
+
+
+def _open(incoming: int, outgoing: int, settings: "Settings", gate: "Gate") -> "Opening":
+    """Give the first answers; returns when the client has its list of tools, or waits for the SDK."""
+    from alya_mcp.gate import StateError
+    from alya_mcp.server.opening import Opening
+    from alya_mcp.toolkit.caller import Caller
+
+    def visible(tools: list[str]) -> list[str]:
+        caller = Caller(settings)
+        try:
+            label = caller.label()
+        except StateError:
+            label = None
+        finally:
+            caller.close()
+        return [tool for tool in tools if not gate.hidden(tool, label)]
+
+    opening = Opening(incoming, outgoing, visible)
+    opening.run(until_idle=True)
+    return opening
+
+
+def _go_on(opening: "Opening | None") -> "Callable[[], None]":
+    """Go on answering beside the import of the SDK; returns what ends that."""
+    if opening is None or opening.finished:
+        return lambda: None
+    import threading
+
+    thread = threading.Thread(target=opening.run, kwargs={"until_idle": False}, daemon=True)
+    thread.start()
+
+    def end() -> None:
+        opening.stop()
+        thread.join()
+
+    return end
 
 
 def _report_oversized() -> None:

@@ -66,7 +66,7 @@ class Dispatcher:
         if params is not None and params.cursor:
             raise MCPError(types.INVALID_PARAMS, "Unknown cursor: the list of tools has one page")
         tools = visible(self._listing, self._hub.gate, self._hub.caller())
-        self._tell_of_policy()
+        self.tell_of_policy()
         return types.ListToolsResult(tools=list(tools.values()))
 
     async def call_tool(
@@ -111,7 +111,7 @@ class Dispatcher:
                 "The particulars are in logs/server.log in the folder of alya-mcp's state."
             )
         finally:
-            self._tell_of_policy()
+            self.tell_of_policy()
 
     def _call(self, ctx: RequestContext, params: types.CallToolRequestParams) -> Call:
         """The call as it stands now: its caller and its tool looked up."""
@@ -140,7 +140,7 @@ class Dispatcher:
         else:
             logger.error("%s failed (reference %s)", call.tool, reference, exc_info=error)
 
-    def _tell_of_policy(self) -> None:
+    def tell_of_policy(self) -> None:
         """Say it once when the policy file turned out wrong, and when it is right again."""
         self._warn_of_policy()
         error = self._hub.gate.policy_error

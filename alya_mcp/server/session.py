@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 import anyio
@@ -19,6 +19,7 @@ from alya_mcp.errors import Failure
 from alya_mcp.gate import StateError
 from alya_mcp.server.dispatcher import Dispatcher, build_server
 from alya_mcp.server.jsonrpc import decode, encode, request_id
+from alya_mcp.server.opening import Opening
 from alya_mcp.server.stdio import Wire
 from alya_mcp.toolkit.services import Hub
 from alya_mcp.tools import Catalogue, load_catalogue
@@ -37,24 +38,33 @@ _CLOSE_SECONDS = 1.0
 _PROBE_SECONDS = 0.02
 
 
-async def serve(hub: Hub, wire: Wire, load: Callable[[], Catalogue] = load_catalogue) -> int:
+async def serve(
+    hub: Hub,
+    wire: Wire,
+    load: Callable[[], Catalogue] = load_catalogue,
+    opening: Opening | None = None,
+) -> int:
     """Serve the tools of `load` to one client on `wire` until it closes its side or a signal asks to end.
 
+    What `opening` answered already is made known to the SDK, and the SDK's answers to it are left out.
     Return the process's exit status: 1 when answers were left that the client didn't read, else 0.
     """
-    server = build_server(Dispatcher(hub, load))
+    dispatcher = Dispatcher(hub, load)
+    server = build_server(dispatcher)
     to_server, from_client = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     to_client, from_server = anyio.create_memory_object_stream[SessionMessage](0)
     requests = _Requests(wire)
+    if opening is not None and opening.answered:
+        requests.first_answer.set()
     receiving, ending = anyio.CancelScope(), anyio.Event()
     try:
         async with anyio.create_task_group() as group:
             group.start_soon(_end_on_signal, receiving, ending)
             group.start_soon(_end_with_input, wire, ending)
-            group.start_soon(_receive, wire, to_server, to_client.clone(), requests, receiving)
+            group.start_soon(_receive, wire, opening, to_server, to_client.clone(), requests, receiving)
             group.start_soon(_send, wire, from_server, requests, group.cancel_scope)
             group.start_soon(_give_up_writing, wire, requests, ending, group.cancel_scope)
-            group.start_soon(_start_rest, hub, requests)
+            group.start_soon(_start_rest, hub, dispatcher, requests)
             await server.run(from_client, to_client, server.create_initialization_options())
     finally:
         with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
@@ -72,7 +82,9 @@ class _Requests:
         self._wire = wire
         self.first_answer = anyio.Event()
         self.given_up = False
+        self.writing = False
         self.count = 0
+        self._replayed: list[types.RequestId] = []
 
     def received(self) -> None:
         self.count += 1
@@ -81,13 +93,24 @@ class _Requests:
         self.count -= 1
         self.first_answer.set()
 
+    def replayed(self, request: types.RequestId) -> None:
+        """The SDK will answer a request that was answered before it was there."""
+        self._replayed.append(request)
+
+    def was_answered(self, request: types.RequestId | None) -> bool:
+        """Whether an answer is to a replayed request; true once for each."""
+        if request not in self._replayed:
+            return False
+        self._replayed.remove(request)
+        return True
+
     async def unanswered(self) -> None:
         """The SDK will not answer a request: its client cancelled it."""
         self.count -= 1
 
     def progress(self) -> tuple[int, int]:
-        """Differs from an earlier value when anything was answered or sent since."""
-        return self.count, self._wire.sent
+        """Differs from an earlier value when anything was answered since, or more of an answer was sent."""
+        return self.count, self._wire.sent if self.writing else 0
 
     async def no_progress(self, looks: int, until: Callable[[], bool] = lambda: False) -> None:
         """Return after `looks` looks in a row without progress, or when `until` is true."""
@@ -104,6 +127,7 @@ class _Requests:
 
 async def _receive(
     wire: Wire,
+    opening: Opening | None,
     to_server: MemoryObjectSendStream[SessionMessage | Exception],
     to_client: MemoryObjectSendStream[SessionMessage],
     requests: _Requests,
@@ -115,12 +139,34 @@ async def _receive(
     """
     async with to_server, to_client:
         with receiving:
-            async with aclosing(_without_abandoned_probe(wire.lines())) as lines:
+            for line in opening.replay if opening else ():
+                await _replay(line, to_server, requests)
+            begun = opening is not None and opening.answered
+            lines = wire.lines() if begun else _without_abandoned_probe(wire.lines())
+            probe = opening.probe if opening else None
+            async with aclosing(lines):
                 async for line in lines:
-                    if not line.isspace():
-                        await _pass_on(line, to_server, to_client, requests)
+                    if line.isspace():
+                        continue
+                    if probe is not None:
+                        if _method(line) == "notifications/cancelled":
+                            continue  # the probe itself, which was answered
+                        if _method(line) != "initialize":
+                            await _replay(probe, to_server, requests)
+                        probe = None
+                    await _pass_on(line, to_server, to_client, requests)
             await requests.settled()
         _force_end(requests.progress)
+
+
+async def _replay(
+    line: bytes, to_server: MemoryObjectSendStream[SessionMessage | Exception], requests: _Requests
+) -> None:
+    """Make a message known to the SDK that was answered before."""
+    message = decode(line)
+    if isinstance(message, types.JSONRPCRequest):
+        requests.replayed(message.id)
+    await to_server.send(SessionMessage(message))
 
 
 async def _pass_on(
@@ -145,7 +191,7 @@ async def _pass_on(
         await to_server.send(SessionMessage(message))
 
 
-async def _without_abandoned_probe(lines: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+async def _without_abandoned_probe(lines: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
     """The lines without a first `server/discover` that `initialize` follows at once.
 
     A client that probes for the modern era and got no answer in time, because this process was still
@@ -190,8 +236,13 @@ async def _send(
     """Write each message as one line; end everything after the last, or when the client no longer reads."""
     try:
         async for item in from_server:
-            await wire.write(encode(item.message))
-            if isinstance(item.message, types.JSONRPCResponse | types.JSONRPCError):
+            message = item.message
+            if not isinstance(message, types.JSONRPCResponse | types.JSONRPCError):
+                await wire.write(encode(message))
+            elif not requests.was_answered(message.id):
+                requests.writing = True
+                await wire.write(encode(message))
+                requests.writing = False
                 requests.answered()
     except (BrokenPipeError, ConnectionResetError):
         pass
@@ -226,9 +277,10 @@ def _force_end(progress: Callable[[], object]) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-async def _start_rest(hub: Hub, requests: _Requests) -> None:
+async def _start_rest(hub: Hub, dispatcher: Dispatcher, requests: _Requests) -> None:
     """Do the rest of the start once the client has its first answer."""
     await requests.first_answer.wait()
+    dispatcher.tell_of_policy()
     try:
         await hub.start()
     except Failure as failure:

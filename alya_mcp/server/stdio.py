@@ -10,7 +10,7 @@ import asyncio
 import os
 import stat
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import BinaryIO, Protocol
 
 LONGEST_LINE = 16 * 1024 * 1024
@@ -21,7 +21,7 @@ _PIECE = 64 * 1024
 class Wire(Protocol):
     """Lines in, lines out."""
 
-    def lines(self) -> AsyncIterator[bytes]:
+    def lines(self) -> AsyncGenerator[bytes, None]:
         """Each line that the client sends; ends when the client closes its side.
 
         A line longer than `LONGEST_LINE` is skipped and reported to the `oversized` callback.
@@ -74,13 +74,23 @@ def claim_standard_streams() -> tuple[int, int]:
     return incoming, outgoing
 
 
-async def open_wire(incoming: int, outgoing: int, oversized: Callable[[], None]) -> Wire:
+def is_event_driven(incoming: int, outgoing: int) -> bool:
+    """Whether two descriptors can be waited for, as pipes and sockets can on POSIX."""
+    return os.name == "posix" and _is_pipe(incoming) and _is_pipe(outgoing)
+
+
+async def open_wire(
+    incoming: int, outgoing: int, oversized: Callable[[], None], unread: bytes = b"", unsent: bytes = b""
+) -> Wire:
     """Open the wire on two descriptors: event-driven for pipes and sockets, by threads for anything else.
 
-    `oversized` is called for every line that was too long to read.
+    `oversized` is called for every line that was too long to read. Event-driven descriptors may have been
+    used before: `unread` was taken from the one, `unsent` is still to be written to the other.
     """
-    if os.name == "posix" and _is_pipe(incoming) and _is_pipe(outgoing):
-        return await _PipeWire.open(incoming, outgoing, oversized)
+    if is_event_driven(incoming, outgoing):
+        wire = await _PipeWire.open(incoming, outgoing, oversized, unread)
+        wire.resume(unsent)
+        return wire
     return _FileWire(os.fdopen(incoming, "rb"), os.fdopen(outgoing, "wb", buffering=0), oversized)
 
 
@@ -106,9 +116,12 @@ class _PipeWire:
         self._given = 0
 
     @classmethod
-    async def open(cls, incoming: int, outgoing: int, oversized: Callable[[], None]) -> "_PipeWire":
+    async def open(
+        cls, incoming: int, outgoing: int, oversized: Callable[[], None], unread: bytes
+    ) -> "_PipeWire":
         loop = asyncio.get_running_loop()
         reader = _Reader()
+        reader.feed_data(unread)
         await loop.connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(incoming, "rb", buffering=0)
         )
@@ -118,7 +131,12 @@ class _PipeWire:
         transport.set_write_buffer_limits(0)
         return cls(reader, asyncio.StreamWriter(transport, protocol, None, loop), oversized)
 
-    async def lines(self) -> AsyncIterator[bytes]:
+    def resume(self, unsent: bytes) -> None:
+        """Write first what another writer of the same descriptor left."""
+        self._given += len(unsent)
+        self._writer.write(unsent)
+
+    async def lines(self) -> AsyncGenerator[bytes, None]:
         too_long = False
         while True:
             try:
@@ -167,7 +185,7 @@ class _FileWire:
         self.sent = self.unsent = 0
         self.abandoned = False
 
-    async def lines(self) -> AsyncIterator[bytes]:
+    async def lines(self) -> AsyncGenerator[bytes, None]:
         from anyio import to_thread
 
         while line := await to_thread.run_sync(self._source.readline, LONGEST_LINE, abandon_on_cancel=True):

@@ -5,8 +5,10 @@ A family holds its handlers, `logic` (pure) and `sources` (its outside services)
 
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-from alya_mcp.toolkit.tool import CatalogueError, Tool
+if TYPE_CHECKING:
+    from alya_mcp.toolkit.tool import Tool
 
 CATALOGUE = (
     "alya_mcp.tools.images.image_gen:image_gen",
@@ -35,16 +37,18 @@ NAMES = tuple(each.partition(":")[2] for each in CATALOGUE)
 """The tools' names; they are known before their modules are imported."""
 
 
-class Catalogue(Mapping[str, Tool]):
+class Catalogue(Mapping[str, "Tool"]):
     """Tools by name, in the order in which clients see them."""
 
-    def __init__(self, tools: Sequence[Tool]) -> None:
+    def __init__(self, tools: "Sequence[Tool]") -> None:
+        from alya_mcp.toolkit.tool import CatalogueError
+
         self._tools: dict[str, Tool] = {}
         for each in tools:
             if self._tools.setdefault(each.name, each) is not each:
                 raise CatalogueError(f"two tools have the name {each.name}")
 
-    def __getitem__(self, name: str) -> Tool:
+    def __getitem__(self, name: str) -> "Tool":
         return self._tools[name]
 
     def __iter__(self) -> Iterator[str]:

@@ -260,7 +260,8 @@ def test_closing_the_input_during_a_picture_ends_the_server_and_its_worker(
     server.close_stdin()
     assert server.exit_code() == 0
     eventually(lambda: not workers(alya_home), "the worker's end")
-    assert outcomes(alya_home, request) == [None, "cancelled"]
+    # One that is ready within the few seconds that open calls are given is answered.
+    assert outcomes(alya_home, request) in ([None, "cancelled"], [None, "ok"])
 
 
 def test_a_rate_limit_lets_two_pictures_through_and_denies_the_third(

@@ -1,0 +1,87 @@
+"""Write the document from which a server gives its first answers; run it after a change of any tool.
+
+Usage: python scripts/first_answers.py
+"""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import anyio
+import mcp_types as types
+from mcp.shared.message import SessionMessage
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, LATEST_HANDSHAKE_VERSION, LATEST_MODERN_VERSION
+
+from alya_mcp.gate import Gate, Policy
+from alya_mcp.server.dispatcher import Dispatcher, build_server
+from alya_mcp.server.jsonrpc import encode
+from alya_mcp.server.opening import DOCUMENT
+from alya_mcp.settings import Settings
+from alya_mcp.toolkit.services import Hub
+from alya_mcp.tools import load_catalogue
+
+
+async def ask(*requests: tuple[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """The results of a new SDK server, one request after the other."""
+    with tempfile.TemporaryDirectory() as home:
+        hub = Hub(Settings(home=Path(home)), Gate(Policy.parse({"version": "1", "default": "allow"})))
+        server = build_server(Dispatcher(hub, load_catalogue))
+        to_server, from_client = anyio.create_memory_object_stream[SessionMessage | Exception](0)
+        to_client, from_server = anyio.create_memory_object_stream[SessionMessage](0)
+        results: list[dict[str, Any]] = []
+        async with anyio.create_task_group() as group, to_server, from_server:
+            group.start_soon(server.run, from_client, to_client, server.create_initialization_options())
+            for number, (method, params) in enumerate(requests):
+                request = types.JSONRPCRequest(jsonrpc="2.0", id=number, method=method, params=params)
+                await to_server.send(SessionMessage(request))
+                results.append(json.loads(encode((await from_server.receive()).message))["result"])
+            group.cancel_scope.cancel()
+        await hub.aclose()
+    return results
+
+
+async def document() -> dict[str, Any]:
+    """The first answers in every version of the protocol; listings that several versions share stand once."""
+    made: dict[str, Any] = {
+        "latest": LATEST_HANDSHAKE_VERSION,
+        "modern": LATEST_MODERN_VERSION,
+        "initialize": {},
+        "discover": {},
+        "tools/list": {},
+        "listings": [],
+    }
+    found: dict[str, dict[str, Any]] = {}
+    for version in HANDSHAKE_PROTOCOL_VERSIONS:
+        client = {"clientInfo": {"name": "x", "version": "1"}, "capabilities": {}}
+        greeting, found[version] = await ask(
+            ("initialize", {"protocolVersion": version, **client}), ("tools/list", {})
+        )
+        made["initialize"][version] = greeting
+    keys = {"protocolVersion": LATEST_MODERN_VERSION, "clientCapabilities": {}}
+    envelope = {"_meta": {f"io.modelcontextprotocol/{name}": value for name, value in keys.items()}}
+    made["discover"], found[LATEST_MODERN_VERSION] = await ask(
+        ("server/discover", envelope), ("tools/list", envelope)
+    )
+    kept: list[str] = []  # as text: equal objects may differ in the order of their members
+    for version, listed in found.items():
+        tools = json.dumps(listed["tools"])
+        if tools not in kept:
+            kept.append(tools)
+            made["listings"].append(listed["tools"])
+        made["tools/list"][version] = {**listed, "tools": kept.index(tools)}
+    return made
+
+
+def text(made: dict[str, Any]) -> str:
+    """The document, a tool a line, so that a change of one tool is a change of one line."""
+    lines = json.dumps({name: each for name, each in made.items() if name != "listings"}, ensure_ascii=False)
+    listings = [
+        "[\n" + ",\n".join(json.dumps(tool, ensure_ascii=False) for tool in tools) + "\n]"
+        for tools in made["listings"]
+    ]
+    return f'{lines[:-1]},\n"listings": [\n' + ",\n".join(listings) + "\n]}\n"
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(text(anyio.run(document)), encoding="utf-8")
