@@ -2,6 +2,7 @@
 
 import time
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -28,7 +29,8 @@ def pull(name: str | None, output: Output) -> int:
     MODEL is flux-schnell, owner/name of a repository, or a folder's full path, which is only checked. By
     default it is the model that ALYA_IMAGE_MODEL names, FLUX.1-schnell for auto.
 
-    Stop it whenever you like: it goes on where it stopped. On a complete model it checks the files again.
+    Where this machine can't run FLUX.1-schnell, that is said before the download begins. Stop it whenever
+    you like: it goes on where it stopped. On a complete model it checks the files again.
     Only the pipeline's safetensors and text files are fetched, and no code of a model ever runs.
 
     \b
@@ -42,7 +44,9 @@ def pull(name: str | None, output: Output) -> int:
     from alya_mcp.errors import Failure
     from alya_mcp.images.weights import Gated
 
-    wanted = which(name, Settings.from_environment())
+    settings = Settings.from_environment()
+    wanted = which(name, settings)
+    _warn_of_machine(wanted, settings)
     try:
         pulled = _pull(wanted)
     except Gated as gated:
@@ -56,6 +60,27 @@ def pull(name: str | None, output: Output) -> int:
         raise
     _show(wanted, pulled, output)
     return 0
+
+
+def _warn_of_machine(wanted: Wanted, settings: Settings) -> None:
+    """Say before a download that this machine can't run FLUX.1-schnell, whose needs are known by then."""
+    from alya_mcp.app.diagnostics.engine import engine_status
+    from alya_mcp.app.diagnostics.probe import ProbeError, probe
+    from alya_mcp.errors import Failure
+    from alya_mcp.images.models import FLUX_SCHNELL
+
+    if wanted.source != FLUX_SCHNELL or settings.image_engine != "local":
+        return
+    try:
+        engine = engine_status(settings)
+        if engine.state == "not installed":
+            return
+        refusal = probe(replace(settings, image_model=wanted.setting), engine.held).refusal
+    except (Failure, ProbeError) as failure:
+        say(f"Note: whether this machine can run {wanted.name} can't be told: {failure}")
+        return
+    if refusal is not None:
+        say(f"Warning: {refusal}. Ctrl-C stops the download.")
 
 
 def _pull(wanted: Wanted) -> "Pulled":
