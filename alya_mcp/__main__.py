@@ -20,11 +20,12 @@ def _run(arguments: list[str]) -> None:
     placeholders = tidy(os.environ)
     if sys.stderr is not None and arguments[:1] != ["doctor"]:
         sys.stderr.writelines(f"alya-mcp: {each}\n" for each in unfilled(placeholders))
-    if not arguments or arguments[0] == "serve":
+    completes = bool(os.environ.get("_ALYA_MCP_COMPLETE"))  # a shell asks, and gives the words elsewhere
+    if not completes and (not arguments or arguments[0] == "serve"):
         from alya_mcp.cli.serve import main as serve
 
         serve(arguments[1:])
-    elif arguments[0] == "--run-module":
+    elif arguments[:1] == ["--run-module"]:
         _run_module(arguments[1] if len(arguments) > 1 else "")
     else:
         from alya_mcp.cli.main import main as command_line

@@ -13,6 +13,13 @@ Schema = Mapping[str, Any]
 _BOOLEANS = {"true": True, "false": False}
 
 
+def tool_names(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:  # noqa: ARG001
+    """What completes the name of a tool in a shell."""
+    from alya_mcp.tools import NAMES
+
+    return [name for name in NAMES if name.startswith(begun)]
+
+
 class UnknownTool(click.UsageError):
     """There is no tool of that name among `known`; the text names the nearest one."""
 

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from alya_mcp.cli.output import Output, output_option, printable, say, say_unusable, show_json, show_json_line
+from alya_mcp.cli.output import (
+    Output,
+    output_option,
+    printable,
+    say,
+    say_unusable,
+    show,
+    show_json,
+    show_json_line,
+)
+from alya_mcp.cli.times import of_record
 from alya_mcp.cli.when import When
 from alya_mcp.runtime.paths import tilde
 from alya_mcp.runtime.private_files import write_private
@@ -49,6 +59,8 @@ def audit() -> None:
 def tail(count: int, follow: bool, output: Output) -> int:
     """Show the newest records of all sessions in order of time, a line each.
 
+    A line has the time (UTC), the session, the caller, the tool, and the decision or what came of the call.
+
     A denied call has one record, as has one that waits for a person (ask): the retry with the answer is a
     call of its own. An admitted call has two: the decision, and what came of it. What rules in shadow mode
     would have said stands after the decision. JSON output is one record a line, as it stands in the log.
@@ -65,7 +77,7 @@ def tail(count: int, follow: bool, output: Output) -> int:
             if output == "json":
                 show_json_line(record)
             else:
-                click.echo(_line(record))
+                show(_line(record))
     except AuditError as error:
         say(f"Error: {error}")
         return UNREADABLE
@@ -208,16 +220,19 @@ def _write(path: Path, page: str) -> None:
 
 
 def _line(record: Mapping[str, Any]) -> str:
-    return printable("  ".join(_cells(record))).replace("\n", " ").rstrip()
+    return "  ".join(_cells(record)).replace("\n", " ").rstrip()
 
 
 def _cells(record: Mapping[str, Any]) -> Iterator[str]:
-    yield str(record.get("time", "?"))[:23].replace("T", " ")
+    from alya_mcp.gate.numbers import usd
+
+    yield of_record(record.get("time"), digits=23)
     yield str(record.get("session", "?"))[:8].ljust(8)
+    yield str(record.get("grant") or "?").ljust(8)
     yield str(record.get("tool", "?")).ljust(12)
     if "outcome" in record:
         yield str(record["outcome"]).ljust(9)
-        yield f"{record.get('ms', 0):,.0f} ms  {record.get('usd', 0):g} USD"
+        yield f"{record.get('ms', 0):,.0f} ms  {usd(record.get('usd', 0))}"
         return
     yield str(record.get("decision", "?")).ljust(9)
     shadow = ", ".join(_shadowed(record.get("shadow")))

@@ -52,18 +52,21 @@ def _condition(requirement: "Requirement") -> str:
 
 
 def _bound(bound: "Bound") -> str:
+    from alya_mcp.gate.messages import counted
+    from alya_mcp.gate.numbers import plain
+
     if bound.kind == "timeout":
-        return f"{bound.max:g} s a call"
+        return f"{plain(bound.max)} s a call"
     if bound.kind == "max_concurrent":
         return f"{bound.max} at once"
     if bound.kind == "max_repeats":
         return f"{bound.max} times the same per {_span(bound.window)}"
-    from alya_mcp.gate.messages import counted
-
     return f"{counted(bound.max, bound.unit)} per {_span(bound.window)}"
 
 
 def _span(seconds: float | None) -> str:
     if not seconds:
         return "call"
-    return _SPANS.get(seconds) or f"{seconds:g} s"
+    from alya_mcp.gate.numbers import plain
+
+    return _SPANS.get(seconds) or f"{plain(seconds)} s"

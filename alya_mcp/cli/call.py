@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alya_mcp.cli.arguments import Given
+from alya_mcp.cli.arguments import Given, tool_names
 from alya_mcp.cli.output import Output, output_option, say, show_json
 from alya_mcp.cli.policies import TOOL_ERROR, exit_code, read_policy, settings_with
 from alya_mcp.settings import Settings
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Call a tool through the gate and show its answer.")
-@click.argument("tool")
+@click.argument("tool", shell_complete=tool_names)
 @click.argument("words", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--args", "document", metavar="JSON", help="Arguments as one JSON object.")
 @click.option(

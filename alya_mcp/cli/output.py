@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
+from alya_mcp.cli.tables import fitted, in_lines, joined, one_by_one, width_of, wrapped
+
 if TYPE_CHECKING:
     from alya_mcp.gate import StateError
 
@@ -41,17 +43,26 @@ def show_json_line(value: object) -> None:
 
 
 def show_table(rows: Sequence[Sequence[str]], headings: Sequence[str] = ()) -> None:
-    """Print `rows` in aligned columns on stdout, the last one as long as it wants to be."""
-    lines = [headings, *rows] if headings else rows
-    table = [[printable(cell).replace("\n", " ") for cell in line] for line in lines]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    """Print `rows` in aligned columns on stdout, wrapped at a terminal's width.
+
+    Where a terminal is too narrow for the columns, each row is a list of its cells.
+    """
+    width = width_of(sys.stdout)
+    table = [[printable(cell).replace("\n", " ") for cell in row] for row in ([headings] if headings else [])]
+    table += [[printable(cell).replace("\n", " ") for cell in row] for row in rows]
+    if not table:
+        return
+    widths = fitted(table, width)
+    if widths is None and headings and width is not None:
+        for line in one_by_one(table[0], table[1:], width):
+            click.echo(joined([coloured(cell) for cell in line]))
+        return
     for number, row in enumerate(table):
-        padded = [cell.ljust(width) for cell, width in zip(row[:-1], widths[:-1], strict=True)]
-        if headings and number == 0:
-            shown = [click.style(cell, bold=True) for cell in padded]
-            click.echo("  ".join([*shown, click.style(row[-1], bold=True)]))
-        else:
-            click.echo("  ".join([*map(coloured, padded), row[-1]]).rstrip())
+        for line in in_lines(row, widths or fitted(table, None) or ()):
+            if headings and number == 0:
+                click.echo(joined([click.style(cell, bold=True) for cell in line]))
+            else:
+                click.echo(joined([*map(coloured, line[:-1]), line[-1]]))
 
 
 def coloured(cell: str) -> str:
@@ -61,9 +72,19 @@ def coloured(cell: str) -> str:
     return cell if colour is None else click.style(text, fg=colour) + cell[len(text) :]
 
 
+def show(text: str) -> None:
+    """Print words on stdout, wrapped at a terminal's width."""
+    click.echo(_fitting(text, sys.stdout))
+
+
 def say(text: str) -> None:
-    """Tell the person something on stderr."""
-    click.echo(printable(text), err=True)
+    """Tell the user something on stderr, wrapped at a terminal's width."""
+    click.echo(_fitting(text, sys.stderr), err=True)
+
+
+def _fitting(text: str, stream: object) -> str:
+    width = width_of(stream)
+    return printable(text) if width is None else "\n".join(wrapped(printable(text), width))
 
 
 def say_unusable(error: "StateError") -> None:

@@ -1,13 +1,13 @@
 """A tool's result as a person reads it: what it says on stdout, an error on stderr."""
 
-import json
 from collections.abc import Mapping
 from typing import Any, cast
 
 import click
 from mcp_types import CallToolResult, ImageContent, TextContent
 
-from alya_mcp.cli.output import printable, say, show_table
+from alya_mcp.cli.output import printable, say, show, show_table
+from alya_mcp.gate.numbers import plain, short
 from alya_mcp.runtime.paths import tilde
 
 Answer = Mapping[str, Any]
@@ -23,7 +23,7 @@ def show_result(result: CallToolResult) -> None:
         (_show_picture if {"url", "seed", "model"} <= answer.keys() else _show_answer)(answer)
     else:
         for block in result.content:
-            click.echo(_one_line(block))
+            show(_one_line(block))
 
 
 def _show_picture(answer: Answer) -> None:
@@ -43,7 +43,9 @@ def _show_picture(answer: Answer) -> None:
 
 def _show_answer(answer: Answer) -> None:
     """Simple values as a table, each list of objects as a table of its own, a URL last."""
-    simple = [(name, _text(value)) for name, value in answer.items() if name != "url" and not _is_list(value)]
+    simple = [
+        (name, _text(value, name)) for name, value in answer.items() if name != "url" and not _is_list(value)
+    ]
     if simple:
         show_table(simple)
     for name, value in answer.items():
@@ -57,22 +59,43 @@ def _show_answer(answer: Answer) -> None:
 def _show_rows(rows: list[Answer]) -> None:
     headings = list(dict.fromkeys(name for row in rows for name in row))
     if headings:
-        show_table([[_text(row.get(name)) for name in headings] for row in rows], headings)
+        show_table([[_text(row.get(name), name) for name in headings] for row in rows], headings)
 
 
 def _is_list(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(item, dict) for item in cast("list[object]", value))
 
 
-def _text(value: object) -> str:
+def _text(value: object, name: str = "") -> str:
+    """A value in words: numbers in short, money in full, `no` for false, `-` for nothing."""
     if value is None:
         return "-"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return plain(value) if name.lower().endswith("usd") else short(value)
+    if isinstance(value, list):
+        items = cast("list[object]", value)
+        apart = "; " if any(isinstance(item, list | dict) for item in items) else ", "
+        return apart.join(_text(item, name) for item in items) or "none"
+    if isinstance(value, dict):
+        return _members(cast("Answer", value))
+    return str(value)
+
+
+def _members(value: Answer) -> str:
+    if set(value) == {"untrusted", "source", "text"}:
+        return f"{value['text']} ({value['source']})"
+    told: list[str] = []
+    for name, held in cast("Mapping[str, object]", value).items():
+        text = _text(held, name)
+        told.append(f"{name} ({text})" if isinstance(held, dict) else f"{name} {text}")
+    return ", ".join(told) or "none"
 
 
 def _one_line(block: object) -> str:
     if isinstance(block, TextContent):
-        return printable(block.text)
+        return block.text
     if isinstance(block, ImageContent):
-        return f"({printable(block.mime_type)}, {len(block.data) * 3 // 4:,} bytes; shown with --output json)"
+        return f"({block.mime_type}, {len(block.data) * 3 // 4:,} bytes; shown with --output json)"
     return f"({type(block).__name__}; shown with --output json)"

@@ -1,4 +1,4 @@
-"""`alya-mcp tools`: what the catalogue holds and what the policy says of each tool."""
+"""`alya-mcp tools`: the catalogue, or one tool with its parameters, and what the policy says of each."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from alya_mcp.cli.arguments import UnknownTool, tool_names
 from alya_mcp.cli.bounds import lines
-from alya_mcp.cli.output import Output, output_option, say, show_json, show_table
+from alya_mcp.cli.output import Output, output_option, say, show, show_json, show_table
 from alya_mcp.cli.policies import read_policy, settings_with
 
 if TYPE_CHECKING:
@@ -18,26 +19,64 @@ _HEADINGS = ("tool", "category", "risk", "price", "policy", "limits")
 
 
 @click.command(short_help="List the tools and what the policy says of each.")
+@click.argument("name", required=False, shell_complete=tool_names)
 @click.option("--policy", type=click.Path(path_type=Path), metavar="FILE", help="The policy to show.")
 @output_option
-def tools(policy: Path | None, output: Output) -> int:
+def tools(name: str | None, policy: Path | None, output: Output) -> int:
     """List every tool: category, risk, price in USD per call, and what the policy says of it.
 
     The policy says allow, deny, ask (a person has to say yes), shadow (allowed, and logged as if it weren't)
     or hidden. A tool that is hidden is listed here and nowhere else: to a client it doesn't exist. Limits
     that count all tools together stand below.
+
+    With NAME, show that tool: what it does, what the policy says of it, and each parameter with its type,
+    bounds, default and description.
     """
     from alya_mcp.tools import load_catalogue
 
     in_force = read_policy(settings_with(policy))
     catalogue = load_catalogue()
+    if name is not None and name not in catalogue:
+        raise UnknownTool(name, catalogue)
     if output == "json":
-        listed = [_as_json(tool, in_force.policy) for tool in catalogue.values()]
-        show_json({"file": str(in_force.path), "digest": in_force.policy.digest, "tools": listed})
+        file = {"file": str(in_force.path), "digest": in_force.policy.digest}
+        if name is None:
+            show_json({**file, "tools": [_as_json(tool, in_force.policy) for tool in catalogue.values()]})
+        else:
+            tool = catalogue[name]
+            own = {"description": tool.description, "parameters": tool.schema}
+            show_json({**file, **_as_json(tool, in_force.policy), **own})
         return 0
-    show_tools(catalogue.values(), in_force.policy)
+    if name is None:
+        show_tools(catalogue.values(), in_force.policy)
+    else:
+        _show_tool(catalogue[name], in_force.policy)
     say(f"Policy: {in_force.source}")
     return 0
+
+
+def _show_tool(tool: "Tool", policy: "Policy") -> None:
+    from alya_mcp.cli.parameters import HEADINGS, parameters
+
+    summary = policy.summary(tool.name, tool.category)
+    verdict = summary.verdict + (f": {summary.reason}" if summary.reason else "")
+    rows = [
+        ("tool", f"{tool.name}: {tool.title}"),
+        ("category", tool.category),
+        ("risk", tool.risk),
+        ("price", _price(tool, policy) + (" a call: a meter for budgets, not a bill" if tool.price else "")),
+        ("policy", f"{verdict} ({summary.rule})" if summary.rule else verdict),
+    ]
+    for number, each in enumerate(lines(summary)):
+        of_all = ", all tools together" if each.of.every_tool else ""
+        rows.append(("" if number else "limits", f"{each.words}{of_all}"))
+    show_table(rows)
+    show(f"\n{tool.description}\n")
+    takes = list(parameters(tool.schema))
+    if takes:
+        show_table(takes, HEADINGS)
+    else:
+        show("No parameters.")
 
 
 def show_tools(tools: "Iterable[Tool]", policy: "Policy") -> None:
@@ -48,13 +87,18 @@ def show_tools(tools: "Iterable[Tool]", policy: "Policy") -> None:
         summary = policy.summary(tool.name, tool.category)
         found = list(lines(summary))
         every |= {each.of.rule: each.words for each in found if each.of.every_tool}
-        metered = policy.price(tool.name, tool.price)
-        price = f"{metered:g} USD" if metered else "free"
         own = ", ".join(each.words for each in found if not each.of.every_tool)
-        rows.append((tool.name, tool.category, tool.risk, price, summary.verdict, own))
+        rows.append((tool.name, tool.category, tool.risk, _price(tool, policy), summary.verdict, own))
     if every:
         rows.append(("(all tools)", "", "", "", "", ", ".join(every.values())))
     show_table(rows, _HEADINGS)
+
+
+def _price(tool: "Tool", policy: "Policy") -> str:
+    from alya_mcp.gate.numbers import usd
+
+    metered = policy.price(tool.name, tool.price)
+    return usd(metered) if metered else "free"
 
 
 def _as_json(tool: "Tool", policy: "Policy") -> dict[str, object]:

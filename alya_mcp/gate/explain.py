@@ -11,6 +11,7 @@ from alya_mcp.gate.charges import Counting, Uncountable
 from alya_mcp.gate.decision import DEFAULT_DENY, INVALID_ARGUMENTS, Decision
 from alya_mcp.gate.documents.document import step
 from alya_mcp.gate.evaluate import Judge, fit
+from alya_mcp.gate.numbers import plain
 from alya_mcp.gate.policy import Policy
 from alya_mcp.gate.policy.conditions import values_at
 from alya_mcp.gate.policy.rules import SECOND, UNIT, Condition, Limit, Redact, Rules, Test, quotient
@@ -111,7 +112,7 @@ def _capped(
         except NotCanonical:
             over = set[str]()
         for rule in rules.repeats:
-            asks = f"at most {rule.max} attempts with the same arguments per {rule.window:g} s"
+            asks = f"at most {rule.max} attempts with the same arguments per {plain(rule.window)} s"
             held = rule.rule not in over
             yield Step(rule.rule, asks, "fewer so far" if held else "as many already", held, rule.shadow)
     for cap in rules.concurrency:
@@ -122,7 +123,7 @@ def _capped(
 
 def _limited(call: Call, limit: Limit, arguments: Mapping[str, Any], counting: Counting) -> Step:
     most = wording.measure(limit, limit.max)
-    asks = f"at most {most} per {limit.window:g} s" if limit.window_ns else f"at most {most} per call"
+    asks = f"at most {most} per {plain(limit.window)} s" if limit.window_ns else f"at most {most} per call"
     try:
         held = counting.over([limit], call, arguments) is None
     except Uncountable as error:
@@ -130,7 +131,7 @@ def _limited(call: Call, limit: Limit, arguments: Mapping[str, Any], counting: C
     if not limit.window_ns:
         return Step(limit.rule, asks, "no more" if held else "more", held, limit.shadow)
     left, _ = counting.standing(limit, call.session, call.grant or "")
-    seen = f"{wording.measure(limit, limit.max - left)} in the last {limit.window:g} s"
+    seen = f"{wording.measure(limit, limit.max - left)} in the last {plain(limit.window)} s"
     return Step(limit.rule, asks, seen, held, limit.shadow)
 
 

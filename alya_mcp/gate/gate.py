@@ -18,6 +18,7 @@ from alya_mcp.gate.decision import Decision
 from alya_mcp.gate.errors import GateError, TimedOut, ToolError
 from alya_mcp.gate.evaluate import Judge, Judged
 from alya_mcp.gate.explain import explain, limit_rows
+from alya_mcp.gate.numbers import plain
 from alya_mcp.gate.policy import Policy, PolicyError
 from alya_mcp.gate.policy.rules import SECOND, Approval
 from alya_mcp.gate.policy.source import FixedPolicy, PolicySource
@@ -307,7 +308,7 @@ class Gate:
             why = "what was asked has changed since; make the call again to be asked anew"
             judged.refusal = wording.unapproved(call, policy, approval, why)
         elif said is None:
-            why = f"nobody answered within {asked.expires:g} s"
+            why = f"nobody answered within {plain(asked.expires)} s"
             judged.refusal = wording.unapproved(call, policy, approval, why)
         else:
             raise self._kept(call, judged, question, digest, put=False)
@@ -387,7 +388,7 @@ async def _within(
 
     with anyio.move_on_after(deadline):
         return await handler(arguments)
-    raise TimedOut(f"stopped after {deadline:g} s, the longest it may take")
+    raise TimedOut(f"stopped after {plain(deadline)} s, the longest it may take")
 
 
 def _outcome(error: BaseException) -> Outcome:

@@ -5,6 +5,7 @@ import json
 from alya_mcp.gate.call import Call
 from alya_mcp.gate.charges import Over, Uncountable
 from alya_mcp.gate.decision import INVALID_ARGUMENTS, Decision, Mode, shown
+from alya_mcp.gate.numbers import plain, usd
 from alya_mcp.gate.policy.rules import SECOND, UNIT, Approval, Concurrency, Limit, Repeats, Test, quotient
 
 _LONGEST_VALUE = 60
@@ -49,7 +50,7 @@ def repeated(call: Call, policy: str, rule: Repeats, wait_ns: int | None) -> Dec
     wait = (rule.window_ns if wait_ns is None else wait_ns) / SECOND
     times = "once" if rule.max == 1 else f"{rule.max} times"
     text = (
-        f"{shown(call.tool)}: the same call was attempted {times} within {rule.window:g} s "
+        f"{shown(call.tool)}: the same call was attempted {times} within {plain(rule.window)} s "
         f"({rule.rule}); trying again counts too and won't help, other arguments may; "
         f"next in {_whole(wait)} s"
     )
@@ -70,7 +71,7 @@ def spent(call: Call, policy: str, over: Over) -> Decision:
     """A limit or budget doesn't hold this call."""
     limit = over.limit
     wait = None if over.wait_ns is None else over.wait_ns / SECOND
-    what = limit.message or f"{measure(limit, limit.max)} per {limit.window:g} s reached"
+    what = limit.message or f"{measure(limit, limit.max)} per {plain(limit.window)} s reached"
     if wait is None:
         # The amount itself may be an argument's value, and the audit log holds none.
         what = limit.message or f"takes more than the {measure(limit, limit.max)} allowed"
@@ -122,10 +123,9 @@ def measure(limit: Limit, amount: int) -> str:
 
 def counted(number: float, unit: str) -> str:
     """A number of `calls`, of `usd` or of an argument that is added up."""
-    text = str(number) if isinstance(number, int) else f"{number:.9f}".rstrip("0").rstrip(".")
     if unit == "calls":
-        return f"{text} {'call' if number == 1 else 'calls'}"
-    return f"{text} USD" if unit == "usd" else f"{text} of {unit}"
+        return f"{plain(number)} {'call' if number == 1 else 'calls'}"
+    return usd(number) if unit == "usd" else f"{plain(number)} of {unit}"
 
 
 def _whole(seconds: float) -> int:

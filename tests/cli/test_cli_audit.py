@@ -39,10 +39,11 @@ def test_tail_shows_the_decision_and_the_outcome_of_a_call(run: Run, log: Path) 
     ended = run("audit", "tail")
     assert (ended.code, ended.err) == (0, "")
     decided, settled = ended.out.splitlines()
-    assert "alya_usage" in decided
-    assert "allow" in decided
-    assert "ok" in settled
-    assert " ms" in settled
+    records = [json.loads(line) for line in log.read_text().splitlines()]
+    moments = [f"{record['time'][:23]}Z" for record in records]
+    assert decided.split() == [moments[0], records[0]["session"][:8], "local", "alya_usage", "allow"]
+    assert settled.split()[:5] == [moments[1], records[1]["session"][:8], "local", "alya_usage", "ok"]
+    assert settled.endswith(" ms  0 USD")
 
 
 def test_tail_in_json_is_the_log_line_by_line(run: Run, log: Path) -> None:

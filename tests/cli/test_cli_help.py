@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from command_line import Run
+from command_line import Run, run_command
 
 from alya_mcp import __version__
 
@@ -71,6 +71,11 @@ def test_the_documentation_shows_a_real_check_of_a_policy(run: Run, tmp_path: Pa
     assert f"```\n$ alya-mcp policy check policy.json\n{shown}```\n" in DOCS.read_text(encoding="utf-8")
 
 
+def test_the_documentation_shows_a_real_tool(run: Run) -> None:
+    shown = run("tools", "alya_usage").out
+    assert f"```\n$ alya-mcp tools alya_usage\n{shown}```\n" in DOCS.read_text(encoding="utf-8")
+
+
 def test_help_imports_nothing_heavy(cli_env: dict[str, str]) -> None:
     script = (
         "import sys; sys.argv = ['alya-mcp', '--help']; from alya_mcp.__main__ import main\n"
@@ -81,6 +86,25 @@ def test_help_imports_nothing_heavy(cli_env: dict[str, str]) -> None:
         [sys.executable, "-c", script], env=cli_env, capture_output=True, text=True, check=True
     )
     assert ended.stdout.endswith("heavy: set()\n")
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        (("",), {"call", "tools", "serve"}),
+        (("call", "image"), {"image_gen"}),
+        (("tools", "alya_u"), {"alya_usage"}),
+        (("audit", "v"), {"verify"}),
+        (("audit", "tail", "--output", ""), {"text", "json"}),
+    ],
+)
+def test_a_shell_completes_commands_tools_and_choices(
+    cli_env: dict[str, str], tmp_path: Path, typed: tuple[str, ...], offered: set[str]
+) -> None:
+    asked = {"COMP_WORDS": " ".join(("alya-mcp", *typed)), "COMP_CWORD": str(len(typed))}
+    ended = run_command((), {**cli_env, **asked, "_ALYA_MCP_COMPLETE": "bash_complete"}, tmp_path)
+    assert ended.code == 0
+    assert offered <= {line.partition(",")[2] for line in ended.out.splitlines()}
 
 
 def test_the_version_is_the_packages(run: Run) -> None:

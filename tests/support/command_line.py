@@ -3,15 +3,18 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from raw_client import PATIENCE
 
 from alya_mcp.__main__ import main
 
@@ -82,3 +85,20 @@ def run_here(words: tuple[str, ...], env: Mapping[str, str], cwd: Path) -> Ended
             file.seek(0)
             texts.append(file.read().decode())
     return Ended(int(ended.value.code or 0), *texts)
+
+
+def run_on_terminal(words: tuple[str, ...], env: Mapping[str, str], cwd: Path, columns: int) -> str:
+    """What a terminal of so many columns gets of a command's output and errors, without its colours."""
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(
+        [*COMMAND, *words], env={**env, "TERM": "xterm", "COLUMNS": str(columns)}, cwd=cwd,
+        stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs,
+    )  # fmt: skip
+    os.close(theirs)
+    shown = b""
+    with suppress(OSError):  # how Linux says that the other side is closed
+        while piece := os.read(ours, 4096):
+            shown += piece
+    os.close(ours)
+    process.wait(PATIENCE)
+    return re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", shown.decode()).replace("\r\n", "\n")

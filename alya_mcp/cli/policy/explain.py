@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alya_mcp.cli.arguments import Given, UnknownTool
+from alya_mcp.cli.arguments import Given, UnknownTool, tool_names
 from alya_mcp.cli.output import Output, output_option, printable, say, show_json, show_table
 from alya_mcp.cli.policies import exit_code, read_policy, settings_with
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Trace what the policy says of one call.")
-@click.argument("tool")
+@click.argument("tool", shell_complete=tool_names)
 @click.argument("words", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--args", "document", metavar="JSON", help="Arguments as one JSON object.")
 @click.option("--policy", "file", type=click.Path(path_type=Path), metavar="FILE",

@@ -7,6 +7,7 @@ import click
 
 from alya_mcp.cli.output import Output, output_option, say, show_json, show_table
 from alya_mcp.cli.policies import facts_of, read_policy, settings_with
+from alya_mcp.cli.times import of_record
 from alya_mcp.text.plurals import counted
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def _show(found: "Replayed") -> None:
 def _row(change: "Change") -> tuple[str, ...]:
     record, now = change.record, change.now
     return (
-        str(record["time"])[:19].replace("T", " "),
+        of_record(record["time"]),
         str(record["session"])[:8],
         str(record["tool"]),
         str(record["decision"]),

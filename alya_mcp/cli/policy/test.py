@@ -76,11 +76,13 @@ def test(cases: Path, file: Path | None, schemas: bool, output: Output) -> int:
 
 
 def _show(cases: Path, difference: "Difference") -> None:
+    from alya_mcp.gate.numbers import plain
+
     case, got = difference.case, difference.got
     click.echo(
         printable(
             f"{cases}:{case.line}: {difference.session}, call {difference.number} "
-            f"({case.tool} at {case.at_ns / 1e9:g} s): "
+            f"({case.tool} at {plain(case.at_ns / 1e9)} s): "
             f"expected {_decision(case.expect, case.rule)}, got {_decision(got.decision, got.rule)}"
         )
     )

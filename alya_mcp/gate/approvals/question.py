@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 
 from alya_mcp.gate.decision import shown
 from alya_mcp.gate.invisible import visible
+from alya_mcp.gate.numbers import plain
 from alya_mcp.gate.policy.rules import Approval
 
 Who = Literal["call", "session"]
@@ -58,7 +59,7 @@ def _why(tool: str, approval: Approval) -> list[str]:
 
 
 def _how_far(approval: Approval) -> str:
-    span = f"{approval.expires:g} s"
+    span = f"{plain(approval.expires)} s"
     if approval.who == "session":
         return f"A yes or a no holds for every call of this tool in this session, for {span}."
     return (

@@ -13,6 +13,7 @@ from typing import Final
 from alya_mcp.gate.audit.summary import Row, Session, Summary, most
 from alya_mcp.gate.audit.verification import Report
 from alya_mcp.gate.invisible import visible
+from alya_mcp.gate.numbers import usd
 
 _WIDTH: Final = 1000.0
 _HEIGHT: Final = 100.0
@@ -94,7 +95,7 @@ def render(summary: Summary, verified: Report | str, made: str) -> str:
         ("Denied", _count(total.denied)),
         ("Asked a person", _count(total.asked)),
         ("Failed", _count(total.failed)),
-        ("Cost", _usd(total.usd)),
+        ("Cost", usd(total.usd)),
         ("Time, median", _ms(total.latency.quantile(0.5))),
         ("Time, p95", _ms(total.latency.quantile(0.95))),
         ("Sessions", _count(len(summary.sessions))),
@@ -135,9 +136,7 @@ def _body(summary: Summary) -> Iterable[str]:
         _table("Day", [(_text(day), row) for day, row in sorted(summary.days.items(), reverse=True)]),
     )
     yield '<div class="pair">'
-    yield _card(
-        "Cost", _chart("Cost", bars, (("allow", attrgetter("usd")),), _usd, lambda row: _usd(row.usd))
-    )
+    yield _card("Cost", _chart("Cost", bars, (("allow", attrgetter("usd")),), usd, lambda row: usd(row.usd)))
     yield _card(
         "Time that calls took",
         _key(("p50", "median"), ("p95", "95 of 100 took no longer"))
@@ -223,7 +222,7 @@ def _table(first: str, rows: Sequence[tuple[str, Row]], shares: bool = False) ->
 def _cells(row: Row) -> tuple[str, ...]:
     half, most_of = row.latency.quantile(0.5), row.latency.quantile(0.95)
     counts = (row.calls, row.denied, row.asked, row.failed)
-    return (*map(_count, counts), _usd(row.usd), _ms(half), _ms(most_of))
+    return (*map(_count, counts), usd(row.usd), _ms(half), _ms(most_of))
 
 
 def _share(row: Row, largest: int) -> str:
@@ -347,10 +346,6 @@ def _many(count: int, noun: str) -> str:
 
 def _count(count: float) -> str:
     return f"{count:,.0f}" if count >= 10 or count == int(count) else f"{count:.1f}"
-
-
-def _usd(usd: float) -> str:
-    return f"${usd:,.2f}" if usd >= 10 or not usd else f"${usd:.3g}" if usd >= 0.001 else f"${usd:.2g}"
 
 
 def _ms(ms: float | None) -> str:

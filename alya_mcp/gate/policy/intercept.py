@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple, cast
 
 from alya_mcp.gate.documents.document import kind, quoted
+from alya_mcp.gate.numbers import plain
 from alya_mcp.gate.policy.entries import Amount, Entry, EntryReader
 from alya_mcp.gate.policy.keys import KEYS
 from alya_mcp.gate.policy.reading import LARGEST, WINDOWS, Fields, Reading, by_name
@@ -252,7 +253,7 @@ def _spend(reading: Reading, reader: EntryReader, entry: Entry, value: Any) -> N
         if (highest := fields.get(key)) is not None
     }
     if (each := most.get("per_call")) is not None:
-        rule, text = f"{pointer}/per_call", f"a call may cost at most {each / UNIT:g} US dollars"
+        rule, text = f"{pointer}/per_call", f"a call may cost at most {plain(each / UNIT)} US dollars"
         entry.limits.append(
             Limit(rule, "budget", entry.tool, each, 0, "session", "price", text, entry.shadow)
         )

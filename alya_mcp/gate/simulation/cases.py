@@ -24,6 +24,7 @@ from alya_mcp.gate.documents.document import Document, Unreadable, kind, quoted,
 from alya_mcp.gate.documents.json import read_json
 from alya_mcp.gate.errors import ToolError
 from alya_mcp.gate.gate import Ask, Gate
+from alya_mcp.gate.numbers import plain
 from alya_mcp.gate.policy import Policy, PolicyError
 from alya_mcp.gate.policy.conditions import is_number
 from alya_mcp.gate.policy.file import is_yaml
@@ -237,7 +238,7 @@ class _Reading(Reading):
             return last_ns
         at_ns = math.ceil(Decimal(repr(value)) * SECOND)
         if at_ns < last_ns:
-            last = f"{last_ns / SECOND:g}"
+            last = f"{plain(last_ns / SECOND)}"
             self.report(pointer, f"is {kind(value)}; the call before is at {last}, and time never goes back")
         return at_ns
 

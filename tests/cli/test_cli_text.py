@@ -1,0 +1,93 @@
+"""What people read: words instead of JSON, numbers in short, lines as wide as the terminal."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import Run, run_on_terminal
+from mcp_types import CallToolResult
+
+from alya_mcp.cli.present import show_result
+from alya_mcp.cli.tables import wrapped
+from alya_mcp.gate.numbers import plain, short, usd
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (0.6914668898241374, "0.691467"),
+        (7 * 0.003, "0.021"),
+        (10.0, "10"),
+        (1_234_567.5, "1234568"),
+        (2_592_000.0, "2592000"),
+        (-0.25, "-0.25"),
+        (0.0, "0"),
+        (4_294_967_295, "4294967295"),
+        (True, "yes"),
+        (None, "-"),
+        ([], "none"),
+        (["a", "b"], "a, b"),
+        ({"low": 0.5, "high": 1.0}, "low 0.5, high 1"),
+        ({"a": {"b": 1}}, "a (b 1)"),
+        ({"untrusted": True, "source": "example.org", "text": "hello"}, "hello (example.org)"),
+    ],
+)
+def test_an_answer_is_words_and_not_json(capsys: pytest.CaptureFixture[str], value: Any, words: str) -> None:
+    held: dict[str, Any] = {"each": value, "rows": [{"name": "n", "each": value}]}
+    if value == []:
+        del held["each"]  # an empty list is told under its name
+    show_result(CallToolResult(content=[], structured_content=held))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1].split(maxsplit=1) == ["n", words]
+    if "each" in held:
+        assert lines[0].split(maxsplit=1) == ["each", words]
+
+
+def test_money_is_told_to_the_billionth_that_budgets_count(capsys: pytest.CaptureFixture[str]) -> None:
+    show_result(
+        CallToolResult(content=[], structured_content={"priceUsd": 12.000000001, "left": 12.000000001})
+    )
+    assert capsys.readouterr().out.split() == ["priceUsd", "12.000000001", "left", "12"]
+    assert usd(0.1 + 0.2) == "0.3 USD"
+    assert (plain(1e-9), short(1e-12)) == ("0.000000001", "1e-12")
+
+
+@pytest.mark.parametrize("columns", [100, 60, 24])
+def test_no_line_is_wider_than_the_terminal(cli_env: dict[str, str], tmp_path: Path, columns: int) -> None:
+    shown = run_on_terminal(("tools", "image_gen"), cli_env, tmp_path, columns)
+    longest = max(shown.splitlines(), key=len)
+    assert len(longest) <= columns or " " not in longest.strip()
+    assert "expiresIn" in shown
+
+
+def test_a_command_to_run_stays_on_one_line() -> None:
+    text = "They can run: alya-mcp approvals approve 3kd5qv2a; then call it again. Or `a b c d e` is run"
+    lines = wrapped(text, 30)
+    assert "run: alya-mcp approvals approve 3kd5qv2a;" in lines
+    assert " ".join(lines) == text
+    assert any("`a b c d e`" in line for line in lines)
+
+
+def test_output_that_no_terminal_reads_is_not_wrapped(run: Run) -> None:
+    described = run("tools", "image_gen", COLUMNS="40").out
+    assert "What the picture shows, in plain words. FLUX.1-schnell reads the first 256 tokens." in described
+
+
+def test_a_tool_is_shown_with_its_parameters_and_what_the_policy_says(run: Run) -> None:
+    ended = run("tools", "image_gen")
+    assert ended.code == 0
+    rows = {line.split("  ")[0]: line for line in ended.out.splitlines() if line}
+    assert rows["price"].split()[1:3] == ["0.001", "USD"]
+    assert rows["policy"].split() == ["policy", "allow"]
+    assert rows["seed"].split()[1:6] == ["integer", "0", "to", "4294967295", "none"]
+    assert rows["prompt"].split()[1:6] == ["string", "1", "to", "2000", "characters"]
+    assert rows["format"].split()[1:6] == ["string", "png,", "webp,", "jpeg", "png"]
+    assert "array of string" in run("tools", "polymarket_categorize").out
+    in_json = run("tools", "image_gen", "--output", "json").json
+    assert (in_json["name"], in_json["parameters"]["required"]) == ("image_gen", ["prompt"])
+
+
+def test_an_unknown_tool_is_answered_with_the_nearest_name(run: Run) -> None:
+    ended = run("tools", "imagegen")
+    assert (ended.code, ended.out) == (2, "")
+    assert "Did you mean 'image_gen'?" in ended.err
