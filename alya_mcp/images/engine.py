@@ -8,7 +8,7 @@ from typing import Final, Literal, Protocol
 from alya_mcp.errors import InvalidInput
 
 Phase = Literal["start", "queue", "load", "encode", "denoise", "decode", "receive"]
-State = Literal["not installed", "stopped", "idle", "busy", "leaving", "stuck"]
+EngineState = Literal["not installed", "stopped", "idle", "busy", "leaving", "stuck"]
 
 MAX_PROMPT: Final = 2000
 MAX_SEED: Final = 2**32 - 1
@@ -48,7 +48,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class JobProgress:
     """Where a job is: `done` of `total` for the whole job, growing with every step; words for a person."""
 
     phase: Phase
@@ -93,7 +93,7 @@ class EngineStatus:
     `since`.
     """
 
-    state: State
+    state: EngineState
     detail: str
     since: float | None = None
     pid: int | None = None
@@ -121,13 +121,13 @@ class EngineStatus:
         return self.memory.get("gpu_allocated" if self.device == "cuda" else "resident", 0)
 
 
-Progress = Callable[[Step], Awaitable[None]]
+OnProgress = Callable[[JobProgress], Awaitable[None]]
 
 
 class Engine(Protocol):
     """Draws pictures, wherever that happens."""
 
-    async def render(self, job: Job, progress: Progress) -> Picture:
+    async def render(self, job: Job, progress: OnProgress) -> Picture:
         """Draw `job`, telling `progress` at least every 2 s; cancelling this stops the work within a step.
 
         Raises:

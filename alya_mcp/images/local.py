@@ -9,7 +9,7 @@ from typing import Any, Final, get_args
 
 from alya_mcp import __version__
 from alya_mcp.errors import NotInstalled, Unavailable, failure_of
-from alya_mcp.images.engine import EngineStatus, Job, Phase, Picture, Progress, Step
+from alya_mcp.images.engine import EngineStatus, Job, JobProgress, OnProgress, Phase, Picture
 from alya_mcp.images.progress import Meter
 from alya_mcp.images.worker.connection import PendingCall, WorkerConnection, WorkerGoneError
 from alya_mcp.images.worker.launcher import Launcher
@@ -51,7 +51,7 @@ class LocalEngine:
         self._joining: asyncio.Task[WorkerConnection] | None = None
         self._closed = False
 
-    async def render(self, job: Job, progress: Progress) -> Picture:
+    async def render(self, job: Job, progress: OnProgress) -> Picture:
         """Draw `job`. A worker that dies takes the job with it once; the second time it is the job's end."""
         _require_installed()
         began = time.monotonic()
@@ -296,5 +296,5 @@ async def _status_of(connection: WorkerConnection) -> EngineStatus:
     )
 
 
-async def _nobody(step: Step) -> None:
+async def _nobody(step: JobProgress) -> None:
     del step

@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
-from alya_mcp.images.engine import Phase, Progress, Step
+from alya_mcp.images.engine import JobProgress, OnProgress, Phase
 
 T = TypeVar("T")
 
@@ -31,7 +31,7 @@ _HALF_WAY = 10.0
 class Meter:
     """Turns reports of a phase into steps of the whole job, and never goes back."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: OnProgress) -> None:
         self._progress = progress
         self._base = 0.0
         self._last = 0.0
@@ -72,5 +72,5 @@ class Meter:
         share = (low + (high - low) * at) / TOTAL
         done = self._base + (TOTAL - self._base) * share
         self._last = min(TOTAL, max(done, self._last + _TICK))
-        await self._progress(Step(phase=self._phase, done=self._last, total=TOTAL, message=message))
+        await self._progress(JobProgress(phase=self._phase, done=self._last, total=TOTAL, message=message))
         self._told = time.monotonic()

@@ -11,7 +11,7 @@ RenderPhase = Literal["load", "encode", "denoise", "decode"]
 
 
 class CancelledJob(Exception):
-    """The caller no longer wants the picture. Raised by `Report.__call__`; renderers let it pass."""
+    """The caller no longer wants the picture. Raised by `ReportProgress.__call__`; renderers let it pass."""
 
 
 class DeviceLost(Exception):
@@ -19,7 +19,7 @@ class DeviceLost(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class RenderRequest:
     """What to load and what to draw with it; `job` is None where only loading is asked for."""
 
     model: str
@@ -27,7 +27,7 @@ class Request:
     job: Job | None
 
 
-class Report(Protocol):
+class ReportProgress(Protocol):
     """Tells that `phase` is `at` (0 to 1), to be heard of next at `until`."""
 
     def __call__(self, phase: RenderPhase, at: float, until: float, message: str) -> None:
@@ -58,7 +58,7 @@ class RendererStatus:
 class Renderer(Protocol):
     """Draws one picture at a time, always in the same thread."""
 
-    def prepare(self, request: Request, report: Report) -> None:
+    def prepare(self, request: RenderRequest, report: ReportProgress) -> None:
         """Have the model of `request` in memory.
 
         Raises:
@@ -67,7 +67,7 @@ class Renderer(Protocol):
         """
         ...
 
-    def render(self, request: Request, job: Job, report: Report) -> Picture:
+    def render(self, request: RenderRequest, job: Job, report: ReportProgress) -> Picture:
         """Draw `job` with the model of `request`; raises as `prepare` does."""
         ...
 

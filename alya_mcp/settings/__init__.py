@@ -14,7 +14,7 @@ from alya_mcp.runtime.paths import expanded
 from alya_mcp.settings.precisions import REQUESTED, Requested
 from alya_mcp.settings.providers import SOURCES, agent_card
 
-Engine = Literal["local", "ray"]
+EngineName = Literal["local", "ray"]
 Encryption = Literal["AES256", "aws:kms"]
 ModelKind = Literal["openai", "anthropic", "ollama"]
 
@@ -111,7 +111,7 @@ class Settings:
     grant: str | None = None
     audit_keep_days: int | None = None
     image_model: str = "auto"
-    image_engine: Engine = "local"
+    image_engine: EngineName = "local"
     image_precision: Requested = "auto"
     image_warm: bool = False
     image_memory: int | None = None
@@ -161,8 +161,8 @@ class Settings:
                 f"ALYA_AUDIT_KEEP_DAYS is {keep_days!r}; it takes a whole number of days from 1 on"
             )
         engine = given.get("image_engine", "local")
-        if engine not in get_args(Engine):
-            problems.append(f"ALYA_IMAGE_ENGINE is {engine!r}; it takes {_choices(Engine)}")
+        if engine not in get_args(EngineName):
+            problems.append(f"ALYA_IMAGE_ENGINE is {engine!r}; it takes {_choices(EngineName)}")
         precision = given.get("image_precision", "auto")
         if precision not in REQUESTED:
             problems.append(f"ALYA_IMAGE_PRECISION is {precision!r}; it takes {_choices(Requested)}")
@@ -204,7 +204,7 @@ class Settings:
             grant=given.get("grant"),
             audit_keep_days=None if keep_days is None else int(keep_days),
             image_model=model,
-            image_engine=cast("Engine", engine),
+            image_engine=cast("EngineName", engine),
             image_precision=cast("Requested", precision),
             image_warm=warm,
             image_memory=memory,

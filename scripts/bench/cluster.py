@@ -20,9 +20,9 @@ from typing import Any
 
 import anyio
 
-from alya_mcp.images.engine import Job, Picture, Step
+from alya_mcp.images.engine import Job, JobProgress, Picture
 from alya_mcp.images.ray.engine import RayEngine
-from alya_mcp.images.renderer import Renderer, RendererStatus, Report, Request
+from alya_mcp.images.renderer import Renderer, RendererStatus, RenderRequest, ReportProgress
 
 TOKEN = "a token for this benchmark"
 PIXELS = 3 * 1024 * 1024
@@ -35,10 +35,10 @@ class Paced:
         self._seconds = seconds
         self._pixels = b"\x80" * PIXELS
 
-    def prepare(self, request: Request, report: Report) -> None:
+    def prepare(self, request: RenderRequest, report: ReportProgress) -> None:
         pass
 
-    def render(self, request: Request, job: Job, report: Report) -> Picture:
+    def render(self, request: RenderRequest, job: Job, report: ReportProgress) -> Picture:
         for step in range(job.steps):
             report("denoise", step / job.steps, (step + 1) / job.steps, f"Step {step}")
             time.sleep(self._seconds / job.steps)
@@ -72,7 +72,7 @@ def deploy(serve: Any, name: str, replicas: int, seconds: float) -> None:
     serve.run(application(options, paced(seconds)), name=name, route_prefix=f"/{name}")
 
 
-async def nobody(step: Step) -> None:
+async def nobody(step: JobProgress) -> None:
     del step
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from alya_mcp.images.engine import Job, Picture
 from alya_mcp.images.flux.renderer import FluxRenderer
 from alya_mcp.images.models import RANDOM
-from alya_mcp.images.renderer import Request
+from alya_mcp.images.renderer import RenderRequest
 
 COUNT = 5
 POLL = 0.2
@@ -64,7 +64,7 @@ def _draw(renderer: FluxRenderer, model: str, precision: str, seed: int) -> tupl
 
     job = Job(prompt=f"a red circle on a blue background {seed}", seed=seed, steps=4)
     began = time.perf_counter()
-    picture = renderer.render(Request(model=model, precision=precision, job=job), job, report)
+    picture = renderer.render(RenderRequest(model=model, precision=precision, job=job), job, report)
     ended = time.perf_counter()
     times = [*marks.values(), ended]
     phases = [

@@ -13,7 +13,7 @@ from command_line import Ended, Run, run_command, run_here
 
 from alya_mcp.app.diagnostics.probe import Found
 from alya_mcp.errors import Unavailable
-from alya_mcp.images.bench.measure import Measured, Part
+from alya_mcp.images.bench.measure import Measured, MeasurePart
 from alya_mcp.settings import Settings
 
 torch = pytest.importorskip("torch")
@@ -65,13 +65,13 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Settings]]:
                 model=settings.image_model, folder="/model", reasons=[], ways=[],
             )  # fmt: skip
 
-        async def measure(result: Measured, settings: Settings, count: int, part: Part) -> None:
+        async def measure(result: Measured, settings: Settings, count: int, part: MeasurePart) -> None:
             used.append(settings)
             with part(f"{count} pictures"):
                 work(result)
                 await asyncio.sleep(0)
 
-        async def second(result: Measured, settings: Settings, part: Part) -> None:
+        async def second(result: Measured, settings: Settings, part: MeasurePart) -> None:
             with part("second start"):
                 result.again = 20_000.0
 

@@ -14,7 +14,7 @@ from loopback_hub import COMMIT, LARGE, Hub, pipeline, running, safetensors, sha
 from raw_client import PATIENCE, eventually, processes_of
 
 from alya_mcp.cli.model.pull import Pace
-from alya_mcp.images.weights import Step
+from alya_mcp.images.weights import PullProgress
 
 WEIGHTS = "vae/model.safetensors"
 
@@ -233,17 +233,20 @@ def test_a_pull_that_is_ended_keeps_the_part_and_the_next_one_goes_on(
 
 def test_speed_and_time_left_are_those_of_the_last_seconds() -> None:
     pace = Pace()
-    assert pace.words(Step(phase="download", done=10**9, total=34 * 10**9), 0) == ""
-    assert pace.words(Step(phase="download", done=2 * 10**9, total=34 * 10**9), 10) == (
+    assert pace.words(PullProgress(phase="download", done=10**9, total=34 * 10**9), 0) == ""
+    assert pace.words(PullProgress(phase="download", done=2 * 10**9, total=34 * 10**9), 10) == (
         ", 100.0 MB/s, 5 min left"
     )
     words = ""
     for second in range(11, 40):
-        words = pace.words(Step(phase="download", done=2 * 10**9 + second * 10**6, total=34 * 10**9), second)
+        words = pace.words(
+            PullProgress(phase="download", done=2 * 10**9 + second * 10**6, total=34 * 10**9), second
+        )
     assert words == ", 1.0 MB/s, 8 h 53 min left"
-    assert pace.words(Step(phase="verify", done=0, total=34 * 10**9), 40) == ""
+    assert pace.words(PullProgress(phase="verify", done=0, total=34 * 10**9), 40) == ""
     assert (
-        pace.words(Step(phase="verify", done=17 * 10**9, total=34 * 10**9), 50) == ", 1700.0 MB/s, 10 s left"
+        pace.words(PullProgress(phase="verify", done=17 * 10**9, total=34 * 10**9), 50)
+        == ", 1700.0 MB/s, 10 s left"
     )
 
 
@@ -253,8 +256,10 @@ def test_speed_and_time_left_are_those_of_the_last_seconds() -> None:
 )
 def test_the_time_left_is_said_in_full_minutes_and_hours(seconds: int, words: str) -> None:
     pace = Pace()
-    pace.words(Step(phase="download", done=0, total=seconds + 1), 0.0)
-    assert pace.words(Step(phase="download", done=1, total=seconds + 1), 1.0).endswith(f", {words} left")
+    pace.words(PullProgress(phase="download", done=0, total=seconds + 1), 0.0)
+    assert pace.words(PullProgress(phase="download", done=1, total=seconds + 1), 1.0).endswith(
+        f", {words} left"
+    )
 
 
 def test_on_a_terminal_a_bar_shows_bytes_and_is_wiped(env: dict[str, str], hub: Hub, tmp_path: Path) -> None:

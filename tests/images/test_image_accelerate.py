@@ -25,7 +25,7 @@ from alya_mcp.images.flux.loading import load_pipeline
 from alya_mcp.images.flux.pipeline import Artist
 from alya_mcp.images.flux.renderer import FluxRenderer
 from alya_mcp.images.plan import Plan
-from alya_mcp.images.renderer import RendererStatus, Request
+from alya_mcp.images.renderer import RendererStatus, RenderRequest
 from alya_mcp.images.worker.render_thread import Order, RenderOutcome, RenderThread
 
 PLAN = Plan(precision="fp32", encoder="fp32", compiled=True, needs=0)
@@ -353,7 +353,7 @@ class Studio:
         ended: asyncio.Future[RenderOutcome] = self._loop.create_future()
         self._thread.submit(
             Order(
-                request=Request(model=self._model, precision="auto", job=job),
+                request=RenderRequest(model=self._model, precision="auto", job=job),
                 on_step=lambda *_: None,
                 on_end=lambda outcome, status: ended.set_result(outcome),
             )

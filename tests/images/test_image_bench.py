@@ -15,7 +15,7 @@ from stage import PATIENCE, Stage, staged_command, workers
 from alya_mcp.errors import Unavailable
 from alya_mcp.images.bench import measure
 from alya_mcp.images.bench.measure import PHASES, Measured
-from alya_mcp.images.engine import Job, Picture, Progress
+from alya_mcp.images.engine import Job, OnProgress, Picture
 from alya_mcp.images.local import LocalEngine
 from alya_mcp.settings import Settings
 
@@ -23,7 +23,7 @@ from alya_mcp.settings import Settings
 class Gone:
     """An engine whose worker is gone before the first step."""
 
-    async def render(self, job: Job, progress: Progress) -> Picture:
+    async def render(self, job: Job, progress: OnProgress) -> Picture:
         raise Unavailable("The image worker ended unexpectedly")
 
 

@@ -22,7 +22,7 @@ from alya_mcp.images.flux import renderer as flux
 from alya_mcp.images.flux.pipeline import Shortcuts
 from alya_mcp.images.flux.renderer import FluxRenderer
 from alya_mcp.images.plan import Machine
-from alya_mcp.images.renderer import CancelledJob, Request
+from alya_mcp.images.renderer import CancelledJob, RenderRequest
 
 GB = 10**9
 ENCODER_AWAY = "text encoder moved to main memory"
@@ -69,7 +69,7 @@ class Card:
     def __init__(self, model: Path, monkeypatch: pytest.MonkeyPatch, *, main: int = 64 * GB) -> None:
         self.machine = Machine(device="cpu", name="the card", free=GB, total=2 * GB, main=main)
         monkeypatch.setattr(flux, "survey", lambda limit: self.machine)
-        self.request = Request(model=str(model), precision="auto", job=a_job())
+        self.request = RenderRequest(model=str(model), precision="auto", job=a_job())
         self.renderer = FluxRenderer()
         self.renderer.prepare(self.request, unheard)
         assert self.renderer._loaded is not None
@@ -144,7 +144,7 @@ def test_then_the_text_encoder_goes_to_main_memory_and_stays_there(card: Card, p
     getattr(card, phase).missing = 1
     other = card.draw(prompt="a blue square")
     assert f"Memory was short: {ENCODER_AWAY}" in str(other.notice)
-    assert "text encoder streamed from main memory" in card.loaded.manner
+    assert "text encoder streamed from main memory" in card.loaded.plan_text
     assert card.kept() == 0
     assert card.draw() == whole
     assert card.draw(prompt="a blue square").pixels == other.pixels
@@ -156,7 +156,7 @@ def test_then_the_transformer(card: Card):
     picture = card.draw()
     assert picture.pixels == whole.pixels
     assert f"Memory was short: {ENCODER_AWAY}, {TRANSFORMER_AWAY}" in str(picture.notice)
-    assert "streamed from main memory block by block" in card.loaded.manner
+    assert "streamed from main memory block by block" in card.loaded.plan_text
     assert card.kept() == 0
     for _ in range(2):
         assert card.draw() == whole
@@ -198,7 +198,7 @@ def test_weights_move_only_into_main_memory_that_is_there(tiny: Path, monkeypatc
     card.denoise.missing = 1
     with pytest.raises(Failure, match=r"\(denoise\): 1\.0 GB of 2\.0 GB are free\. Close"):
         card.draw()
-    assert card.loaded.manner == "fp32, all weights on the device, PyTorch's attention"
+    assert card.loaded.plan_text == "fp32, all weights on the device, PyTorch's attention"
     assert card.draw().model == "tiny"
 
 
@@ -305,7 +305,7 @@ def test_a_model_that_stands_in_says_the_reason_of_now(monkeypatch: pytest.Monke
     machine = Machine(device="cpu", name="this machine", free=16 * GB, total=16 * GB, main=16 * GB)
     monkeypatch.setattr(flux, "survey", lambda limit: machine)
     renderer = FluxRenderer()
-    request = Request(model="auto", precision="auto", job=a_job())
+    request = RenderRequest(model="auto", precision="auto", job=a_job())
     assert "needs a GPU" in str(renderer.render(request, a_job(), unheard).notice)
     machine = replace(machine, device="cuda", name="a small card", total=2 * GB, free=GB, capability=(8, 9))
     drawn = renderer.render(request, a_job(), unheard)
@@ -336,7 +336,7 @@ def test_what_is_still_being_compiled_is_given_up_before_weights_move(card: Card
     assert f"compiling given up, {ENCODER_AWAY}" in str(picture.notice)
     assert accelerator.stopped
     assert not card.renderer.tend(idle=True)
-    assert not card.loaded.manner.endswith(state)
+    assert not card.loaded.plan_text.endswith(state)
 
 
 def test_compiling_that_fails_gives_the_memory_it_took_back_once(card: Card, monkeypatch: pytest.MonkeyPatch):
@@ -352,7 +352,7 @@ def test_compiling_that_fails_gives_the_memory_it_took_back_once(card: Card, mon
     monkeypatch.setattr(flux, "_free_memory", lambda: freed.append(True))
     assert [card.renderer.tend(idle=True) for _ in range(2)] == [False, False]
     assert freed == [True]
-    assert card.loaded.manner.endswith(", failed")
+    assert card.loaded.plan_text.endswith(", failed")
 
 
 def test_a_streamed_model_that_runs_out_half_way_through_a_step_draws_the_next_picture(

@@ -14,7 +14,7 @@ from alya_mcp.images.flux.loading import load_pipeline
 from alya_mcp.images.flux.pipeline import Artist
 from alya_mcp.images.flux.renderer import FluxRenderer
 from alya_mcp.images.plan import Plan
-from alya_mcp.images.renderer import Request
+from alya_mcp.images.renderer import RenderRequest
 
 FULL = Plan(precision="fp32", encoder="fp32", needs=0)
 HALF = Plan(precision="bf16", encoder="bf16", needs=0)
@@ -217,7 +217,7 @@ def test_a_picture_of_one_colour_is_an_error_of_every_model_that_cannot_mean_it(
     tiny: Path, monkeypatch: pytest.MonkeyPatch, model: str, refused: bool
 ):
     job = Job(prompt="a plain red background", seed=7, steps=1, width=64, height=64)
-    request = Request(model=str(tiny) if model == "tiny" else model, precision="auto", job=job)
+    request = RenderRequest(model=str(tiny) if model == "tiny" else model, precision="auto", job=job)
     renderer = FluxRenderer()
     renderer.prepare(request, heard_by_nobody)
     one_colour(monkeypatch, renderer)
@@ -230,7 +230,7 @@ def test_a_picture_of_one_colour_is_an_error_of_every_model_that_cannot_mean_it(
 
 def test_a_plain_background_is_drawn():
     job = Job(prompt="a plain red background", seed=7, steps=4, width=256, height=256)
-    request = Request(model="sketch", precision="fp8", job=job)
+    request = RenderRequest(model="sketch", precision="fp8", job=job)
     picture = FluxRenderer().render(request, job, heard_by_nobody)
     pixels = torch.frombuffer(bytearray(picture.pixels), dtype=torch.uint8).reshape(-1, 3).float()
     red, green, blue = pixels.mean(dim=0).tolist()

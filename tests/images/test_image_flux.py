@@ -14,7 +14,7 @@ from alya_mcp.images.engine import Job, Picture
 from alya_mcp.images.flux import renderer as flux
 from alya_mcp.images.flux.renderer import FluxRenderer
 from alya_mcp.images.plan import Machine
-from alya_mcp.images.renderer import CancelledJob, DeviceLost, Request
+from alya_mcp.images.renderer import CancelledJob, DeviceLost, RenderRequest
 
 
 class Reports(list[tuple[str, float]]):
@@ -30,12 +30,12 @@ class Reports(list[tuple[str, float]]):
 
 
 @pytest.fixture
-def request_for(tiny: Path) -> Request:
-    return Request(model=str(tiny), precision="auto", job=a_job())
+def request_for(tiny: Path) -> RenderRequest:
+    return RenderRequest(model=str(tiny), precision="auto", job=a_job())
 
 
 @pytest.fixture
-def renderer(request_for: Request) -> FluxRenderer:
+def renderer(request_for: RenderRequest) -> FluxRenderer:
     renderer = FluxRenderer()
     renderer.prepare(request_for, Reports())
     return renderer
@@ -46,7 +46,7 @@ def pipeline_of(renderer: FluxRenderer) -> Any:
     return renderer._loaded.artist.pipeline
 
 
-def draw(renderer: FluxRenderer, request: Request, reports: Reports | None = None) -> Picture:
+def draw(renderer: FluxRenderer, request: RenderRequest, reports: Reports | None = None) -> Picture:
     return renderer.render(request, a_job(), Reports() if reports is None else reports)
 
 
@@ -72,7 +72,7 @@ def no_memory() -> Exception:
 
 
 def test_without_memory_for_decoding_it_decodes_in_tiles_once_and_goes_back(
-    renderer: FluxRenderer, request_for: Request, monkeypatch: pytest.MonkeyPatch
+    renderer: FluxRenderer, request_for: RenderRequest, monkeypatch: pytest.MonkeyPatch
 ):
     import numpy
 
@@ -99,7 +99,7 @@ def test_without_memory_for_decoding_it_decodes_in_tiles_once_and_goes_back(
 
 
 def test_tiles_fit_together_in_a_picture_that_is_not_square(
-    renderer: FluxRenderer, request_for: Request, monkeypatch: pytest.MonkeyPatch
+    renderer: FluxRenderer, request_for: RenderRequest, monkeypatch: pytest.MonkeyPatch
 ):
     vae = pipeline_of(renderer).vae
     monkeypatch.setattr(vae, "decode", Fails(vae.decode, no_memory()))
@@ -108,7 +108,7 @@ def test_tiles_fit_together_in_a_picture_that_is_not_square(
 
 
 def test_without_memory_even_for_tiles_it_says_so_with_the_figures_and_draws_the_next_one(
-    renderer: FluxRenderer, request_for: Request, monkeypatch: pytest.MonkeyPatch
+    renderer: FluxRenderer, request_for: RenderRequest, monkeypatch: pytest.MonkeyPatch
 ):
     vae = pipeline_of(renderer).vae
     monkeypatch.setattr(vae, "decode", Fails(vae.decode, no_memory(), no_memory()))
@@ -129,7 +129,7 @@ def test_without_memory_even_for_tiles_it_says_so_with_the_figures_and_draws_the
 )
 def test_without_memory_for_denoising_it_says_so_and_draws_the_next_one(
     renderer: FluxRenderer,
-    request_for: Request,
+    request_for: RenderRequest,
     monkeypatch: pytest.MonkeyPatch,
     error: Callable[[], Exception],
 ):
@@ -141,7 +141,7 @@ def test_without_memory_for_denoising_it_says_so_and_draws_the_next_one(
 
 
 def test_memory_is_given_back_after_the_failed_tensors_are_gone(
-    renderer: FluxRenderer, request_for: Request, monkeypatch: pytest.MonkeyPatch
+    renderer: FluxRenderer, request_for: RenderRequest, monkeypatch: pytest.MonkeyPatch
 ):
     import weakref
 
@@ -176,7 +176,7 @@ def test_memory_is_given_back_after_the_failed_tensors_are_gone(
     ],
 )
 def test_an_error_that_stays_with_the_device_is_reported_as_its_loss(
-    renderer: FluxRenderer, request_for: Request, monkeypatch: pytest.MonkeyPatch, text: str
+    renderer: FluxRenderer, request_for: RenderRequest, monkeypatch: pytest.MonkeyPatch, text: str
 ):
     transformer = pipeline_of(renderer).transformer
     monkeypatch.setattr(transformer, "forward", Fails(transformer.forward, RuntimeError(text)))
@@ -185,7 +185,7 @@ def test_an_error_that_stays_with_the_device_is_reported_as_its_loss(
 
 
 def test_a_decoder_that_overflows_in_half_precision_is_asked_again_in_full(
-    tiny: Path, request_for: Request, monkeypatch: pytest.MonkeyPatch
+    tiny: Path, request_for: RenderRequest, monkeypatch: pytest.MonkeyPatch
 ):
     import torch
 
@@ -213,7 +213,7 @@ def test_a_decoder_that_overflows_in_half_precision_is_asked_again_in_full(
     )
 
 
-def test_cancelling_raises_out_of_the_step_it_happens_in(renderer: FluxRenderer, request_for: Request):
+def test_cancelling_raises_out_of_the_step_it_happens_in(renderer: FluxRenderer, request_for: RenderRequest):
     undisturbed = draw(renderer, request_for)
     reports = Reports(lambda phase, at: (phase, at) == ("denoise", 0.5))
     with pytest.raises(CancelledJob):
@@ -222,7 +222,7 @@ def test_cancelling_raises_out_of_the_step_it_happens_in(renderer: FluxRenderer,
     assert draw(renderer, request_for).pixels == undisturbed.pixels
 
 
-def test_a_model_that_is_cancelled_while_loading_is_ready_for_the_next_picture(request_for: Request):
+def test_a_model_that_is_cancelled_while_loading_is_ready_for_the_next_picture(request_for: RenderRequest):
     renderer = FluxRenderer()
     with pytest.raises(CancelledJob):
         draw(renderer, request_for, Reports(lambda phase, at: phase == "encode"))
@@ -232,7 +232,7 @@ def test_a_model_that_is_cancelled_while_loading_is_ready_for_the_next_picture(r
 
 
 def test_a_model_larger_than_the_memory_is_refused_with_the_figures(
-    request_for: Request, monkeypatch: pytest.MonkeyPatch
+    request_for: RenderRequest, monkeypatch: pytest.MonkeyPatch
 ):
     small = Machine(device="cpu", name="this machine", free=10**8, total=2 * 10**8, main=10**8)
     monkeypatch.setattr(flux, "survey", lambda limit: small)
@@ -243,7 +243,7 @@ def test_a_model_larger_than_the_memory_is_refused_with_the_figures(
 
 
 def test_running_out_of_memory_while_loading_leaves_nothing_loaded_and_says_so(
-    request_for: Request, monkeypatch: pytest.MonkeyPatch
+    request_for: RenderRequest, monkeypatch: pytest.MonkeyPatch
 ):
     import diffusers
 
@@ -258,7 +258,7 @@ def test_running_out_of_memory_while_loading_leaves_nothing_loaded_and_says_so(
 
 
 def test_a_device_that_is_lost_while_loading_is_not_taken_for_a_damaged_file(
-    request_for: Request, monkeypatch: pytest.MonkeyPatch
+    request_for: RenderRequest, monkeypatch: pytest.MonkeyPatch
 ):
     import diffusers
 
@@ -269,7 +269,7 @@ def test_a_device_that_is_lost_while_loading_is_not_taken_for_a_damaged_file(
         FluxRenderer().prepare(request_for, Reports())
 
 
-def test_code_of_a_model_is_never_trusted(request_for: Request, monkeypatch: pytest.MonkeyPatch):
+def test_code_of_a_model_is_never_trusted(request_for: RenderRequest, monkeypatch: pytest.MonkeyPatch):
     import diffusers
 
     given: list[dict[str, Any]] = []
@@ -288,10 +288,10 @@ def test_code_of_a_model_is_never_trusted(request_for: Request, monkeypatch: pyt
 
 @pytest.mark.parametrize("model", ["/no/such/folder", "no model at all"])
 def test_a_model_that_cannot_be_drawn_with_does_not_cost_the_one_that_is_loaded(
-    renderer: FluxRenderer, request_for: Request, model: str
+    renderer: FluxRenderer, request_for: RenderRequest, model: str
 ):
     with pytest.raises(NotConfigured):
-        renderer.prepare(Request(model=model, precision="auto", job=None), Reports())
+        renderer.prepare(RenderRequest(model=model, precision="auto", job=None), Reports())
     assert renderer.status().model == "tiny"
     reports = Reports()
     draw(renderer, request_for, reports)
@@ -299,12 +299,12 @@ def test_a_model_that_cannot_be_drawn_with_does_not_cost_the_one_that_is_loaded(
 
 
 def test_another_model_or_precision_takes_the_place_of_the_one_that_is_loaded(
-    renderer: FluxRenderer, request_for: Request
+    renderer: FluxRenderer, request_for: RenderRequest
 ):
     import weakref
 
     transformer = weakref.ref(pipeline_of(renderer).transformer)
-    other = Request(model=request_for.model, precision="int8", job=None)
+    other = RenderRequest(model=request_for.model, precision="int8", job=None)
     renderer.prepare(other, Reports())
     assert str(renderer.status().plan).startswith("int8")
     assert transformer() is None
@@ -316,21 +316,23 @@ def test_servers_that_want_the_same_model_by_different_names_take_no_turns_in_lo
     one: str, other: str
 ):
     renderer, reports = FluxRenderer(), Reports()
-    renderer.prepare(Request(model=one, precision="auto", job=None), Reports())
+    renderer.prepare(RenderRequest(model=one, precision="auto", job=None), Reports())
     transformer = pipeline_of(renderer).transformer
     for model, precision, why in ((other, "bf16", None), (one, "auto", None), ("sketch", "auto", "asks for")):
-        picture = draw(renderer, Request(model=model, precision=precision, job=None), reports)
+        picture = draw(renderer, RenderRequest(model=model, precision=precision, job=None), reports)
         assert pipeline_of(renderer).transformer is transformer
         assert why is None or why in str(picture.notice)
     assert "load" not in {phase for phase, _ in reports}
 
 
-def test_servers_with_different_settings_in_turn_leave_nothing_of_each_others_model(request_for: Request):
+def test_servers_with_different_settings_in_turn_leave_nothing_of_each_others_model(
+    request_for: RenderRequest,
+):
     import threading
     import weakref
 
     renderer = FluxRenderer()
-    others = Request(model=request_for.model, precision="int8", job=None)
+    others = RenderRequest(model=request_for.model, precision="int8", job=None)
     left: list[weakref.ref[Any]] = []
     pictures: list[bytes] = []
     threads = threading.active_count()
@@ -373,7 +375,7 @@ def test_the_most_memory_is_counted_for_each_phase_and_in_all(monkeypatch: pytes
 
 
 def test_numbers_that_were_not_finite_once_in_the_text_are_not_remembered(
-    renderer: FluxRenderer, request_for: Request, monkeypatch: pytest.MonkeyPatch
+    renderer: FluxRenderer, request_for: RenderRequest, monkeypatch: pytest.MonkeyPatch
 ):
     assert renderer._loaded is not None
     artist = renderer._loaded.artist
@@ -386,7 +388,7 @@ def test_numbers_that_were_not_finite_once_in_the_text_are_not_remembered(
 
 
 def test_the_bundled_model_without_memory_is_not_told_to_be_taken(monkeypatch: pytest.MonkeyPatch):
-    sketch = Request(model="sketch", precision="auto", job=None)
+    sketch = RenderRequest(model="sketch", precision="auto", job=None)
     small = Machine(device="cpu", name="this machine", free=10**8, total=2 * 10**8, main=10**8)
     with monkeypatch.context() as patch:
         patch.setattr(flux, "survey", lambda limit: small)
@@ -400,6 +402,6 @@ def test_the_bundled_model_without_memory_is_not_told_to_be_taken(monkeypatch: p
         draw(renderer, sketch)
 
 
-def test_a_limit_is_the_memory_that_plans_are_made_for(request_for: Request):
+def test_a_limit_is_the_memory_that_plans_are_made_for(request_for: RenderRequest):
     with pytest.raises(NotConfigured, match=r"this machine has 0\.2 GB free of 0\.2 GB"):
         FluxRenderer(2 * 10**8).prepare(request_for, Reports())

@@ -21,7 +21,7 @@ from alya_mcp.errors import Failure, InvalidInput, NotConfigured, Unavailable
 from alya_mcp.images.engine import Job, Picture
 from alya_mcp.images.ray import engine as ray_engine
 from alya_mcp.images.ray.engine import RayEngine
-from alya_mcp.images.renderer import RenderPhase, Request
+from alya_mcp.images.renderer import RenderPhase, RenderRequest
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -101,7 +101,8 @@ def drawn_here(tiny: Path, jobs: list[Job]) -> list[Picture]:
     try:
         renderer = FluxRenderer()
         return [
-            renderer.render(Request(model=str(tiny), precision="auto", job=job), job, report) for job in jobs
+            renderer.render(RenderRequest(model=str(tiny), precision="auto", job=job), job, report)
+            for job in jobs
         ]
     finally:
         torch.set_num_threads(threads)

@@ -17,8 +17,8 @@ from stage import a_job
 
 from alya_mcp.errors import Failure, NotConfigured, Unavailable
 from alya_mcp.images.flux.renderer import FluxRenderer
-from alya_mcp.images.renderer import Request
-from alya_mcp.images.weights import Gated, Pulled, Step, download, pull, require_flux
+from alya_mcp.images.renderer import RenderRequest
+from alya_mcp.images.weights import Gated, Pulled, PullProgress, download, pull, require_flux
 from alya_mcp.images.weights.refusals import explain
 
 WEIGHTS = "vae/model.safetensors"
@@ -57,7 +57,7 @@ def stop_within_the_weights(hub: Hub, part: Path) -> int:
     """Kill a pull when some of the weights are on the disk; returns how many bytes."""
     hub.stall = WEIGHTS
 
-    def report(step: Step) -> None:
+    def report(step: PullProgress) -> None:
         if part.exists() and part.stat().st_size:
             raise Stop
 
@@ -178,7 +178,7 @@ def test_a_model_of_the_hub_is_downloaded_and_drawn_with(hub: Hub, tiny: Path):
     def report(phase: str, at: float, until: float, message: str) -> None:
         messages.append(message)
 
-    request = Request(model="them/model", precision="auto", job=a_job())
+    request = RenderRequest(model="them/model", precision="auto", job=a_job())
     picture = FluxRenderer().render(request, a_job(), report)
     assert picture.model == "them/model"
     assert picture.notice == "Drawn with them/model, not with FLUX.1-schnell"
@@ -347,12 +347,12 @@ def test_a_small_file_is_compared_with_its_git_checksum(hub: Hub):
 def test_a_complete_model_is_checked_again_without_fetching(hub: Hub):
     first = pulled()
     hub.sent.clear()
-    steps: list[Step] = []
+    steps: list[PullProgress] = []
     again = pull("them/model", steps.append)
     assert (again.downloaded, again.verified, again.size) == (0, True, first.size)
     assert again.files == 3
     assert not hub.sent
-    assert Step(phase="verify", done=first.size, total=first.size) in steps
+    assert PullProgress(phase="verify", done=first.size, total=first.size) in steps
 
 
 def test_a_byte_that_changed_on_the_disk_is_found_and_the_next_pull_mends_it(hub: Hub):

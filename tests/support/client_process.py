@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stage import staged_command
 
-from alya_mcp.images.engine import Job, Step
+from alya_mcp.images.engine import Job, JobProgress
 from alya_mcp.images.local import LocalEngine
 from alya_mcp.settings import Settings
 
@@ -24,7 +24,7 @@ async def main() -> None:
         Settings(home=Path(home), image_model=model, image_linger=float(linger)), command=staged_command()
     )
 
-    async def progress(step: Step) -> None:
+    async def progress(step: JobProgress) -> None:
         say({"phase": step.phase})
 
     job = Job(prompt=prompt, seed=1, steps=2, width=int(side), height=int(side))

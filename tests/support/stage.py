@@ -18,7 +18,7 @@ import psutil
 from raw_client import processes_of
 
 from alya_mcp import __version__
-from alya_mcp.images.engine import EngineStatus, Job, Step
+from alya_mcp.images.engine import EngineStatus, Job, JobProgress
 from alya_mcp.images.local import LocalEngine
 from alya_mcp.images.worker.protocol import PROTOCOL, Hello, introduce
 from alya_mcp.images.worker.run_folder import RunFolder
@@ -64,10 +64,10 @@ async def until(look: Callable[[], T], what: str) -> T:
     return found
 
 
-class Steps(list[Step]):
+class Steps(list[JobProgress]):
     """Collects progress."""
 
-    async def __call__(self, step: Step) -> None:
+    async def __call__(self, step: JobProgress) -> None:
         self.append(step)
 
     def phases(self) -> list[str]:

@@ -16,7 +16,14 @@ from pathlib import Path
 from alya_mcp import __version__
 from alya_mcp.errors import NotConfigured
 from alya_mcp.images.engine import Job, Picture
-from alya_mcp.images.renderer import DeviceLost, Renderer, RendererStatus, RenderPhase, Report, Request
+from alya_mcp.images.renderer import (
+    DeviceLost,
+    Renderer,
+    RendererStatus,
+    RenderPhase,
+    RenderRequest,
+    ReportProgress,
+)
 from alya_mcp.images.worker import client, scheduler
 from alya_mcp.images.worker import main as process
 
@@ -46,13 +53,13 @@ class Plain:
         self._model: str | None = None
         self._weights = bytearray()
 
-    def prepare(self, request: Request, report: Report) -> None:
+    def prepare(self, request: RenderRequest, report: ReportProgress) -> None:
         if self._model != request.model:
             report("load", 0.0, 1.0, f"Loading {request.model}")
             self._model = request.model
             self._weights = bytearray(b"w" * HEAVY if request.model == "heavy" else b"")
 
-    def render(self, request: Request, job: Job, report: Report) -> Picture:
+    def render(self, request: RenderRequest, job: Job, report: ReportProgress) -> Picture:
         self.prepare(request, report)
         report("encode", 0.0, 1.0, "Reading the prompt")
         match job.prompt:
@@ -107,10 +114,10 @@ class Staged:
         self._inner = inner
         self._folder = folder
 
-    def prepare(self, request: Request, report: Report) -> None:
+    def prepare(self, request: RenderRequest, report: ReportProgress) -> None:
         self._inner.prepare(request, self._held(report))
 
-    def render(self, request: Request, job: Job, report: Report) -> Picture:
+    def render(self, request: RenderRequest, job: Job, report: ReportProgress) -> Picture:
         return self._inner.render(request, job, self._held(report))
 
     def tend(self, *, idle: bool) -> bool:
@@ -120,7 +127,7 @@ class Staged:
     def status(self) -> RendererStatus:
         return self._inner.status()
 
-    def _held(self, report: Report) -> Report:
+    def _held(self, report: ReportProgress) -> ReportProgress:
         def held(phase: RenderPhase, at: float, until: float, message: str) -> None:
             report(phase, at, until, message)
             self._stay(phase)

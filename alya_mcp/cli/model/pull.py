@@ -13,7 +13,7 @@ from alya_mcp.runtime.paths import tilde
 from alya_mcp.settings import Settings
 
 if TYPE_CHECKING:
-    from alya_mcp.images.weights import Gated, Pulled, Step
+    from alya_mcp.images.weights import Gated, Pulled, PullProgress
 
 FAILED = 1
 
@@ -90,7 +90,7 @@ def _pull(wanted: Wanted) -> "Pulled":
     pace = Pace()
     with ProgressLine() as progress, progress.words() as words:
 
-        def report(step: "Step") -> None:
+        def report(step: "PullProgress") -> None:
             speed = pace.words(step, time.monotonic())
             progress.show(step.done, step.total or None, describe(step, wanted.name) + speed)
 
@@ -104,7 +104,7 @@ class Pace:
         self._phase = ""
         self._seen: deque[tuple[float, int]] = deque()
 
-    def words(self, step: "Step", now: float) -> str:
+    def words(self, step: "PullProgress", now: float) -> str:
         """Speed and time left at `now` in seconds; empty until both can be told."""
         if step.phase != self._phase:
             self._phase = step.phase

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from alya_mcp.errors import Failure
 from alya_mcp.images.encode import encode_with_preview
-from alya_mcp.images.engine import Job, Step
+from alya_mcp.images.engine import Job, JobProgress
 from alya_mcp.images.local import LocalEngine
 from alya_mcp.images.png import png
 from alya_mcp.runtime.python_process import module_command
@@ -41,7 +41,7 @@ _UNSETTLED: Final = ("compiled when idle", "compiling")
 _COMPILED: Final = ", compiled"
 """How they end when compiled parts draw."""
 
-Part = Callable[[str], AbstractContextManager[None]]
+MeasurePart = Callable[[str], AbstractContextManager[None]]
 """Names what is measured in its body, and notes the body's failure instead of raising it."""
 
 
@@ -97,7 +97,7 @@ class Measured:
         return None if least is None or self.queued is None else round(least / self.queued, 3)
 
 
-async def measure(result: Measured, settings: Settings, count: int, part: Part) -> None:
+async def measure(result: Measured, settings: Settings, count: int, part: MeasurePart) -> None:
     """Measure the model and precision of `settings` with `count` pictures, and fill `result` as it goes.
 
     The worker's home is that of `settings`; what is compiled stays in it for the next measurement.
@@ -131,7 +131,7 @@ async def measure(result: Measured, settings: Settings, count: int, part: Part) 
                 raise Failure("The worker was lost on the way, and a fresh one drew some of the pictures")
 
 
-async def measure_second_start(result: Measured, settings: Settings, part: Part) -> None:
+async def measure_second_start(result: Measured, settings: Settings, part: MeasurePart) -> None:
     """Measure what a later start takes, with what `measure` left in the home of `settings`."""
     async with _started(settings) as (engine, store):
         began = time.monotonic()
@@ -259,7 +259,7 @@ async def _cancel(engine: LocalEngine, seed: int) -> float:
     """Milliseconds from the wish to cancel a picture in the middle of its steps until the device is free."""
     halfway = asyncio.Event()
 
-    async def heard(step: Step) -> None:
+    async def heard(step: JobProgress) -> None:
         if step.phase == "denoise" and step.message.startswith("Step"):
             halfway.set()
 
@@ -298,7 +298,7 @@ async def _gone(engine: LocalEngine, pid: int | None) -> None:
                 await asyncio.sleep(0.1)
 
 
-async def _unheard(step: Step) -> None:
+async def _unheard(step: JobProgress) -> None:
     del step
 
 

@@ -21,7 +21,7 @@ from alya_mcp.images.flux.cuda_graph import Replay
 from alya_mcp.images.flux.pipeline import Artist, Shortcuts
 from alya_mcp.images.plan import Plan
 
-State = Literal["eager", "compiling", "compiled", "done", "failed"]
+CompileState = Literal["eager", "compiling", "compiled", "done", "failed"]
 
 _torch: Any = torch
 _TOLERANCE: Final = 0.1
@@ -67,7 +67,7 @@ class Accelerator:
     """
 
     def __init__(self, artist: Artist, plan: Plan, backend: str = "inductor") -> None:
-        self.state: State = "eager"
+        self.state: CompileState = "eager"
         self.words = "compiled when idle"
         self._artist, self._plan, self._backend = artist, plan, backend
         transformer = artist.pipeline.transformer
@@ -128,7 +128,7 @@ class Accelerator:
         backend: str,
     ) -> None:
         """Compile while the model may be let go: nothing of it is held but what is compiled."""
-        state: State = "compiled"
+        state: CompileState = "compiled"
         with _ONE_AT_A_TIME:
             kept = sys.getswitchinterval()
             # Each operation of a picture that is drawn meanwhile waits this long for the interpreter.

@@ -16,7 +16,7 @@ from alya_mcp.images.weights.folder import tensors_of
 from alya_mcp.images.weights.parts import variant_in, variant_of
 from alya_mcp.settings.precisions import ROUNDED, Precision
 
-Fill = Callable[[nn.Module, torch.device], None]
+FillWeights = Callable[[nn.Module, torch.device], None]
 """Brings the weights of a module to a device, those that are there already left as they are."""
 
 _ENCODERS: Final = ("text_encoder", "text_encoder_2")
@@ -102,7 +102,7 @@ def _require_vocabularies(pipeline: Any) -> None:
             )
 
 
-def settle(pipeline: Any, plan: Plan, device: torch.device, fill: Fill) -> Any:
+def settle(pipeline: Any, plan: Plan, device: torch.device, fill: FillWeights) -> Any:
     """Bring the parts of `pipeline` to where and what `plan` wants; `fill` brings each module's values."""
     pipeline.set_progress_bar_config(disable=True)
     blocks = [pipeline.transformer.transformer_blocks, pipeline.transformer.single_transformer_blocks]
@@ -162,7 +162,7 @@ def _narrow(
     module: nn.Module,
     precision: Precision,
     device: torch.device,
-    fill: Fill,
+    fill: FillWeights,
     *,
     away: bool,
     activations: bool,

@@ -30,7 +30,7 @@ class NotFinite(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class EncodedPrompt:
     """A prompt as the text encoders read it: `truncated` tells that they read only its beginning."""
 
     text: Tensor
@@ -56,7 +56,7 @@ class Artist:
         self.pipeline = pipeline
         self.device = device
         self.shortcuts: Shortcuts | None = None
-        self._readings: OrderedDict[str, Reading] = OrderedDict()
+        self._encoded: OrderedDict[str, EncodedPrompt] = OrderedDict()
         self._flux: Any = importlib.import_module("diffusers.pipelines.flux.pipeline_flux")
 
     @property
@@ -79,21 +79,21 @@ class Artist:
 
     # -- text
 
-    def read(self, prompt: str) -> Reading:
+    def read(self, prompt: str) -> EncodedPrompt:
         """Encode `prompt`, or remember how it was encoded."""
-        known = self._readings.get(prompt)
+        known = self._encoded.get(prompt)
         if known is not None:
-            self._readings.move_to_end(prompt)
+            self._encoded.move_to_end(prompt)
             return known
         five, clip, truncated = self.tokens(prompt)
         recorded = self.shortcuts.encode if self.shortcuts else None
         text, pooled = (recorded or self.encode)(five, clip)
         # A recording writes its next answer over this one.
-        reading = Reading(text.clone(), pooled.clone(), truncated)
-        self._readings[prompt] = reading
-        if len(self._readings) > _REMEMBERED:
-            self._readings.popitem(last=False)
-        return reading
+        encoded = EncodedPrompt(text.clone(), pooled.clone(), truncated)
+        self._encoded[prompt] = encoded
+        if len(self._encoded) > _REMEMBERED:
+            self._encoded.popitem(last=False)
+        return encoded
 
     def tokens(self, prompt: str) -> tuple[Tensor, Tensor, bool]:
         """The ids of `prompt` for T5 and for CLIP, and whether T5 gets only its beginning."""
@@ -115,14 +115,14 @@ class Artist:
     # -- denoising
 
     @torch.no_grad()
-    def denoise(self, job: Job, reading: Reading, after: Callable[[int], None]) -> Tensor:
+    def denoise(self, job: Job, encoded: EncodedPrompt, after: Callable[[int], None]) -> Tensor:
         """The latents of `job`; `after` is told each step that is done, and may raise to stop.
 
         Raises:
             NotFinite: when the transformer computes nonsense.
         """
-        latents, places = self._noise(job, reading.text.dtype)
-        times, changes = self._schedule(job.steps, latents.shape[1], reading.text.dtype)
+        latents, places = self._noise(job, encoded.text.dtype)
+        times, changes = self._schedule(job.steps, latents.shape[1], encoded.text.dtype)
         with self._pace(job) as shortcuts:
             recorded = shortcuts.step if shortcuts else None
             take = recorded or self.step
@@ -131,7 +131,7 @@ class Artist:
             done: list[Any] = []
             for number in range(job.steps):
                 (latents,) = take(
-                    latents, times[number], changes[number], reading.text, reading.pooled, places
+                    latents, times[number], changes[number], encoded.text, encoded.pooled, places
                 )
                 done.append(self._mark())
                 if number >= ahead:
@@ -143,15 +143,15 @@ class Artist:
         latents = latents.clone()
         if not bool(torch.isfinite(latents).all()):
             # If the text's encoding is what is wrong, every later picture of it would be.
-            self._readings.pop(job.prompt, None)
+            self._encoded.pop(job.prompt, None)
             raise NotFinite("model")
         return latents
 
-    def first_step(self, job: Job, reading: Reading) -> tuple[Tensor, ...]:
+    def first_step(self, job: Job, encoded: EncodedPrompt) -> tuple[Tensor, ...]:
         """What `step` is given first for `job`."""
-        latents, places = self._noise(job, reading.text.dtype)
-        times, changes = self._schedule(job.steps, latents.shape[1], reading.text.dtype)
-        return latents, times[0], changes[0], reading.text, reading.pooled, places
+        latents, places = self._noise(job, encoded.text.dtype)
+        times, changes = self._schedule(job.steps, latents.shape[1], encoded.text.dtype)
+        return latents, times[0], changes[0], encoded.text, encoded.pooled, places
 
     def _noise(self, job: Job, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """The noise that `job` begins with and where its tokens are."""

@@ -27,14 +27,21 @@ from alya_mcp.images.plan import (
     survey,
     weigh,
 )
-from alya_mcp.images.renderer import CancelledJob, DeviceLost, RendererStatus, RenderPhase, Report, Request
+from alya_mcp.images.renderer import (
+    CancelledJob,
+    DeviceLost,
+    RendererStatus,
+    RenderPhase,
+    RenderRequest,
+    ReportProgress,
+)
 from alya_mcp.images.turkish import in_english
 from alya_mcp.images.weights import download, require_flux
 
 if TYPE_CHECKING:
     from alya_mcp.images.flux.accelerate import Accelerator
     from alya_mcp.images.flux.memory_peaks import Peaks
-    from alya_mcp.images.flux.pipeline import Artist, Reading
+    from alya_mcp.images.flux.pipeline import Artist, EncodedPrompt
 
 T = TypeVar("T")
 
@@ -73,7 +80,7 @@ class _Loaded:
         return contextlib.nullcontext() if self.peaks is None else self.peaks.during(phase, taken)
 
     @property
-    def manner(self) -> str:
+    def plan_text(self) -> str:
         """How it is run, in a line."""
         compiled = [self.accelerator.words] if self.accelerator else []
         return ", ".join([self.plan.words, *compiled])
@@ -98,11 +105,11 @@ class FluxRenderer:
         self._limit = limit
         self._loaded: _Loaded | None = None
 
-    def prepare(self, request: Request, report: Report) -> None:
+    def prepare(self, request: RenderRequest, report: ReportProgress) -> None:
         """Load the model of `request`, unless it is loaded."""
         self._load(request, report)
 
-    def render(self, request: Request, job: Job, report: Report) -> Picture:
+    def render(self, request: RenderRequest, job: Job, report: ReportProgress) -> Picture:
         """Draw `job`."""
         loaded = self._load(request, report)
         with _device_errors():
@@ -144,13 +151,13 @@ class FluxRenderer:
             model=self._loaded.choice.name,
             device=self._loaded.device,
             memory=memory,
-            plan=self._loaded.manner,
+            plan=self._loaded.plan_text,
             temperature=temperature,
         )
 
     # -- loading
 
-    def _load(self, request: Request, report: Report) -> _Loaded:
+    def _load(self, request: RenderRequest, report: ReportProgress) -> _Loaded:
         wanted = (request.model, request.precision)
         if self._loaded and not self._loaded.whole:
             self._unload()
@@ -163,7 +170,7 @@ class FluxRenderer:
         with _device_errors():
             return self._load_choice(wanted, report)
 
-    def _load_choice(self, wanted: tuple[str, str], report: Report) -> _Loaded:
+    def _load_choice(self, wanted: tuple[str, str], report: ReportProgress) -> _Loaded:
         model, precision = wanted
         machine = self._survey()
         if self._loaded is not None and self._loaded.wanted != wanted:
@@ -211,7 +218,7 @@ class FluxRenderer:
     def _survey(self) -> Machine:
         return survey(self._limit)
 
-    def _download(self, choice: Choice, report: Report) -> Path:
+    def _download(self, choice: Choice, report: ReportProgress) -> Path:
         repository = choice.repository or ""
 
         def progress(share: float, message: str) -> None:
@@ -274,7 +281,7 @@ class FluxRenderer:
 
     # -- drawing
 
-    def _draw(self, loaded: _Loaded, job: Job, report: Report) -> Picture:
+    def _draw(self, loaded: _Loaded, job: Job, report: ReportProgress) -> Picture:
         artist = loaded.artist
         for name, side in (("width", job.width), ("height", job.height)):
             if side % artist.unit:
@@ -287,9 +294,9 @@ class FluxRenderer:
         down = _Stairs(loaded, job, self._survey)
         peaks: dict[str, int] = {}
         with loaded.counting("encode", peaks):
-            reading = down.take("encode", lambda: self._with_room(lambda: artist.read(prompt)))
+            encoded = down.take("encode", lambda: self._with_room(lambda: artist.read(prompt)))
         with loaded.counting("denoise", peaks):
-            latents = down.take("denoise", lambda: self._denoise(artist, job, reading, report))
+            latents = down.take("denoise", lambda: self._denoise(artist, job, encoded, report))
         report("decode", 0.0, 1.0, "Turning it into pixels")
         with loaded.counting("decode", peaks):
             pixels = down.take("decode", lambda: self._decode(loaded, job, latents, tiled=down.tiled))
@@ -305,18 +312,18 @@ class FluxRenderer:
             notice=_notice(
                 loaded.choice.notice,
                 loaded.plan,
-                artist.text_tokens if reading.truncated else None,
+                artist.text_tokens if encoded.truncated else None,
                 ignored,
                 None if prompt == job.prompt else prompt,
                 down.taken,
             ),
             timings={},
             peaks=peaks,
-            truncated=reading.truncated,
+            truncated=encoded.truncated,
             ignored=ignored,
         )
 
-    def _denoise(self, artist: "Artist", job: Job, reading: "Reading", report: Report) -> Any:
+    def _denoise(self, artist: "Artist", job: Job, encoded: "EncodedPrompt", report: ReportProgress) -> Any:
         from alya_mcp.images.flux.pipeline import NotFinite
 
         def after(done: int) -> None:
@@ -325,7 +332,7 @@ class FluxRenderer:
 
         report("denoise", 0.0, 1 / job.steps, f"Drawing in {job.steps} steps")
         try:
-            return self._with_room(lambda: artist.denoise(job, reading, after))
+            return self._with_room(lambda: artist.denoise(job, encoded, after))
         except NotFinite:
             raise Failure(
                 f"The model computed numbers that aren't finite (NaN) with seed {job.seed} and {job.steps} "

@@ -9,7 +9,7 @@ from typing import Final
 import httpx2
 
 from alya_mcp.errors import Failure, Unavailable, failure_of
-from alya_mcp.images.engine import EngineStatus, Job, Picture, Progress, Step
+from alya_mcp.images.engine import EngineStatus, Job, JobProgress, OnProgress, Picture
 from alya_mcp.images.progress import Meter
 from alya_mcp.images.ray.connection import LostError, NobodyError, PictureStream, check, told
 from alya_mcp.images.ray.messages import STATUS, PictureRequest, read_picture, read_status, read_told
@@ -46,12 +46,12 @@ class RayEngine:
         self._streams: set[PictureStream] = set()
         self._closed = False
 
-    async def render(self, job: Job, progress: Progress) -> Picture:
+    async def render(self, job: Job, progress: OnProgress) -> Picture:
         """Draw `job`. A picture that gets lost on the way is asked for again, by two new tries at most."""
         began = time.monotonic()
         heard = ""
 
-        async def hear(step: Step) -> None:
+        async def hear(step: JobProgress) -> None:
             nonlocal heard
             heard = step.message
             await progress(step)

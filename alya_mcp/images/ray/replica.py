@@ -13,7 +13,7 @@ from alya_mcp import __version__
 from alya_mcp.images.engine import Job, Picture
 from alya_mcp.images.library_environment import tell_libraries
 from alya_mcp.images.ray.messages import Told
-from alya_mcp.images.renderer import Renderer, RendererStatus, RenderPhase, Request
+from alya_mcp.images.renderer import Renderer, RendererStatus, RenderPhase, RenderRequest
 from alya_mcp.images.worker.protocol import DEVICE_LOST
 from alya_mcp.images.worker.render_thread import Failed, Order, RenderOutcome, RenderThread
 
@@ -75,7 +75,7 @@ class Replica:
             raise RuntimeError(f"the device hasn't come back for {_STUCK:.0f} s from work that was cancelled")
 
     async def _fill(self, job: Job | None) -> AsyncGenerator[Told | Picture | Failed]:
-        request = Request(model=self._wanted["model"], precision=self._wanted["precision"], job=job)
+        request = RenderRequest(model=self._wanted["model"], precision=self._wanted["precision"], job=job)
         said: asyncio.Queue[Told | RenderOutcome] = asyncio.Queue()
         runs = False
 

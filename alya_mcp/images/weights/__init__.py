@@ -2,14 +2,14 @@
 
 from alya_mcp.images.weights.cache import cached
 from alya_mcp.images.weights.folder import require_flux
-from alya_mcp.images.weights.process import Pulled, Step, describe, download, pull
+from alya_mcp.images.weights.process import Pulled, PullProgress, describe, download, pull
 from alya_mcp.images.weights.refusals import TOKENS, Gated, terms_page
 
 __all__ = [
     "TOKENS",
     "Gated",
+    "PullProgress",
     "Pulled",
-    "Step",
     "cached",
     "describe",
     "download",

@@ -21,7 +21,7 @@ from typing import Any, Final
 from alya_mcp.errors import Failure, NotConfigured, Unavailable, kind_of
 from alya_mcp.images.weights.cache import File, Snapshot, cached, files_in, fits
 from alya_mcp.images.weights.folder import require_flux, require_pipeline, require_plain
-from alya_mcp.images.weights.plan import Plan, ask_hub
+from alya_mcp.images.weights.plan import DownloadPlan, ask_hub
 from alya_mcp.images.weights.refusals import ELSEWHERE, Gated, explain, offline, require_usable_settings
 from alya_mcp.images.weights.transfer import Transfer
 
@@ -82,7 +82,7 @@ def _bring(repository: str) -> dict[str, Any]:
         return _check(folder, f"{why}, so nothing newer could be fetched.")
 
 
-def _fetch(repository: str, plan: Plan, snapshot: Snapshot) -> dict[str, Any]:
+def _fetch(repository: str, plan: DownloadPlan, snapshot: Snapshot) -> dict[str, Any]:
     snapshot.prepare()
     what = f"The repository {repository}"
     had = sum(map(snapshot.arrived, plan.files))

@@ -14,7 +14,7 @@ _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class DownloadPlan:
     """One commit of a repository; `index` is also among the `files`."""
 
     commit: str
@@ -22,7 +22,7 @@ class Plan:
     files: tuple[File, ...]
 
 
-def ask_hub(repository: str) -> Plan:
+def ask_hub(repository: str) -> DownloadPlan:
     """What the newest commit of `repository` holds.
 
     Raises:
@@ -38,7 +38,7 @@ def ask_hub(repository: str) -> Plan:
     if all(each.rfilename != INDEX for each in wanted):
         raise no_pipeline(f"The repository {repository}")
     files = tuple(_file(repository, commit, each, patience) for each in wanted)
-    return Plan(commit=commit, index=next(file for file in files if file.name == INDEX), files=files)
+    return DownloadPlan(commit=commit, index=next(file for file in files if file.name == INDEX), files=files)
 
 
 def _file(repository: str, commit: str, sibling: Any, patience: float) -> File:

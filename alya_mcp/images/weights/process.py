@@ -21,7 +21,7 @@ _GIGABYTE: Final = 10**9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class PullProgress:
     """How far a pull is: bytes `done` of `total`, both 0 while it looks for the model."""
 
     phase: Literal["find", "download", "verify"] = "find"
@@ -50,7 +50,7 @@ def download(repository: str, progress: Callable[[float, str], None]) -> Path:
     Raises: as `pull`.
     """
 
-    def report(step: Step) -> None:
+    def report(step: PullProgress) -> None:
         share = step.done / step.total if step.total else 0.0
         checking = step.phase == "verify"
         reached = _DOWNLOAD_SHARE + (1 - _DOWNLOAD_SHARE) * share if checking else _DOWNLOAD_SHARE * share
@@ -59,7 +59,7 @@ def download(repository: str, progress: Callable[[float, str], None]) -> Path:
     return pull(repository, report).folder
 
 
-def describe(step: Step, model: str) -> str:
+def describe(step: PullProgress, model: str) -> str:
     """What `step` is about, for a person."""
     if step.phase == "find":
         return f"Looking for {model}"
@@ -68,7 +68,7 @@ def describe(step: Step, model: str) -> str:
     return f"{verb} {model}: {step.done / size:.1f} of {step.total / size:.1f} {unit}"
 
 
-def pull(model: str, report: Callable[[Step], None], errors: TextIO | None = None) -> Pulled:
+def pull(model: str, report: Callable[[PullProgress], None], errors: TextIO | None = None) -> Pulled:
     """Bring `model`, a repository's name, into the cache in full, and compare every file with its checksum.
 
     Goes on where an earlier attempt stopped. `report` is told at least twice a second how far it is, and may
@@ -83,7 +83,7 @@ def pull(model: str, report: Callable[[Step], None], errors: TextIO | None = Non
     """
     if not Path(model).is_absolute() and find_spec("huggingface_hub") is None:
         raise NotInstalled("Downloading a model", "image")
-    step = Step()
+    step = PullProgress()
     report(step)
     child = subprocess.Popen(  # noqa: S603 - our own interpreter and code
         module_command("alya_mcp.images.weights.child", model),
@@ -104,7 +104,7 @@ def pull(model: str, report: Callable[[Step], None], errors: TextIO | None = Non
                 heard = said.get(timeout=_POLL)
                 if heard is None or "step" not in heard:
                     return _result(heard, model)
-                step = Step(phase=heard["step"], done=heard["done"], total=heard["total"])
+                step = PullProgress(phase=heard["step"], done=heard["done"], total=heard["total"])
             report(step)
     finally:
         child.kill()

@@ -7,7 +7,7 @@ from typing import Final
 
 import psutil
 
-from alya_mcp.images.engine import EngineStatus, State
+from alya_mcp.images.engine import EngineState, EngineStatus
 from alya_mcp.images.renderer import RendererStatus
 from alya_mcp.images.worker.run_folder import Ending
 
@@ -40,7 +40,7 @@ class WorkerHealth:
         """Something else begins now."""
         self.since = time.time()
 
-    def status(self, state: State, detail: str, *, waiting: int, clients: int) -> EngineStatus:
+    def status(self, state: EngineState, detail: str, *, waiting: int, clients: int) -> EngineStatus:
         """All of it."""
         return EngineStatus(
             state=state,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Self, cast
 
 from alya_mcp.images.engine import Job, Picture
-from alya_mcp.images.renderer import Request
+from alya_mcp.images.renderer import RenderRequest
 from alya_mcp.images.worker.client import Client
 from alya_mcp.images.worker.protocol import pack
 from alya_mcp.images.worker.render_thread import Order
@@ -24,7 +24,7 @@ class Work:
 
     client: Client
     number: int
-    request: Request
+    request: RenderRequest
     asked: float
     until: float
     ahead: int
@@ -46,7 +46,7 @@ class Work:
         return cls(
             client=client,
             number=number,
-            request=Request(model=str(head["model"]), precision=str(head["precision"]), job=job),
+            request=RenderRequest(model=str(head["model"]), precision=str(head["precision"]), job=job),
             asked=asked,
             until=math.inf if job is None else asked + seconds(head, "deadline"),
             ahead=ahead,

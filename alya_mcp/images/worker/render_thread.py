@@ -18,7 +18,7 @@ from alya_mcp.images.renderer import (
     Renderer,
     RendererStatus,
     RenderPhase,
-    Request,
+    RenderRequest,
 )
 from alya_mcp.images.worker.protocol import DEVICE_LOST
 
@@ -47,7 +47,7 @@ RenderOutcome = Picture | Failed | Cancelled | None
 class Order:
     """Work for the thread; `on_step` and `on_end` are called in the event loop."""
 
-    request: Request
+    request: RenderRequest
     on_step: Callable[[RenderPhase, float, float, str], None]
     on_end: Callable[[RenderOutcome, RendererStatus], None]
     cancelled: threading.Event = field(default_factory=threading.Event)
@@ -147,7 +147,7 @@ class RenderThread:
             )
 
 
-def _particulars(request: Request) -> str:
+def _particulars(request: RenderRequest) -> str:
     """The traceback of what just went wrong, without the prompt that it may quote."""
     text = traceback.format_exc()
     prompt = request.job.prompt if request.job is not None else ""

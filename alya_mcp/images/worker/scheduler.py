@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from alya_mcp.errors import InvalidInput, Unavailable, kind_of
-from alya_mcp.images.engine import EngineStatus, Picture, State
+from alya_mcp.images.engine import EngineState, EngineStatus, Picture
 from alya_mcp.images.renderer import Renderer, RendererStatus, RenderPhase
 from alya_mcp.images.worker.client import Client
 from alya_mcp.images.worker.deadline_clock import WorkClock
@@ -296,9 +296,9 @@ class Scheduler:
 
     def _status(self, clients: int, leaves_in: float | None) -> EngineStatus:
         waiting, model = len(self._waiting), self._health.renderer.model
-        state: State = "leaving" if self.leaving else "idle" if self._running is None else "busy"
+        state: EngineState = "leaving" if self.leaving else "idle" if self._running is None else "busy"
         work = "A model is being loaded" if self._clock.stands else "An image is being drawn"
-        detail: dict[State, str] = {
+        detail: dict[EngineState, str] = {
             "leaving": "The image worker finishes its work and ends; the next image starts a fresh one",
             "idle": f"{model} is loaded and ready{_lingering(leaves_in)}"
             if model

@@ -17,7 +17,7 @@ from alya_mcp.errors import Failure, InvalidInput, NotInstalled
 from alya_mcp.toolkit.tool import Context, Image, Input, Output, Progress, Reply, tool
 
 if TYPE_CHECKING:
-    from alya_mcp.images.engine import Job, Step
+    from alya_mcp.images.engine import Job, JobProgress
     from alya_mcp.storage.store import Store, Stored
     from alya_mcp.tools.images.repeat_index import Index, Known, Question
 
@@ -151,7 +151,7 @@ async def _draw(
     from alya_mcp.storage.store import Upload, image_key
     from alya_mcp.tools.images.repeat_index import Known
 
-    async def rendering(step: "Step") -> None:
+    async def rendering(step: "JobProgress") -> None:
         done = _ASKED + (_RENDERED - _ASKED) * step.done / step.total
         await context.progress(done, _TOTAL, step.message)
 

@@ -18,7 +18,7 @@ from alya_mcp.images.flux.loading import load_pipeline
 from alya_mcp.images.flux.pipeline import Artist
 from alya_mcp.images.flux.renderer import FluxRenderer
 from alya_mcp.images.plan import Plan
-from alya_mcp.images.renderer import CancelledJob, Request
+from alya_mcp.images.renderer import CancelledJob, RenderRequest
 
 pytestmark = [
     pytest.mark.gpu,
@@ -42,11 +42,11 @@ def unheard(phase: str, at: float, until: float, message: str) -> None:
     del phase, at, until, message
 
 
-def request_for(model: Path, precision: str = "bf16") -> Request:
-    return Request(model=str(model), precision=precision, job=a_job())
+def request_for(model: Path, precision: str = "bf16") -> RenderRequest:
+    return RenderRequest(model=str(model), precision=precision, job=a_job())
 
 
-def draw(renderer: FluxRenderer, request: Request, job: Job | None = None) -> Picture:
+def draw(renderer: FluxRenderer, request: RenderRequest, job: Job | None = None) -> Picture:
     return renderer.render(request, job or a_job(), unheard)
 
 

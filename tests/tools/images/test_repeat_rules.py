@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from alya_mcp.images.engine import EngineStatus, Job, Picture, Progress
+from alya_mcp.images.engine import EngineStatus, Job, OnProgress, Picture
 from alya_mcp.settings import Settings
 from alya_mcp.tools.images.repeat_index import Index, Known
 from alya_mcp.tools.images.repeats import draws_now, question_of
@@ -26,7 +26,7 @@ class Loaded:
     def __init__(self, model: str | None = None, *, ask: bool = True) -> None:
         self._model, self._ask = model, ask
 
-    async def render(self, job: Job, progress: Progress) -> Picture:
+    async def render(self, job: Job, progress: OnProgress) -> Picture:
         raise AssertionError("nothing is drawn to find out what would draw")
 
     async def status(self) -> EngineStatus:
