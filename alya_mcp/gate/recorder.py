@@ -8,6 +8,7 @@ from alya_mcp.gate.call import Call
 from alya_mcp.gate.clock import Clock
 from alya_mcp.gate.decision import AUDIT, GATE_ERROR, HIDDEN, UNKNOWN_TOOL, Decision, shown
 from alya_mcp.gate.errors import AuditError, GateError
+from alya_mcp.gate.judged import Judged
 from alya_mcp.gate.policy.rules import Redact
 from alya_mcp.gate.policy.source import PolicySource
 from alya_mcp.gate.refused import Refused
@@ -38,13 +39,13 @@ class Recorder:
         """The tool and the decision of the session's newest call that was refused; None when none was."""
         return self._refused.get(session)
 
-    def decided(self, call: Call, decision: Decision, digest: str | None, redact: Redact) -> int:
-        """Record what was decided, before it takes effect; the record's number.
+    def decided(self, judged: Judged) -> int:
+        """Record what was decided on a call, before it takes effect; the record's number.
 
         Raises:
             GateError: nothing is on record.
         """
-        number = self._write(call, decision, digest, redact)
+        number = self._write(judged.call, judged.decision, judged.digest, judged.rules.redact)
         self.trouble = None
         return number
 

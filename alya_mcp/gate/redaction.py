@@ -21,3 +21,10 @@ def masked(value: Any, names: Collection[str]) -> Any:
 def masked_at(path: str, value: Any, names: Collection[str]) -> Any:
     """`masked` for a value at `path`, as `args.card.pin`: nothing of it if a step has one of `names`."""
     return REDACTED if any(step in names for step in path.split(".")[1:]) else masked(value, names)
+
+
+def loggable(arguments: Mapping[str, Any], names: Collection[str]) -> Mapping[str, Any]:
+    """The arguments that may stand in a digest: no value of one of `names`, at any depth."""
+    if not names:
+        return arguments
+    return {name: masked(value, names) for name, value in arguments.items() if name not in names}

@@ -213,16 +213,21 @@ async def test_what_an_error_of_the_gate_says_stays_out_of_the_log_where_the_pol
     assert "in broken" in caplog.text
 
 
+class Locked(MemoryLedger):
+    def reserve(self, charges: Sequence[Charge]) -> int | Spent:
+        raise StateError("the state file is locked")
+
+    def first_spent(self, charges: Sequence[Charge]) -> Spent | None:
+        raise StateError("the state file is locked")
+
+
+class LockedState(MemoryState):
+    def __init__(self) -> None:
+        super().__init__()
+        self.ledger = Locked(SystemClock())
+
+
 async def test_a_denial_by_a_ledger_that_fails_is_on_record(tmp_path: Path) -> None:
-    class Locked(MemoryLedger):
-        def reserve(self, charges: Sequence[Charge]) -> int | Spent:
-            raise StateError("the state file is locked")
-
-    class LockedState(MemoryState):
-        def __init__(self) -> None:
-            super().__init__()
-            self.ledger = Locked(SystemClock())
-
     state = LockedState()
     limit = {"max": 2, "window": 60, "scope": "host"}
     gate = Gate(policy({"draw": {"rate_limit": limit}}), state, Audit(tmp_path / "audit", state))
@@ -370,6 +375,47 @@ def test_the_trace_ends_the_admission_of_a_call_where_decide_does(
     trace = gate.explain(call)
     refused = [step.rule for step in trace.steps if not step.held]
     assert refused[0] == gate.decide(call).rule == trace.decision.rule == rule
+
+
+def broken_validation(_: Mapping[str, Any]) -> Mapping[str, Any]:
+    raise RuntimeError("bug")
+
+
+NOT_JSON = a_call(arguments={"n": math.nan, "pin": math.nan})
+
+
+@pytest.mark.parametrize(
+    ("entry", "logged", "call", "rule"),
+    [
+        ({"max_repeats": {"max": 9, "window": 60}}, False, NOT_JSON, "(invalid arguments)"),
+        ({"action": "require_approval"}, False, NOT_JSON, "(invalid arguments)"),
+        ({"rate_limit": {"max": 1, "window": 60}}, True, NOT_JSON, "(invalid arguments)"),
+        ({"redact": {"arguments": ["n", "pin"]}}, True, NOT_JSON, ""),
+        ({}, False, NOT_JSON, ""),
+        ({}, False, a_call(price=-1.0), "(gate error)"),
+        ({}, False, a_call(validate=broken_validation), "(gate error)"),
+    ],
+)
+async def test_the_trace_has_the_step_that_decides_a_call(
+    entry: dict[str, Any], logged: bool, call: Call, rule: str, tmp_path: Path
+) -> None:
+    """Arguments that are not JSON, and errors of the gate, were refused by no step of the trace."""
+    state = MemoryState()
+    audit = Audit(tmp_path / "audit", state) if logged else None
+    gate = Gate(policy({"draw": entry}), state, audit, HandClock())
+    if "rate_limit" in entry:  # a spent limit comes after the arguments
+        assert await outcome_of(gate, a_call()) == "ok"
+    trace = gate.explain(call)
+    refused = [step.rule for step in trace.steps if not step.held]
+    assert (refused[0] if refused else "") == trace.decision.rule == gate.decide(call).rule == rule
+    assert await outcome_of(gate, call) == (rule or "ok")
+
+
+async def test_the_trace_of_a_call_that_the_state_can_not_count_ends_in_an_error_of_the_gate() -> None:
+    limit = {"max": 2, "window": 60, "scope": "host"}
+    trace = Gate(policy({"draw": {"rate_limit": limit}}), LockedState()).explain(a_call())
+    assert trace.decision.rule == trace.steps[-1].rule == "(gate error)"
+    assert [step.held for step in trace.steps[-2:]] == [True, False]
 
 
 async def test_an_explanation_finds_a_value_where_the_condition_does() -> None:

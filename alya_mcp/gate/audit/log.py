@@ -28,7 +28,7 @@ from alya_mcp.gate.clock import Clock, SystemClock
 from alya_mcp.gate.decision import INVALID_ARGUMENTS, Decision
 from alya_mcp.gate.errors import AuditError
 from alya_mcp.gate.policy.rules import Redact
-from alya_mcp.gate.redaction import masked
+from alya_mcp.gate.redaction import loggable
 from alya_mcp.gate.state import Head, State
 
 LARGEST_FILE: Final = 64 * 1024 * 1024
@@ -105,12 +105,7 @@ class Audit:
         if seal is None:
             with self._lock:
                 seal = self._opened()
-        if redact.arguments:
-            hidden = redact.arguments
-            arguments = {
-                name: masked(value, hidden) for name, value in arguments.items() if name not in hidden
-            }
-        return seal.of_arguments(arguments)
+        return seal.of_arguments(loggable(arguments, redact.arguments))
 
     def decided(self, call: Call, decision: Decision, digest: str | None, redact: Redact = _NOTHING) -> int:
         """Write what was decided on a call, and return the record's number.

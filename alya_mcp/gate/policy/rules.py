@@ -6,12 +6,16 @@ that sums are exact. Spans are nanoseconds. Every rule is named by its JSON Poin
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from alya_mcp.gate.decision import Decision
 
 Scope = Literal["session", "grant", "host"]
 LimitKind = Literal["rate_limit", "limits", "budget"]
+StepName = Literal["allowed", "arguments", "conditions", "repeats", "concurrency", "limits", "approval"]
+
+STEPS: Final[tuple[StepName, ...]] = get_args(StepName)
+"""Steps 3 to 8 of a call, in order."""
 
 UNIT: Final = 1_000_000_000
 SECOND: Final = 1_000_000_000
@@ -172,7 +176,7 @@ class Rules:
     only the audit log hears of; `reason` is the policy's own text for them. `timeout` is in seconds. Limits
     stand in the order in which a spent one is named: the tool's or its category's (`rate_limit`, `limits`,
     `budget`), then those of all tools. `groups` are the limits that are asked together: the enforced ones,
-    then each shadowed one by itself.
+    then each shadowed one by itself. `steps` are those that a call has to take, in order.
     """
 
     denial: Decision | None = None
@@ -186,11 +190,22 @@ class Rules:
     timeout: float | None = None
     redact: Redact = Redact()
     groups: tuple[tuple[Limit, ...], ...] = field(init=False)
+    steps: tuple[StepName, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         enforced = tuple(limit for limit in self.limits if not limit.shadow)
         groups = ((enforced,) if enforced else ()) + tuple((limit,) for limit in self.limits if limit.shadow)
         object.__setattr__(self, "groups", groups)
+        has: Mapping[StepName, object] = {
+            "allowed": self.denial or self.shadow_denials,
+            "arguments": True,
+            "conditions": self.tests,
+            "repeats": self.repeats,
+            "concurrency": self.concurrency,
+            "limits": self.limits,
+            "approval": self.approval,
+        }
+        object.__setattr__(self, "steps", tuple(name for name in STEPS if has[name]))
 
 
 def _counter(rule: str, tool: str | None) -> str:

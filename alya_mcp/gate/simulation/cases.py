@@ -18,12 +18,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, Literal, cast
 
+from alya_mcp.gate.asking import Ask
 from alya_mcp.gate.call import Call
 from alya_mcp.gate.decision import Decision, Verdict
 from alya_mcp.gate.documents.document import Document, Unreadable, kind, quoted, read_text, step
 from alya_mcp.gate.documents.json import read_json
 from alya_mcp.gate.errors import ToolError
-from alya_mcp.gate.gate import Ask, Gate
+from alya_mcp.gate.gate import Gate
 from alya_mcp.gate.numbers import plain
 from alya_mcp.gate.policy import Policy, PolicyError
 from alya_mcp.gate.policy.conditions import is_number

@@ -1,0 +1,63 @@
+"""A call while it is judged: what was found out about it so far."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from alya_mcp.gate.approvals import Question, Standing
+from alya_mcp.gate.call import Call
+from alya_mcp.gate.decision import Decision
+from alya_mcp.gate.policy import Policy
+from alya_mcp.gate.policy.rules import Repeats, Rules
+
+
+class Judged:
+    """What was found out about a call so far.
+
+    `arguments` are those that the handler would get, and `digest` stands for them in the log. `misfit` is why
+    they don't fit the schema, and `not_json` why they aren't JSON where that is needed. `over` are the loop
+    caps that this attempt exceeds, with the wait. `question` is what the user has to say yes to, if anything;
+    `standing` is an answer to it that holds, and `agreed` that this is a yes to be taken. With `takes_later`
+    the limits are asked when the call takes them.
+    """
+
+    refusal: Decision | None = None
+    shadow: tuple[Decision, ...] = ()
+    digest: str | None = None
+    misfit: str | None = None
+    not_json: str | None = None
+    over: tuple[tuple[Repeats, int | None], ...] = ()
+    question: Question | None = None
+    standing: Standing | None = None
+    agreed: bool = False
+    takes_later: bool = False
+
+    def __init__(self, call: Call, policy: Policy, rules: Rules, arguments: Mapping[str, Any]) -> None:
+        # Four assignments: every call makes one of these, and most keep the other defaults.
+        self.call = call
+        self.policy = policy
+        self.rules = rules
+        self.arguments = arguments
+
+    @property
+    def decision(self) -> Decision:
+        """The decision, with what shadowed rules would have said."""
+        decision = self.policy.allowed if self.refusal is None else self.refusal
+        if not self.shadow:
+            return decision
+        return replace(decision, mode="shadow", shadow=self.shadow)
+
+    @property
+    def denied(self) -> bool:
+        """Whether the call is denied, whatever the user says."""
+        return self.refusal is not None and self.refusal.decision == "deny"
+
+    def heard(self, decision: Decision) -> bool:
+        """Record a rule's decision. True if it refuses the call."""
+        if decision.mode == "shadow":
+            # A limit is asked before a person is, and again after their yes.
+            if all(each.rule != decision.rule for each in self.shadow):
+                self.shadow += (decision,)
+            return False
+        self.refusal = decision
+        return True
