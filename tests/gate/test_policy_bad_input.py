@@ -79,7 +79,7 @@ def test_a_rule_for_a_tool_that_nobody_has_is_a_warning_with_its_place() -> None
     assert 'did you mean "image_gen"?' in found.message
 
 
-@pytest.mark.parametrize("key", ["defualt", "Default", "DEFAULT", "tool", "limits", "$schema"])
+@pytest.mark.parametrize("key", ["defualt", "Default", "DEFAULT", "tool", "limits", "$Schema"])
 def test_a_key_that_is_misspelt_or_in_other_case_never_loads(key: str) -> None:
     """policy.md section 3, rows 9 and 19."""
     with pytest.raises(PolicyError, match="unknown key"):

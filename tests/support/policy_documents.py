@@ -26,6 +26,7 @@ WINDOW = {"window": "minute"}
 
 GOOD: dict[str, dict[str, Any]] = {
     "nothing": document(),
+    "an editor's schema": document(**{"$schema": "docs/policy.schema.json"}),
     "a name with a dot": document({"a.b": {"rate_limit": {"max": 1, "window": 0.5}}}),
     "both dialects": document(
         {
@@ -99,6 +100,7 @@ WRONG: list[tuple[str, str, dict[str, Any]]] = [
         '"shadow"',
         document({"t": {"rate_limit": {"max": 1, **WINDOW, "mode": "shade"}}}),
     ),
+    ("/$schema", "a string", document(**{"$schema": 1})),
     ("/prices/t", "from 0 on", document({}, prices={"t": -0.1})),
     ("/prices/t", "from 0 on", document({}, prices={"t": "0.1"})),
     ("/prices", "US dollars", document({}, prices=[0.1])),

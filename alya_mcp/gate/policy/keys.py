@@ -24,6 +24,7 @@ _RULES: Final = (
 
 KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "policy": (
+        "$schema",
         "version",
         "default",
         "description",

@@ -59,6 +59,8 @@ class _Reader(Reading):
         if fields is None:
             return
         read = self.read
+        if (schema := fields.get("$schema")) is not None:
+            self.text(schema, "/$schema")
         if (version := fields.get("version")) is not None and version != "1":
             self.problem(version, "/version", f'is {kind(version)}; it takes "1"')
         if (default := fields.get("default")) is not None:
