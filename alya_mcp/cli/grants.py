@@ -84,7 +84,7 @@ def list_(output: Output) -> int:
 @click.argument("grant", metavar="ID|LABEL")
 @output_option
 def rotate(grant: str, output: Output) -> int:
-    """Give a grant a new token and show it, this once. The old one is refused from the next call on.
+    """Give a grant a new token and show it, this once. The old one is refused at once.
 
     Exit codes: 0, 1 there is no such grant or it is revoked, 2 the grants can't be read or written.
     """

@@ -61,9 +61,7 @@ def init(preset: Literal["strict", "balanced", "open"], out: Path | None, force:
 
 def _next(out: Path | None) -> str:
     if out is None:
-        return (
-            "Servers obey it from their next call on, unless --policy, ALYA_POLICY or a grant names another."
-        )
+        return "Running servers obey it within 0.15 s, unless --policy, ALYA_POLICY or a grant names another."
     place = shlex.quote(str(out.absolute()))
     return f"A server obeys it with: alya-mcp serve --policy {place} (or ALYA_POLICY)."
 
