@@ -1,4 +1,4 @@
-"""What comes back from a source, what went wrong where nothing does, and asking several in turn."""
+"""Answers and failures of sources, and asking several sources in turn."""
 
 import math
 import re
@@ -100,7 +100,7 @@ class Fetched(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class SourceOutcome:
     """What came of the last request to a source, at `at`: `problem` is None when it answered well."""
 
     source: Source

@@ -1,4 +1,4 @@
-"""How long an answer stays fresh and when to ask again, from its headers (RFC 9111, RFC 9110). Pure."""
+"""Freshness and retry times of an answer, from its headers (RFC 9111, RFC 9110). Pure."""
 
 import re
 from collections.abc import Mapping

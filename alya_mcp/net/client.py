@@ -14,13 +14,13 @@ import anyio
 import httpx2
 
 from alya_mcp.errors import Failure
-from alya_mcp.net.answers import Body, ChangedShape, Fetched, Seen, SourceFailed, SourceRefused
+from alya_mcp.net.answers import Body, ChangedShape, Fetched, SourceFailed, SourceOutcome, SourceRefused
 from alya_mcp.net.cache_control import lifetime, may_keep
 from alya_mcp.net.disk_cache import Cache, Kept
 from alya_mcp.net.memo import Memo
 from alya_mcp.net.records import LeftOut
-from alya_mcp.net.single_flight import Flights
-from alya_mcp.net.transport import Answer, Exchange, Patience, Request, check_form
+from alya_mcp.net.single_flight import SingleFlight
+from alya_mcp.net.transport import Patience, SourceRequest, SourceResponse, Transport, check_form
 from alya_mcp.settings import Settings
 from alya_mcp.settings.providers import SOURCES, Source
 
@@ -49,10 +49,10 @@ class Http:
     ) -> None:
         self._clock = clock
         self._patience = patience or Patience()
-        self._exchange = Exchange(settings, self._patience, tls)
-        self._seen: dict[str, Seen] = {}
+        self._transport = Transport(settings, self._patience, tls)
+        self._seen: dict[str, SourceOutcome] = {}
         self._cache = Cache(settings.home / "cache" / "sources")
-        self._flights = Flights()
+        self._single_flight = SingleFlight()
         self.memo = Memo()
         """Values that were made of answers."""
 
@@ -105,7 +105,7 @@ class Http:
             return await self._ask_and_keep(request, read, kept)
 
         try:
-            newest = await self._within(request, deadline, lambda: self._flights.join(request.key, ask))
+            newest = await self._within(request, deadline, lambda: self._single_flight.join(request.key, ask))
             return self._live(source, self._value(request, newest, read), newest.fetched_at)
         except SourceRefused:
             raise
@@ -147,23 +147,23 @@ class Http:
         )
 
         async def ask() -> _Value[T]:
-            answer = await self._exchange.ask(request, {})
+            answer = await self._transport.ask(request, {})
             return _read(read, Body(source, answer.body, answer.content_type))
 
         return self._live(source, await self._within(request, deadline, ask), self._clock())
 
     @property
-    def seen(self) -> list[Seen]:
+    def seen(self) -> list[SourceOutcome]:
         """What came of the last request to each source that was asked, those of the table alone, by title."""
         return sorted(self._seen.values(), key=lambda seen: seen.source.title)
 
     def pause(self, source: Source, seconds: float) -> None:
         """Ask `source` nothing for `seconds`, an hour at most, as its answer said."""
-        self._exchange.pause(source, seconds)
+        self._transport.pause(source, seconds)
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._exchange.aclose()
+        await self._transport.aclose()
 
     def _request(
         self,
@@ -177,10 +177,10 @@ class Http:
         *,
         content: bytes | None = None,
         repeatable: bool = True,
-    ) -> Request:
-        base = self._exchange.base(source)
+    ) -> SourceRequest:
+        base = self._transport.base(source)
         if not base:
-            raise SourceFailed(source, f"has no address here; the person can set {source.variable}")
+            raise SourceFailed(source, f"has no address here; the user can set {source.variable}")
         try:
             url = httpx2.URL(base.rstrip("/") + path if path else base)
             if params:
@@ -192,27 +192,28 @@ class Http:
         check_form(source, url)
         if not all(value.isascii() and value.isprintable() for value in (secrets or {}).values()):
             raise SourceRefused(
-                source, "has a key with a sign in it that can't be sent; the person should set it again"
+                source,
+                "has an API key with a character that headers can't carry; the user should set it again",
             )
-        return Request(
+        return SourceRequest(
             source=source, method=method, url=url, headers=headers, secrets=dict(secrets or {}),
             content=content, repeatable=repeatable, largest=largest,
         )  # fmt: skip
 
     async def _ask_and_keep(
-        self, request: Request, read: Callable[[Body], object], kept: Kept | None
+        self, request: SourceRequest, read: Callable[[Body], object], kept: Kept | None
     ) -> Kept:
         conditions: dict[str, str] = {}
         if kept is not None and kept.etag:
             conditions["If-None-Match"] = kept.etag
         if kept is not None and kept.last_modified:
             conditions["If-Modified-Since"] = kept.last_modified
-        answer = await self._exchange.ask(request, conditions)
+        answer = await self._transport.ask(request, conditions)
         now = self._clock()
         if answer.status == HTTPStatus.NOT_MODIFIED:
             if kept is None:
                 raise SourceFailed(request.source, "answers 304 Not Modified of what it never sent")
-            answer = Answer(
+            answer = SourceResponse(
                 status=kept.status,
                 headers={
                     "content-type": kept.content_type,
@@ -238,7 +239,7 @@ class Http:
             await anyio.to_thread.run_sync(self._cache.forget, request.key)
         return newest
 
-    async def _within(self, request: Request, deadline: float, ask: Callable[[], Awaitable[T]]) -> T:
+    async def _within(self, request: SourceRequest, deadline: float, ask: Callable[[], Awaitable[T]]) -> T:
         source = request.source
         deadline = min(deadline, self._patience.deadline)
         try:
@@ -258,9 +259,9 @@ class Http:
 
     def _note(self, source: Source, problem: str | None) -> None:
         if source.key in SOURCES:
-            self._seen[source.key] = Seen(source=source, at=_date(self._clock()), problem=problem)
+            self._seen[source.key] = SourceOutcome(source=source, at=_date(self._clock()), problem=problem)
 
-    def _value(self, request: Request, kept: Kept, read: Callable[[Body], T]) -> "_Value[T]":
+    def _value(self, request: SourceRequest, kept: Kept, read: Callable[[Body], T]) -> "_Value[T]":
         nothing = kept.status == HTTPStatus.NO_CONTENT
         body = Body(request.source, kept.body, kept.content_type, nothing)
         return self.memo.get((request.key, read, kept.fetched_at), lambda: _read(read, body))

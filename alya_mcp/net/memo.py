@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from types import FunctionType, ModuleType
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
-from alya_mcp.net.single_flight import Flights
+from alya_mcp.net.single_flight import SingleFlight
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ class Memo:
         self._most = most
         self._size = size
         self._made: OrderedDict[Hashable, _Made] = OrderedDict()
-        self._flights = Flights()
+        self._flights = SingleFlight()
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
         """The value of `key`, made now when there is none. Raises what `make` raises."""

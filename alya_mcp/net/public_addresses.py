@@ -1,4 +1,4 @@
-"""Which addresses a request may go to, and a transport that connects to the very address it checked.
+"""The check that an address is public, and a transport that connects to the very address it checked.
 
 A name can lead to one address when it is looked at and to another when it is connected to (DNS rebinding).
 So the look-up, the check and the connection are one step here, below TLS: the certificate is still checked
@@ -20,14 +20,14 @@ from alya_mcp.runtime.threads import run_abandonable
 _NAT64 = ip_network("64:ff9b::/96")
 _MOST_TRIED = 4
 _PER_ADDRESS = 3.0
-Address = IPv4Address | IPv6Address
+IPAddress = IPv4Address | IPv6Address
 
 
 class ForbiddenAddress(Exception):
     """A request would have gone to an address that isn't a public one."""
 
 
-def is_public(address: Address) -> bool:
+def is_public(address: IPAddress) -> bool:
     """Whether `address` is one of the public internet's.
 
     Private, loopback, link-local, multicast, shared and reserved ones aren't, nor IPv6 ones that carry such

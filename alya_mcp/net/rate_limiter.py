@@ -1,4 +1,4 @@
-"""How often and how many at once a source is asked, and the pause that it asked for."""
+"""Rate and concurrency limits per source, and the pause that it asked for."""
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -8,7 +8,7 @@ import anyio
 from alya_mcp.settings.providers import Source
 
 
-class Manners:
+class RateLimiter:
     """Spaces requests to one source: `source.rate` a second, `source.at_once` at a time.
 
     A second's worth of requests may go out together, and one always may.

@@ -15,7 +15,7 @@ class _Flight:
         self.error: Exception | None = None
 
 
-class Flights:
+class SingleFlight:
     """Runs work by key, once for all who ask while it runs.
 
     The first caller does the work. When it is cancelled, one of those who wait begins anew, so that nobody

@@ -19,7 +19,7 @@ from alya_mcp import __version__
 from alya_mcp.net.answers import SourceFailed, SourceRefused
 from alya_mcp.net.cache_control import wait_asked
 from alya_mcp.net.public_addresses import ForbiddenAddress, PublicTransport
-from alya_mcp.net.rate_limiter import Manners
+from alya_mcp.net.rate_limiter import RateLimiter
 from alya_mcp.settings import Settings
 from alya_mcp.settings.providers import Source
 
@@ -65,7 +65,7 @@ class Patience:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class SourceRequest:
     """What to send. `secrets` are headers for the source's own host alone; `largest` is in bytes."""
 
     source: Source
@@ -85,7 +85,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class SourceResponse:
     """What came back, its body decompressed."""
 
     status: int
@@ -107,14 +107,14 @@ class _Passing(Exception):
         self.wait = wait
 
 
-class Exchange:
-    """Sends requests and judges what comes back; knows each source's manners."""
+class Transport:
+    """Sends requests and judges what comes back; keeps each source to its rate limit."""
 
     def __init__(self, settings: Settings, patience: Patience, tls: ssl.SSLContext | None) -> None:
         self._settings = settings
         self._tls = tls
         self._patience = patience
-        self._manners: dict[str, Manners] = {}
+        self._limiters: dict[str, RateLimiter] = {}
         self._open = AsyncExitStack()
         contact = f"; {settings.contact}" if settings.contact else ""
         self._agent = f"alya-mcp/{__version__} (MCP server{contact})"
@@ -129,21 +129,21 @@ class Exchange:
 
     def pause(self, source: Source, seconds: float) -> None:
         """Ask `source` nothing for `seconds`, an hour at most, as it wishes."""
-        self._manners_of(source).hold(min(seconds, _LONGEST_PAUSE))
+        self._limiter_of(source).hold(min(seconds, _LONGEST_PAUSE))
 
-    async def ask(self, request: Request, conditions: Mapping[str, str]) -> Answer:
+    async def ask(self, request: SourceRequest, conditions: Mapping[str, str]) -> SourceResponse:
         """One usable answer, after as many tries as are allowed and fit the deadline around this call.
 
         Raises:
             SourceRefused, SourceFailed: there was none.
         """
         source = request.source
-        manners = self._manners_of(source)
+        limiter = self._limiter_of(source)
         failed = 0
         while True:
-            await self._sit_out(source, manners)
+            await self._wait_out(source, limiter)
             try:
-                async with manners.turn():
+                async with limiter.turn():
                     return await self._exchange(request, conditions)
             except _Passing as trouble:
                 failed += 1
@@ -155,16 +155,16 @@ class Exchange:
                     raise trouble.failure from None
             await anyio.sleep(wait)
 
-    def _manners_of(self, source: Source) -> Manners:
-        return self._manners.setdefault(source.key, Manners(source, time.monotonic))
+    def _limiter_of(self, source: Source) -> RateLimiter:
+        return self._limiters.setdefault(source.key, RateLimiter(source, time.monotonic))
 
-    async def _sit_out(self, source: Source, manners: Manners) -> None:
-        pause = manners.pause
+    async def _wait_out(self, source: Source, limiter: RateLimiter) -> None:
+        pause = limiter.pause
         if pause >= _time_left():
             raise SourceFailed(source, f"is rate limiting us; retry in {pause:.0f} s", wait=pause)
         await anyio.sleep(pause)
 
-    async def _exchange(self, request: Request, conditions: Mapping[str, str]) -> Answer:
+    async def _exchange(self, request: SourceRequest, conditions: Mapping[str, str]) -> SourceResponse:
         """One request and the redirects it leads to, each to an address that may be asked."""
         source, url = request.source, request.url
         headers = {"User-Agent": self._agent, **request.headers, **request.secrets, **conditions}
@@ -183,7 +183,9 @@ class Exchange:
             url, headers = self._redirected(request, url, answer, headers)
         raise SourceFailed(source, f"redirects more than {_MOST_REDIRECTS} times; its address may be wrong")
 
-    async def _send(self, request: Request, url: httpx2.URL, headers: Mapping[str, str]) -> Answer:
+    async def _send(
+        self, request: SourceRequest, url: httpx2.URL, headers: Mapping[str, str]
+    ) -> SourceResponse:
         client = self._trusting if self._is_own(request.source, url) else self._guarded
         sent = client.build_request(
             request.method,
@@ -198,9 +200,9 @@ class Exchange:
         finally:
             with anyio.CancelScope(shield=True):
                 await response.aclose()
-        return Answer(status=response.status_code, headers=response.headers, body=body)
+        return SourceResponse(status=response.status_code, headers=response.headers, body=body)
 
-    def _judged(self, request: Request, answer: Answer) -> Answer:
+    def _judged(self, request: SourceRequest, answer: SourceResponse) -> SourceResponse:
         source, status = request.source, answer.status
         if status in _USABLE:
             if status == HTTPStatus.NON_AUTHORITATIVE_INFORMATION:
@@ -220,7 +222,7 @@ class Exchange:
         raise SourceFailed(source, f"answers {said}, which can't be used", status=status, body=body)
 
     def _redirected(
-        self, request: Request, url: httpx2.URL, answer: Answer, headers: dict[str, str]
+        self, request: SourceRequest, url: httpx2.URL, answer: SourceResponse, headers: dict[str, str]
     ) -> tuple[httpx2.URL, dict[str, str]]:
         """Where a redirect leads, and the headers that may go there.
 
@@ -231,7 +233,7 @@ class Exchange:
         try:
             target = url.join(answer.headers["location"])
         except (httpx2.InvalidURL, ValueError):
-            raise SourceFailed(source, "redirects to something that is no address") from None
+            raise SourceFailed(source, "redirects to something that is not an address") from None
         if request.method != "GET":
             raise SourceFailed(
                 source, "redirects a request that isn't repeated elsewhere; its address may have changed"
@@ -245,7 +247,7 @@ class Exchange:
         return target, headers
 
     def _is_own(self, source: Source, url: httpx2.URL) -> bool:
-        """Whether `url` is where the person put this source, or the source is one of this machine."""
+        """Whether `url` is where the user put this source, or the source is one of this machine."""
         if source.key not in self._settings.source_urls and httpx2.URL(source.url).host not in _LOCAL:
             return False
         return _origin(url) == _origin(httpx2.URL(self.base(source)))
@@ -269,7 +271,7 @@ class Exchange:
         return client
 
 
-async def _read(request: Request, response: httpx2.Response) -> bytes:
+async def _read(request: SourceRequest, response: httpx2.Response) -> bytes:
     """The body, decompressed, as long as it isn't larger than allowed."""
     parts: list[bytes] = []
     size = 0
@@ -292,7 +294,7 @@ def check_form(source: Source, url: httpx2.URL) -> None:
         SourceRefused: it isn't http or https, or has a name or password in it.
     """
     if url.scheme not in {"http", "https"} or not url.host:
-        raise SourceRefused(source, "leads to something that is no web address (http or https)")
+        raise SourceRefused(source, "leads to something that is not a web address (http or https)")
     if url.userinfo:
         raise SourceRefused(source, "has a name or password in its address, which is not sent")
 
@@ -322,7 +324,7 @@ def _words(error: Exception) -> str:
     return "broke the connection off; call again later"
 
 
-def _advice(request: Request, status: int) -> str:
+def _advice(request: SourceRequest, status: int) -> str:
     """What would help against a status that means no."""
     if status not in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         return "the request can't be met as it is"

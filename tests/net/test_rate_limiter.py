@@ -3,7 +3,7 @@
 import anyio
 import pytest
 
-from alya_mcp.net.rate_limiter import Manners
+from alya_mcp.net.rate_limiter import RateLimiter
 from alya_mcp.settings.providers import Source
 
 pytestmark = pytest.mark.anyio
@@ -22,8 +22,8 @@ async def test_a_seconds_worth_goes_out_together_and_the_first_never_waits(
         slept.append(seconds)
 
     monkeypatch.setattr(anyio, "sleep", sleep)
-    manners = Manners(Source(key="s", title="S", url="http://s.invalid", rate=rate), lambda: 100.0)
+    limiter = RateLimiter(Source(key="s", title="S", url="http://s.invalid", rate=rate), lambda: 100.0)
     for _ in range(4):
-        async with manners.turn():
+        async with limiter.turn():
             pass
     assert slept == waits

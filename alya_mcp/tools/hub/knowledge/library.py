@@ -6,7 +6,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alya_mcp.net.single_flight import Flights
+from alya_mcp.net.single_flight import SingleFlight
 from alya_mcp.runtime.threads import run_abandonable
 from alya_mcp.settings import Settings
 from alya_mcp.toolkit.asked import Asked
@@ -28,7 +28,7 @@ class Alya:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._flights = Flights()
+        self._flights = SingleFlight()
         self._index: Index | None = None
         self._guides: dict[frozenset[str], Guide] = {}
 
