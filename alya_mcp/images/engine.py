@@ -1,4 +1,4 @@
-"""What a tool asks of the image engine and what it gets back. Knows no renderer and imports nothing heavy."""
+"""The image engine's interface: jobs, pictures, progress, status. Imports nothing heavy."""
 
 import unicodedata
 from collections.abc import Awaitable, Callable, Mapping
@@ -49,7 +49,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobProgress:
-    """Where a job is: `done` of `total` for the whole job, growing with every step; words for a person."""
+    """Where a job is: `done` of `total` for the whole job, growing with every step; `message` says it."""
 
     phase: Phase
     done: float
@@ -61,7 +61,7 @@ class JobProgress:
 class Picture:
     """A drawn picture: `pixels` are RGB, 8 bits each, row by row from the top left.
 
-    `notice` says what the person should know of it, such as that the model isn't FLUX.1-schnell. `timings`
+    `notice` says what the user should know of it, such as that the model isn't FLUX.1-schnell. `timings`
     are milliseconds per phase, and `total` from the call to the answer. `peaks` are the most bytes of a GPU's
     memory in the phases that use it, empty where that isn't known. `truncated` tells that the model read
     only the prompt's beginning; `ignored` are the words it doesn't know, where it lists those that it knows.

@@ -1,4 +1,4 @@
-"""What the libraries below a renderer are told through the environment, before any of them is imported."""
+"""Environment variables for the libraries below a renderer, set before any of them is imported."""
 
 import os
 from typing import Final

@@ -221,7 +221,7 @@ class _Attempt:
         """What to tell of a worker that ended in this try."""
         return (
             f"The worker ended unexpectedly ({self.message.lower() or 'before it began'}). Another prompt, "
-            "size or model may work; the person finds the reason in logs/image-worker.log of ALYA_HOME"
+            "size or model may work; the user finds the reason in logs/image-worker.log of ALYA_HOME"
         )
 
     async def follow(self, call: PendingCall, meter: Meter) -> Frame:
@@ -286,7 +286,7 @@ async def _status_of(connection: WorkerConnection) -> EngineStatus:
             state="stuck",
             pid=pid,
             detail=f"The image worker (process {pid}) doesn't answer within {_STATUS_LIMIT:.0f} s. "
-            "The person can end that process; the next call starts a fresh one",
+            "The user can end that process; the next call starts a fresh one",
         )
     finally:
         call.end(cancel=False)

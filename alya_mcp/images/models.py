@@ -1,4 +1,4 @@
-"""Which model draws: from what ALYA_IMAGE_MODEL asks for and what the machine can hold."""
+"""The choice of the model: from what ALYA_IMAGE_MODEL asks for and what the machine can hold."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from alya_mcp.runtime.paths import expanded
 
 FLUX_SCHNELL: Final = "black-forest-labs/FLUX.1-schnell"
 RANDOM: Final = "random:flux-schnell"
-"""Asks for random numbers in the shapes of FLUX.1-schnell: for measuring, never for a person's call."""
+"""Asks for random numbers in the shapes of FLUX.1-schnell: for measuring, never for a user's call."""
 SKETCH: Final = "alya-sketch"
 SKETCH_FOLDER: Final = Path(__file__).parent / "sketch"
 
@@ -47,7 +47,7 @@ _HARDWARE: Final = (
 class Choice:
     """A model to load: from `folder`, or from the hub where only `repository` is given.
 
-    `name` is what results call it, `notice` what the person should know of it, `full_precision` whether it is
+    `name` is what results call it, `notice` what the user should know of it, `full_precision` whether it is
     loaded in float32 on every device, `flat` whether a picture of one colour is one it may mean.
     """
 

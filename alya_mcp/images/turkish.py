@@ -1,8 +1,8 @@
 """Turkish prompts for models whose text encoder knows English words alone, such as alya-sketch.
 
 A prompt is read clause by clause into things (number, size, colour, noun, place), a background, a landscape
-and a time of day, and said again in English. It is no translator: a word that it doesn't know is left out and
-named.
+and a time of day, and said again in English. It is not a translator: a word that it doesn't know is left out
+and named.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Where generated files go: an S3 bucket when one is configured, else this machine."""
+"""Stores for generated files: an S3 bucket when one is configured, else this machine."""
 
 from typing import TYPE_CHECKING
 

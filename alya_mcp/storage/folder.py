@@ -1,4 +1,4 @@
-"""What the stores of one user keep in ALYA_HOME, and what the store process and its starters share there.
+"""Files of the stores in ALYA_HOME, those that the store process and its starters share included.
 
 - `images/<day>/<sha256>.<ext>`: the pictures
 - `store/key`: 32 random bytes that sign links

@@ -1,4 +1,4 @@
-"""How a starter and the store process know each other over a port that any program could have taken.
+"""The handshake of a starter and the store process over a port that any program could have taken.
 
 A starter asks with a fresh nonce; only a process that holds the folder's key can answer it. An order to end
 is signed too, and names the one run of the process that it is for.
@@ -12,7 +12,7 @@ _PURPOSE: Final = "alya-control-1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Health:
+class StoreHealth:
     """What a store process says of itself."""
 
     port: int
@@ -21,7 +21,7 @@ class Health:
     pid: int
 
 
-def health_words(nonce: str, health: Health) -> tuple[str, ...]:
+def health_words(nonce: str, health: StoreHealth) -> tuple[str, ...]:
     """What a holder of the key proves in answer to `nonce`."""
     return (_PURPOSE, "health", nonce, str(health.port), health.instance, health.version, str(health.pid))
 

@@ -14,7 +14,7 @@ from alya_mcp.errors import Unavailable
 from alya_mcp.runtime.daemon import is_newer, proof, proves, spawn
 from alya_mcp.runtime.python_process import module_command
 from alya_mcp.storage.folder import StoreFolder
-from alya_mcp.storage.handshake import Health, health_words, stop_words
+from alya_mcp.storage.handshake import StoreHealth, health_words, stop_words
 from alya_mcp.storage.link_server import PORT_TAKEN
 from alya_mcp.storage.signed_links import HOST
 
@@ -61,13 +61,13 @@ def ensure(folder: StoreFolder, secret: bytes) -> int:
         return _start(folder, secret, port=0, moved_from=noted.port)
 
 
-def ask(secret: bytes, port: int) -> Health | None:
+def ask(secret: bytes, port: int) -> StoreHealth | None:
     """What the store process on `port` says of itself; None when nothing or something else is there."""
     nonce = secrets.token_hex(16)
     answer = _request("GET", port, f"/health?nonce={nonce}")
     try:
         said = cast("dict[str, object]", json.loads(answer or b""))
-        health = Health(
+        health = StoreHealth(
             port=int(str(said["port"])),
             instance=str(said["instance"]),
             version=str(said["version"]),
@@ -79,7 +79,7 @@ def ask(secret: bytes, port: int) -> Health | None:
     return health if health.port == port and proven else None
 
 
-def stop(secret: bytes, running: Health) -> bool:
+def stop(secret: bytes, running: StoreHealth) -> bool:
     """Have a store process stop listening, and say whether it did; what it is answering is still sent."""
     shown = proof(secret, *stop_words(running.instance))
     return _request("POST", running.port, f"/stop?proof={shown}") is not None

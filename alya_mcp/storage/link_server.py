@@ -26,8 +26,8 @@ from alya_mcp import __version__
 from alya_mcp.runtime.daemon import proof, proves
 from alya_mcp.runtime.locks import LockTimeout
 from alya_mcp.storage.folder import Listener, StoreFolder
-from alya_mcp.storage.handshake import NONCE, Health, health_words, stop_words
-from alya_mcp.storage.signed_links import HOST, Link, LinkRefused, judge
+from alya_mcp.storage.handshake import NONCE, StoreHealth, health_words, stop_words
+from alya_mcp.storage.signed_links import HOST, LinkRefused, SignedLink, judge
 from alya_mcp.storage.store import safe_filename
 
 PORT_TAKEN: Final = 3
@@ -167,9 +167,11 @@ class StoreServer(ThreadingHTTPServer):
                 self._answering -= 1
                 self._idle.notify_all()
 
-    def health(self) -> Health:
+    def health(self) -> StoreHealth:
         """What this process says of itself."""
-        return Health(port=self.server_port, instance=self._instance, version=__version__, pid=os.getpid())
+        return StoreHealth(
+            port=self.server_port, instance=self._instance, version=__version__, pid=os.getpid()
+        )
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Answer a connection in a thread of its own, or close it when there are too many."""
@@ -308,13 +310,13 @@ class _Handler(BaseHTTPRequestHandler):
             with file:
                 self._send_image(link, file, with_body=with_body)
 
-    def _open(self, link: Link) -> BinaryIO:
+    def _open(self, link: SignedLink) -> BinaryIO:
         try:
             return (self.server.folder.images / link.key).open("rb")
         except OSError:
             raise LinkRefused(404, "This picture is no longer on this machine.") from None
 
-    def _send_image(self, link: Link, file: BinaryIO, *, with_body: bool) -> None:
+    def _send_image(self, link: SignedLink, file: BinaryIO, *, with_body: bool) -> None:
         size = os.fstat(file.fileno()).st_size
         span = self._asked_span(size)
         if span is None:

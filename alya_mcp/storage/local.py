@@ -12,7 +12,7 @@ import anyio.to_thread
 from alya_mcp.errors import Failure, NotConfigured, Unavailable
 from alya_mcp.runtime.private_files import private_folder, write_private
 from alya_mcp.storage.folder import StoreFolder
-from alya_mcp.storage.signed_links import HOST, Link, sign
+from alya_mcp.storage.signed_links import HOST, SignedLink, sign
 from alya_mcp.storage.store import KEY, Stored, StoreStatus, Upload, clamp_expiry
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -81,7 +81,7 @@ class LocalStore:
             raise Unavailable(f"{kept_at(key)} It has no link: {_plainly(error)}.") from error
         except Failure as failure:
             raise type(failure)(f"{failure} {kept_at(key)}") from failure
-        link = Link(key=key, signed_at=now, expires_in=life, filename=filename)
+        link = SignedLink(key=key, signed_at=now, expires_in=life, filename=filename)
         return Stored(
             url=f"http://{HOST}:{port}{sign(secret, link)}",
             expires_at=datetime.fromtimestamp(link.expires_at, UTC),
@@ -151,13 +151,13 @@ def write_picture(folder: StoreFolder, upload: Upload) -> None:
         if error.errno in _FULL:
             raise Unavailable(
                 f"The image of {size} can't be written: the disk that holds ALYA_HOME is full "
-                f"({_free(folder.home)} free, or a quota is reached). The person can free some space, "
+                f"({_free(folder.home)} free, or a quota is reached). The user can free some space, "
                 "for instance by deleting old days in ALYA_HOME/images."
             ) from error
         if error.errno in _FORBIDDEN:
             raise NotConfigured(
                 f"The image of {size} can't be written: ALYA_HOME/images is not writable. "
-                "The person can correct its permissions, or set ALYA_HOME to a folder of their own."
+                "The user can correct its permissions, or set ALYA_HOME to a folder of their own."
             ) from error
         raise Unavailable(
             f"The image of {size} can't be written to ALYA_HOME/images: {_plainly(error)}."

@@ -35,7 +35,7 @@ _REFUSED = frozenset({400, 401, 403})
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """The region that requests are signed for, and whether the person chose it."""
+    """The region that requests are signed for, and whether the user chose it."""
 
     name: str
     chosen: bool

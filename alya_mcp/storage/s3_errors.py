@@ -97,7 +97,7 @@ def credentials_in_doubt(error: BaseException) -> bool:
 
 
 def explain(error: Exception, target: Target) -> Failure:
-    """The failure that `error` means, with what the person can do."""
+    """The failure that `error` means, with what the user can do."""
     if isinstance(error, Failure):
         return error
     code = code_of(error)
@@ -111,7 +111,7 @@ def wrong_region(target: Target, actual: str | None) -> NotConfigured:
     where = f"is in {actual}" if actual else "is in another region"
     return NotConfigured(
         f"The bucket {target.bucket!r} {where}, and requests were signed for {target.region!r}. "
-        f"The person can set ALYA_S3_REGION to {repr(actual) if actual else 'the region of the bucket'}."
+        f"The user can set ALYA_S3_REGION to {repr(actual) if actual else 'the region of the bucket'}."
     )
 
 
@@ -124,16 +124,16 @@ def _explain_answer(error: Exception, code: str, target: Target) -> Failure:
     if code in _KEY_CODES:
         return NotConfigured(
             f"The S3 store at {target.host} doesn't know the access key. "
-            "The person can check AWS_ACCESS_KEY_ID (or AWS_PROFILE), and that it belongs to this store."
+            "The user can check AWS_ACCESS_KEY_ID (or AWS_PROFILE), and that it belongs to this store."
         )
     if code == "SignatureDoesNotMatch":
         return NotConfigured(
             f"The S3 store at {target.host} refused the signature: the secret key is not "
-            "that of the access key. The person can check AWS_SECRET_ACCESS_KEY."
+            "that of the access key. The user can check AWS_SECRET_ACCESS_KEY."
         )
     if code in {"InvalidToken", "InvalidSecurity"}:
         return NotConfigured(
-            f"The S3 store at {target.host} refused the session token. The person can check "
+            f"The S3 store at {target.host} refused the session token. The user can check "
             "AWS_SESSION_TOKEN: it belongs to temporary keys only, and to exactly one pair of them."
         )
     if code in _REGION_CODES:
@@ -141,7 +141,7 @@ def _explain_answer(error: Exception, code: str, target: Target) -> Failure:
     if code in {"NoSuchBucket", "404"}:
         return NotConfigured(
             f"There is no bucket {target.bucket!r} at {target.host}. "
-            "The person can create it, or correct ALYA_S3_BUCKET or ALYA_S3_ENDPOINT_URL."
+            "The user can create it, or correct ALYA_S3_BUCKET or ALYA_S3_ENDPOINT_URL."
         )
     if code == "InvalidBucketName":
         return _bucket_name(target)
@@ -175,7 +175,7 @@ def _explain_silence(error: Exception, target: Target) -> Failure:
         return _expired()
     if names & _NO_CREDENTIALS:
         return NotConfigured(
-            "No S3 credentials were found. The person can set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
+            "No S3 credentials were found. The user can set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
             "or AWS_PROFILE, in the environment of the server."
         )
     if names & _SIGN_IN_AGAIN:
@@ -190,7 +190,7 @@ def _explain_silence(error: Exception, target: Target) -> Failure:
     if "SSLError" in names:
         return NotConfigured(
             f"The certificate of {target.host} isn't trusted, or it doesn't speak TLS. "
-            "The person can check ALYA_S3_ENDPOINT_URL (http or https), and AWS_CA_BUNDLE if the certificate "
+            "The user can check ALYA_S3_ENDPOINT_URL (http or https), and AWS_CA_BUNDLE if the certificate "
             "comes from an authority of their own."
         )
     if "ProxyConnectionError" in names and "socks" in str(error):
@@ -225,16 +225,16 @@ def _explain_silence(error: Exception, target: Target) -> Failure:
     if names & {"InvalidRegionError", "NoRegionError", "UnknownRegionError"}:
         return NotConfigured(
             f"The region {target.region!r} doesn't exist or isn't that of the bucket {target.bucket!r}. "
-            "The person can set ALYA_S3_REGION to the region of the bucket."
+            "The user can set ALYA_S3_REGION to the region of the bucket."
         )
     if "ConfigParseError" in names or "ConfigNotFound" in names:
-        return NotConfigured("The AWS configuration file can't be read. The person can check ~/.aws/config.")
+        return NotConfigured("The AWS configuration file can't be read. The user can check ~/.aws/config.")
     return Failure(f"The upload to {target.host} failed in an unexpected way ({type(error).__name__}).")
 
 
 def _expired() -> Failure:
     return NotConfigured(
-        "The S3 credentials have expired. The person can renew them, for instance with `aws sso login`; "
+        "The S3 credentials have expired. The user can renew them, for instance with `aws sso login`; "
         "new values in environment variables need a restart of the server."
     )
 
@@ -252,13 +252,13 @@ def _clock(error: Exception, target: Target) -> Failure:
         pass
     return NotConfigured(
         f"The clock of this machine differs from that of {target.host}{off}, by more than signatures allow. "
-        "The person can set it, for instance by turning on automatic time."
+        "The user can set it, for instance by turning on automatic time."
     )
 
 
 def _bucket_name(target: Target) -> Failure:
     return NotConfigured(
-        f"{target.bucket!r} can't be the name of a bucket. The person can correct ALYA_S3_BUCKET: "
+        f"{target.bucket!r} can't be the name of a bucket. The user can correct ALYA_S3_BUCKET: "
         "3 to 63 lower-case letters, digits, dots and hyphens, without s3:// and without a path."
     )
 

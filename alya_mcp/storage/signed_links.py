@@ -36,7 +36,7 @@ class LinkRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
+class SignedLink:
     """What a link says. `signed_at` is in whole seconds since 1970, `expires_in` in seconds."""
 
     key: str
@@ -50,7 +50,7 @@ class Link:
         return self.signed_at + self.expires_in
 
 
-def sign(secret: bytes, link: Link) -> str:
+def sign(secret: bytes, link: SignedLink) -> str:
     """The path and query of `link`, to follow `http://host:port`."""
     date = datetime.fromtimestamp(link.signed_at, UTC).strftime(_DATE)
     signed = (
@@ -60,7 +60,7 @@ def sign(secret: bytes, link: Link) -> str:
     return f"{signed}&X-Alya-Signature={_signature(secret, signed)}"
 
 
-def judge(secret: bytes, target: str, now: float) -> Link:
+def judge(secret: bytes, target: str, now: float) -> SignedLink:
     """The link in a request's `target`, if it is signed with `secret` and open at `now` (seconds since 1970).
 
     Raises:
@@ -77,7 +77,7 @@ def judge(secret: bytes, target: str, now: float) -> Link:
         signed_at = int(datetime.strptime(match["date"], _DATE).replace(tzinfo=UTC).timestamp())
     except ValueError:
         raise LinkRefused(403, "The date of this link doesn't exist.") from None
-    link = Link(
+    link = SignedLink(
         key=match["key"], signed_at=signed_at, expires_in=int(match["expires"]), filename=match["filename"]
     )
     if not MIN_EXPIRY <= link.expires_in <= MAX_EXPIRY:

@@ -1,4 +1,4 @@
-"""Where generated images go: an S3 bucket when one is configured, else this machine.
+"""Stores for generated images: an S3 bucket when one is configured, else this machine.
 
 Both kinds of store keep a picture under the same key and answer with a signed link that opens until it
 expires. Nothing heavy is imported here: the store process (`serve`) starts from this package too.
@@ -56,7 +56,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreStatus:
-    """How a store is; `detail` is a sentence for the person, without secrets."""
+    """How a store is; `detail` is a sentence for the user, without secrets."""
 
     state: Literal["ok", "failing", "off"]
     detail: str

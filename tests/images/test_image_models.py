@@ -1,4 +1,4 @@
-"""Which model draws, and what the person is told of it."""
+"""Which model draws, and what the user is told of it."""
 
 import json
 from pathlib import Path

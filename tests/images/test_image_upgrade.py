@@ -144,7 +144,7 @@ async def test_an_older_worker_that_is_stuck_is_named_with_what_to_do(
             await until(lambda: len(told) == 2, "an end of waiting")
     for words in told:
         assert f"alya-mcp 1.0.0 (process {stuck}) has said nothing for 3 s and counts as stuck" in words
-        assert "The person can end" in words
+        assert "The user can end" in words
 
 
 async def test_an_older_worker_that_is_busy_is_waited_for_as_long_as_a_picture_may_take_and_said_to_be(

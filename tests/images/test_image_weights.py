@@ -623,7 +623,7 @@ SHARDS = weight_map(a="one.safetensors", b="two.safetensors")
         ({WEIGHTS: WHOLE[WEIGHTS] + b"more"}, f"has {len(CUT) + 7} of {len(CUT) + 3} bytes"),
         ({WEIGHTS: WHOLE[WEIGHTS][:20]}, "ends within its header, after 20 bytes"),
         ({WEIGHTS: b"1234"}, "ends within its header, after 4 bytes"),
-        ({WEIGHTS: b"PK\x03\x04 a pickle of PyTorch"}, "is no safetensors file"),
+        ({WEIGHTS: b"PK\x03\x04 a pickle of PyTorch"}, "is not a safetensors file"),
         ({WEIGHTS: b"\x04" + bytes(7) + b"{a: "}, "has a header that can't be read"),
         ({WEIGHTS: b"\x04" + bytes(7) + b"[[]]"}, "has a header that can't be read"),
         ({"vae/model.safetensors.index.json": SHARDS}, "vae/one.safetensors isn't there; vae/two"),

@@ -367,7 +367,7 @@ async def test_an_answer_that_no_reader_foresaw_is_the_sources_failure(
 async def test_a_key_that_cant_be_sent_is_said_and_not_shown(
     http: Http, source: LoopbackSource, key: str
 ) -> None:
-    with pytest.raises(SourceRefused, match="Sample has a key") as refused:
+    with pytest.raises(SourceRefused, match="Sample has an API key") as refused:
         await ask(http, secrets={"X-Key": key})
     assert key not in str(refused.value)
     assert not source.asked

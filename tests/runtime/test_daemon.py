@@ -10,13 +10,13 @@ import pytest
 from raw_client import eventually
 
 from alya_mcp.runtime.daemon import is_newer, make_key, proof, proves, read_key, read_record, spawn
-from alya_mcp.storage.handshake import Health, health_words, stop_words
+from alya_mcp.storage.handshake import StoreHealth, health_words, stop_words
 
 KEY = bytes(range(32))
 
 
 def test_the_store_processs_proofs_are_those_of_other_versions() -> None:
-    health = Health(port=20_000, instance="0123456789abcdef", version="0.1.0", pid=7)
+    health = StoreHealth(port=20_000, instance="0123456789abcdef", version="0.1.0", pid=7)
     for words, text in (
         (health_words("ab" * 16, health), f"health\n{'ab' * 16}\n20000\n0123456789abcdef\n0.1.0\n7"),
         (stop_words("0123456789abcdef"), "stop\n0123456789abcdef"),

@@ -55,7 +55,7 @@ def finish(child: subprocess.Popen[str]) -> str:
     return out.strip()
 
 
-def kill_store_process(home: Path) -> process.Health:
+def kill_store_process(home: Path) -> process.StoreHealth:
     """End the store process as a reboot would."""
     running = store_process(home)
     assert running

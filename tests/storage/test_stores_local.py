@@ -24,12 +24,12 @@ from alya_mcp.runtime.private_files import write_private
 from alya_mcp.storage import link_server as serve
 from alya_mcp.storage.folder import StoreFolder
 from alya_mcp.storage.local import LocalStore, write_picture
-from alya_mcp.storage.signed_links import Link, LinkRefused, judge, sign
+from alya_mcp.storage.signed_links import LinkRefused, SignedLink, judge, sign
 from alya_mcp.storage.store import Stored
 
 SECRET = bytes(range(32))
 NOW = 1_795_000_000
-LINK = Link(key=picture().key, signed_at=NOW, expires_in=60, filename="a.png")
+LINK = SignedLink(key=picture().key, signed_at=NOW, expires_in=60, filename="a.png")
 
 
 def test_a_signed_link_is_read_back() -> None:
@@ -60,7 +60,7 @@ def test_a_link_signed_with_another_key_does_not_open() -> None:
 
 @pytest.mark.parametrize("seconds", [0, 604_801, 999_999])
 def test_a_link_that_lives_too_long_does_not_open_even_when_signed(seconds: int) -> None:
-    link = Link(key=LINK.key, signed_at=NOW, expires_in=seconds, filename="a.png")
+    link = SignedLink(key=LINK.key, signed_at=NOW, expires_in=seconds, filename="a.png")
     with pytest.raises(LinkRefused, match="lives"):
         judge(SECRET, sign(SECRET, link), NOW)
 
@@ -110,7 +110,7 @@ def served(home: Path) -> Generator[str]:
     server = serve.StoreServer(folder, secret, port=0, instance="0123456789abcdef")
     thread = threading.Thread(target=server.serve)
     thread.start()
-    link = Link(key=upload.key, signed_at=int(time.time()), expires_in=600, filename=upload.filename)
+    link = SignedLink(key=upload.key, signed_at=int(time.time()), expires_in=600, filename=upload.filename)
     yield f"http://127.0.0.1:{server.server_port}{sign(secret, link)}"
     server.stop()
     server.drain()

@@ -57,7 +57,7 @@ def fetch(url: str, method: str = "GET", **headers: str) -> Answer:
             return Answer(refusal.code, refusal.headers, refusal.read())
 
 
-def store_process(home: Path) -> process.Health | None:
+def store_process(home: Path) -> process.StoreHealth | None:
     """What the running store process of `home` says of itself."""
     folder = StoreFolder(home)
     key, noted = folder.key(), folder.listener()

@@ -53,7 +53,9 @@ _NO_MEMORY: Final = re.compile(
     r"out of memory|can't allocate memory|not enough memory|_STATUS_ALLOC_FAILED", re.IGNORECASE
 )
 _NO_MEMORY_OF_CUDA: Final = "CUDA error: out of memory"
-"""The driver's own word, which is no broken device: pinning, recording and loading of kernels end with it."""
+"""The driver's out-of-memory text; the device itself is fine. Pinning, recording and loading of kernels end
+with it.
+"""
 _LOST: Final = re.compile(r"CUDA error|device-side assert|CUBLAS_STATUS|CUDNN_STATUS|ECC error")
 
 
@@ -267,7 +269,7 @@ class FluxRenderer:
             traceback.print_exc(file=sys.stderr)
             raise Failure(
                 f"The model {choice.name} can't be loaded: a file of it is missing or damaged "
-                f"({type(error).__name__}). Download it again; the person finds the particulars in "
+                f"({type(error).__name__}). Download it again; the user finds the particulars in "
                 "logs/image-worker.log of ALYA_HOME"
             ) from None
         raise Failure(
@@ -464,7 +466,7 @@ def _device_errors() -> Generator[None]:
             traceback.print_exc(file=sys.stderr)
             raise DeviceLost(
                 "The GPU reported an error that only a restart of the image worker clears; it restarts now. "
-                "Call again; if it happens again, the person finds the error in logs/image-worker.log of "
+                "Call again; if it happens again, the user finds the error in logs/image-worker.log of "
                 "ALYA_HOME"
             ) from None
         raise

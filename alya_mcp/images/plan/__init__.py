@@ -1,4 +1,4 @@
-"""How a model is run on this machine: what the machine has, what the model weighs, what follows from both."""
+"""The plan for a model on this machine, from the machine's devices and the size of the weights."""
 
 from alya_mcp.images.plan.choose import MAIN_SPARE, PINNED, Plan, choose_plan, plans
 from alya_mcp.images.plan.machine import Device, Machine, survey

@@ -45,7 +45,7 @@ class Plan:
     `precision` is the transformer's, `encoder` the T5's (which loses less in int8 than in fp8). What is
     `*_streamed` stays in main memory and crosses to the device block by block while it works. `tiled`
     decodes in tiles. `compiled` asks for compiling beside the drawing. `needs` are bytes of the device's
-    memory, `needs_main` of main memory; `reasons` say why, for a person.
+    memory, `needs_main` of main memory; `reasons` say why, in words.
     """
 
     precision: Precision

@@ -1,4 +1,4 @@
-"""What a model weighs, read from the headers of its files."""
+"""Sizes of a model's weights, read from the headers of its files."""
 
 import json
 import math

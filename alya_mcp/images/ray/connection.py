@@ -16,12 +16,12 @@ _BAD_REQUEST: Final = 400
 _UNAUTHORIZED: Final = 401
 _SERVER_ERROR: Final = 500
 _NOBODY: Final = (
-    "Nothing answers at ALYA_RAY_URL. The person has to start the Ray cluster and the application there, "
+    "Nothing answers at ALYA_RAY_URL. The user has to start the Ray cluster and the application there, "
     "with `serve run` or `serve deploy` (docs/scale.md), or set ALYA_IMAGE_ENGINE to 'local'"
 )
 _STRANGER: Final = (
     "What answers at ALYA_RAY_URL isn't the Ray application of alya-mcp, or that is still starting ({what}). "
-    "The person can check the address, and on the cluster with `serve status` whether the application runs"
+    "The user can check the address, and on the cluster with `serve status` whether the application runs"
 )
 
 
@@ -102,7 +102,7 @@ def check(response: httpx2.Response, media_type: str = MEDIA_TYPE) -> None:
         raise WireError("it couldn't read the question")
     if response.status_code == _UNAUTHORIZED:
         raise NotConfigured(
-            "The Ray application refused the token. The person has to set ALYA_RAY_TOKEN to the token that "
+            "The Ray application refused the token. The user has to set ALYA_RAY_TOKEN to the token that "
             "the cluster's machines have in their ALYA_RAY_TOKEN"
         )
     if response.status_code >= _SERVER_ERROR:

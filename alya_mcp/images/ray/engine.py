@@ -25,7 +25,7 @@ _AWAY: Final = 60.0
 """Seconds for which a picture that got lost finds nobody to ask again; Serve restarts a proxy in some ten."""
 _LOOK_AGAIN: Final = 1.0
 _LOST: Final = (
-    "The Ray application lost the image, and again when it was asked for once more. The person finds the "
+    "The Ray application lost the image, and again when it was asked for once more. The user finds the "
     "reason on the cluster with `serve status` and `ray logs`; the same call may succeed later"
 )
 _SILENT: Final = "The Ray application doesn't answer. On the cluster `serve status` says why"
@@ -100,7 +100,7 @@ class RayEngine:
                     raise nobody.failure from None
                 counts, reason = False, f"The Ray application lost the image. {nobody}"
             except LostError as loss:
-                # An application that restarts takes nothing; to ask it is no try.
+                # An application that restarts takes nothing; asking it doesn't count as a try.
                 counts, reason = loss.accepted or not lost, _LOST
             if lost == len(_PAUSES) if counts else time.monotonic() > given_up:
                 raise Unavailable(reason)

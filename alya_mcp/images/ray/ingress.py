@@ -36,7 +36,7 @@ _MOST_TRIES: Final = 3
 _MOST_LOSSES: Final = 6
 """Replicas that a picture may be lost with in all: one that ends them at once ends them before they tell."""
 _NO_REPLICA: Final = (
-    "No replica of the Ray application can start. The person finds the reason on the cluster with "
+    "No replica of the Ray application can start. The user finds the reason on the cluster with "
     "`serve status`"
 )
 
@@ -175,7 +175,7 @@ class Ingress:
                 self._tell_positions()
             message = (
                 f"{losses} replicas of the Ray application ended while they had the image. Another prompt or "
-                "size may work; the person finds the reason in the replicas' logs on the cluster"
+                "size may work; the user finds the reason in the replicas' logs on the cluster"
             )
             ticket.frames.put_nowait(_failure(Unavailable, message))
         finally:
@@ -190,7 +190,7 @@ class Ingress:
             return _failure(Unavailable, _NO_REPLICA)
         except RayTaskError:
             _log.exception("a replica failed to draw")
-            return _failure(Failure, "Drawing failed on the Ray cluster; its log tells the person why")
+            return _failure(Failure, "Drawing failed on the Ray cluster; its log tells the user why")
         except (RayError, RayServeException) as error:
             self._last_error = (f"A replica was lost ({type(error).__name__})", time.time())
             return None

@@ -1,4 +1,4 @@
-"""What a model's folder must hold: a FLUX pipeline as diffusers saves it, whole, with safetensors only."""
+"""Checks a model's folder: a FLUX pipeline as diffusers saves it, whole, with safetensors only."""
 
 import contextlib
 import fnmatch
@@ -208,7 +208,7 @@ def _fault(file: Path, named: set[str]) -> str | None:
         start = stream.read(8)
         length: int = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
         if length > _MAX_HEADER:
-            return "is no safetensors file"
+            return "is not a safetensors file"
         if size < 8 + max(length, 2):
             return f"ends within its header, after {size:,} bytes"
         try:

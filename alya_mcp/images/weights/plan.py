@@ -1,4 +1,4 @@
-"""Which files a repository's model has, by the hub: their names, sizes and checksums."""
+"""The files of a repository's model as the hub lists them: their names, sizes and checksums."""
 
 import importlib
 import re

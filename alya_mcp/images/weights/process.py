@@ -33,7 +33,7 @@ class PullProgress:
 class Pulled:
     """A whole model on this machine: `size` bytes, of which `downloaded` came now.
 
-    `verified` says that every file was compared with a checksum, `notice` what else the person should know.
+    `verified` says that every file was compared with a checksum, `notice` what else the user should know.
     """
 
     folder: Path
@@ -60,7 +60,7 @@ def download(repository: str, progress: Callable[[float, str], None]) -> Path:
 
 
 def describe(step: PullProgress, model: str) -> str:
-    """What `step` is about, for a person."""
+    """Describe `step` in a line."""
     if step.phase == "find":
         return f"Looking for {model}"
     verb = "Downloading" if step.phase == "download" else "Checking"
@@ -77,7 +77,7 @@ def pull(model: str, report: Callable[[PullProgress], None], errors: TextIO | No
 
     Raises:
         Gated: when the hub wants accepted terms, a token, or a better one.
-        NotConfigured: when the person has to do something else first: make room, name another model.
+        NotConfigured: when the user has to do something else first: make room, name another model.
         Unavailable: when the hub can't be reached.
         Failure: when a file doesn't fit its checksum; it was removed.
     """

@@ -1,4 +1,4 @@
-"""What a person is told when the Hugging Face hub, the network or the disk says no."""
+"""Failures of the Hugging Face hub, the network and the disk, with what the user can do."""
 
 import errno
 import importlib
@@ -24,13 +24,13 @@ class Gated(NotConfigured):
     def __init__(self, repository: str, why: str) -> None:
         self.repository, self.why = repository, why
         super().__init__(
-            f"{why} The person can accept its terms at {terms_page(repository)}, create a token at {TOKENS}, "
+            f"{why} The user can accept its terms at {terms_page(repository)}, create a token at {TOKENS}, "
             f"set HF_TOKEN to it and restart the client, or run: alya-mcp model pull. {ELSEWHERE}"
         )
 
 
 def terms_page(repository: str) -> str:
-    """Where a person accepts the terms of `repository`, whatever mirror serves its files."""
+    """Where a user accepts the terms of `repository`, whatever mirror serves its files."""
     return f"https://huggingface.co/{repository}"
 
 
@@ -42,7 +42,7 @@ def explain(error: Exception, repository: str) -> Failure:
     status = _status_of(error)
     if isinstance(error, errors.HFValidationError):
         return NotConfigured(
-            f"{repository!r:.80} is no name of a repository; it takes owner/name. {ELSEWHERE}"
+            f"{repository!r:.80} is not the name of a repository; it takes owner/name. {ELSEWHERE}"
         )
     if status == _FORBIDDEN and not _said_by_hub(error):
         return Unavailable(
@@ -109,7 +109,7 @@ def offline(repository: str) -> NotConfigured:
     """The failure to report when `repository` isn't here and the network is forbidden."""
     return NotConfigured(
         f"The weights of {repository} are not on this machine in full, and HF_HUB_OFFLINE forbids the "
-        f"download. The person can unset it and restart the client. {ELSEWHERE}"
+        f"download. The user can unset it and restart the client. {ELSEWHERE}"
     )
 
 

@@ -44,7 +44,7 @@ class PendingCall:
         hello = self._connection.hello
         raise Unavailable(
             f"The image worker of alya-mcp {hello.version} (process {hello.pid}) has said nothing for "
-            f"{_MISSED * ALIVE:.0f} s and counts as stuck. The person can end that process; the next call "
+            f"{_MISSED * ALIVE:.0f} s and counts as stuck. The user can end that process; the next call "
             "starts a fresh one"
         )
 

@@ -31,7 +31,7 @@ class Launcher:
     """Joins the worker at `run_folder`; `command` gets the home folder as its last argument.
 
     `patience` is for how many seconds a worker that has to make room may finish its pictures. `doing` says
-    for a person what `join` does now.
+    in words what `join` does now.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Launcher:
         except TimeoutError:
             raise Unavailable(
                 f"The image worker (process {address.pid}) doesn't answer within {limit:g} s. "
-                "The person can end that process; the next call starts a fresh one"
+                "The user can end that process; the next call starts a fresh one"
             ) from None
         except RefusedError:
             raise
@@ -97,7 +97,7 @@ class Launcher:
                     if starts == _MAX_STARTS or child.returncode != 0:
                         raise Unavailable(
                             f"The image worker ended while starting (exit status {child.returncode}). "
-                            "The person finds the reason in logs/image-worker.log of ALYA_HOME"
+                            "The user finds the reason in logs/image-worker.log of ALYA_HOME"
                         )
                     let_go(child)
                     child = None
@@ -108,7 +108,7 @@ class Launcher:
                     raise Unavailable(
                         f"The image worker didn't start within {_START_LIMIT:.0f} s. "
                         + (
-                            "The one before it may be stuck: the person can look for a process that runs "
+                            "The one before it may be stuck: the user can look for a process that runs "
                             "alya_mcp.images.worker and end it"
                             if holding
                             else "Another server was about to start it and may be stuck or stopped: the "
@@ -140,7 +140,7 @@ class Launcher:
             raise Unavailable(
                 "The running image worker doesn't hold this server's key"
                 + (f" (process {address.pid})" if address else "")
-                + ". The person can end that process; the next call starts a fresh one"
+                + ". The user can end that process; the next call starts a fresh one"
             ) from None
 
     async def _suits(self, connection: WorkerConnection, until: float) -> bool:
@@ -176,7 +176,7 @@ class Launcher:
                     await connection.ended()
         raise Unavailable(
             f"The {_named(connection)} has to make room and still has pictures to finish after "
-            f"{self._patience:.0f} s. Call again later, or the person can end that process; the next call "
+            f"{self._patience:.0f} s. Call again later, or the user can end that process; the next call "
             "starts a fresh one"
         )
 

@@ -1,4 +1,4 @@
-"""Whether other programs need the memory of a worker that no server uses."""
+"""Memory pressure: whether other programs need the memory of a worker that no server uses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

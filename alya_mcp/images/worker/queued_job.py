@@ -73,7 +73,7 @@ def seconds(head: dict[str, Any], field: str) -> float:
     """
     value = head[field]
     if not isinstance(value, int | float) or not 0 <= value <= _MAX_SECONDS:
-        raise ValueError(f"{field} is no number of seconds")
+        raise ValueError(f"{field} is not a number of seconds")
     return value
 
 
@@ -88,7 +88,7 @@ def job_of(head: dict[str, Any]) -> Job | None:
         return None
     asked = head["job"]
     if not isinstance(asked, dict):
-        raise TypeError("the job is no object")
+        raise TypeError("the job is not an object")
     asked = cast("dict[str, Any]", asked)
     if any(type(value) is not (str if name == "prompt" else int) for name, value in asked.items()):
         raise TypeError("the job has a field of another kind")

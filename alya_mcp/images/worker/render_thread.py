@@ -143,7 +143,7 @@ class RenderThread:
             return Failed(
                 kind=Failure.__name__,
                 message=f"Drawing failed for a reason that isn't known ({type(error).__name__}). "
-                "The person finds it in logs/image-worker.log of ALYA_HOME",
+                "The user finds it in logs/image-worker.log of ALYA_HOME",
             )
 
 

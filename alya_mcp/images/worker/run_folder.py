@@ -49,7 +49,7 @@ _ENDING: Final = tuple(each.name for each in fields(Ending))
 
 @contextlib.contextmanager
 def kept_in_home() -> Generator[None]:
-    """Tell the person what to do when a file that the body needs can't be kept in ALYA_HOME.
+    """Tell the user what to do when a file that the body needs can't be kept in ALYA_HOME.
 
     Raises:
         NotConfigured: in place of an OSError.

@@ -320,12 +320,12 @@ def _too_late(work: Work, now: float, ahead: int) -> str:
     if work.begun is None:
         return (
             f"The picture {waited}, with {_images(ahead)} still ahead of it, and left it: {allowed}. Call "
-            "again when fewer wait, which alya_status tells, or the person can set ALYA_IMAGE_DEADLINE higher"
+            "again when fewer wait, which alya_status tells, or the user can set ALYA_IMAGE_DEADLINE higher"
         )
     drawn = f"was drawn for {_seconds(now - begun)}"
     return (
         f"The picture {waited}, with {_images(work.ahead)} ahead of it, {drawn} and was stopped: {allowed}. "
-        "Call again with fewer steps, or the person can set ALYA_IMAGE_DEADLINE higher"
+        "Call again with fewer steps, or the user can set ALYA_IMAGE_DEADLINE higher"
     )
 
 

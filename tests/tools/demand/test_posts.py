@@ -42,7 +42,7 @@ async def test_another_refusal_of_stack_exchange_is_told_as_it_is(http: Http, so
         (
             None,
             answers.REDDIT,
-            r"refuses to be searched \(403\); the person can set a token in ALYA_REDDIT_TOKEN",
+            r"refuses to be searched \(403\); the user can set a token in ALYA_REDDIT_TOKEN",
         ),
         ("t0ken-word", answers.REDDIT_OAUTH, r"\(403\); ALYA_REDDIT_TOKEN is wrong or has expired"),
     ],

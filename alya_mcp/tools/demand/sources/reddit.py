@@ -72,7 +72,7 @@ async def search(http: "Http", query: str, *, token: str | None = None) -> Fetch
         help_ = (
             "ALYA_REDDIT_TOKEN is wrong or has expired"
             if token
-            else "the person can set a token in ALYA_REDDIT_TOKEN"
+            else "the user can set a token in ALYA_REDDIT_TOKEN"
         )
         problem = f"refuses to be searched ({refused.status}); {help_}"
         raise SourceRefused(source, problem, status=refused.status) from None
