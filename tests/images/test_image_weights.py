@@ -145,6 +145,19 @@ def test_a_hub_in_trouble_is_unavailable(hub: Hub):
         download("them/model", quietly)
 
 
+@pytest.mark.parametrize("kind", ["socks5", "http"])
+def test_a_proxy_on_the_way_to_the_hub_is_named_without_its_password(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, kind: str
+):
+    monkeypatch.setenv("HF_ENDPOINT", "http://hub.invalid")
+    monkeypatch.setenv("NO_PROXY", "")
+    monkeypatch.setenv("ALL_PROXY", f"{kind}://me:hunter2@127.0.0.1:9")
+    with pytest.raises(Unavailable) as failed:
+        download("them/model", quietly)
+    assert f"{kind} proxy that ALL_PROXY names" in str(failed.value)
+    assert "hunter2" not in str(failed.value)
+
+
 def test_a_hub_that_cannot_be_reached_is_unavailable(hub: Hub, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(Unavailable, match="can't be reached"):

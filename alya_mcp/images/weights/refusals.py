@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from alya_mcp.errors import Failure, NotConfigured, Unavailable
 
@@ -70,10 +71,19 @@ def explain(error: Exception, repository: str) -> Failure:
             f"can be written, on a disk that takes files of 10 GB. {ELSEWHERE}"
         )
     return Unavailable(
-        f"The Hugging Face hub can't be reached, or the download of {repository} broke off "
-        f"({type(error).__name__}). Call again when the network is back: what is here is kept, and it goes "
+        f"The Hugging Face hub can't be reached{_through_a_proxy()}, or the download of {repository} broke "
+        f"off ({type(error).__name__}). Call again when the network is back: what is here is kept, and it goes "
         f"on where it stopped. {ELSEWHERE}"
     )
+
+
+def _through_a_proxy() -> str:
+    """The variable that sends requests through a proxy, and the proxy's kind; its address may hold a
+    password."""
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
+        if proxy := os.environ.get(name):
+            return f" through the {urlsplit(proxy).scheme or 'HTTP'} proxy that {name} names"
+    return ""
 
 
 def require_usable_settings(endpoint: str, token: str | None) -> None:
