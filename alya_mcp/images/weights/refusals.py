@@ -70,9 +70,10 @@ def explain(error: Exception, repository: str) -> Failure:
             f"The Hugging Face cache can't be written ({os.strerror(code)}). Set HF_HOME to a folder that "
             f"can be written, on a disk that takes files of 10 GB. {ELSEWHERE}"
         )
+    way = _through_a_proxy()
     return Unavailable(
-        f"The Hugging Face hub can't be reached{_through_a_proxy()}, or the download of {repository} broke "
-        f"off ({type(error).__name__}). Call again when the network is back: what is here is kept, and it goes "
+        f"The Hugging Face hub can't be reached{way}, or the download of {repository} broke off "
+        f"({type(error).__name__}). Call again when the network is back: what is here is kept, and it goes "
         f"on where it stopped. {ELSEWHERE}"
     )
 
