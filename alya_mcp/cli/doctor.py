@@ -6,8 +6,9 @@ from dataclasses import asdict
 import click
 
 from alya_mcp.app.diagnostics.check import Check
-from alya_mcp.cli.output import Output, coloured, output_option, printable, say, show_json
+from alya_mcp.cli.output import Output, output_option, say, show_json, show_row
 from alya_mcp.settings import Settings, SettingsError
+from alya_mcp.text.plurals import counted
 
 _STATE, _PART = 4, 14
 
@@ -35,7 +36,7 @@ def doctor(placeholders: Mapping[str, str], output: Output) -> int:
         show_json({"ok": failed == 0, "settings": _settings(), "checks": [asdict(check) for check in checks]})
     else:
         warned = sum(check.state == "warn" for check in checks)
-        say(f"{len(checks)} looked at, {warned} to know about, {failed} to mend.")
+        say(f"{counted(len(checks), 'check')}: {counted(warned, 'warning')}, {counted(failed, 'failure')}.")
     return 1 if failed else 0
 
 
@@ -47,6 +48,6 @@ def _settings() -> dict[str, str | None]:
 
 
 def _show(check: Check) -> None:
-    click.echo(f"{coloured(check.state.ljust(_STATE))}  {check.part.ljust(_PART)}  {printable(check.detail)}")
+    show_row((check.state, check.part, check.detail), (_STATE, _PART))
     if check.remedy:
-        click.echo(f"{' ' * (_STATE + _PART + 4)}-> {printable(check.remedy)}")
+        show_row(("", "", f"-> {check.remedy}"), (_STATE, _PART))

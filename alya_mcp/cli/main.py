@@ -20,6 +20,7 @@ from alya_mcp.cli.decisions import decisions
 from alya_mcp.cli.doctor import doctor
 from alya_mcp.cli.grants import grants
 from alya_mcp.cli.model import model
+from alya_mcp.cli.output import say
 from alya_mcp.cli.policy import policy
 from alya_mcp.cli.tools import tools
 from alya_mcp.settings import SettingsError
@@ -94,7 +95,7 @@ def _run(placeholders: Mapping[str, str]) -> int:
         error.show()
         return error.exit_code
     except SettingsError as error:
-        click.echo(f"Error: {error}", err=True)
+        say(f"Error: {error}")
         return 2
     except (click.Abort, KeyboardInterrupt):
         click.echo("Stopped.", err=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
-from alya_mcp.cli.tables import fitted, in_lines, joined, one_by_one, width_of, wrapped
+from alya_mcp.cli.tables import GAP, NARROWEST, fitted, in_lines, joined, one_by_one, width_of, wrapped
 
 if TYPE_CHECKING:
     from alya_mcp.gate import StateError
@@ -62,7 +62,22 @@ def show_table(rows: Sequence[Sequence[str]], headings: Sequence[str] = ()) -> N
             if headings and number == 0:
                 click.echo(joined([click.style(cell, bold=True) for cell in line]))
             else:
-                click.echo(joined([*map(coloured, line[:-1]), line[-1]]))
+                click.echo(joined(_in_colour(line, row)))
+
+
+def show_row(row: Sequence[str], widths: Sequence[int]) -> None:
+    """Print one row on stdout, its last cell wrapped at a terminal's width, the others in `widths`."""
+    cells = [printable(cell) for cell in row]
+    width = width_of(sys.stdout)
+    last = sys.maxsize if width is None else max(NARROWEST, width - sum(widths) - len(GAP) * len(widths))
+    for line in in_lines(cells, (*widths, last)):
+        click.echo(joined(_in_colour(line, cells)))
+
+
+def _in_colour(line: Sequence[str], row: Sequence[str]) -> list[str]:
+    """A line of the cells of `row`, those in colour that say how something is; the last one is prose."""
+    cells = zip(line[:-1], row[:-1], strict=True)
+    return [*(coloured(part) if part.rstrip() == cell else part for part, cell in cells), line[-1]]
 
 
 def coloured(cell: str) -> str:

@@ -4,8 +4,8 @@ import re
 import shutil
 from collections.abc import Iterator, Sequence
 
-_GAP = "  "
-_NARROWEST = 12
+GAP = "  "
+NARROWEST = 12
 # A command to run is never broken: pasted, its second line would be a command of its own.
 _UNITS = re.compile(r"(\s*)(`[^`]*`\S*|run: [^;]*\S*|\S+)")
 
@@ -40,8 +40,8 @@ def fitted(rows: Sequence[Row], width: int | None) -> list[int] | None:
     found = [max(map(len, column)) for column in columns]
     if width is None:
         return found
-    room = width - len(_GAP) * (len(found) - 1)
-    needed = [*(max(_NARROWEST, _longest(column)) for column in columns[:-1]), _NARROWEST]
+    room = width - len(GAP) * (len(found) - 1)
+    needed = [*(max(NARROWEST, _longest(column)) for column in columns[:-1]), NARROWEST]
     least = [min(wide, need) for wide, need in zip(found, needed, strict=True)]
     if sum(least) > room:
         return None
@@ -64,13 +64,13 @@ def one_by_one(headings: Row, rows: Sequence[Row], width: int) -> Iterator[list[
     side = max(map(len, headings))
     for row in rows:
         for pair in zip(headings, row, strict=True):
-            yield from in_lines(pair, (side, max(_NARROWEST, width - side - len(_GAP))))
+            yield from in_lines(pair, (side, max(NARROWEST, width - side - len(GAP))))
         yield [""]
 
 
 def joined(line: Row) -> str:
     """The cells of a line as text."""
-    return _GAP.join(line).rstrip()
+    return GAP.join(line).rstrip()
 
 
 def _longest(column: Sequence[str]) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alya_mcp.cli.output import Output, output_option, printable, say, show_json
+from alya_mcp.cli.output import Output, output_option, say, show, show_json
 from alya_mcp.text.plurals import counted
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def check(file: Path, strict: bool, output: Output) -> int:
     for kind, problems in (("error", errors), ("warning", warnings)):
         for each in problems:
             place = str(file) if each.line is None else f"{file}:{each.line}:{each.column}"
-            click.echo(printable(f"{place}: {kind}: {each.pointer or '(top)'}: {each.message}"))
+            show(f"{place}: {kind}: {each.pointer or '(top)'}: {each.message}")
     if errors:
         click.echo(f"{counted(len(errors), 'error')}; this policy can't be used")
     elif status:

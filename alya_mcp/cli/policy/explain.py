@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from alya_mcp.cli.arguments import Given, UnknownTool, tool_names
-from alya_mcp.cli.output import Output, output_option, printable, say, show_json, show_table
+from alya_mcp.cli.output import Output, output_option, say, show, show_json, show_table
 from alya_mcp.cli.policies import exit_code, read_policy, settings_with
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def show_steps(steps: "tuple[Step, ...]", decision: "Decision") -> None:
     """Print a trace as a table, and the decision below it."""
     rows = [(_mark(step, decision), step.rule, step.asks, step.seen) for step in steps]
     show_table(rows, ("", "rule", "asks that", "saw"))
-    click.echo(": ".join(filter(None, (decision.decision, printable(decision.message)))))
+    show(": ".join(filter(None, (decision.decision, decision.message))))
 
 
 def _mark(step: "Step", decision: "Decision") -> str:

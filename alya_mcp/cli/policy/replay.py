@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from alya_mcp.cli.output import Output, output_option, say, show_json, show_table
+from alya_mcp.cli.output import Output, output_option, say, show, show_json, show_table
 from alya_mcp.cli.policies import facts_of, read_policy, settings_with
 from alya_mcp.cli.times import of_record
 from alya_mcp.text.plurals import counted
@@ -56,7 +56,7 @@ def _show(found: "Replayed") -> None:
         show_table([_row(each) for each in found.changes], _HEADINGS)
         click.echo()
     unjudged = sum(found.unjudged.values())
-    click.echo(
+    show(
         f"{counted(found.calls, 'call')}: {found.same:,} decided as before, "
         f"{len(found.changes):,} otherwise, {unjudged:,} can't be judged"
     )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from alya_mcp.cli.output import Output, output_option, printable, say, show_json
+from alya_mcp.cli.output import Output, output_option, say, show, show_json
 from alya_mcp.cli.policies import facts_of, read_policy, settings_with
 from alya_mcp.cli.policy.explain import show_steps
 from alya_mcp.text.plurals import counted
@@ -79,12 +79,10 @@ def _show(cases: Path, difference: "Difference") -> None:
     from alya_mcp.gate.numbers import plain
 
     case, got = difference.case, difference.got
-    click.echo(
-        printable(
-            f"{cases}:{case.line}: {difference.session}, call {difference.number} "
-            f"({case.tool} at {plain(case.at_ns / 1e9)} s): "
-            f"expected {_decision(case.expect, case.rule)}, got {_decision(got.decision, got.rule)}"
-        )
+    show(
+        f"{cases}:{case.line}: {difference.session}, call {difference.number} "
+        f"({case.tool} at {plain(case.at_ns / 1e9)} s): "
+        f"expected {_decision(case.expect, case.rule)}, got {_decision(got.decision, got.rule)}"
     )
     show_steps(difference.trace.steps, got)
     click.echo()
