@@ -73,6 +73,9 @@ class Counting:
             if charge is None:
                 return None
             ledger = self._ledger(limits[0].scope)
+            if held.charges and _holds(held, ledger, charge):
+                used, frees = ledger.standing(charge)
+                return Over(limits[0], frees) if used > charge.max else None
             moment = ledger.reserve((charge,))
             if isinstance(moment, Spent):
                 return _over(limits, moment)
@@ -139,7 +142,7 @@ class Counting:
     def standing(self, limit: Limit, session: str, grant: str) -> tuple[int, int | None]:
         """What a limit has left, in billionths, and in how many ns the oldest of it stops counting."""
         subject = _subject_of(limit.scope, session, grant)
-        charge = Charge(limit.counter, subject, 0, limit.max, limit.window_ns)
+        charge = Charge(limit.counter, subject, 0, limit.max, limit.window_ns, limit.formerly)
         used, frees = self._ledger(limit.scope).standing(charge)
         return max(0, limit.max - used), frees
 
@@ -182,6 +185,13 @@ class Counting:
             ledger.refund(charges, moment)
 
 
+def _holds(held: Held, ledger: Ledger, charge: Charge) -> bool:
+    """Whether the call has been counted by another limit of the same counter."""
+    return any(
+        by is ledger and charge[:2] in {each[:2] for each in charges} for by, _, charges, _ in held.charges
+    )
+
+
 def _over(taken: Sequence[Limit], spent: Spent) -> Over:
     return Over(taken[spent.index], spent.wait_ns)
 
@@ -191,7 +201,8 @@ def _charge(limit: Limit, call: Call, arguments: Mapping[str, Any]) -> Charge | 
     amount = UNIT if limit.amount == "call" else _amount(limit, call, arguments)
     if not amount or (amount <= limit.max and not limit.window_ns):
         return None
-    return Charge(limit.counter, _subject(limit.scope, call), amount, limit.max, limit.window_ns)
+    subject = _subject(limit.scope, call)
+    return Charge(limit.counter, subject, amount, limit.max, limit.window_ns, limit.formerly)
 
 
 def _subject(scope: Scope, call: Call) -> str:

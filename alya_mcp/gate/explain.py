@@ -37,11 +37,11 @@ def explain(call: Call, policy: Policy, judge: Judge, denial: Callable[[Call, Ex
 def limit_rows(
     policy: Policy, counting: Counting, session: str, grant: str, tools: Iterable[tuple[str, str | None]]
 ) -> tuple[LimitRow, ...]:
-    """Every limit of `tools` (names and categories), each counter once, those of all tools together last."""
+    """Every limit of `tools` (names and categories), once each, those of all tools together last."""
     limits = [limit for name, category in tools for limit in policy.rules(name, category).limits]
     limits.extend(limit for limit in policy.limits if limit.tool is None)
-    own = {limit.counter: limit for limit in limits if limit.tool is not None}
-    every = {limit.counter: limit for limit in limits if limit.tool is None}
+    own = {(limit.rule, limit.tool): limit for limit in limits if limit.tool is not None}
+    every = {(limit.rule, limit.tool): limit for limit in limits if limit.tool is None}
     return tuple(_row(limit, counting, session, grant) for limit in (own | every).values())
 
 

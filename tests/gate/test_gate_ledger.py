@@ -85,12 +85,12 @@ class Model:
         return next(end - now for end in ends if end > now and self.fits(charge, end))
 
     def take(self, charges: Sequence[Charge], now: int) -> None:
-        for asked in charges:
-            self.taken.setdefault(asked.counter, []).append((now, asked.amount))
+        for counter, amount in {asked.counter: asked.amount for asked in charges}.items():
+            self.taken.setdefault(counter, []).append((now, amount))
 
     def give_back(self, charges: Sequence[Charge], at: int) -> None:
-        for asked in charges:
-            self.taken[asked.counter].remove((at, asked.amount))
+        for counter, amount in {asked.counter: asked.amount for asked in charges}.items():
+            self.taken[counter].remove((at, amount))
 
     def attempt(self, charges: Sequence[Charge], now: int) -> Spent | None:
         self.take(charges, now)
@@ -113,8 +113,8 @@ CHARGES = st.lists(
         st.sampled_from(["/a", "/b"]), st.integers(0, 3), st.integers(1, 6), st.sampled_from([1, 10, 25, 100])
     ),
     min_size=1,
-    max_size=2,
-    unique_by=lambda asked: asked[0],
+    max_size=3,
+    unique_by=lambda asked: (asked[0], asked[3]),
 )
 STEPS = st.lists(
     st.tuples(st.integers(0, 30), st.sampled_from(["reserve", "reserve", "attempt", "refund"]), CHARGES),
@@ -130,7 +130,10 @@ def check_against_the_model(ledger: Ledger, clock: HandClock, steps: Steps) -> N
     held: list[tuple[list[Charge], int, int]] = []
     for forward, what, asked in steps:
         clock.now += forward
-        charges = [Charge(counter, subject, amount, most, window) for counter, amount, most, window in asked]
+        takes = {counter: amount for counter, amount, _, _ in asked}
+        charges = [
+            Charge(counter, subject, takes[counter], most, window) for counter, _, most, window in asked
+        ]
         assert ledger.first_spent(charges) == model.spent(charges, clock.now)
         if what == "attempt":
             # One window to a counter of attempts: what no longer counts in it may be forgotten at any sweep.

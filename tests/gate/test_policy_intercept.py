@@ -42,7 +42,7 @@ def test_a_bounded_counter_is_a_sliding_limit(
 ) -> None:
     amount = ("n",) if "increment_from" in state else "call"
     assert counted(op, value, **state) == Limit(
-        "/tools/t/rules/r", "limits", "t", most, DAY, "grant", amount, "", False
+        "/tools/t/rules/r", "limits", "t", most, DAY, "grant", amount, "", False, "c"
     )
 
 
@@ -89,8 +89,8 @@ def test_rules_for_all_have_one_counter_and_list_nothing() -> None:
     )
     rules = loaded.rules("a")
     assert [(each.counter, each.tool) for each in rules.limits] == [
-        ("/tools/*/rules/sum", None),
-        ("/tools/*/rules/global", None),
+        ("/all_tools/rate_limit", None),
+        ("/all_tools/limits/c", None),
     ]
     assert [test.rule for test in rules.tests] == ["/tools/*/rules/reason"]
     assert "*" not in loaded.compiled

@@ -35,9 +35,9 @@ def test_limits_stand_in_the_order_in_which_a_spent_one_is_named() -> None:
     day, hour = 86_400 * SECOND, 3600 * SECOND
     assert loaded.rules("t").limits == (
         Limit("/tools/t/rate_limit", "rate_limit", "t", 10 * UNIT, 60 * SECOND, "session", "call", "", False),
-        Limit("/tools/t/limits/b", "limits", "t", 2 * UNIT, hour, "grant", "call", "", False),
-        Limit("/tools/t/limits/a", "limits", "t", 300_000_000, day, "host", "price", "", False),
-        Limit("/tools/t/limits/n", "limits", "t", 7 * UNIT, day, "grant", ("x", "y"), "Enough.", False),
+        Limit("/tools/t/limits/b", "limits", "t", 2 * UNIT, hour, "grant", "call", "", False, "b"),
+        Limit("/tools/t/limits/a", "limits", "t", 300_000_000, day, "host", "price", "", False, "a"),
+        Limit("/tools/t/limits/n", "limits", "t", 7 * UNIT, day, "grant", ("x", "y"), "Enough.", False, "n"),
         Limit("/tools/t/budget", "budget", "t", 100_000_000, 3 * SECOND // 2, "grant", "price", "", False),
         Limit("/tools/t/rules/r", "rate_limit", "t", 3 * UNIT, day, "grant", "call", "", False),
         Limit("/all_tools/rate_limit", "rate_limit", None, UNIT, 60 * SECOND, "grant", "call", "", False),
@@ -74,13 +74,13 @@ def test_a_tool_obeys_its_own_entry_else_its_category_and_always_what_is_for_all
     assert (loaded.rules("own", "Read").timeout, loaded.rules("own", "Read").limits) == (1, ())
     read = loaded.rules("other", "Read")
     assert read.denial is None
-    assert [limit.counter for limit in read.limits] == ["/categories/Read/rate_limit other"]
+    assert [limit.counter for limit in read.limits] == ["/tools/other/rate_limit"]
     assert [cap.counter for cap in read.concurrency] == [
-        "/categories/Read/max_concurrent other",
+        "/tools/other/max_concurrent",
         "/all_tools/max_concurrent",
     ]
     assert (read.repeats[0].rule, read.repeats[0].tool) == ("/categories/Read/max_repeats", "other")
-    assert loaded.rules("third", "Read").limits[0].counter == "/categories/Read/rate_limit third"
+    assert loaded.rules("third", "Read").limits[0].counter == "/tools/third/rate_limit"
     for category in (None, "Write"):
         denied = loaded.rules("other", category).denial
         assert denied is not None
@@ -185,9 +185,25 @@ def test_conditions_are_named_by_path_and_operator_or_by_their_place() -> None:
     ("names", "ids"),
     [("ab", "ab"), ("aab", "01b"), ("0", "0"), (["1", "x", "x"], "012"), (["x", "x", "0"], "012")],
 )
-def test_two_limits_never_share_a_counter(names: list[str], ids: str) -> None:
+def test_two_limits_never_share_an_id_but_those_of_one_name_share_what_they_count(
+    names: list[str], ids: str
+) -> None:
     loaded = rules({"limits": [{"counter": name, **MINUTE} for name in names]})
-    assert [limit.counter for limit in loaded.limits] == [f"/tools/t/limits/{identity}" for identity in ids]
+    assert [limit.rule for limit in loaded.limits] == [f"/tools/t/limits/{identity}" for identity in ids]
+    assert [limit.counter for limit in loaded.limits] == [f"/tools/t/limits/{name}" for name in names]
+
+
+def test_what_is_counted_names_the_counter_and_no_two_kinds_share_one() -> None:
+    amounts = ["price", "args.a", "args.a.b", None]
+    limits = [
+        {"counter": name, **MINUTE, **({} if amount is None else {"amount": amount})}
+        for name in ("n", "n/args.a", "n~")
+        for amount in amounts
+    ]
+    limits.append({"counter": "n/usd", **MINUTE})
+    entry = {"limits": limits, "rate_limit": MINUTE, "budget": {"max_usd": 1, "window": 60}}
+    counters = [limit.counter for limit in rules(entry).limits]
+    assert len(set(counters)) == len(counters) == 3 * len(amounts) + 3
 
 
 def test_the_strictest_of_several_approvals_is_asked_for() -> None:

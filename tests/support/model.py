@@ -57,7 +57,7 @@ class Said(NamedTuple):
 
 
 class Counter(NamedTuple):
-    """Whose counter of which rule: `name` is the rule's pointer, with the tool where it counts per tool."""
+    """What is counted, and for whom: `name` begins with the tool, or nothing where all count together."""
 
     name: tuple[str, ...]
     scope: str
@@ -354,11 +354,12 @@ class Model:
     def _start(
         self, document: Mapping[str, Any], call: Asked, now: Fraction, shadow: tuple[str, ...]
     ) -> Running:
-        taken = [
-            Taken(limit.counter, limit.amount, now, limit.money)
+        counted = {
+            limit.counter: Taken(limit.counter, limit.amount, now, limit.money)
             for limit in self._limits(document, call)
             if limit.amount is not None and not (limit.shadow and self._wait(limit, now) is not False)
-        ]
+        }
+        taken = [*counted.values()]
         places = [
             place
             for _, place, most, shadowed in self._caps(document, call)
@@ -386,24 +387,21 @@ class Model:
         """The nearest `mode`, the innermost object last."""
         return next((each["mode"] for each in (*reversed(inner), document) if "mode" in each), "enforce")
 
-    def _places(
-        self, document: Mapping[str, Any], call: Asked
-    ) -> list[tuple[str, Mapping[str, Any], tuple[str, ...]]]:
-        """The objects whose counting rules apply, in order: pointer, rules, what stands behind a counter."""
+    def _places(self, document: Mapping[str, Any], call: Asked) -> list[tuple[str, Mapping[str, Any], str]]:
+        """The objects whose counting rules apply, in order: pointer, rules, whose calls they count."""
         pointer, entry, _ = self._entry(document, call)
-        per_tool = (call.tool,) if pointer.startswith("/categories/") else ()
-        return [(pointer, entry, per_tool), ("/all_tools", document.get("all_tools", {}), ())]
+        return [(pointer, entry, call.tool), ("/all_tools", document.get("all_tools", {}), "")]
 
     def _limits(self, document: Mapping[str, Any], call: Asked) -> list[Limit]:
         found: list[Limit] = []
-        for pointer, entry, per_tool in self._places(document, call):
+        for pointer, entry, whose in self._places(document, call):
             if rule := entry.get("rate_limit"):
-                found.append(self._limit(document, call, f"{pointer}/rate_limit", entry, rule, per_tool))
+                found.append(self._limit(document, call, f"{pointer}/rate_limit", entry, rule, whose))
             for rule in entry.get("limits", []):
                 at = f"{pointer}/limits/{escaped(rule['counter'])}"
-                found.append(self._limit(document, call, at, entry, rule, per_tool))
+                found.append(self._limit(document, call, at, entry, rule, whose))
             if rule := entry.get("budget"):
-                found.append(self._limit(document, call, f"{pointer}/budget", entry, rule, per_tool))
+                found.append(self._limit(document, call, f"{pointer}/budget", entry, rule, whose))
         return found
 
     def _limit(
@@ -413,7 +411,7 @@ class Model:
         pointer: str,
         entry: Mapping[str, Any],
         rule: Mapping[str, Any],
-        per_tool: tuple[str, ...],
+        whose: str,
     ) -> Limit:
         money = "max_usd" in rule
         scope = rule.get("scope", "session" if pointer.endswith("/rate_limit") else "grant")
@@ -425,7 +423,11 @@ class Model:
                 amount = exact(number)
         return Limit(
             pointer,
-            Counter((pointer, *per_tool), scope, call.subject(scope)),
+            Counter(
+                (whose, "budget") if money else (whose, rule.get("counter", ""), what),
+                scope,
+                call.subject(scope),
+            ),
             amount,
             exact(rule["max_usd"] if money else rule["max"]),
             seconds(rule["window"]),
@@ -435,12 +437,12 @@ class Model:
 
     def _caps(self, document: Mapping[str, Any], call: Asked) -> list[tuple[str, Counter, int, bool]]:
         found: list[tuple[str, Counter, int, bool]] = []
-        for pointer, entry, per_tool in self._places(document, call):
+        for pointer, entry, whose in self._places(document, call):
             rule = entry.get("max_concurrent")
             if rule is not None:
                 whole = rule if isinstance(rule, Mapping) else {"max": rule}
                 scope = whole.get("scope", "session")
-                place = Counter((f"{pointer}/max_concurrent", *per_tool), scope, call.subject(scope))
+                place = Counter((whose, "max_concurrent"), scope, call.subject(scope))
                 shadowed = self._mode(document, entry, whole) == "shadow"
                 found.append((f"{pointer}/max_concurrent", place, whole["max"], shadowed))
         return found
@@ -457,13 +459,13 @@ class Model:
     def _loops(
         self, document: Mapping[str, Any], call: Asked
     ) -> Iterator[tuple[Counter, str, int, Fraction, bool]]:
-        for pointer, entry, _ in self._places(document, call):
+        for pointer, entry, whose in self._places(document, call):
             if rule := entry.get("max_repeats"):
                 scope = rule.get("scope", "session")
-                name = (f"{pointer}/max_repeats", call.tool, same(call.judged))
+                name = (whose, "max_repeats", call.tool, same(call.judged))
                 shadowed = self._mode(document, entry, rule) == "shadow"
                 counter = Counter(name, scope, call.subject(scope))
-                yield counter, name[0], rule["max"], seconds(rule["window"]), shadowed
+                yield counter, f"{pointer}/max_repeats", rule["max"], seconds(rule["window"]), shadowed
 
     def _repeated(
         self, document: Mapping[str, Any], call: Asked, now: Fraction

@@ -289,9 +289,9 @@ class EntryReader:
         items = self._reading.items(value, pointer, "objects")
         limits = [limit for item, below in items if (limit := self._limit(entry, item, below)) is not None]
         for rule, limit in zip(by_name(pointer, [name for name, *_ in limits]), limits, strict=True):
-            _, most, window, scope, amount, message, shadow = limit
+            name, most, window, scope, amount, message, shadow = limit
             entry.limits.append(
-                Limit(rule, "limits", entry.tool, most, window, scope, amount, message, shadow)
+                Limit(rule, "limits", entry.tool, most, window, scope, amount, message, shadow, name)
             )
 
     def _limit(

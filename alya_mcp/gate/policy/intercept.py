@@ -27,8 +27,9 @@ _ALL: Final = "_global"
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """A declared counter: the path that names it, and what a call adds, `step` being in billionths."""
+    """A declared counter: its name and path, and what a call adds, `step` being in billionths."""
 
+    name: str
     path: str
     window_ns: int
     amount: Amount
@@ -42,6 +43,7 @@ class _Bounded(NamedTuple):
     max: int
     window_ns: int
     amount: Amount
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,7 @@ class _Rules:
                     bound.amount,
                     rule.message,
                     rule.shadow,
+                    bound.label,
                 )
             )
 
@@ -180,7 +183,7 @@ class _Rules:
             each = reading.amount(adds, f"{pointer}/increment", "what a call adds")
         if not name or window is None or amount is None or each is None:
             return None
-        return _State(f"state.{self._scope}.{name}", window, amount, each)
+        return _State(name, f"state.{self._scope}.{name}", window, amount, each)
 
     def _conditions(
         self, fields: Fields, pointer: str, counter: _State | None
@@ -209,7 +212,9 @@ class _Rules:
             reading.report(f"{pointer}/state", message)
         if counter is None or not bounds:
             return tuple(conditions), ()
-        return tuple(conditions), (_Bounded("limits", min(bounds), counter.window_ns, counter.amount),)
+        return tuple(conditions), (
+            _Bounded("limits", min(bounds), counter.window_ns, counter.amount, counter.name),
+        )
 
     def _bound(self, value: Any, pointer: str, counter: _State | None, declared: bool) -> int | None:
         """The `max` that a condition over the rule's own counter sets, in billionths."""

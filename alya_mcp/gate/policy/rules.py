@@ -1,7 +1,9 @@
 """What a policy compiles to: all that the gate asks of one tool's call, ready to be asked.
 
 Amounts are whole billionths (`UNIT`) of a call, of a US dollar or of the argument that a limit counts, so
-that sums are exact. Spans are nanoseconds. Every rule is named by its JSON Pointer, and so is its `counter`.
+that sums are exact. Spans are nanoseconds. Every rule is named by its JSON Pointer. A `counter` is named by
+what it counts, so that an edit of other rules, or a move from a tool to its category, resets nothing; rules
+that count the same share it.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
 from alya_mcp.gate.decision import Decision
+from alya_mcp.gate.documents.document import step
 
 Scope = Literal["session", "grant", "host"]
 LimitKind = Literal["rate_limit", "limits", "budget"]
@@ -26,18 +29,7 @@ def quotient(number: int, unit: int) -> float:
     return number // unit if number % unit == 0 else number / unit
 
 
-class _Counted:
-    """A rule with a counter of its own, whose name is `counter`."""
-
-    __slots__ = ()
-    rule: str
-    tool: str | None
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "counter", _counter(self.rule, self.tool))
-
-
-class _Sliding(_Counted):
+class _Sliding:
     """A rule whose counter slides over `window_ns`."""
 
     __slots__ = ()
@@ -96,7 +88,8 @@ class Limit(_Sliding):
 
     `amount` is what a call takes of it: one, its metered price, or the number at a path below the arguments.
     `tool` is None where all tools count together. `max` is in billionths; `message` is the policy's own text.
-    A span of 0 holds each call by itself.
+    A span of 0 holds each call by itself. `label` is the name that the policy gives to what is counted, if
+    any. `formerly` is the counter's name in states of version 0.1.
     """
 
     rule: str
@@ -108,7 +101,18 @@ class Limit(_Sliding):
     amount: Literal["call", "price"] | tuple[str, ...]
     message: str
     shadow: bool
+    label: str = ""
     counter: str = field(init=False)
+    formerly: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        kind = step(self.kind, self.label) if self.label else self.kind
+        counter = f"{_place(self.tool)}/{kind}"
+        if self.amount != "call" and self.kind != "budget":
+            counter = step(counter, self.unit)
+        object.__setattr__(self, "counter", counter)
+        own = self.tool is not None and self.rule.startswith("/categories/")
+        object.__setattr__(self, "formerly", f"{self.rule} {self.tool}" if own else self.rule)
 
     @property
     def unit(self) -> str:
@@ -127,11 +131,15 @@ class Repeats(_Sliding):
     window_ns: int
     scope: Scope
     shadow: bool
-    counter: str = field(init=False)
+
+    @property
+    def counter(self) -> str:
+        """The name of its counter, which counts each set of arguments apart."""
+        return f"{_place(self.tool)}/max_repeats"
 
 
 @dataclass(frozen=True, slots=True)
-class Concurrency(_Counted):
+class Concurrency:
     """At most `max` calls in flight; of all tools together where `tool` is None."""
 
     rule: str
@@ -139,7 +147,11 @@ class Concurrency(_Counted):
     max: int
     scope: Scope
     shadow: bool
-    counter: str = field(init=False)
+
+    @property
+    def counter(self) -> str:
+        """The name of its counter."""
+        return f"{_place(self.tool)}/max_concurrent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +220,6 @@ class Rules:
         object.__setattr__(self, "steps", tuple(name for name in STEPS if has[name]))
 
 
-def _counter(rule: str, tool: str | None) -> str:
-    """A counter's name: the rule's pointer, and the tool where one rule counts every tool apart."""
-    return f"{rule} {tool}" if tool is not None and rule.startswith("/categories/") else rule
+def _place(tool: str | None) -> str:
+    """Whose calls a counter counts: those of one tool or of all."""
+    return "/all_tools" if tool is None else step("/tools", tool)

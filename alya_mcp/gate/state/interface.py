@@ -34,8 +34,9 @@ class Charge(NamedTuple):
     """What a call takes from one counter.
 
     `counter` names the rule that counts and `subject` whose calls it counts: a session, a grant, or all where
-    it is empty. `amount` (not negative) and `max` are in billionths. The charges of a call are to different
-    counters.
+    it is empty. `amount` (not negative) and `max` are in billionths. Charges of a call to the same counter of
+    the same subject are of the same amount, and it is taken once: each bounds another window. `formerly` is a
+    name under which a state may still have the counter.
     """
 
     counter: str
@@ -43,6 +44,19 @@ class Charge(NamedTuple):
     amount: int
     max: int
     window_ns: int
+    formerly: str = ""
+
+
+def longest(charges: Sequence[Charge]) -> Sequence[Charge]:
+    """One charge for each counter: of several that with the longest window."""
+    if len(charges) == 1:
+        return charges
+    found: dict[tuple[str, str], Charge] = {}
+    for charge in charges:
+        other = found.setdefault(charge[:2], charge)
+        if other.window_ns < charge.window_ns:
+            found[charge[:2]] = charge
+    return tuple(found.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from alya_mcp.gate.clock import Clock
-from alya_mcp.gate.state.interface import Charge, Entered, Slot, Spent
+from alya_mcp.gate.state.interface import Charge, Entered, Slot, Spent, longest
 
 KEPT: Final = 1024
 """How many charges a counter keeps at least, counting or not, so that a longer window finds them."""
@@ -37,14 +37,16 @@ class MemoryLedger:
         spent = self._first_spent(charges, now)
         if spent is not None:
             return spent
-        for name, subject, amount, _, window in charges:
+        for name, subject, amount, _, window, _ in longest(charges):
             if amount:
-                self._counter(name, subject, now, DAY_NS).add(amount, now, window)
+                counter = self._counter(name, subject, now, DAY_NS)
+                counter.used_since(now - window)  # a shorter window may have been asked last
+                counter.add(amount, now, window)
         return now
 
     def refund(self, charges: Sequence[Charge], at: int) -> None:
         """Give back what was reserved at the moment `at`, to the windows it was taken from."""
-        for name, subject, amount, _, _ in charges:
+        for name, subject, amount, _, _, _ in longest(charges):
             counter = self._counters.get((name, subject))
             if counter is not None and amount:
                 counter.give_back(at, amount)
@@ -53,7 +55,7 @@ class MemoryLedger:
         """Count every charge whatever comes; the first counter that is then over its `max`."""
         now = self._now()
         first: Spent | None = None
-        for index, (name, subject, amount, most, window) in enumerate(charges):
+        for index, (name, subject, amount, most, window, _) in enumerate(charges):
             counter = self._counter(name, subject, now, 0)
             counter.add(amount, now, window)
             over = counter.used_since(now - window) > most
@@ -96,7 +98,7 @@ class MemoryLedger:
 
     def _reserve_one(self, charge: Charge, now: int) -> int | Spent:
         """`reserve` for the usual case, at two thirds of the cost."""
-        name, subject, amount, most, window = charge
+        name, subject, amount, most, window, _ = charge
         if not amount:
             return now
         if amount > most:
@@ -110,7 +112,7 @@ class MemoryLedger:
         return now
 
     def _first_spent(self, charges: Sequence[Charge], now: int) -> Spent | None:
-        for index, (name, subject, amount, most, window) in enumerate(charges):
+        for index, (name, subject, amount, most, window, _) in enumerate(charges):
             if not amount:
                 continue
             if amount > most:

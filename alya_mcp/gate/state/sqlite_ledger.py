@@ -14,7 +14,7 @@ from alya_mcp.gate.state import in_flight as places
 from alya_mcp.gate.state import shared_time
 from alya_mcp.gate.state.database import Database, Transaction
 from alya_mcp.gate.state.in_flight import Places
-from alya_mcp.gate.state.interface import Charge, Entered, Slot, Spent
+from alya_mcp.gate.state.interface import Charge, Entered, Slot, Spent, longest
 from alya_mcp.gate.state.memory_ledger import DAY_NS, KEPT
 from alya_mcp.gate.state.shared_time import SharedTime
 
@@ -32,9 +32,13 @@ TABLES: Final = (
         counter INTEGER NOT NULL, at INTEGER NOT NULL, amount INTEGER NOT NULL, PRIMARY KEY (counter, at)
     ) WITHOUT ROWID""",
 )
-_COUNTER: Final = "SELECT id, used, since, rows, forget FROM counters WHERE counter = ? AND subject = ?"
+_COUNTER: Final = (
+    "SELECT id, used, since, rows, forget, counter FROM counters WHERE counter = ? AND subject = ?"
+)
 _NEW_COUNTER: Final = "INSERT INTO counters VALUES (NULL, ?, ?, 0, ?, 0, 0)"
-_SET_COUNTER: Final = "UPDATE counters SET used = ?, since = ?, rows = ?, forget = ? WHERE id = ?"
+_SET_COUNTER: Final = (
+    "UPDATE counters SET used = ?, since = ?, rows = ?, forget = ?, counter = ? WHERE id = ?"
+)
 _SOME_COUNTERS: Final = "SELECT id, forget FROM counters WHERE id > ? ORDER BY id LIMIT ?"
 _ADD: Final = (
     "INSERT INTO charges VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET amount = amount + excluded.amount"
@@ -61,6 +65,7 @@ class _Counter(NamedTuple):
     since: int
     rows: int
     forget: int
+    name: str
 
 
 class SqliteLedger:
@@ -99,15 +104,15 @@ class SqliteLedger:
         """Take all charges or none; the moment of it, or the first charge that didn't fit."""
         with self._write() as db:
             now = self._time.now(db)
-            fitting: list[tuple[Charge, _Counter | None]] = []
+            found: dict[Charge, _Counter | None] = {}
             for index, charge in enumerate(charges):
                 if charge.amount:
-                    counter = _find(db, charge, now)
+                    found[charge] = counter = _find(db, charge, now)
                     spent = _spent(db, index, charge, counter, now)
                     if spent is not None:
                         return spent
-                    fitting.append((charge, counter))
-            for charge, counter in fitting:
+            for charge in longest([*found]):
+                counter = found[charge]
                 _add(db, charge, counter or _new(db, charge, now), now, max(charge.window_ns, DAY_NS))
             self._sweep(db, now)
         return now
@@ -141,10 +146,10 @@ class SqliteLedger:
         """What counts now, in billionths, and in how many nanoseconds the oldest of it no longer will."""
         with self._snapshot() as db:
             now = self._time.look()
-            row = db.execute(_COUNTER, charge[:2]).fetchone()
-            if row is None:
+            kept = _kept(db, charge)
+            if kept is None:
                 return 0, None
-            counter = _slid(db, _Counter(*row), now - charge.window_ns)
+            counter = _slid(db, kept, now - charge.window_ns)
             oldest = db.execute(_OLDEST_FIRST, (counter.id, counter.since)).fetchone()
         return counter.used, None if oldest is None else oldest[0] + charge.window_ns - now
 
@@ -167,7 +172,7 @@ class SqliteLedger:
             if owed:
                 with self._write() as db:
                     for charges, at in owed:
-                        for charge in charges:
+                        for charge in longest(charges):
                             _give_back(db, charge, at)
                 del self._owed[: len(owed)]
         self._places.pay()
@@ -200,12 +205,19 @@ class SqliteLedger:
                 db.execute("DELETE FROM counters WHERE id = ?", (counter,))
 
 
+def _kept(db: "sqlite3.Connection", charge: Charge) -> _Counter | None:
+    """The charge's counter as it is kept, also under its former name."""
+    row = db.execute(_COUNTER, charge[:2]).fetchone()
+    if row is None and charge.formerly not in {"", charge.counter}:
+        row = db.execute(_COUNTER, (charge.formerly, charge.subject)).fetchone()
+    return None if row is None else _Counter(*row)
+
+
 def _find(db: "sqlite3.Connection", charge: Charge, now: int) -> _Counter | None:
     """The charge's counter, its sum up to date if that decides whether the charge fits."""
-    row = db.execute(_COUNTER, charge[:2]).fetchone()
-    if row is None:
+    counter = _kept(db, charge)
+    if counter is None:
         return None
-    counter = _Counter(*row)
     since = now - charge.window_ns
     if since >= counter.since and counter.used + charge.amount <= charge.max:
         return counter
@@ -214,7 +226,7 @@ def _find(db: "sqlite3.Connection", charge: Charge, now: int) -> _Counter | None
 
 def _slid(db: "sqlite3.Connection", counter: _Counter, since: int) -> _Counter:
     """The counter with the sum of exactly what was charged after `since`."""
-    id_, used, kept, _, _ = counter
+    id_, used, kept, *_ = counter
     if since > kept:
         used -= db.execute(_SUM, (id_, kept, since)).fetchone()[0]
     else:  # a longer window than before: the sum may be more than SQLite can add up
@@ -225,7 +237,7 @@ def _slid(db: "sqlite3.Connection", counter: _Counter, since: int) -> _Counter:
 def _new(db: "sqlite3.Connection", charge: Charge, now: int) -> _Counter:
     since = now - charge.window_ns
     made = db.execute(_NEW_COUNTER, (charge.counter, charge.subject, since)).lastrowid
-    return _Counter(made or 0, 0, since, 0, 0)
+    return _Counter(made or 0, 0, since, 0, 0, charge.counter)
 
 
 def _spent(
@@ -268,7 +280,10 @@ def _add(db: "sqlite3.Connection", charge: Charge, counter: _Counter, now: int, 
         if nth is not None:
             rows -= db.execute(_DROP_BEFORE, (counter.id, min(nth[0], counter.since + 1))).rowcount
     counter = counter._replace(
-        used=counter.used + charge.amount, rows=rows, forget=min(max(counter.forget, now + keep), _FOREVER)
+        used=counter.used + charge.amount,
+        rows=rows,
+        forget=min(max(counter.forget, now + keep), _FOREVER),
+        name=charge.counter,
     )
     db.execute(_SET_COUNTER, (*counter[1:], counter.id))
     return counter
@@ -286,7 +301,8 @@ def _forget_denied(db: "sqlite3.Connection", counter: _Counter, most: int) -> No
         total += amount
         if total > most and number >= KEPT:
             rows = counter.rows - db.execute(_DROP_BEFORE, (counter.id, at)).rowcount
-            db.execute(_SET_COUNTER, (total, counter.since, rows, counter.forget, counter.id))
+            counter = counter._replace(used=total, rows=rows)
+            db.execute(_SET_COUNTER, (*counter[1:], counter.id))
             return
 
 
