@@ -26,7 +26,7 @@ import anyio
 from alya_mcp.errors import Unavailable
 from alya_mcp.net.client import Http
 from alya_mcp.settings import Settings
-from alya_mcp.tools.markets.logic.fair import Recalibration, expit, logit
+from alya_mcp.tools.markets.logic.fair import RecalibrationFit, expit, logit
 from alya_mcp.tools.markets.sources import polymarket_data, polymarket_gamma
 from alya_mcp.tools.markets.sources.polymarket_gamma import Market
 
@@ -154,7 +154,7 @@ def _draw(market: Market) -> str:
     return sha256(market.id.encode()).hexdigest()
 
 
-async def run(http: Http, *, markets: int, days_before: float, out: Path) -> Recalibration | None:
+async def run(http: Http, *, markets: int, days_before: float, out: Path) -> RecalibrationFit | None:
     """Collect, fit, write; None when nothing was written. Words go to stderr."""
     samples, skipped = await collect(http, markets, days_before)
     for reason, count in skipped.most_common():
@@ -172,7 +172,7 @@ async def run(http: Http, *, markets: int, days_before: float, out: Path) -> Rec
     if ratio < CHI_SQUARE_2_95:
         print("no better than no correction; nothing written", file=sys.stderr)
         return None
-    found = Recalibration(
+    found = RecalibrationFit(
         fitted=True,
         intercept=intercept,
         slope=slope,

@@ -11,7 +11,7 @@ from alya_mcp.settings import Settings
 from alya_mcp.text.plurals import counted
 
 if TYPE_CHECKING:
-    from alya_mcp.tools.decisions.ledger import Ledger
+    from alya_mcp.tools.decisions.ledger import PredictionLedger
 
 SOME_REJECTED = 1
 UNREADABLE = 2
@@ -45,14 +45,14 @@ def import_(file: Path, grant: str, output: Output) -> int:
     used and nothing was added.
     """
     from alya_mcp.errors import Failure
-    from alya_mcp.tools.decisions.ledger import Case
+    from alya_mcp.tools.decisions.ledger import LedgerCase
     from alya_mcp.tools.decisions.spreadsheet import NotALedger, read_cases
 
     ledger = _ledger()
     try:
         with file.open(encoding="utf-8-sig", newline="") as text:
             rows = dict(read_cases(text))
-        cases = {row: found for row, found in rows.items() if isinstance(found, Case)}
+        cases = {row: found for row, found in rows.items() if isinstance(found, LedgerCase)}
         taken = ledger.keep(grant, cases.values())
     except (OSError, UnicodeDecodeError, NotALedger, Failure) as error:
         reason = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else _words(error)
@@ -100,10 +100,10 @@ def export(grant: str) -> int:
     return 0
 
 
-def _ledger() -> "Ledger":
-    from alya_mcp.tools.decisions.ledger import Ledger
+def _ledger() -> "PredictionLedger":
+    from alya_mcp.tools.decisions.ledger import PredictionLedger
 
-    return Ledger(Settings.from_environment().home)
+    return PredictionLedger(Settings.from_environment().home)
 
 
 def _words(error: Exception) -> str:

@@ -36,7 +36,7 @@ from alya_mcp.storage import launcher as process
 from alya_mcp.storage import open_store
 from alya_mcp.storage.folder import StoreFolder
 from alya_mcp.storage.store import Store, Stored, Upload, image_key
-from alya_mcp.tools.images.repeat_index import Index, Known, Question
+from alya_mcp.tools.images.repeat_index import Known, RepeatIndex, RepeatKey
 
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -101,7 +101,7 @@ def get(url: str) -> bytes:
 async def measure(
     name: str,
     store: Store,
-    index: Index,
+    index: RepeatIndex,
     rounds: int,
     size: int,
     least: Callable[[Upload], tuple[Callable[[], object], Callable[[], object]]],
@@ -154,7 +154,7 @@ def known(item: Upload, stored: Stored) -> Known:
     )
 
 
-async def again(store: Store, index: Index, question: Question) -> Stored | None:
+async def again(store: Store, index: RepeatIndex, question: RepeatKey) -> Stored | None:
     found = await anyio.to_thread.run_sync(index.find, question)
     assert found is not None
     return await store.link(found.key, size=found.size, filename="bench.png", expires_in=600)
@@ -169,7 +169,9 @@ async def local(rounds: int, size: int) -> Row:
             return lambda: write_synced(path, item.data), path.read_bytes
 
         try:
-            return await measure("local", open_store(Settings(home=home)), Index(home), rounds, size, least)
+            return await measure(
+                "local", open_store(Settings(home=home)), RepeatIndex(home), rounds, size, least
+            )
         finally:
             folder = StoreFolder(home)
             key, noted = folder.key(), folder.listener()
@@ -199,7 +201,9 @@ async def s3(server: s3_servers.S3Server, rounds: int, size: int) -> Row:
             home=Path(name), s3_bucket=server.bucket, s3_endpoint_url=server.url, s3_region=server.region
         )
         try:
-            return await measure(server.name, open_store(settings), Index(settings.home), rounds, size, least)
+            return await measure(
+                server.name, open_store(settings), RepeatIndex(settings.home), rounds, size, least
+            )
         finally:
             client.close()
 

@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from alya_mcp.tools.decisions.ledger import Case, Ledger, new_call_id
+from alya_mcp.tools.decisions.ledger import LedgerCase, PredictionLedger, new_call_id
 from alya_mcp.tools.decisions.logic.calibration import Cell, calibrated, logit, sigmoid
 
 Distortion = Callable[[float], float]
@@ -139,12 +139,12 @@ def speed(cases: int = 100_000) -> None:
     rng = random.Random(2)
     words = [f"word{number}" for number in range(5000)]
     with tempfile.TemporaryDirectory() as folder:
-        ledger = Ledger(Path(folder))
+        ledger = PredictionLedger(Path(folder))
         now = datetime.now(UTC)
         ledger.keep(
             "local",
             (
-                Case(
+                LedgerCase(
                     call_id=new_call_id(), domain=f"area{n % 7}/kind{n % 91}", confidence=rng.random(),
                     statement=" ".join(rng.choices(words, k=12)), calibrated=0.5, made_at=now,
                     outcome=rng.choice(("win", "loss")), resolved_at=now,

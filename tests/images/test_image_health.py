@@ -17,7 +17,7 @@ from alya_mcp.images.worker import launcher as launch
 from alya_mcp.settings import Settings
 from alya_mcp.toolkit.services import Hub
 from alya_mcp.toolkit.tool import Context
-from alya_mcp.tools.hub.status import Part, Status, alya_status
+from alya_mcp.tools.hub.status import HubStatus, Part, alya_status
 
 pytestmark = pytest.mark.anyio
 
@@ -185,5 +185,5 @@ async def _parts(engine: LocalEngine, home: Path) -> dict[str, Part]:
     finally:
         del hub.__dict__["engine"]
         await hub.aclose()
-    assert isinstance(reply.data, Status)
+    assert isinstance(reply.data, HubStatus)
     return {part.part: part for part in reply.data.parts}

@@ -15,7 +15,7 @@ from moved import Clock, moved_here
 
 from alya_mcp.errors import Unavailable
 from alya_mcp.net.client import Http
-from alya_mcp.tools.markets.logic.fair import Recalibration, expit, logit
+from alya_mcp.tools.markets.logic.fair import RecalibrationFit, expit, logit
 
 pytestmark = pytest.mark.anyio
 LEVELS = [0.04, 0.08, 0.15, 0.25, 0.4, 0.5, 0.6, 0.75, 0.85, 0.92, 0.96]
@@ -104,7 +104,7 @@ async def test_it_reads_ended_markets_and_writes_what_the_model_reads(
     play(source, samples)
     out = tmp_path / "found.json"
     found = await script.run(http, markets=1000, days_before=7, out=out)
-    written = Recalibration(**json.loads(out.read_text()))
+    written = RecalibrationFit(**json.loads(out.read_text()))
     assert written == found
     assert (written.fitted, written.markets, written.days_before) == (True, len(samples), 7)
     assert (written.intercept, written.slope) == pytest.approx(script.fit(samples)[:2])

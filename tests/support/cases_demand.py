@@ -8,10 +8,10 @@ from source_case import SourceCase
 
 from alya_mcp.net.client import Http
 from alya_mcp.tools.demand.sources import hacker_news, reddit, stack_exchange
-from alya_mcp.tools.demand.sources.found import Found
+from alya_mcp.tools.demand.sources.found import FoundPosts
 
 
-def are_posts(value: Found) -> None:
+def are_posts(value: FoundPosts) -> None:
     assert value.posts
     assert all(post.title or post.text for post in value.posts)
     assert all(post.url.startswith("https://") for post in value.posts)

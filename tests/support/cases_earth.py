@@ -28,7 +28,7 @@ def is_sky(value: Sky) -> None:
     assert abs(value.time - answers.NOW) < timedelta(hours=2)
 
 
-def are_places(value: list[open_meteo.Place]) -> None:
+def are_places(value: list[open_meteo.GeoName]) -> None:
     assert value[0].name == "İstanbul"
     assert value[0].country_code == "TR"
 

@@ -12,10 +12,10 @@ from alya_mcp.llm.ollama import OLLAMA, Ollama
 from alya_mcp.llm.openai import OPENAI, OpenAi
 from alya_mcp.net.answers import Fetched, made_here
 from alya_mcp.net.client import Http
-from alya_mcp.tools.web.logic.hits import Hit, Wanted
+from alya_mcp.tools.web.logic.hits import Hit, SearchQuery
 from alya_mcp.tools.web.sources import brave, searxng, tavily
 
-WANTED = Wanted(query="istanbul", language="tr", freshness="week")
+WANTED = SearchQuery(query="istanbul", language="tr", freshness="week")
 
 
 def are_hits(value: list[Hit]) -> None:

@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, Field
 
 from alya_mcp.toolkit.tool import Context, Input, Output, tool
 from alya_mcp.tools.decisions.calibrate import Domain, domain_of, ledger_of
-from alya_mcp.tools.decisions.ledger import Ledger
+from alya_mcp.tools.decisions.ledger import PredictionLedger
 from alya_mcp.tools.decisions.logic.reliability import Bin, as_svg, as_text
 
 
@@ -83,7 +83,7 @@ async def get_domain_accuracy(arguments: AccuracyRequest, context: Context) -> A
 
 
 def accuracy_of(
-    ledger: Ledger, grant: str, domain: str, diagram: Literal["none", "text", "svg"] = "none"
+    ledger: PredictionLedger, grant: str, domain: str, diagram: Literal["none", "text", "svg"] = "none"
 ) -> Accuracy:
     """A caller's record in a normal domain."""
     totals, bins = ledger.totals(grant, domain), ledger.bins(grant, domain)

@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints
 
 from alya_mcp.errors import InvalidInput
 from alya_mcp.toolkit.tool import Context, Input, Output, tool
-from alya_mcp.tools.decisions.ledger import Case, Ledger, new_call_id
+from alya_mcp.tools.decisions.ledger import LedgerCase, PredictionLedger, new_call_id
 from alya_mcp.tools.decisions.logic.calibration import LEVEL, Calibrated, calibrated
 from alya_mcp.tools.decisions.logic.domains import normal
 from alya_mcp.tools.decisions.logic.opinions import pooled, weight
@@ -76,7 +76,7 @@ class SecondOpinion(Output):
     n: int = Field(description="Resolved cases by which it is weighed.")
 
 
-class Decision(Output):
+class CalibratedDecision(Output, title="Decision"):
     """A calibrated confidence and what it rests on."""
 
     call_id: str = Field(description="The kept prediction's id, for record_outcome.")
@@ -113,7 +113,7 @@ class Decision(Output):
     idempotent=False,
     open_world=False,
 )
-async def calibrate_decision(arguments: DecisionRequest, context: Context) -> Decision:
+async def calibrate_decision(arguments: DecisionRequest, context: Context) -> CalibratedDecision:
     """Calibrate a stated confidence against this caller's own resolved predictions, and keep the prediction.
 
     Use it before acting on a forecast or a bet. Report what came of it with record_outcome, so that the next
@@ -130,9 +130,9 @@ async def calibrate_decision(arguments: DecisionRequest, context: Context) -> De
     return await anyio.to_thread.run_sync(partial(_decide, ledger, context.grant, arguments))
 
 
-def ledger_of(context: Context) -> Ledger:
+def ledger_of(context: Context) -> PredictionLedger:
     """The ledger of this server's home."""
-    return context.hub.kept(Ledger, lambda: Ledger(context.hub.settings.home))
+    return context.hub.kept(PredictionLedger, lambda: PredictionLedger(context.hub.settings.home))
 
 
 def domain_of(asked: str) -> str:
@@ -147,7 +147,7 @@ def domain_of(asked: str) -> str:
     return domain
 
 
-def _decide(ledger: Ledger, grant: str, asked: DecisionRequest) -> Decision:
+def _decide(ledger: PredictionLedger, grant: str, asked: DecisionRequest) -> CalibratedDecision:
     domain = domain_of(asked.domain)
     levels = ledger.levels(grant, domain)
     own = calibrated(levels, asked.confidence)
@@ -159,7 +159,7 @@ def _decide(ledger: Ledger, grant: str, asked: DecisionRequest) -> Decision:
         )
     n = sum(cell.n for level in levels for cell in level)
     near = _near(ledger, grant, asked)
-    case = Case(
+    case = LedgerCase(
         call_id=new_call_id(),
         domain=domain,
         statement=asked.statement.strip(),
@@ -171,7 +171,7 @@ def _decide(ledger: Ledger, grant: str, asked: DecisionRequest) -> Decision:
     )
     ledger.keep(grant, [case])
     odds = asked.odds
-    return Decision(
+    return CalibratedDecision(
         call_id=case.call_id,
         domain=domain,
         calibrated_confidence=probability,
@@ -187,7 +187,7 @@ def _decide(ledger: Ledger, grant: str, asked: DecisionRequest) -> Decision:
     )
 
 
-def _opinion(ledger: Ledger, grant: str, asked: DecisionRequest) -> SecondOpinion | None:
+def _opinion(ledger: PredictionLedger, grant: str, asked: DecisionRequest) -> SecondOpinion | None:
     if asked.opinion is None or asked.opinion_source is None:
         return None
     source = asked.opinion_source.strip().casefold()
@@ -195,7 +195,7 @@ def _opinion(ledger: Ledger, grant: str, asked: DecisionRequest) -> SecondOpinio
     return SecondOpinion(source=source, probability=asked.opinion, weight=weight(record), n=len(record))
 
 
-def _near(ledger: Ledger, grant: str, asked: DecisionRequest) -> list[SimilarCase]:
+def _near(ledger: PredictionLedger, grant: str, asked: DecisionRequest) -> list[SimilarCase]:
     found: list[SimilarCase] = []
     for case, shared in ledger.similar(grant, asked.statement):
         similarity = shared * (1 - abs(case.confidence - asked.confidence) / 2)
@@ -214,7 +214,7 @@ def _near(ledger: Ledger, grant: str, asked: DecisionRequest) -> list[SimilarCas
 
 
 def _against(
-    ledger: Ledger, grant: str, domain: str, stated: float, own: Calibrated, near: list[SimilarCase]
+    ledger: PredictionLedger, grant: str, domain: str, stated: float, own: Calibrated, near: list[SimilarCase]
 ) -> str | None:
     """What speaks most against the stated side: the record of such confidences, else the nearest contrary
     case."""

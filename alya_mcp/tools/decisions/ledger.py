@@ -27,7 +27,7 @@ from alya_mcp.tools.decisions.logic.domains import prefixes
 from alya_mcp.tools.decisions.logic.opinions import Heard
 from alya_mcp.tools.decisions.logic.reliability import BINS, Bin
 
-Outcome = Literal["win", "loss", "void"]
+PredictionOutcome = Literal["win", "loss", "void"]
 
 RECORD: Final = 1000
 """Newest cases by which a source of second opinions is weighed."""
@@ -86,7 +86,7 @@ _ADD_TOTAL: Final = """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class LedgerCase:
     """A prediction and, once it is known, what came of it.
 
     Confidences are those of the statement coming true.
@@ -100,13 +100,13 @@ class Case:
     made_at: datetime
     opinion: float | None = None
     opinion_source: str | None = None
-    outcome: Outcome | None = None
+    outcome: PredictionOutcome | None = None
     resolved_at: datetime | None = None
     note: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Totals:
+class LedgerTotals:
     """Sums over a prefix. `brier`, `log_loss` and `calibrated_brier` are means over wins and losses."""
 
     open: int = 0
@@ -119,7 +119,7 @@ class Totals:
     last_resolved_at: datetime | None = None
 
 
-class Ledger:
+class PredictionLedger:
     """The ledger in `home`. Its methods block and may be called from any thread.
 
     Raises:
@@ -131,7 +131,7 @@ class Ledger:
         self._lock = threading.RLock()
         self._db: sqlite3.Connection | None = None
 
-    def keep(self, grant: str, cases: Iterable[Case]) -> set[str]:
+    def keep(self, grant: str, cases: Iterable[LedgerCase]) -> set[str]:
         """Keep predictions, resolved or not; returns the ids that were taken before, whose cases are left
         out."""
         sums = _Sums(grant)
@@ -157,7 +157,9 @@ class Ledger:
             sums.add(db)
         return taken
 
-    def resolve(self, grant: str, call_id: str, outcome: Outcome, note: str | None, now: datetime) -> Case:
+    def resolve(
+        self, grant: str, call_id: str, outcome: PredictionOutcome, note: str | None, now: datetime
+    ) -> LedgerCase:
         """Record the outcome of a prediction, once.
 
         Raises:
@@ -194,7 +196,7 @@ class Ledger:
             levels.append([Cell(x / n, n, wins) for x, n, wins in rest.values() if n])
         return levels
 
-    def totals(self, grant: str, prefix: str) -> Totals:
+    def totals(self, grant: str, prefix: str) -> LedgerTotals:
         """Sums over a normal domain and all within it; "" is the whole ledger of the caller."""
         sql = (
             "SELECT open, wins, losses, void, brier, log_loss, calibrated_brier, resolved_at FROM totals "
@@ -203,10 +205,10 @@ class Ledger:
         with self._reading() as db:
             found = db.execute(sql, (grant, prefix)).fetchone()
         if found is None:
-            return Totals()
+            return LedgerTotals()
         open_, wins, losses, void, brier, loss, calibrated, last = found
         n = wins + losses
-        return Totals(
+        return LedgerTotals(
             open=open_,
             wins=wins,
             losses=losses,
@@ -241,7 +243,7 @@ class Ledger:
             rows = db.execute(sql, (grant, source, RECORD)).fetchall()
         return [Heard(own, other, bool(won)) for own, other, won in rows]
 
-    def similar(self, grant: str, statement: str) -> list[tuple[Case, float]]:
+    def similar(self, grant: str, statement: str) -> list[tuple[LedgerCase, float]]:
         """Resolved cases whose statements share words with `statement`, with 0 to 1 how much they share.
 
         Words are weighed by their rarity in the ledger; those in most statements aren't looked for.
@@ -264,7 +266,7 @@ class Ledger:
         rare = log(1 + total)
         return [(case, _shared(words, rarity, rare, case.statement)) for case in map(_case, found)]
 
-    def cases(self, grant: str) -> Iterator[Case]:
+    def cases(self, grant: str) -> Iterator[LedgerCase]:
         """Every case of a caller, the oldest first."""
         last = 0
         while True:
@@ -337,11 +339,11 @@ class _Sums:
         self._totals: dict[str, list[float]] = defaultdict(lambda: [0.0] * 7)
         self._last: dict[str, str] = {}
 
-    def open(self, case: Case, count: int) -> None:
+    def open(self, case: LedgerCase, count: int) -> None:
         for prefix in prefixes(case.domain):
             self._totals[prefix][0] += count
 
-    def resolve(self, case: Case, outcome: Outcome, when: datetime | None) -> None:
+    def resolve(self, case: LedgerCase, outcome: PredictionOutcome, when: datetime | None) -> None:
         self.open(case, -1)
         won = outcome == "win"
         scores = _scores(case, won) if outcome != "void" else (0.0, 0.0, 0.0)
@@ -366,17 +368,17 @@ def _add(total: list[float], values: Sequence[float]) -> None:
         total[index] += value
 
 
-def _scores(case: Case, won: bool) -> tuple[float, float, float]:
+def _scores(case: LedgerCase, won: bool) -> tuple[float, float, float]:
     """Brier score and log loss of the stated confidence, Brier score of the calibrated one."""
     held = min(max(case.confidence, CERTAIN), 1 - CERTAIN)
     loss = -log(held if won else 1 - held)
     return (case.confidence - won) ** 2, loss, (case.calibrated - won) ** 2
 
 
-def _case(row: Sequence[Any]) -> Case:
+def _case(row: Sequence[Any]) -> LedgerCase:
     """The case in a row of `_COLUMNS`."""
     (call_id, domain, statement, confidence, calibrated, opinion, source, made, outcome, resolved, note) = row
-    return Case(
+    return LedgerCase(
         call_id=call_id,
         domain=domain,
         statement=statement,

@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, Field, StringConstraints
 from alya_mcp.toolkit.tool import Context, Input, Output, tool
 from alya_mcp.tools.decisions.accuracy import Accuracy, accuracy_of
 from alya_mcp.tools.decisions.calibrate import ledger_of
-from alya_mcp.tools.decisions.ledger import Ledger, Outcome
+from alya_mcp.tools.decisions.ledger import PredictionLedger, PredictionOutcome
 
 
 class OutcomeReport(Input):
@@ -19,7 +19,7 @@ class OutcomeReport(Input):
     call_id: Annotated[str, StringConstraints(min_length=1, max_length=64)] = Field(
         description="The callId that calibrate_decision returned."
     )
-    outcome: Outcome = Field(
+    outcome: PredictionOutcome = Field(
         description="win: the statement came true; loss: it didn't; void: it can't be judged and counts for "
         "nothing. It can't be changed later."
     )
@@ -37,7 +37,7 @@ class ResolvedCase(Output):
     confidence: float = Field(description="How probable it was said to be, 0 to 1.")
     calibrated_confidence: float = Field(description="How probable it was by the record then.")
     made_at: AwareDatetime = Field(description="When it was made (UTC).")
-    outcome: Outcome = Field(description="What came of it.")
+    outcome: PredictionOutcome = Field(description="What came of it.")
     resolved_at: AwareDatetime = Field(description="When that was recorded (UTC).")
     note: str | None = Field(description="The note.")
 
@@ -70,7 +70,7 @@ async def record_outcome(arguments: OutcomeReport, context: Context) -> Recorded
     return await anyio.to_thread.run_sync(partial(_record, ledger_of(context), context.grant, arguments))
 
 
-def _record(ledger: Ledger, grant: str, report: OutcomeReport) -> Recorded:
+def _record(ledger: PredictionLedger, grant: str, report: OutcomeReport) -> Recorded:
     now = datetime.now(UTC)
     case = ledger.resolve(grant, report.call_id, report.outcome, report.note, now)
     resolved = ResolvedCase(

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Final, TextIO, get_args
 
-from alya_mcp.tools.decisions.ledger import Case, Outcome, new_call_id
+from alya_mcp.tools.decisions.ledger import LedgerCase, PredictionOutcome, new_call_id
 from alya_mcp.tools.decisions.logic.domains import normal
 
 COLUMNS: Final = (
@@ -22,7 +22,7 @@ class NotALedger(ValueError):
     """The file can't be read as cases at all; its text says why."""
 
 
-def read_cases(file: TextIO) -> Iterator[tuple[int, Case | str]]:
+def read_cases(file: TextIO) -> Iterator[tuple[int, LedgerCase | str]]:
     """The rows of a CSV file with a header in any order: each row's number and its case, or why it has none.
 
     The header is row 1.
@@ -49,7 +49,7 @@ def read_cases(file: TextIO) -> Iterator[tuple[int, Case | str]]:
         raise NotALedger(f"line {rows.line_num} is not CSV: {error}") from None
 
 
-def write_cases(cases: Iterable[Case], file: TextIO) -> int:
+def write_cases(cases: Iterable[LedgerCase], file: TextIO) -> int:
     """Write cases as CSV that `read_cases` reads back; returns how many.
 
     A cell that a spreadsheet would take for a formula gets an apostrophe in front.
@@ -78,7 +78,7 @@ def _check(header: list[str]) -> None:
             raise NotALedger(f"there is no column {name}; required are {', '.join(REQUIRED)}")
 
 
-def _case(row: dict[str, str]) -> Case:
+def _case(row: dict[str, str]) -> LedgerCase:
     for name, longest in _LONGEST.items():
         if len(row.get(name, "")) > longest:
             raise ValueError(f"{name} is longer than {longest} characters")
@@ -97,7 +97,7 @@ def _case(row: dict[str, str]) -> Case:
     source = row.get("opinionSource", "").strip().casefold() or None
     if (opinion is None) != (source is None):
         raise ValueError("opinion and opinionSource go together")
-    return Case(
+    return LedgerCase(
         call_id=row.get("callId", "").strip() or new_call_id(),
         domain=domain,
         statement=statement,
@@ -125,9 +125,9 @@ def _probability(row: dict[str, str], name: str) -> float | None:
     return value
 
 
-def _outcome(text: str) -> Outcome | None:
+def _outcome(text: str) -> PredictionOutcome | None:
     word = text.strip().casefold()
-    for outcome in get_args(Outcome):
+    for outcome in get_args(PredictionOutcome):
         if word == outcome:
             return outcome
     if word:

@@ -15,7 +15,7 @@ from alya_mcp.toolkit.tool import Context, Input, Output, Outside, tool
 from alya_mcp.tools.demand.logic.posts import Kind
 
 if TYPE_CHECKING:
-    from alya_mcp.tools.demand.logic.posts import Post, Signal
+    from alya_mcp.tools.demand.logic.posts import DemandSentence, Post
     from alya_mcp.tools.demand.logic.themes import Theme
     from alya_mcp.tools.demand.sources.posts import Searched
 
@@ -180,7 +180,7 @@ def _reaches(searched: "Searched", since: datetime) -> bool:
     return not answer.value.more or min((post.time for post in answer.value.posts), default=since) <= since
 
 
-def _signal(signal: "Signal", theme: int | None) -> DemandSignal:
+def _signal(signal: "DemandSentence", theme: int | None) -> DemandSignal:
     post = signal.post
     return DemandSignal(
         quote=Outside.of(signal.quote, post.url),
@@ -197,7 +197,7 @@ def _signal(signal: "Signal", theme: int | None) -> DemandSignal:
     )
 
 
-def _theme(theme: "Theme", signals: "list[Signal]") -> DemandTheme:
+def _theme(theme: "Theme", signals: "list[DemandSentence]") -> DemandTheme:
     members = [signals[number] for number in theme.members]
     return DemandTheme(
         name=Outside.of(", ".join(theme.words), "the posts"),

@@ -12,7 +12,7 @@ from alya_mcp.net.answers import Fetched, all_answers, none_answered
 from alya_mcp.settings.providers import Source
 from alya_mcp.toolkit.provenance import Provenance, failed, provenance
 from alya_mcp.toolkit.tool import Context, Input, Output, Outside, tool
-from alya_mcp.tools.directory.logic.apps import TERMS, App, Category, Platform, categories, ranked
+from alya_mcp.tools.directory.logic.apps import TERMS, App, AppCategory, Platform, categories, ranked
 from alya_mcp.tools.directory.sources import itunes, snapcraft
 
 _SUMMARY = 300
@@ -25,7 +25,7 @@ class AppRequest(Input):
     query: Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"\S")] | None = Field(
         None, description="What the application should do, in a few words; the category's own when absent."
     )
-    category: Category | None = Field(
+    category: AppCategory | None = Field(
         None, description="business, ai or hr (human resources); any of the three when absent."
     )
     platform: Platform | None = Field(None, description="ios, macos or linux; all three when absent.")
@@ -40,7 +40,9 @@ class DirectoryApp(Output):
 
     name: str = Field(description="Its name.")
     publisher: str = Field(description="Who sells or publishes it.")
-    category: Category = Field(description="Which of the three it was taken for; see docs/tools/agents.md.")
+    category: AppCategory = Field(
+        description="Which of the three it was taken for; see docs/tools/agents.md."
+    )
     store_category: str | None = Field(description="What its store calls it.")
     price: float | None = Field(description="Price in currency, 0 for free; null where the store says none.")
     currency: str | None = Field(description="Currency of the price; null for free where there is none.")
@@ -132,11 +134,11 @@ async def alya_app_directory(arguments: AppRequest, context: Context) -> AppDire
 
 
 def _chosen(
-    answers: Sequence[Fetched[list[App]]], query: str, category: Category | None
-) -> tuple[int, dict[str, Category], list[App]]:
+    answers: Sequence[Fetched[list[App]]], query: str, category: AppCategory | None
+) -> tuple[int, dict[str, AppCategory], list[App]]:
     """How many applications there are, which category each fits by its address, and those, the best first."""
     found = {app.url: app for answer in answers for app in answer.value}
-    fitting: dict[str, Category] = {}
+    fitting: dict[str, AppCategory] = {}
     for url, app in found.items():
         fits = categories(app)
         if category is None and fits:
@@ -146,7 +148,7 @@ def _chosen(
     return len(found), fitting, ranked(query, [found[url] for url in fitting])
 
 
-def _shown(app: App, category: Category) -> DirectoryApp:
+def _shown(app: App, category: AppCategory) -> DirectoryApp:
     def plain(text: str) -> str:
         return str(outside(text[:_NAME], app.url)["text"])
 

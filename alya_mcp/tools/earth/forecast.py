@@ -19,8 +19,8 @@ from alya_mcp.tools.earth.logic.regimes import REGIMES, RegimeName, completeness
 if TYPE_CHECKING:
     from alya_mcp.net.client import Http
     from alya_mcp.tools.earth.logic.background import Background
-    from alya_mcp.tools.earth.logic.forecast import Active, Row
-    from alya_mcp.tools.earth.sources.catalogues import Answer
+    from alya_mcp.tools.earth.logic.forecast import Active, ForecastRow
+    from alya_mcp.tools.earth.sources.catalogues import CatalogueAnswer
 
 NOT_A_PREDICTION = (
     "Probabilistic, not a prediction: nobody can say when, where or how strong the next earthquake will be. "
@@ -268,7 +268,7 @@ async def _forecast(arguments: ForecastRequest, context: Context) -> SeismicFore
         after = answer.value
         official, official_problem = await _official(http, main, now)
 
-    def work_out() -> "tuple[Active | None, list[Row]]":
+    def work_out() -> "tuple[Active | None, list[ForecastRow]]":
         steps = int(_HIGHEST_ROW - arguments.min_magnitude)
         magnitudes = [arguments.min_magnitude + step for step in range(steps + 1)]
         updated = forecast.count_aftershocks(active, after) if active else None
@@ -298,7 +298,7 @@ async def _forecast(arguments: ForecastRequest, context: Context) -> SeismicFore
     )
 
 
-def _notice(newest: "list[Answer]") -> str:
+def _notice(newest: "list[CatalogueAnswer]") -> str:
     """What the numbers are and aren't; a sequence that began after an old list isn't in them."""
     old = [answer.fetched_at for answer in newest if answer.stale]
     if not old:
@@ -309,7 +309,7 @@ def _notice(newest: "list[Answer]") -> str:
     )
 
 
-def _all(answers: "list[Answer | Unavailable]") -> "list[Answer]":
+def _all(answers: "list[CatalogueAnswer | Unavailable]") -> "list[CatalogueAnswer]":
     """The answers; there is no forecast without one of them, which could hide a sequence."""
     found: list[Fetched[list[Quake]]] = []
     for answer in answers:
@@ -319,13 +319,13 @@ def _all(answers: "list[Answer | Unavailable]") -> "list[Answer]":
     return found
 
 
-async def _made(http: "Http", question: Hashable, used: "list[Answer]", make: Callable[[], T]) -> T:
+async def _made(http: "Http", question: Hashable, used: "list[CatalogueAnswer]", make: Callable[[], T]) -> T:
     """What `make` works out in a thread, once for the same question and the same answers."""
     key = (question, *(answer.fetched_at for answer in used))
     return await http.memo.get_slow(key, partial(anyio.to_thread.run_sync, make))
 
 
-def _row(row: "Row") -> MagnitudeRow:
+def _row(row: "ForecastRow") -> MagnitudeRow:
     low, median, high = row.fractiles
     after = row.aftershocks
     return MagnitudeRow(

@@ -16,7 +16,7 @@ from alya_mcp.tools.earth.logic.sky import Icon, Sky
 
 if TYPE_CHECKING:
     from alya_mcp.net.client import Http
-    from alya_mcp.tools.earth.sources.open_meteo import Place
+    from alya_mcp.tools.earth.sources.open_meteo import GeoName
 
 _OTHER_PLACES = 4
 
@@ -122,7 +122,7 @@ async def alya_weather_now(arguments: WeatherRequest, context: Context) -> Weath
     )
 
 
-async def _find_place(http: "Http", city: str) -> "tuple[Place, list[Place], Fetched[list[Place]]]":
+async def _find_place(http: "Http", city: str) -> "tuple[GeoName, list[GeoName], Fetched[list[GeoName]]]":
     """The place meant by `city`, others of the name, and where that was looked up."""
     from alya_mcp.tools.earth.sources import open_meteo
 
@@ -147,22 +147,22 @@ async def _find_place(http: "Http", city: str) -> "tuple[Place, list[Place], Fet
     raise InvalidInput(f"no place called {name!r} is known; check the spelling, or name the nearest city")
 
 
-def _fits(place: "Place", region: str) -> bool:
+def _fits(place: "GeoName", region: str) -> bool:
     """Whether it lies in `region`: a province, a country, or both with a comma between."""
     named = {fold(each) for each in (place.country, place.country_code, place.admin1) if each}
     return not region or all(fold(part) in named for part in region.split(","))
 
 
-def _others(fitting: "Sequence[Place]") -> "list[Place]":
+def _others(fitting: "Sequence[GeoName]") -> "list[GeoName]":
     first = fold(fitting[0].name)
     return [place for place in fitting[1:] if fold(place.name) == first][:_OTHER_PLACES]
 
 
-def _words(place: "Place") -> str:
+def _words(place: "GeoName") -> str:
     return ", ".join(part for part in (place.name, place.admin1, place.country) if part)
 
 
-def _named(place: "Place") -> NamedPlace:
+def _named(place: "GeoName") -> NamedPlace:
     return NamedPlace(
         name=place.name,
         admin=place.admin1,

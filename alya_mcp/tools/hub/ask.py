@@ -29,7 +29,7 @@ _CAN = {
 }
 
 
-class Question(Input):
+class AskInput(Input):
     """What to ask Alya."""
 
     question: Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"\S")] = Field(
@@ -47,7 +47,7 @@ class AskSource(Output):
     text: str = Field(description="Its text.")
 
 
-class Answer(Output):
+class AskAnswer(Output, title="Answer"):
     """What Alya answers."""
 
     answer: str = Field(description="The answer, with [n] for source n.")
@@ -75,7 +75,7 @@ class Answer(Output):
     idempotent=True,
     open_world=True,
 )
-async def alya_ask(arguments: Question, context: Context) -> Answer:
+async def alya_ask(arguments: AskInput, context: Context) -> AskAnswer:
     """Ask Alya, the operator of this hub, about the hub: tools, policy, refusals, usage, settings.
 
     Use it to learn which tool fits, what a tool costs and what the policy says of it, why the last call was
@@ -224,11 +224,11 @@ def _answer(
     said: Sequence[str] = (),
     removed: int = 0,
     answered: bool = True,
-) -> Answer:
+) -> AskAnswer:
     notices = [f"Not answered by a model before this: {'; '.join(said)}."] if said else []
     if fetched_at is not None:
         notices.append("These are another agent's words; nothing of them was checked here.")
-    return Answer(
+    return AskAnswer(
         answer=text,
         answered=answered,
         mode="retrieval" if model is None else "model",

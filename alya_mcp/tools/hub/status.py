@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from alya_mcp.gate.state.interface import Usage
     from alya_mcp.images.engine import EngineStatus
 
-State = Literal["ok", "busy", "off", "failing"]
+PartState = Literal["ok", "busy", "off", "failing"]
 
 
 class Part(Output):
     """One part of the hub."""
 
     part: str = Field(description="Which part: engine, model, storage, providers or policy.")
-    state: State = Field(description="ok, busy, off (works when asked for), or failing.")
+    state: PartState = Field(description="ok, busy, off (works when asked for), or failing.")
     detail: str = Field(description="What that means, and what to do if it is failing.")
     since: AwareDatetime | None = Field(description="Since when, where that is known (UTC).")
 
 
-class Status(Output):
+class HubStatus(Output, title="Status"):
     """How each part of the hub is."""
 
     version: str = Field(description="Version of alya-mcp.")
@@ -45,7 +45,7 @@ class Status(Output):
     idempotent=True,
     open_world=False,
 )
-async def alya_status(arguments: NoArguments, context: Context) -> Status:  # noqa: ARG001
+async def alya_status(arguments: NoArguments, context: Context) -> HubStatus:  # noqa: ARG001
     """Report how each part of this hub is: image engine, model, storage, providers and policy.
 
     Use it when a call failed or before a long job, to see whether images can be made here, by which model,
@@ -54,7 +54,7 @@ async def alya_status(arguments: NoArguments, context: Context) -> Status:  # no
     """
     from alya_mcp import __version__
 
-    return Status(
+    return HubStatus(
         version=__version__, parts=[*await _engine(context), await _storage(context), *_rest(context)]
     )
 
@@ -64,7 +64,7 @@ async def _engine(context: Context) -> list[Part]:
         status = await context.hub.engine.status()
     except Failure as failure:
         return [Part(part="engine", state="failing", detail=str(failure), since=None)]
-    states: dict[str, State] = {"stopped": "off", "busy": "busy"}
+    states: dict[str, PartState] = {"stopped": "off", "busy": "busy"}
     state = "failing" if status.failing else states.get(status.state, "ok")
     since = None if status.since is None else datetime.fromtimestamp(status.since, UTC)
     engine = Part(part="engine", state=state, detail=_words(status), since=since)
@@ -123,7 +123,7 @@ def _providers(context: Context) -> Part:
     said = [
         f"{each.source.title}: {each.problem or 'answered'} ({_moment(each.at.timestamp())})" for each in seen
     ]
-    state: State = "failing" if any(each.problem for each in seen) else "ok"
+    state: PartState = "failing" if any(each.problem for each in seen) else "ok"
     return Part(part="providers", state=state, detail="; ".join(said), since=min(each.at for each in seen))
 
 

@@ -19,7 +19,7 @@ from alya_mcp.toolkit.tool import Context, Image, Input, Output, Progress, Reply
 if TYPE_CHECKING:
     from alya_mcp.images.engine import Job, JobProgress
     from alya_mcp.storage.store import Store, Stored
-    from alya_mcp.tools.images.repeat_index import Index, Known, Question
+    from alya_mcp.tools.images.repeat_index import Known, RepeatIndex, RepeatKey
 
 _TOTAL = 100.0
 _ASKED = 1.0
@@ -115,7 +115,7 @@ async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAns
 
 
 async def _again(
-    question: "Question", job: "Job", arguments: ImageRequest, context: Context
+    question: "RepeatKey", job: "Job", arguments: ImageRequest, context: Context
 ) -> "tuple[Known, Stored] | None":
     """The picture that answers `question` already, with a fresh link to it; None when it is to be drawn."""
     from alya_mcp.tools.images.repeats import draws_now
@@ -233,10 +233,10 @@ def _reply(
     return Reply(data=answer, attachments=(preview,), address=stored.url)
 
 
-def _index(context: Context) -> "Index":
-    from alya_mcp.tools.images.repeat_index import Index
+def _index(context: Context) -> "RepeatIndex":
+    from alya_mcp.tools.images.repeat_index import RepeatIndex
 
-    return context.hub.kept(Index, lambda: Index(context.hub.settings.home))
+    return context.hub.kept(RepeatIndex, lambda: RepeatIndex(context.hub.settings.home))
 
 
 def _filename(seed: int, suffix: str) -> str:

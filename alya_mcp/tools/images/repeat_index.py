@@ -26,7 +26,7 @@ from alya_mcp.runtime.private_files import private_folder, write_private
 MOST: Final = 1000
 """Pictures that are remembered; the one that wasn't asked for longest goes first."""
 
-Question = Mapping[str, str | int]
+RepeatKey = Mapping[str, str | int]
 T = TypeVar("T")
 
 _KEY_BYTES: Final = 32
@@ -75,7 +75,7 @@ _EVICT: Final = (
 )
 
 
-class Index:
+class RepeatIndex:
     """The index in `home`; its methods block, never raise, and may be called from any thread."""
 
     def __init__(self, home: Path, *, most: int = MOST) -> None:
@@ -84,7 +84,7 @@ class Index:
         self._lock = threading.Lock()
         self._opened: _Opened | None = None
 
-    def find(self, question: Question) -> Known | None:
+    def find(self, question: RepeatKey) -> Known | None:
         """The picture that answers `question`, if one is remembered."""
 
         def find(opened: _Opened) -> Known | None:
@@ -97,7 +97,7 @@ class Index:
 
         return self._do(find)
 
-    def remember(self, question: Question, known: Known) -> None:
+    def remember(self, question: RepeatKey, known: Known) -> None:
         """Remember that `known` answers `question`."""
 
         def remember(opened: _Opened) -> None:
@@ -108,7 +108,7 @@ class Index:
 
         self._do(remember)
 
-    def forget(self, question: Question) -> None:
+    def forget(self, question: RepeatKey) -> None:
         """Forget what answers `question`."""
 
         def forget(opened: _Opened) -> None:
@@ -181,7 +181,7 @@ class _Opened:
     db: sqlite3.Connection
 
 
-def _digest(key: bytes, question: Question) -> bytes:
+def _digest(key: bytes, question: RepeatKey) -> bytes:
     """What stands for `question`; without the key it can't be told which question that was."""
     text = json.dumps(question, sort_keys=True, separators=(",", ":")).encode()
     return hmac.digest(key, b"question\n" + text, "sha256")

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from alya_mcp.toolkit.tool import Context, Input, Output, tool
-from alya_mcp.tools.markets.logic.category import BLOCKED, Category
+from alya_mcp.tools.markets.logic.category import BLOCKED, MarketCategory
 
 Title = Annotated[str, StringConstraints(max_length=500)]
 
@@ -24,7 +24,7 @@ class Sorted(Output):
     """One title's category."""
 
     title: str = Field(description="The title as it was given.")
-    category: Category = Field(description="Its category; uncategorized where no rule is sure.")
+    category: MarketCategory = Field(description="Its category; uncategorized where no rule is sure.")
     blocked: bool = Field(description="True when markets of this category aren't taken for quality.")
     reason: str = Field(description="Why it is of this category, and why that is blocked if it is.")
     confidence: float = Field(description="How sure the rule is, from 0 (no rule holds) to 1; not measured.")

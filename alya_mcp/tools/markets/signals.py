@@ -9,7 +9,15 @@ from alya_mcp.errors import Unavailable
 from alya_mcp.settings.providers import SOURCES
 from alya_mcp.toolkit.provenance import Provenance, failed, provenance
 from alya_mcp.toolkit.tool import Context, Input, Output, tool
-from alya_mcp.tools.markets.logic.signals import PRICE, SPREAD, VOLUME, Kind, Signal, Snapshot, signals
+from alya_mcp.tools.markets.logic.signals import (
+    PRICE,
+    SPREAD,
+    VOLUME,
+    MarketSnapshot,
+    Signal,
+    SignalKind,
+    signals,
+)
 from alya_mcp.tools.markets.market import MarketName, named
 
 if TYPE_CHECKING:
@@ -33,7 +41,7 @@ class SignalsRequest(Input):
         le=1e9,
         description="Leave out markets with less volume in 24 hours, in USD.",
     )
-    kind: Kind | None = Field(
+    kind: SignalKind | None = Field(
         None,
         description="Only this kind: the price within an hour, a day or a week, the volume, the spread, or a "
         "resolution that is under way. All when left out.",
@@ -51,7 +59,7 @@ class MarketSignal(Output):
     """Something that a market does."""
 
     market: MarketName = Field(description="Which market.")
-    signal: Kind = Field(description="What kind of signal.")
+    signal: SignalKind = Field(description="What kind of signal.")
     strength: float = Field(description="How many times the kind's threshold it reaches; 1 just reaches it.")
     why: str = Field(description="What happened, in words.")
     numbers: list[Evidence] = Field(description="The numbers behind it.")
@@ -66,7 +74,7 @@ class MarketSignal(Output):
 class Threshold(Output):
     """From when on something counts."""
 
-    kind: Kind = Field(description="Which kind of signal.")
+    kind: SignalKind = Field(description="Which kind of signal.")
     value: float = Field(description="The least that counts.")
     unit: str = Field(description="What it is measured in.")
 
@@ -163,8 +171,8 @@ def _looked(page: "Fetched[Page]") -> "list[tuple[Market, list[Signal]]]":
     ]
 
 
-def _snapshot(market: "Market") -> Snapshot:
-    return Snapshot(
+def _snapshot(market: "Market") -> MarketSnapshot:
+    return MarketSnapshot(
         started=market.start,
         price=_price(market),
         bid=market.bid,

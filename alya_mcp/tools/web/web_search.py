@@ -20,7 +20,7 @@ from alya_mcp.text.markup import without_emphasis
 from alya_mcp.text.words import Language, guess_language
 from alya_mcp.toolkit.provenance import Provenance, provenance
 from alya_mcp.toolkit.tool import Context, Input, Output, Outside, tool
-from alya_mcp.tools.web.logic.hits import Freshness, Hit, Wanted, recent
+from alya_mcp.tools.web.logic.hits import Freshness, Hit, SearchQuery, recent
 from alya_mcp.tools.web.logic.ranking import ranked
 from alya_mcp.tools.web.sources import brave, ddgs, searxng, tavily
 
@@ -115,7 +115,7 @@ async def web_search(arguments: SearchRequest, context: Context) -> SearchAnswer
     hub = context.hub
     settings, http, query = hub.settings, hub.http, arguments.query.strip()
     language = guess_language(query)
-    wanted = Wanted(
+    wanted = SearchQuery(
         query=query,
         language=arguments.language or ("tr" if language == "tr" else None),
         freshness=arguments.freshness,
@@ -162,7 +162,7 @@ async def web_search(arguments: SearchRequest, context: Context) -> SearchAnswer
 
 
 def _attempts(
-    settings: Settings, http: Http, wanted: Wanted
+    settings: Settings, http: Http, wanted: SearchQuery
 ) -> list[Callable[[], Awaitable[Fetched[list[Hit]]]]]:
     """Those who may be asked, the preferred one first.
 
@@ -189,7 +189,7 @@ def _attempts(
     return attempts
 
 
-async def _ddgs(wanted: Wanted) -> Fetched[list[Hit]]:
+async def _ddgs(wanted: SearchQuery) -> Fetched[list[Hit]]:
     try:
         return await ddgs.search(wanted)
     except NotInstalled as missing:

@@ -22,7 +22,7 @@ from alya_mcp.gate import InvalidArguments
 from alya_mcp.toolkit.services import Hub
 from alya_mcp.tools.decisions.accuracy import accuracy_of, get_domain_accuracy
 from alya_mcp.tools.decisions.calibrate import calibrate_decision
-from alya_mcp.tools.decisions.ledger import Case, Ledger, new_call_id
+from alya_mcp.tools.decisions.ledger import LedgerCase, PredictionLedger, new_call_id
 from alya_mcp.tools.decisions.outcome import record_outcome
 from alya_mcp.tools.decisions.spreadsheet import COLUMNS, read_cases, write_cases
 
@@ -31,17 +31,17 @@ NOW = datetime(2026, 11, 30, tzinfo=UTC)
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    opened = Ledger(tmp_path)
+def ledger(tmp_path: Path) -> Iterator[PredictionLedger]:
+    opened = PredictionLedger(tmp_path)
     yield opened
     opened.close()
 
 
-def case(domain: str = "a", confidence: float = 0.7, **more: Any) -> Case:
+def case(domain: str = "a", confidence: float = 0.7, **more: Any) -> LedgerCase:
     facts = {"statement": "it rains", "calibrated": confidence, "made_at": NOW, "call_id": new_call_id()}
     if more.get("outcome"):
         facts["resolved_at"] = NOW
-    return Case(**{"domain": domain, "confidence": confidence, **facts, **more})
+    return LedgerCase(**{"domain": domain, "confidence": confidence, **facts, **more})
 
 
 async def test_a_prediction_is_kept_resolved_and_then_counts(ask: Ask) -> None:
@@ -142,7 +142,7 @@ async def test_a_second_opinion_weighs_nothing_until_it_has_a_record(ask: Ask, h
     first = await ask(calibrate_decision, **asked)
     assert first["secondOpinion"] == {"source": "market", "probability": 0.9, "weight": 0, "n": 0}
     rng = random.Random(5)
-    ledger = Ledger(hub.settings.home)
+    ledger = PredictionLedger(hub.settings.home)
     known = [
         case(
             confidence=0.5, opinion=p, opinion_source="market", outcome="win" if rng.random() < p else "loss"
@@ -158,7 +158,7 @@ async def test_a_second_opinion_weighs_nothing_until_it_has_a_record(ask: Ask, h
 
 
 async def test_the_record_of_such_confidences_is_the_first_counter_argument(ask: Ask, hub: Hub) -> None:
-    ledger = Ledger(hub.settings.home)
+    ledger = PredictionLedger(hub.settings.home)
     ledger.keep("local", [case("a/b", 0.85, outcome="win" if n < 4 else "loss") for n in range(10)])
     ledger.close()
     told = (await ask(calibrate_decision, domain="a/b", statement="x", confidence=0.88))["counterArgument"]
@@ -175,7 +175,7 @@ def test_sums_are_those_of_the_cases(
     tmp_path_factory: pytest.TempPathFactory, drawn: list[tuple[str, float, Any]], later: bool
 ) -> None:
     """Kept at once or resolved one by one, against sums over all cases."""
-    ledger = Ledger(tmp_path_factory.mktemp("ledger"))
+    ledger = PredictionLedger(tmp_path_factory.mktemp("ledger"))
     cases = [case(domain, confidence, outcome=outcome) for domain, confidence, outcome in drawn]
     if later:
         ledger.keep("g", [case(each.domain, each.confidence, call_id=each.call_id) for each in cases])
@@ -209,24 +209,26 @@ def test_sums_are_those_of_the_cases(
     ledger.close()
 
 
-def test_a_ledger_outlives_its_process_and_is_the_users_alone(tmp_path: Path, ledger: Ledger) -> None:
+def test_a_ledger_outlives_its_process_and_is_the_users_alone(
+    tmp_path: Path, ledger: PredictionLedger
+) -> None:
     ledger.keep("g", [case(outcome="win")])
     ledger.close()
     file = tmp_path / "decisions" / "ledger.sqlite"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
-    again = Ledger(tmp_path)
+    again = PredictionLedger(tmp_path)
     assert again.totals("g", "a").wins == 1
     again.close()
 
 
-def test_processes_and_threads_record_one_outcome_once(tmp_path: Path, ledger: Ledger) -> None:
+def test_processes_and_threads_record_one_outcome_once(tmp_path: Path, ledger: PredictionLedger) -> None:
     kept = case()
     ledger.keep("g", [kept])
     results: list[str] = []
 
     def record() -> None:
-        own = Ledger(tmp_path)
+        own = PredictionLedger(tmp_path)
         try:
             own.resolve("g", kept.call_id, "win", None, NOW)
             results.append("recorded")
@@ -245,7 +247,7 @@ def test_processes_and_threads_record_one_outcome_once(tmp_path: Path, ledger: L
 
 @pytest.mark.parametrize("damage", ["no database", "another program's", "a newer version's", "a folder"])
 def test_a_ledger_that_can_not_be_used_says_so_and_stays_as_it_is(
-    tmp_path: Path, ledger: Ledger, damage: str
+    tmp_path: Path, ledger: PredictionLedger, damage: str
 ) -> None:
     file = tmp_path / "decisions" / "ledger.sqlite"
     file.parent.mkdir()
@@ -288,7 +290,7 @@ def test_an_exported_ledger_reads_back_as_it_was(drawn: list[tuple[str, float, A
         assert not any(cell.startswith(("=", "+", "@")) for cell in row)
 
 
-def test_figures_are_the_same_through_every_door(ledger: Ledger) -> None:
+def test_figures_are_the_same_through_every_door(ledger: PredictionLedger) -> None:
     ledger.keep("g", [case(confidence=0.65, outcome="win"), case(confidence=0.15, outcome="loss")])
     told = accuracy_of(ledger, "g", "a", "svg")
     assert [(each.low, each.n) for each in told.calibration] == [(0.1, 1), (0.6, 1)]

@@ -9,14 +9,14 @@ from labelled import HELD_OUT, SEEN
 from post_maker import NOW, SINCE, post
 
 from alya_mcp.tools.demand.logic.plain import plain
-from alya_mcp.tools.demand.logic.posts import Post, Signal
+from alya_mcp.tools.demand.logic.posts import DemandSentence, Post
 from alya_mcp.tools.demand.logic.signals import SAME, find_signals
 from alya_mcp.tools.demand.logic.strength import LEAST
 from alya_mcp.tools.demand.logic.themes import find_themes
 from alya_mcp.tools.demand.logic.words import fold, likeness, shingles
 
 
-def find(*posts: Post, topic: str = "invoicing") -> list[Signal]:
+def find(*posts: Post, topic: str = "invoicing") -> list[DemandSentence]:
     return find_signals(posts, topic, since=SINCE, until=NOW)
 
 

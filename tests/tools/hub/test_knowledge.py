@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from alya_mcp.tools.hub.knowledge.index import Index
+from alya_mcp.tools.hub.knowledge.index import PassageIndex
 from alya_mcp.tools.hub.knowledge.passages import Passage, documentation, split
 
 PAGE = """Before any heading.
@@ -58,8 +58,8 @@ def test_a_long_section_is_cut_and_loses_nothing() -> None:
 
 
 @pytest.fixture(scope="module")
-def index() -> Iterator[Index]:
-    made = Index(documentation())
+def index() -> Iterator[PassageIndex]:
+    made = PassageIndex(documentation())
     yield made
     made.close()
 
@@ -78,7 +78,7 @@ def index() -> Iterator[Index]:
         ("ALYA_AUDIT_KEEP_DAYS", "docs/configuration.md"),
     ],
 )
-def test_a_question_finds_the_page_that_answers_it(index: Index, question: str, page: str) -> None:
+def test_a_question_finds_the_page_that_answers_it(index: PassageIndex, question: str, page: str) -> None:
     assert page in [passage.source for passage in index.find(question, 5)]
 
 
@@ -87,17 +87,17 @@ def test_a_question_finds_the_page_that_answers_it(index: Index, question: str, 
     ["What is the capital of France?", "en iyi pizza tarifi", "araba fiyatları", "who wrote Hamlet",
      "merhaba", "???", "ve bir", "你好"],
 )  # fmt: skip
-def test_a_question_about_something_else_finds_nothing(index: Index, question: str) -> None:
+def test_a_question_about_something_else_finds_nothing(index: PassageIndex, question: str) -> None:
     assert index.find(question, 5) == []
 
 
-def test_a_question_is_words_and_no_query_of_the_database(index: Index) -> None:
+def test_a_question_is_words_and_no_query_of_the_database(index: PassageIndex) -> None:
     for question in ('"; DROP TABLE passage; --', 'NEAR("a" "b")', "title: x OR *", "policy NOT limits ^"):
         index.find(question, 5)
     assert index.find("how long is the audit log kept", 1)
 
 
-def test_passages_that_name_what_is_hidden_are_not_found(index: Index) -> None:
+def test_passages_that_name_what_is_hidden_are_not_found(index: PassageIndex) -> None:
     question = "how long is the audit log kept"
     assert all("audit" not in passage.text for passage in index.find(question, 5, without=["audit"]))
 
@@ -111,7 +111,7 @@ def test_a_heading_has_to_hold_a_word_of_the_question() -> None:
         Passage(title="Storage", source="a", text="approvals are mentioned here once"),
         Passage(title="Approvals", source="b", text="a person says yes"),
     ]
-    with closing(Index(passages)) as index:
+    with closing(PassageIndex(passages)) as index:
         assert [each.source for each in index.find("approvals", 5)] == ["b"]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from alya_mcp.tools.images import repeat_index as index_module
-from alya_mcp.tools.images.repeat_index import Index, Known
+from alya_mcp.tools.images.repeat_index import Known, RepeatIndex
 
 QUESTION = {"grant": "local", "prompt": "a harbour at night for Zoë", "seed": 7, "format": "png"}
 
@@ -40,19 +40,19 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def index(home: Path):
-    opened = Index(home)
+    opened = RepeatIndex(home)
     yield opened
     opened.close()
 
 
-def test_what_was_remembered_is_found_whole(index: Index) -> None:
+def test_what_was_remembered_is_found_whole(index: RepeatIndex) -> None:
     index.remember(QUESTION, known())
     assert index.find(QUESTION) == known()
     assert index.find(dict(reversed(QUESTION.items()))) == known()
 
 
 @pytest.mark.parametrize("notice", [None, "", "a\nb"])
-def test_any_notice_comes_back_as_it_was(index: Index, notice: str | None) -> None:
+def test_any_notice_comes_back_as_it_was(index: RepeatIndex, notice: str | None) -> None:
     index.remember(QUESTION, known(notice=notice, preview=b""))
     assert index.find(QUESTION) == known(notice=notice, preview=b"")
 
@@ -61,32 +61,32 @@ def test_any_notice_comes_back_as_it_was(index: Index, notice: str | None) -> No
     ("name", "other"),
     [("grant", "other"), ("prompt", "a harbour at night for Zoe"), ("seed", 8), ("format", "webp")],
 )
-def test_another_question_finds_nothing(index: Index, name: str, other: str | int) -> None:
+def test_another_question_finds_nothing(index: RepeatIndex, name: str, other: str | int) -> None:
     index.remember(QUESTION, known())
     assert index.find({**QUESTION, name: other}) is None
     assert index.find(QUESTION) == known()
 
 
-def test_a_number_is_not_its_text(index: Index) -> None:
+def test_a_number_is_not_its_text(index: RepeatIndex) -> None:
     index.remember(QUESTION, known())
     assert index.find({**QUESTION, "seed": "7"}) is None
 
 
-def test_a_later_answer_replaces_the_earlier_one(index: Index) -> None:
+def test_a_later_answer_replaces_the_earlier_one(index: RepeatIndex) -> None:
     index.remember(QUESTION, known(1))
     index.remember(QUESTION, known(2))
     assert index.find(QUESTION) == known(2)
 
 
-def test_what_is_forgotten_is_gone(index: Index) -> None:
+def test_what_is_forgotten_is_gone(index: RepeatIndex) -> None:
     index.remember(QUESTION, known())
     index.forget(QUESTION)
     assert index.find(QUESTION) is None
 
 
-def test_it_outlives_its_process_and_is_seen_by_a_second_one(home: Path, index: Index) -> None:
+def test_it_outlives_its_process_and_is_seen_by_a_second_one(home: Path, index: RepeatIndex) -> None:
     index.remember(QUESTION, known(1))
-    second = Index(home)
+    second = RepeatIndex(home)
     assert second.find(QUESTION) == known(1)
     second.remember({**QUESTION, "seed": 8}, known(2))
     second.close()
@@ -95,14 +95,14 @@ def test_it_outlives_its_process_and_is_seen_by_a_second_one(home: Path, index: 
     assert index.find(QUESTION) == known(1)
 
 
-def test_what_was_asked_can_not_be_read_in_its_files(home: Path, index: Index) -> None:
+def test_what_was_asked_can_not_be_read_in_its_files(home: Path, index: RepeatIndex) -> None:
     index.remember(QUESTION, known())
     written = b"".join(path.read_bytes() for path in (home / "repeats").iterdir())
     for readable in ("harbour", "local"):
         assert readable.encode() not in written.lower()
 
 
-def test_its_files_are_their_owner_s_alone(home: Path, index: Index) -> None:
+def test_its_files_are_their_owner_s_alone(home: Path, index: RepeatIndex) -> None:
     index.remember(QUESTION, known())
     folder = home / "repeats"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
@@ -110,7 +110,7 @@ def test_its_files_are_their_owner_s_alone(home: Path, index: Index) -> None:
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
 
 
-def test_without_its_key_nothing_is_found(home: Path, index: Index) -> None:
+def test_without_its_key_nothing_is_found(home: Path, index: RepeatIndex) -> None:
     index.remember(QUESTION, known())
     index.close()
     (home / "repeats" / "key").unlink()
@@ -118,7 +118,7 @@ def test_without_its_key_nothing_is_found(home: Path, index: Index) -> None:
 
 
 def test_a_full_index_lets_go_of_what_was_not_asked_for_longest(home: Path) -> None:
-    index = Index(home, most=3)
+    index = RepeatIndex(home, most=3)
     questions = [{**QUESTION, "seed": seed} for seed in range(5)]
     for number in range(3):
         index.remember(questions[number], known(number))
@@ -130,7 +130,7 @@ def test_a_full_index_lets_go_of_what_was_not_asked_for_longest(home: Path) -> N
     index.close()
 
 
-def test_an_index_of_an_earlier_version_is_begun_anew(home: Path, index: Index) -> None:
+def test_an_index_of_an_earlier_version_is_begun_anew(home: Path, index: RepeatIndex) -> None:
     file_of(home).parent.mkdir(parents=True)
     db = sqlite3.connect(file_of(home))
     db.execute("CREATE TABLE answers (question BLOB PRIMARY KEY, used INTEGER, sealed BLOB)")
@@ -149,7 +149,7 @@ def test_an_index_of_an_earlier_version_is_begun_anew(home: Path, index: Index) 
 
 @pytest.mark.parametrize("damage", ["no database", "middle", "cut"])
 def test_a_damaged_index_is_moved_aside_and_begun_anew(
-    home: Path, index: Index, damage: str, caplog: pytest.LogCaptureFixture
+    home: Path, index: RepeatIndex, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     for seed in range(40):
         index.remember({**QUESTION, "seed": seed}, known(seed))
@@ -171,9 +171,9 @@ def test_a_damaged_index_is_moved_aside_and_begun_anew(
     assert stat.S_IMODE(file_of(home).stat().st_mode) == 0o600
 
 
-def test_another_process_that_held_the_damaged_index_uses_the_new_one(home: Path, index: Index) -> None:
+def test_another_process_that_held_the_damaged_index_uses_the_new_one(home: Path, index: RepeatIndex) -> None:
     index.remember(QUESTION, known(1))
-    other = Index(home)
+    other = RepeatIndex(home)
     assert other.find(QUESTION) == known(1)
     index.close()
     with file_of(home).open("r+b") as file:
@@ -197,19 +197,19 @@ def test_an_index_that_can_not_be_written_is_said_in_the_log_and_nowhere_else(
     else:
         home.mkdir()
         (home / "repeats").touch()
-    index = Index(home)
+    index = RepeatIndex(home)
     index.remember(QUESTION, known())
     index.forget(QUESTION)
     assert index.find(QUESTION) is None
     assert "can't be used" in caplog.text
 
 
-def test_deleting_its_folder_makes_it_forget(home: Path, index: Index) -> None:
+def test_deleting_its_folder_makes_it_forget(home: Path, index: RepeatIndex) -> None:
     index.remember(QUESTION, known())
     for path in (home / "repeats").iterdir():
         path.unlink()
     (home / "repeats").rmdir()
-    fresh = Index(home)
+    fresh = RepeatIndex(home)
     assert fresh.find(QUESTION) is None
     fresh.close()
     for _ in range(2):
@@ -217,7 +217,7 @@ def test_deleting_its_folder_makes_it_forget(home: Path, index: Index) -> None:
     assert index.find(QUESTION) == known(1)
 
 
-def test_threads_of_one_process_share_it(index: Index) -> None:
+def test_threads_of_one_process_share_it(index: RepeatIndex) -> None:
     def use(number: int) -> None:
         for seed in range(20):
             question = {**QUESTION, "seed": seed}
@@ -235,14 +235,14 @@ def test_threads_of_one_process_share_it(index: Index) -> None:
 def _remember_many(home: Path, first: int) -> None:
     with pytest.MonkeyPatch.context() as patch:  # here a slow disk must not make it give up
         patch.setattr(index_module, "_BUSY_SECONDS", 60.0)
-        index = Index(home)
+        index = RepeatIndex(home)
         for number in range(first, first + 30):
             index.remember({**QUESTION, "seed": number}, known(number))
             index.remember({**QUESTION, "seed": 1000}, known(1000))
         index.close()
 
 
-def test_processes_that_begin_at_once_share_one_key_and_one_file(home: Path, index: Index) -> None:
+def test_processes_that_begin_at_once_share_one_key_and_one_file(home: Path, index: RepeatIndex) -> None:
     context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=_remember_many, args=(home, first)) for first in (0, 100, 200)]
     for process in processes:

@@ -8,7 +8,7 @@ import pytest
 
 from alya_mcp.images.engine import EngineStatus, Job, OnProgress, Picture
 from alya_mcp.settings import Settings
-from alya_mcp.tools.images.repeat_index import Index, Known
+from alya_mcp.tools.images.repeat_index import Known, RepeatIndex
 from alya_mcp.tools.images.repeats import draws_now, question_of
 
 pytestmark = pytest.mark.anyio
@@ -41,7 +41,7 @@ class Loaded:
 
 def test_what_one_caller_asked_is_nothing_to_another(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
-    index = Index(tmp_path)
+    index = RepeatIndex(tmp_path)
     index.remember(question_of(settings, "alice", JOB, "png"), KNOWN)
     assert index.find(question_of(settings, "bob", JOB, "png")) is None
     assert index.find(question_of(settings, "alice", JOB, "png")) == KNOWN

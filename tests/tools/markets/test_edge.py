@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alya_mcp.tools.markets.logic.book import Book, Level, depth_usd, microprice
-from alya_mcp.tools.markets.logic.edge import Question, annualised, assess, bet, days_to, kelly, own_fair
+from alya_mcp.tools.markets.logic.edge import BinaryMarket, annualised, assess, bet, days_to, kelly, own_fair
 from alya_mcp.tools.markets.logic.fair import (
     WEIGHT,
     Opinion,
-    Recalibration,
+    RecalibrationFit,
     about,
     bundled,
     by_words,
@@ -154,7 +154,7 @@ def test_pooling_is_the_weighted_mean_of_log_odds() -> None:
 
 def test_recalibration_moves_longshots_down_and_favourites_up() -> None:
     """logit q = 1.2 logit p: 0.1 becomes 1 / (1 + 9^1.2) = 0.0668."""
-    steeper = Recalibration(
+    steeper = RecalibrationFit(
         fitted=True, intercept=0, slope=1.2, markets=500, days_before=7, date="2026-01-01", source="x"
     )
     assert steeper.of(0.1) == pytest.approx(1 / (1 + 9**1.2))
@@ -164,10 +164,10 @@ def test_recalibration_moves_longshots_down_and_favourites_up() -> None:
 
 def test_a_fitted_recalibration_is_independent_of_the_book_and_told() -> None:
     """logit q = 2 logit 0.49: 0.49^2 / (0.49^2 + 0.51^2) = 0.48000."""
-    steeper = Recalibration(
+    steeper = RecalibrationFit(
         fitted=True, intercept=0, slope=2, markets=500, days_before=3, date="2026-01-01", source="x"
     )
-    question = Question(
+    question = BinaryMarket(
         text="Will it rain?", outcomes=("Yes", "No"), book=BOOK, fees=Fees(0.05), ends=NOW + timedelta(days=1)
     )
     found = assess(question, {}, steeper, 25)

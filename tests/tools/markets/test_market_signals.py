@@ -5,14 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from alya_mcp.tools.markets.logic.signals import Snapshot, signals
+from alya_mcp.tools.markets.logic.signals import MarketSnapshot, signals
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
-QUIET = Snapshot(
+QUIET = MarketSnapshot(
     started=NOW - timedelta(days=30), price=0.5, bid=0.49, ask=0.51, change_hour=0.0, change_day=0.01,
     change_week=-0.02, volume_day=10_000, volume_week=70_000, resolution=None,
 )  # fmt: skip
-UNKNOWN = Snapshot(
+UNKNOWN = MarketSnapshot(
     started=None, price=None, bid=None, ask=None, change_hour=None, change_day=None, change_week=None,
     volume_day=None, volume_week=None, resolution=None,
 )  # fmt: skip

@@ -36,7 +36,7 @@ class Post:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Signal:
+class DemandSentence:
     """A sentence in which somebody says that they want something.
 
     `quote` stands like this in its post. `strength` is what `strength.strength` gives; `repeats` counts other

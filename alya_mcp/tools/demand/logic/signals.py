@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from alya_mcp.tools.demand.logic.plain import plain
-from alya_mcp.tools.demand.logic.posts import Post, Signal
+from alya_mcp.tools.demand.logic.posts import DemandSentence, Post
 from alya_mcp.tools.demand.logic.sentences import sentences
 from alya_mcp.tools.demand.logic.strength import LEAST, claim, strength
 from alya_mcp.tools.demand.logic.words import fold, likeness, share, shingles, topic_stems
@@ -19,7 +19,9 @@ _LEAST_WORDS: Final = 3
 _NOT_DEMAND: Final = ("who is hiring", "who wants to be hired", "freelancer? seeking freelancer")
 
 
-def find_signals(posts: Iterable[Post], topic: str, *, since: datetime, until: datetime) -> list[Signal]:
+def find_signals(
+    posts: Iterable[Post], topic: str, *, since: datetime, until: datetime
+) -> list[DemandSentence]:
     """What people want of `topic` in the posts from `since` to `until`, the strongest first.
 
     Sentences that, like their post's title, have less than half of the topic's words are left out, and so are
@@ -27,7 +29,7 @@ def find_signals(posts: Iterable[Post], topic: str, *, since: datetime, until: d
     the same.
     """
     stems = topic_stems(topic)
-    found: list[Signal] = []
+    found: list[DemandSentence] = []
     for post in {post.url: post for post in posts}.values():
         if since <= post.time <= until:
             freshness = (post.time - since) / (until - since)
@@ -38,7 +40,7 @@ def find_signals(posts: Iterable[Post], topic: str, *, since: datetime, until: d
     return _once(found)
 
 
-def _signals(post: Post, stems: frozenset[str], freshness: float) -> Iterable[Signal]:
+def _signals(post: Post, stems: frozenset[str], freshness: float) -> Iterable[DemandSentence]:
     text, folded_title = plain(post.text, post.markup), fold(post.title)
     if any(heading in folded_title for heading in _NOT_DEMAND):
         return
@@ -55,12 +57,14 @@ def _signals(post: Post, stems: frozenset[str], freshness: float) -> Iterable[Si
             continue
         strong = strength(said, reactions=post.reactions, freshness=freshness, relevance=relevance)
         if strong >= LEAST:
-            yield Signal(quote=sentence, kind=said.kind, amount=said.amount, strength=strong, post=post)
+            yield DemandSentence(
+                quote=sentence, kind=said.kind, amount=said.amount, strength=strong, post=post
+            )
 
 
-def _once(signals: Sequence[Signal]) -> list[Signal]:
+def _once(signals: Sequence[DemandSentence]) -> list[DemandSentence]:
     """The first of each group of near-duplicates, with how many there were beside it."""
-    kept: list[tuple[Signal, frozenset[tuple[str, ...]]]] = []
+    kept: list[tuple[DemandSentence, frozenset[tuple[str, ...]]]] = []
     having: dict[tuple[str, ...], list[int]] = {}
     repeats: dict[int, int] = {}
     for signal in signals:

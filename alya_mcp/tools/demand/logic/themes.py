@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from alya_mcp.tools.demand.logic.posts import Signal
+from alya_mcp.tools.demand.logic.posts import DemandSentence
 from alya_mcp.tools.demand.logic.words import fold, stem, stems_of, telling
 
 ALIKE: Final = 0.12
@@ -26,7 +26,7 @@ class Theme:
     members: tuple[int, ...]
 
 
-def find_themes(signals: Sequence[Signal], topic: str) -> list[Theme]:
+def find_themes(signals: Sequence[DemandSentence], topic: str) -> list[Theme]:
     """The groups of signals about one thing, from two or more posts, the largest first.
 
     Each signal is a vector of its words and, at half their weight, its title's, weighted by how rare they are
@@ -42,7 +42,7 @@ def find_themes(signals: Sequence[Signal], topic: str) -> list[Theme]:
     return sorted(themes, key=lambda theme: (-len(theme.members), theme.members))
 
 
-def _counts(signal: Signal, topic: str, shown: dict[str, Counter[str]]) -> Vector:
+def _counts(signal: DemandSentence, topic: str, shown: dict[str, Counter[str]]) -> Vector:
     """How often each telling stem occurs; notes in `shown` how it is written."""
     own = stems_of([topic])
     counts: Vector = {}

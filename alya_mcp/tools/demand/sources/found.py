@@ -12,7 +12,7 @@ STALE_FOR: Final = 7 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class FoundPosts:
     """Posts, the newest first; `more`: there are older ones. `pause`: seconds in which not to ask again."""
 
     posts: tuple[Post, ...]

@@ -13,7 +13,7 @@ from alya_mcp.net.answers import Body, Fetched, Shape
 from alya_mcp.net.records import Records
 from alya_mcp.settings.providers import SOURCES
 from alya_mcp.tools.demand.logic.posts import Post
-from alya_mcp.tools.demand.sources.found import FRESH_FOR, STALE_FOR, Found
+from alya_mcp.tools.demand.sources.found import FRESH_FOR, STALE_FOR, FoundPosts
 
 if TYPE_CHECKING:
     from alya_mcp.net.client import Http
@@ -39,7 +39,7 @@ class _Hits(Shape):
     total: int = Field(alias="nbHits")
 
 
-async def search(http: "Http", query: str) -> Fetched[Found]:
+async def search(http: "Http", query: str) -> Fetched[FoundPosts]:
     """The newest 500 comments and stories that hold every word of `query`."""
     return await http.get(
         HACKER_NEWS,
@@ -52,9 +52,9 @@ async def search(http: "Http", query: str) -> Fetched[Found]:
     )
 
 
-def _read(body: Body) -> Found:
+def _read(body: Body) -> FoundPosts:
     answer = body.json(_Hits)
-    return Found(posts=tuple(_post(hit) for hit in answer.hits), more=answer.total > len(answer.hits))
+    return FoundPosts(posts=tuple(_post(hit) for hit in answer.hits), more=answer.total > len(answer.hits))
 
 
 def _post(hit: _Hit) -> Post:

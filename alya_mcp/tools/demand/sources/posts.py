@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from alya_mcp.errors import Unavailable
 from alya_mcp.net.answers import Fetched, all_answers
 from alya_mcp.settings.providers import Source
-from alya_mcp.tools.demand.sources.found import Found
+from alya_mcp.tools.demand.sources.found import FoundPosts
 
 if TYPE_CHECKING:
     from alya_mcp.net.client import Http
@@ -23,7 +23,7 @@ class Searched:
 
     source: Source
     query: str
-    answer: Fetched[Found] | Unavailable
+    answer: Fetched[FoundPosts] | Unavailable
 
 
 async def about(http: "Http", topic: str, *, reddit_token: str | None = None) -> list[Searched]:
@@ -37,7 +37,7 @@ async def about(http: "Http", topic: str, *, reddit_token: str | None = None) ->
     paying = f"{words} pay"
     where = reddit.REDDIT_OAUTH if reddit_token else reddit.REDDIT
     search_reddit = partial(reddit.search, token=reddit_token)
-    asks: list[tuple[Source, str, Callable[[Http, str], Awaitable[Fetched[Found]]]]] = [
+    asks: list[tuple[Source, str, Callable[[Http, str], Awaitable[Fetched[FoundPosts]]]]] = [
         (hacker_news.HACKER_NEWS, words, hacker_news.search),
         (hacker_news.HACKER_NEWS, paying, hacker_news.search),
         (where, words, search_reddit),

@@ -14,7 +14,7 @@ from alya_mcp.net.answers import Body, Fetched, Shape, SourceRefused
 from alya_mcp.net.records import Records
 from alya_mcp.settings.providers import SOURCES
 from alya_mcp.tools.demand.logic.posts import Post
-from alya_mcp.tools.demand.sources.found import FRESH_FOR, STALE_FOR, Found
+from alya_mcp.tools.demand.sources.found import FRESH_FOR, STALE_FOR, FoundPosts
 
 if TYPE_CHECKING:
     from alya_mcp.net.client import Http
@@ -49,7 +49,7 @@ class _Listing(Shape):
     data: _Data
 
 
-async def search(http: "Http", query: str, *, token: str | None = None) -> Fetched[Found]:
+async def search(http: "Http", query: str, *, token: str | None = None) -> Fetched[FoundPosts]:
     """The newest 100 posts that Reddit finds for `query`.
 
     Raises:
@@ -78,9 +78,9 @@ async def search(http: "Http", query: str, *, token: str | None = None) -> Fetch
         raise SourceRefused(source, problem, status=refused.status) from None
 
 
-def _read(body: Body) -> Found:
+def _read(body: Body) -> FoundPosts:
     data = body.json(_Listing).data
-    return Found(posts=tuple(_post(child.data) for child in data.children), more=data.after is not None)
+    return FoundPosts(posts=tuple(_post(child.data) for child in data.children), more=data.after is not None)
 
 
 def _post(submission: _Submission) -> Post:

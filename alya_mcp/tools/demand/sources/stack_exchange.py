@@ -16,7 +16,7 @@ from alya_mcp.net.answers import Body, Fetched, Shape, SourceRefused
 from alya_mcp.net.records import Records
 from alya_mcp.settings.providers import SOURCES
 from alya_mcp.tools.demand.logic.posts import Post
-from alya_mcp.tools.demand.sources.found import FRESH_FOR, STALE_FOR, Found
+from alya_mcp.tools.demand.sources.found import FRESH_FOR, STALE_FOR, FoundPosts
 
 if TYPE_CHECKING:
     from alya_mcp.net.client import Http
@@ -44,7 +44,7 @@ class _Questions(Shape):
     backoff: Annotated[float, Field(ge=0)] | None = None
 
 
-async def search(http: "Http", query: str) -> Fetched[Found]:
+async def search(http: "Http", query: str) -> Fetched[FoundPosts]:
     """The newest 100 questions on software that Stack Exchange finds for `query`.
 
     Raises:
@@ -63,7 +63,7 @@ async def search(http: "Http", query: str) -> Fetched[Found]:
     return answer
 
 
-async def _ask(http: "Http", query: str) -> Fetched[Found]:
+async def _ask(http: "Http", query: str) -> Fetched[FoundPosts]:
     return await http.get(
         STACK_EXCHANGE,
         "/2.3/search/advanced",
@@ -77,9 +77,9 @@ async def _ask(http: "Http", query: str) -> Fetched[Found]:
     )  # fmt: skip
 
 
-def _read(body: Body) -> Found:
+def _read(body: Body) -> FoundPosts:
     answer = body.json(_Questions)
-    return Found(
+    return FoundPosts(
         posts=tuple(_post(question) for question in answer.items),
         more=answer.has_more,
         pause=answer.backoff or 0.0,

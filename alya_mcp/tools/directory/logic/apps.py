@@ -10,10 +10,10 @@ from alya_mcp.text.bm25 import bm25
 from alya_mcp.text.folding import fold
 from alya_mcp.text.words import guess_language, terms
 
-Category = Literal["business", "ai", "hr"]
+AppCategory = Literal["business", "ai", "hr"]
 Platform = Literal["ios", "macos", "linux"]
 
-TERMS: Final[dict[Category, str]] = {
+TERMS: Final[dict[AppCategory, str]] = {
     "business": "business",
     "ai": "AI assistant",
     "hr": "human resources",
@@ -62,10 +62,10 @@ class App:
     source: str
 
 
-def categories(app: App) -> list[Category]:
+def categories(app: App) -> list[AppCategory]:
     """Which of the three an application is for, by its words and its store's genre; the narrowest first."""
     text = f"{app.name} {app.description}"[:_LOOKED_AT]
-    found: list[Category] = []
+    found: list[AppCategory] = []
     if _NAMES.search(text) or _HR.search(text):
         found.append("hr")
     if _AI.search(text):

@@ -56,7 +56,7 @@ class Active:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class ForecastRow:
     """The forecast for one magnitude and more: both parts, and both together with fractiles of `INTERVAL`."""
 
     magnitude: float
@@ -139,9 +139,9 @@ def count_aftershocks(active: Active, quakes: Iterable[Quake]) -> Active:
 
 def rows(
     background: Background, active: Active | None, *, hours: float, magnitudes: Iterable[float]
-) -> list[Row]:
+) -> list[ForecastRow]:
     """The forecast for the next `hours`, one row per magnitude."""
-    found: list[Row] = []
+    found: list[ForecastRow] = []
     for magnitude in magnitudes:
         quiet = background.counts(magnitude, hours / 24)
         after: Counts | None = None
@@ -152,7 +152,7 @@ def rows(
             together = Sum(after, quiet)
         low, middle, high = (together.fractile(share) for share in INTERVAL)
         found.append(
-            Row(
+            ForecastRow(
                 magnitude=magnitude,
                 background=quiet,
                 aftershocks=after,

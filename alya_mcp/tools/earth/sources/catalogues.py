@@ -13,13 +13,13 @@ from alya_mcp.tools.earth.sources import emsc, gfz, usgs
 if TYPE_CHECKING:
     from alya_mcp.net.client import Http
 
-Answer = Fetched[list[Quake]]
+CatalogueAnswer = Fetched[list[Quake]]
 _ALL: Final = ((usgs.USGS, usgs.recent), (emsc.EMSC, emsc.recent), (gfz.GFZ, gfz.recent))
 _MOST_RECENT: Final = {emsc.EMSC.key: emsc.most, gfz.GFZ.key: gfz.most}
 _OTHERWISE: Final = "Without the catalogue there is no forecast."
 
 
-def since_when(answer: Answer, asked: datetime, *, most: int | None = None) -> datetime:
+def since_when(answer: CatalogueAnswer, asked: datetime, *, most: int | None = None) -> datetime:
     """From when on an answer is whole: as asked, or from its oldest event where it may have been cut.
 
     A few events of an answer are left out in reading, so one nearly as long as it can be counts as cut.
@@ -29,7 +29,7 @@ def since_when(answer: Answer, asked: datetime, *, most: int | None = None) -> d
     return max(asked, min(quake.time for quake in answer.value))
 
 
-def shortfall(answer: Answer, *, hours: float, since: datetime) -> str | None:
+def shortfall(answer: CatalogueAnswer, *, hours: float, since: datetime) -> str | None:
     """Why an answer of `recent` lacks a part of the time from `since` on, as on a day with very many."""
     most = _MOST_RECENT.get(answer.source.key)
     if most is None or since_when(answer, since, most=most(hours)) <= since:
@@ -39,7 +39,7 @@ def shortfall(answer: Answer, *, hours: float, since: datetime) -> str | None:
 
 async def recent(
     http: "Http", *, hours: float, magnitude: float
-) -> list[tuple[Source, Answer | Unavailable]]:
+) -> list[tuple[Source, CatalogueAnswer | Unavailable]]:
     """What each catalogue has of the last `hours`, or why it has nothing, in order of preference."""
     answers = await all_answers([partial(ask, http, hours=hours, magnitude=magnitude) for _, ask in _ALL])
     return [(source, answer) for (source, _), answer in zip(_ALL, answers, strict=True)]
@@ -47,7 +47,7 @@ async def recent(
 
 async def around(
     http: "Http", latitude: float, longitude: float, *, radius_km: float, since: datetime, magnitude: float
-) -> Answer:
+) -> CatalogueAnswer:
     """Earthquakes of `magnitude` or more within `radius_km` since a time, as they are now.
 
     Raises:
@@ -60,7 +60,7 @@ async def around(
 
 async def over_years(
     http: "Http", latitude: float, longitude: float, *, radius_km: float, since: datetime, magnitude: float
-) -> Answer:
+) -> CatalogueAnswer:
     """The same over many years, at most a week old.
 
     Raises:

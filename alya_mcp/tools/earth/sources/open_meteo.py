@@ -26,23 +26,23 @@ _CURRENT: Final = (
 _NAME: Final = 100
 _PLACES: Final = 50
 
-Name = Annotated[str, Field(max_length=_NAME)]
+PlaceName = Annotated[str, Field(max_length=_NAME)]
 
 
-class Place(Shape):
+class GeoName(Shape):
     """A place by the name of GeoNames; `admin1` is its province or state."""
 
-    name: Name
+    name: PlaceName
     latitude: Annotated[float, Field(ge=-90, le=90)]
     longitude: Annotated[float, Field(ge=-180, le=180)]
-    country: Name | None = None
+    country: PlaceName | None = None
     country_code: Annotated[str, Field(max_length=2)] | None = None
-    admin1: Name | None = None
-    timezone: Name | None = None
+    admin1: PlaceName | None = None
+    timezone: PlaceName | None = None
 
 
 class _Places(Shape):
-    results: Records[Place] = Field(default_factory=list[Place])
+    results: Records[GeoName] = Field(default_factory=list[GeoName])
     generationtime_ms: float
 
 
@@ -67,7 +67,7 @@ class _Forecast(Shape):
     current: _Current
 
 
-async def places(http: "Http", name: str, *, language: str) -> Fetched[list[Place]]:
+async def places(http: "Http", name: str, *, language: str) -> Fetched[list[GeoName]]:
     """Places called `name`, the most likely first, named in `language`; kept for 30 days."""
     return await http.get(
         GEOCODING,
@@ -100,7 +100,7 @@ async def now(http: "Http", latitude: float, longitude: float) -> Fetched[Sky]:
     )
 
 
-def _read_places(body: Body) -> list[Place]:
+def _read_places(body: Body) -> list[GeoName]:
     return body.json(_Places).results
 
 

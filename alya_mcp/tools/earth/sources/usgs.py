@@ -56,7 +56,7 @@ class _Collection(Shape):
     features: Records[_Feature]
 
 
-class Bin(Shape):
+class OfficialBin(Shape):
     """One magnitude of one window: the chance of one or more, and the 95 % range of their number."""
 
     magnitude: float
@@ -66,13 +66,13 @@ class Bin(Shape):
     median: float | None = None
 
 
-class Window(Shape):
+class OfficialWindow(Shape):
     """One window of an official forecast."""
 
     start: Milliseconds = Field(alias="timeStart")
     end: Milliseconds = Field(alias="timeEnd")
     label: str = ""
-    bins: list[Bin]
+    bins: list[OfficialBin]
 
 
 class OfficialForecast(Shape):
@@ -80,7 +80,7 @@ class OfficialForecast(Shape):
 
     created: Milliseconds = Field(alias="creationTime")
     expires: Milliseconds = Field(alias="expireTime")
-    windows: list[Window] = Field(alias="forecast")
+    windows: list[OfficialWindow] = Field(alias="forecast")
 
 
 class _Product(Shape):

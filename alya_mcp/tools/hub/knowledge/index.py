@@ -13,7 +13,7 @@ _CANDIDATES = 20
 _COVERED = 0.6
 
 
-class Index:
+class PassageIndex:
     """Finds the passages that a question is about; whoever asks may do so from any thread, one at a time."""
 
     def __init__(self, passages: Sequence[Passage]) -> None:

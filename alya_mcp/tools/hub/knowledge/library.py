@@ -11,7 +11,7 @@ from alya_mcp.runtime.threads import run_abandonable
 from alya_mcp.settings import Settings
 from alya_mcp.toolkit.asked import Asked
 from alya_mcp.toolkit.tool import Tool
-from alya_mcp.tools.hub.knowledge.index import Index
+from alya_mcp.tools.hub.knowledge.index import PassageIndex
 from alya_mcp.tools.hub.knowledge.passages import Passage, documentation
 from alya_mcp.tools.hub.knowledge.questions import Guide
 
@@ -29,10 +29,10 @@ class Alya:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._flights = SingleFlight()
-        self._index: Index | None = None
+        self._index: PassageIndex | None = None
         self._guides: dict[frozenset[str], Guide] = {}
 
-    async def index(self, tools: Iterable[Tool]) -> Index:
+    async def index(self, tools: Iterable[Tool]) -> PassageIndex:
         """The documentation and the descriptions of the server's tools, ready to be searched."""
         if self._index is None:
             self._index = await self._flights.join("index", lambda: run_abandonable(partial(_read, tools)))
@@ -64,11 +64,11 @@ class Alya:
             self._index.close()
 
 
-def _read(tools: Iterable[Tool]) -> Index:
+def _read(tools: Iterable[Tool]) -> PassageIndex:
     described = (
         Passage(title=each.title, source=f"the tool {each.name}", text=each.description) for each in tools
     )
-    return Index([*documentation(), *described])
+    return PassageIndex([*documentation(), *described])
 
 
 def _guide(asked: Mapping[str, Asked]) -> Guide:

@@ -21,7 +21,7 @@ _ALIKE: Final = 0.42
 _ASKS_FOR_TOOL: Final = re.compile(r"\b(?:which|what) (?:of the )?tools?\b|\bhangi arac|\barac hangi")
 
 
-class Found(NamedTuple):
+class CueMatch(NamedTuple):
     """A tool of which cues occur in a question: how many groups the largest has, and how many there are."""
 
     name: str
@@ -92,7 +92,7 @@ class Cues:
                             self._words[word].add(place)
                             self._words["_".join(stem(part, "en") for part in word.split("_"))].add(place)
 
-    def find(self, question: str) -> list[Found]:
+    def find(self, question: str) -> list[CueMatch]:
         """The tools of which a cue occurs in `question`, those with the largest cue and most cues first."""
         met: dict[tuple[str, int], set[int]] = defaultdict(set)
         for phrase in _phrases(question):
@@ -107,7 +107,7 @@ class Cues:
             groups, count = largest.get(cue[0], (0, 0))
             largest[cue[0]] = (max(groups, self._sizes[cue]), count + 1)
         order = sorted(largest, key=lambda name: largest[name], reverse=True)
-        return [Found(name, *largest[name]) for name in order]
+        return [CueMatch(name, *largest[name]) for name in order]
 
 
 class Examples:

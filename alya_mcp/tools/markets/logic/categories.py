@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from alya_mcp.text.folding import fold
-from alya_mcp.tools.markets.logic.category import Category
+from alya_mcp.tools.markets.logic.category import MarketCategory
 from alya_mcp.tools.markets.logic.teams import CITIES, LA_LIGA, LEAGUES
 from alya_mcp.tools.markets.logic.title_rules import (
     LEAGUE_NAMES,
@@ -37,21 +37,21 @@ _DISTINCT: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class TitleCategory:
     """A title's category, the reason, and from 0 to 1 how sure the rule is."""
 
-    category: Category
+    category: MarketCategory
     reason: str
     confidence: float
 
 
-def categorize(title: str) -> Verdict:
+def categorize(title: str) -> TitleCategory:
     """The category of a market's title, in English or Turkish, however it is punctuated."""
     text = _plain(title)
     for rule in RULES:
         if rule.holds(text):
-            return Verdict(rule.category, rule.reason, rule.confidence)
-    return _american(text) or _la_liga(text) or Verdict("uncategorized", "no rule is sure of it", 0.0)
+            return TitleCategory(rule.category, rule.reason, rule.confidence)
+    return _american(text) or _la_liga(text) or TitleCategory("uncategorized", "no rule is sure of it", 0.0)
 
 
 def _plain(title: str) -> str:
@@ -60,13 +60,13 @@ def _plain(title: str) -> str:
     return _ANOTHER_CLOCK.sub("", " ".join(kept.split()).replace(" :", ":"))
 
 
-def _american(text: str) -> Verdict | None:
+def _american(text: str) -> TitleCategory | None:
     """A title of the NBA, NHL or MLB: by the league's name, by two teams, or by one team's full name."""
     if OTHER_LEAGUE.search(text):
         return None
     for category, name, words in LEAGUE_NAMES:
         if words.search(text):
-            return Verdict(category, f"it names the {name}", 0.95)
+            return TitleCategory(category, f"it names the {name}", 0.95)
     pair = _VERSUS.match(text)
     if pair:
         return _of_one_league(
@@ -79,10 +79,10 @@ def _american(text: str) -> Verdict | None:
     return None
 
 
-def _of_one_league(leagues: set[str], reason: str, confidence: float) -> Verdict | None:
+def _of_one_league(leagues: set[str], reason: str, confidence: float) -> TitleCategory | None:
     for category, name, _ in LEAGUE_NAMES:
         if leagues == {category}:
-            return Verdict(category, reason.format(name), confidence)
+            return TitleCategory(category, reason.format(name), confidence)
     return None
 
 
@@ -107,13 +107,13 @@ def _named_in_full(text: str) -> set[str]:
     }
 
 
-def _la_liga(text: str) -> Verdict | None:
+def _la_liga(text: str) -> TitleCategory | None:
     pair = _VERSUS.match(_AFTER_CLUB.sub("", text))
     if pair is None or OTHER_FOOTBALL.search(text):
         return None
     one, other = _club(pair["one"]), _club(pair["other"])
     if one != other and one in LA_LIGA and other in LA_LIGA:
-        return Verdict("la_liga_singlematch", "both clubs play in La Liga", 0.85)
+        return TitleCategory("la_liga_singlematch", "both clubs play in La Liga", 0.85)
     return None
 
 

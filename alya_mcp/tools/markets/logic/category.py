@@ -2,12 +2,12 @@
 
 from typing import Final, Literal
 
-Category = Literal[
+MarketCategory = Literal[
     "wc_future", "tail_safe_no", "geopolitics", "news_event", "nba", "nhl", "mlb", "ufc", "cs2_intraday",
     "la_liga_singlematch", "uncategorized",
 ]  # fmt: skip
 
-BLOCKED: Final[dict[Category, str]] = {
+BLOCKED: Final[dict[MarketCategory, str]] = {
     "cs2_intraday": "over within hours, decided by single maps, thin and quick: nothing to hold an edge in",
     "la_liga_singlematch": "a single match, priced by bookmakers as well as it can be",
     "uncategorized": "no rule knows it, so nothing is known of its quality",

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from alya_mcp.tools.markets.logic.book import Book, depth_usd, microprice
-from alya_mcp.tools.markets.logic.fair import Opinion, Opinions, Recalibration, about, pooled, weight
+from alya_mcp.tools.markets.logic.fair import Opinion, Opinions, RecalibrationFit, about, pooled, weight
 from alya_mcp.tools.markets.logic.fees import Fees
 
 NEAR: Final = 0.02
@@ -38,7 +38,7 @@ class Bet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class BinaryMarket:
     """What can be bet on: two outcomes, the book of the first, what trading costs, when it ends."""
 
     text: str
@@ -67,7 +67,7 @@ class Assessment:
 
 
 def assess(
-    question: Question, opinions: Opinions, recalibration: Recalibration, usd: float
+    question: BinaryMarket, opinions: Opinions, recalibration: RecalibrationFit, usd: float
 ) -> Assessment | None:
     """What both sides of a question are worth for a bet of `usd`; None where its book is too thin for that.
 
@@ -107,7 +107,7 @@ def _edge(of: Bet) -> float:
 
 
 def _reasons(
-    question: Question, own: float, corrected: float, fair: float, found: Sequence[Opinion], better: Bet
+    question: BinaryMarket, own: float, corrected: float, fair: float, found: Sequence[Opinion], better: Bet
 ) -> list[str]:
     first = question.outcomes[0]
     said = [f"its own book puts {first} at {own:.4f} for this size"]

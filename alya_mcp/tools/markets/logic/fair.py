@@ -40,7 +40,7 @@ Opinions = Mapping[tuple[str, ...], Sequence[Opinion]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recalibration:
+class RecalibrationFit:
     """A correction for the bias between favourites and longshots: logit q = intercept + slope x logit p.
 
     A slope over 1 says that longshots cost too much. `fitted` is False for the one that changes nothing.
@@ -64,13 +64,13 @@ class Recalibration:
 
 
 @cache
-def bundled() -> Recalibration:
+def bundled() -> RecalibrationFit:
     """The one that scripts/fit_recalibration.py wrote last."""
     from importlib.resources import files
 
     text = files("alya_mcp.tools.markets.logic").joinpath("recalibration.json").read_text(encoding="utf-8")
     written: dict[str, Any] = json.loads(text)
-    return Recalibration(**written)
+    return RecalibrationFit(**written)
 
 
 def logit(probability: float) -> float:

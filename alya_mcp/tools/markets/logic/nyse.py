@@ -19,7 +19,7 @@ _DAY: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Clock:
+class ExchangeClock:
     """Whether the exchange is open at `now`, and its next opening and closing; all in New York's time."""
 
     now: datetime
@@ -28,11 +28,11 @@ class Clock:
     next_close: datetime
 
 
-def clock(now: datetime) -> Clock:
+def clock(now: datetime) -> ExchangeClock:
     """The exchange's clock at a moment with a time zone, for years from 2007 on."""
     here = now.astimezone(_zone(now.astimezone(timezone(timedelta(hours=-5))).date()))
     sessions = [each for day in _days(here.date()) if (each := session(day))]
-    return Clock(
+    return ExchangeClock(
         now=here,
         is_open=any(opens <= here < closes for opens, closes in sessions),
         next_open=next(opens for opens, _ in sessions if opens > here),

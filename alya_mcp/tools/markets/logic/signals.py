@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
 
-Kind = Literal["price_hour", "price_day", "price_week", "volume", "spread", "resolution"]
+SignalKind = Literal["price_hour", "price_day", "price_week", "volume", "spread", "resolution"]
 
-PRICE: Final[dict[Kind, float]] = {"price_hour": 0.03, "price_day": 0.06, "price_week": 0.12}
+PRICE: Final[dict[SignalKind, float]] = {"price_hour": 0.03, "price_day": 0.06, "price_week": 0.12}
 """The least change of the price, in USD of a share that pays 1, by span."""
 
 VOLUME: Final = 3.0
@@ -23,7 +23,7 @@ _DISPUTED: Final = frozenset({"disputed", "proposed", "requested"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class MarketSnapshot:
     """What is known of a market now; prices are the first outcome's, volumes in USD, None for unknown."""
 
     started: datetime | None
@@ -42,20 +42,20 @@ class Snapshot:
 class Signal:
     """`strength` is how many times the threshold it is; `numbers` are behind it, `why` says it in words."""
 
-    kind: Kind
+    kind: SignalKind
     strength: float
     why: str
     numbers: dict[str, float] = field(default_factory=dict[str, float])
 
 
-def signals(of: Snapshot, now: datetime) -> list[Signal]:
+def signals(of: MarketSnapshot, now: datetime) -> list[Signal]:
     """Everything about a market that passes its threshold, the strongest first."""
     found = [*_price(of), *_volume(of, now), *_spread(of), *_resolution(of)]
     return sorted(found, key=lambda signal: signal.strength, reverse=True)
 
 
-def _price(of: Snapshot) -> Iterator[Signal]:
-    spans: tuple[tuple[Kind, str, float | None], ...] = (
+def _price(of: MarketSnapshot) -> Iterator[Signal]:
+    spans: tuple[tuple[SignalKind, str, float | None], ...] = (
         ("price_hour", "an hour", of.change_hour),
         ("price_day", "24 hours", of.change_day),
         ("price_week", "a week", of.change_week),
@@ -72,7 +72,7 @@ def _price(of: Snapshot) -> Iterator[Signal]:
         )
 
 
-def _volume(of: Snapshot, now: datetime) -> Iterator[Signal]:
+def _volume(of: MarketSnapshot, now: datetime) -> Iterator[Signal]:
     if of.volume_day is None or of.volume_week is None or of.started is None:
         return
     age = (now - of.started).total_seconds() / _DAY
@@ -90,7 +90,7 @@ def _volume(of: Snapshot, now: datetime) -> Iterator[Signal]:
         )
 
 
-def _spread(of: Snapshot) -> Iterator[Signal]:
+def _spread(of: MarketSnapshot) -> Iterator[Signal]:
     if of.bid is None or of.ask is None or not 0 < of.bid < of.ask < 1:
         return
     spread = of.ask - of.bid
@@ -103,6 +103,6 @@ def _spread(of: Snapshot) -> Iterator[Signal]:
         )
 
 
-def _resolution(of: Snapshot) -> Iterator[Signal]:
+def _resolution(of: MarketSnapshot) -> Iterator[Signal]:
     if of.resolution in _DISPUTED:
         yield Signal("resolution", 1.0, f"its resolution is {of.resolution}, while it still trades")

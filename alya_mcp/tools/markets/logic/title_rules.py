@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from alya_mcp.tools.markets.logic.category import Category
+from alya_mcp.tools.markets.logic.category import MarketCategory
 
 Words = re.Pattern[str]
 
@@ -25,7 +25,7 @@ NOTHING: Final = re.compile(r"(?!)")
 class Rule:
     """Holds for a title in which each of `all_of` is found and `unless` isn't; `confidence` from 0 to 1."""
 
-    category: Category
+    category: MarketCategory
     confidence: float
     reason: str
     all_of: tuple[Words, ...]
@@ -194,7 +194,7 @@ RULES: Final = (
     ),
 )  # fmt: skip
 
-LEAGUE_NAMES: Final[tuple[tuple[Category, str, Words], ...]] = (
+LEAGUE_NAMES: Final[tuple[tuple[MarketCategory, str, Words], ...]] = (
     ("nba", "NBA", any_of("nba")),
     ("nhl", "NHL", any_of("nhl", "stanley cup")),
     ("mlb", "MLB", any_of("mlb", "world series")),

@@ -30,14 +30,14 @@ _PAIRS: Final = (
 _REFUSED: Final = frozenset({401, 403})
 
 T = TypeVar("T")
-Word = Annotated[str, Field(max_length=60)]
+ShortText = Annotated[str, Field(max_length=60)]
 
 
 class Account(Shape):
     """An account; money in `currency`, exact."""
 
-    status: Word
-    currency: Word
+    status: ShortText
+    currency: ShortText
     cash: Decimal
     equity: Decimal
     last_equity: Decimal | None = None
@@ -56,10 +56,10 @@ class Account(Shape):
 class Position(Shape):
     """An open position; `unrealized_plpc` and its like are shares of one, not percent."""
 
-    symbol: Word
-    exchange: Word | None = None
-    asset_class: Word
-    side: Word
+    symbol: ShortText
+    exchange: ShortText | None = None
+    asset_class: ShortText
+    side: ShortText
     qty: Decimal
     avg_entry_price: Decimal
     market_value: Decimal | None = None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from alya_mcp.errors import Unavailable
 from alya_mcp.net.answers import Fetched, all_answers, none_answered
 from alya_mcp.tools.markets.logic.book import Book
-from alya_mcp.tools.markets.logic.edge import Assessment, Question, assess
+from alya_mcp.tools.markets.logic.edge import Assessment, BinaryMarket, assess
 from alya_mcp.tools.markets.logic.fair import Opinions, bundled
 from alya_mcp.tools.markets.sources import manifold, polymarket_clob, polymarket_gamma
 from alya_mcp.tools.markets.sources.polymarket_gamma import Market, Page
@@ -30,7 +30,7 @@ _HOLDS: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class AssessedMarkets:
     """Markets with their assessments, the best edge first, what was left out, and the oldest book used.
 
     The oldest book's `left_out` are the odd records of all books.
@@ -62,7 +62,7 @@ async def markets_and_opinions(http: "Http") -> tuple[Fetched[Page], Elsewhere]:
     return cast("Fetched[Page]", markets), cast("Elsewhere", opinions)
 
 
-async def look(http: "Http", markets: Fetched[Page], opinions: Elsewhere, usd: float) -> Look:
+async def look(http: "Http", markets: Fetched[Page], opinions: Elsewhere, usd: float) -> AssessedMarkets:
     """The busiest of `markets` assessed for a bet of `usd`, or what was just made of the same answers.
 
     Raises:
@@ -74,7 +74,7 @@ async def look(http: "Http", markets: Fetched[Page], opinions: Elsewhere, usd: f
     return await http.memo.get_slow(key, partial(_look, http, markets.value.markets, others, usd))
 
 
-async def _look(http: "Http", markets: Sequence[Market], others: Opinions, usd: float) -> Look:
+async def _look(http: "Http", markets: Sequence[Market], others: Opinions, usd: float) -> AssessedMarkets:
     skipped: Counter[str] = Counter()
     fit: list[Market] = []
     for market in markets:
@@ -108,7 +108,7 @@ async def _look(http: "Http", markets: Sequence[Market], others: Opinions, usd: 
     oldest = min(had, key=lambda book: (not book.stale, book.fetched_at))
     odd = [book.left_out for book in had if book.left_out is not None]
     books = replace(oldest, left_out=reduce(add, odd) if odd else None)
-    return Look(found, skipped, books, datetime.now(UTC))
+    return AssessedMarkets(found, skipped, books, datetime.now(UTC))
 
 
 def _unfit(market: Market) -> str | None:
@@ -122,11 +122,11 @@ def _unfit(market: Market) -> str | None:
     return None
 
 
-def _question(market: Market, book: Book) -> Question | None:
+def _question(market: Market, book: Book) -> BinaryMarket | None:
     if market.fees is None or not book.bids or not book.asks or book.spread <= 0:
         return None
     first, second = market.outcomes
-    return Question(
+    return BinaryMarket(
         text=market.question, outcomes=(first, second), book=book, fees=market.fees, ends=market.end
     )
 

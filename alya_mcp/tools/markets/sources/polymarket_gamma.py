@@ -51,8 +51,8 @@ def _moment(value: Any) -> datetime | None:
 
 Strings = Annotated[list[Annotated[str, Field(max_length=200)]], BeforeValidator(_opened)]
 Prices = Annotated[list[Annotated[float, Field(ge=0, le=1)]], BeforeValidator(_opened)]
-Amount = Annotated[float | None, BeforeValidator(_or_none)]
-Moment = Annotated[datetime | None, BeforeValidator(_moment)]
+GammaNumber = Annotated[float | None, BeforeValidator(_or_none)]
+GammaTime = Annotated[datetime | None, BeforeValidator(_moment)]
 Text = Annotated[str, Field(max_length=2000)]
 
 
@@ -79,24 +79,24 @@ class Market(Shape):
     outcomes: Strings = Field(default_factory=list[str])
     prices: Prices = Field(default_factory=list[float], alias="outcomePrices")
     tokens: Strings = Field(default_factory=list[str], alias="clobTokenIds")
-    start: Moment = Field(None, alias="startDate")
-    end: Moment = Field(None, alias="endDate")
-    ended: Moment = Field(None, alias="closedTime")
+    start: GammaTime = Field(None, alias="startDate")
+    end: GammaTime = Field(None, alias="endDate")
+    ended: GammaTime = Field(None, alias="closedTime")
     active: bool = False
     closed: bool = False
     accepting: bool | None = Field(None, alias="acceptingOrders")
     has_book: bool | None = Field(None, alias="enableOrderBook")
-    volume: Amount = Field(None, alias="volumeNum")
-    volume_day: Amount = Field(None, alias="volume24hr")
-    volume_week: Amount = Field(None, alias="volume1wk")
-    liquidity: Amount = Field(None, alias="liquidityNum")
-    bid: Amount = Field(None, alias="bestBid")
-    ask: Amount = Field(None, alias="bestAsk")
-    spread: Amount = None
-    last: Amount = Field(None, alias="lastTradePrice")
-    change_hour: Amount = Field(None, alias="oneHourPriceChange")
-    change_day: Amount = Field(None, alias="oneDayPriceChange")
-    change_week: Amount = Field(None, alias="oneWeekPriceChange")
+    volume: GammaNumber = Field(None, alias="volumeNum")
+    volume_day: GammaNumber = Field(None, alias="volume24hr")
+    volume_week: GammaNumber = Field(None, alias="volume1wk")
+    liquidity: GammaNumber = Field(None, alias="liquidityNum")
+    bid: GammaNumber = Field(None, alias="bestBid")
+    ask: GammaNumber = Field(None, alias="bestAsk")
+    spread: GammaNumber = None
+    last: GammaNumber = Field(None, alias="lastTradePrice")
+    change_hour: GammaNumber = Field(None, alias="oneHourPriceChange")
+    change_day: GammaNumber = Field(None, alias="oneDayPriceChange")
+    change_week: GammaNumber = Field(None, alias="oneWeekPriceChange")
     resolution: str | None = Field(None, alias="umaResolutionStatus")
     fees_enabled: bool | None = Field(None, alias="feesEnabled")
     fee_schedule: _FeeSchedule | None = Field(None, alias="feeSchedule")

@@ -17,7 +17,7 @@ SPANS: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class SearchQuery:
     """What to look for. `language` is a code such as `tr`, None for any; `count` how many hits to ask for."""
 
     query: str

@@ -11,7 +11,7 @@ from alya_mcp.net.answers import Body, Fetched, Shape
 from alya_mcp.net.client import Http
 from alya_mcp.net.records import Records
 from alya_mcp.settings.providers import SOURCES
-from alya_mcp.tools.web.logic.hits import Hit, Wanted, moment
+from alya_mcp.tools.web.logic.hits import Hit, SearchQuery, moment
 
 BRAVE: Final = SOURCES["brave"]
 _SPANS: Final = {"day": "pd", "week": "pw", "month": "pm", "year": "py"}
@@ -35,7 +35,7 @@ class _Results(Shape):
     web: _Web | None = None
 
 
-async def search(http: Http, wanted: Wanted, *, key: str) -> Fetched[list[Hit]]:
+async def search(http: Http, wanted: SearchQuery, *, key: str) -> Fetched[list[Hit]]:
     """What its index has."""
     params: dict[str, str | int] = {
         "q": wanted.query,

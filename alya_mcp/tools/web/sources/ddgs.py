@@ -14,14 +14,14 @@ from alya_mcp.net.answers import ChangedShape, Fetched, SourceFailed
 from alya_mcp.net.records import OddRecord, Tally
 from alya_mcp.runtime.threads import run_abandonable
 from alya_mcp.settings.providers import Source
-from alya_mcp.tools.web.logic.hits import Hit, Wanted
+from alya_mcp.tools.web.logic.hits import Hit, SearchQuery
 
 DDGS: Final = Source(key="ddgs", title="ddgs", url="")
 _REGIONS: Final = {"tr": "tr-tr", "en": "us-en", "de": "de-de", "fr": "fr-fr", "es": "es-es", "it": "it-it"}
 _SECONDS: Final = 8
 
 
-async def search(wanted: Wanted) -> Fetched[list[Hit]]:
+async def search(wanted: SearchQuery) -> Fetched[list[Hit]]:
     """What one of the engines finds; nothing is kept.
 
     Raises:

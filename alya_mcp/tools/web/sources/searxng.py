@@ -12,7 +12,7 @@ from alya_mcp.net.answers import Body, Fetched, Shape, SourceFailed, SourceRefus
 from alya_mcp.net.client import Http
 from alya_mcp.net.records import Records
 from alya_mcp.settings.providers import SOURCES
-from alya_mcp.tools.web.logic.hits import Hit, Wanted, moment
+from alya_mcp.tools.web.logic.hits import Hit, SearchQuery, moment
 
 SEARXNG: Final = SOURCES["searxng"]
 _MOST_NAMED: Final = 4
@@ -31,7 +31,7 @@ class _Results(Shape):
     unresponsive_engines: list[list[Any]] = Field(default_factory=list[list[Any]])
 
 
-async def search(http: Http, wanted: Wanted) -> Fetched[list[Hit]]:
+async def search(http: Http, wanted: SearchQuery) -> Fetched[list[Hit]]:
     """What its engines find; a week is asked for as a month, which is the next that it knows.
 
     Raises:

@@ -10,7 +10,7 @@ from alya_mcp.net.answers import Body, Fetched, Shape, SourceRefused
 from alya_mcp.net.client import Http
 from alya_mcp.net.records import Records
 from alya_mcp.settings.providers import SOURCES
-from alya_mcp.tools.web.logic.hits import Hit, Wanted, moment
+from alya_mcp.tools.web.logic.hits import Hit, SearchQuery, moment
 
 TAVILY: Final = SOURCES["tavily"]
 _MOST: Final = 20
@@ -29,7 +29,7 @@ class _Results(Shape):
     results: Records[_Result]
 
 
-async def search(http: Http, wanted: Wanted, *, key: str | None) -> Fetched[list[Hit]]:
+async def search(http: Http, wanted: SearchQuery, *, key: str | None) -> Fetched[list[Hit]]:
     """What it finds; without a key it answers few questions a day."""
     asked: dict[str, object] = {
         "query": wanted.query,
