@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from alya_mcp.gate import Decision, LimitRow, Policy, Usage
+from alya_mcp.gate.numbers import plain, usd
 from alya_mcp.text.folding import fold
 from alya_mcp.text.words import Language, stem
 from alya_mcp.toolkit.tool import Tool
@@ -97,19 +98,20 @@ def of_refusal(last: tuple[str, Decision] | None, language: Language) -> Passage
 
 def of_usage(used: Sequence[Usage], limits: Sequence[LimitRow], language: Language) -> Passage:
     """What the caller's session used, and what is left of each limit."""
-    calls, usd = sum(row.calls for row in used), sum(row.usd for row in used)
+    calls, spent = sum(row.calls for row in used), sum(row.usd for row in used)
     denied = sum(row.denied for row in used)
     if language == "tr":
-        said = [f"Bu oturumda {calls} çağrı çalıştı, {denied} çağrı reddedildi; ücreti {usd:g} USD."]
+        said = [f"Bu oturumda {calls} çağrı çalıştı, {denied} çağrı reddedildi; ücreti {usd(spent)}."]
         said += [
-            f"{row.tool or 'Tüm araçlar'}: {row.max:g} {units(row.unit, language)} sınırından "
-            f"{row.left:g} kaldı."
+            f"{row.tool or 'Tüm araçlar'}: {plain(row.max)} {units(row.unit, language)} sınırından "
+            f"{plain(row.left)} kaldı."
             for row in limits
         ]
     else:
-        said = [f"In this session {calls} calls ran and {denied} were denied, at a price of {usd:g} USD."]
+        said = [f"In this session {calls} calls ran and {denied} were denied, at a price of {usd(spent)}."]
         said += [
-            f"{row.tool or 'All tools'}: {row.left:g} of {row.max:g} {units(row.unit, language)} are left."
+            f"{row.tool or 'All tools'}: {plain(row.left)} of {plain(row.max)} {units(row.unit, language)} "
+            "are left."
             for row in limits
         ]
     return Passage(title="Usage", source="this session", text=" ".join(said))
@@ -134,10 +136,11 @@ def of_tool(tool: Tool, policy: Policy, limits: Sequence[LimitRow], language: La
     turkish = tool.asked.turkish if language == "tr" else None
     first = turkish or tool.description.partition("\n")[0]
     says = policy_words(policy.summary(tool.name, tool.category), limits, language)
+    price = usd(policy.price(tool.name, tool.price))
     if language == "tr":
-        text = f"{tool.name}: {first} Çağrısı {tool.price:g} USD. Politika: {says}"
+        text = f"{tool.name}: {first} Çağrısı {price}. Politika: {says}"
     else:
-        text = f"{tool.name}: {first} A call is metered at {tool.price:g} USD. The policy says: {says}"
+        text = f"{tool.name}: {first} A call is metered at {price}. The policy says: {says}"
     return Passage(title=tool.title, source=f"the tool {tool.name}", text=text)
 
 

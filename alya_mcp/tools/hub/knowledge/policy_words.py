@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from alya_mcp.gate import Bound, LimitRow, Requirement, Summary
 from alya_mcp.gate.messages import counted, said
+from alya_mcp.gate.numbers import plain
 from alya_mcp.text.words import Language
 
 
@@ -52,14 +53,14 @@ def _bound(bound: Bound, left: float | None, turkish: bool) -> str:
     if bound.every_tool:
         text += " (bütün araçlar birlikte)" if turkish else " of all tools together"
     if left is not None and bound.window:
-        text += f", {left:g} kaldı" if turkish else f", {left:g} left"
+        text += f", {plain(left)} kaldı" if turkish else f", {plain(left)} left"
     return " ".join([text, *_notes(bound.mode == "shadow", turkish)]) + "."
 
 
 def _amount(bound: Bound, turkish: bool) -> str:
     if bound.kind == "timeout":
-        return f"{bound.max:g} {'saniye' if turkish else 's'}"
-    calls = f"{bound.max:g} {units(bound.unit, 'tr')}" if turkish else counted(bound.max, bound.unit)
+        return f"{plain(bound.max)} {'saniye' if turkish else 's'}"
+    calls = f"{plain(bound.max)} {units(bound.unit, 'tr')}" if turkish else counted(bound.max, bound.unit)
     if bound.kind == "max_repeats":
         return f"aynı parametrelerle {calls}" if turkish else f"{calls} with the same arguments"
     return calls
@@ -70,7 +71,7 @@ def _span(bound: Bound, turkish: bool) -> str:
         return "aynı anda" if turkish else "at once"
     if not bound.window:
         return "çağrı başına" if turkish else "per call"
-    return f"{bound.window:g} saniyede" if turkish else f"in {bound.window:g} s"
+    return f"{plain(bound.window)} saniyede" if turkish else f"in {plain(bound.window)} s"
 
 
 def _notes(shadow: bool, turkish: bool) -> Iterator[str]:
