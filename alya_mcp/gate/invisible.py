@@ -40,6 +40,11 @@ def visible(text: str) -> str:
     return "".join(c if c.isprintable() and not _UNSEEN.match(c) else _escaped(c) for c in text)
 
 
+def first_seen(text: str) -> str:
+    """The first character of `text` that is seen and isn't a space; empty when there is none."""
+    return next((c for c in text if c != " " and c.isprintable() and not _UNSEEN.match(c)), "")
+
+
 def has_unseen(text: str) -> bool:
     """Whether `without_unseen` would take something out."""
     if _DROPPED.search(text):

@@ -124,7 +124,9 @@ def test_only_what_is_asked_for_is_exported(home: Home, wanted: dict[str, str], 
     assert "".join(str(each["seq"]) for each in decided if "decided" not in each) == seqs
 
 
-@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "\uff1d1"])
+@pytest.mark.parametrize(
+    "name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "\uff1d1", "\u200b=1", "\x00\u2800 +1"]
+)
 def test_no_cell_is_a_formula_to_a_spreadsheet(tmp_path: Path, name: str) -> None:
     """OWASP, "CSV Injection": names from outside begin cells of the table."""
     home = Home(tmp_path)

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from alya_mcp.gate.audit.reading import Made, Wanted, read_calls, read_entries
+from alya_mcp.gate.formulas import begins_as_formula
 
 Form = Literal["jsonl", "csv", "ocsf"]
 
@@ -21,7 +22,6 @@ COLUMNS: Final = (
     *("time", "session", "grant", "request", "tool", "decision", "rule", "message", "mode", "shadow"),
     *("outcome", "ms", "usd", "keys", "arguments", "schema", "policy", "chain", "seq"),
 )
-_FORMULA: Final = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 _SEVERITY: Final = {1: "Informational", 2: "Low", 3: "Medium"}
 _STATUS: Final = {0: "Unknown", 1: "Success", 2: "Failure"}
 _ACTION: Final = {1: "Allowed", 2: "Denied"}
@@ -141,14 +141,14 @@ def _taken(line: io.StringIO) -> str:
 def _cell(name: str, row: Mapping[str, Any]) -> object:
     """A cell that a spreadsheet reads as what it is, never as a formula.
 
-    Text that begins as a formula does gets an apostrophe in front, as OWASP's "CSV Injection" advises.
+    Text that begins as a formula does gets an apostrophe in front.
     """
     value = row.get(name)
     if name == "keys":
         value = " ".join(map(str, value or ()))
     elif name == "shadow":
         value = " ".join(f"{each.get('decision')} {each.get('rule')}" for each in value or ())
-    if isinstance(value, str) and ({value[:1], value.lstrip()[:1]} & _FORMULA):
+    if isinstance(value, str) and begins_as_formula(value):
         return f"'{value}"
     return value
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Final, TextIO, get_args
 
+from alya_mcp.gate.formulas import begins_as_formula
 from alya_mcp.tools.decisions.ledger import LedgerCase, PredictionOutcome, new_call_id
 from alya_mcp.tools.decisions.logic.domains import normal
 
@@ -14,7 +15,6 @@ COLUMNS: Final = (
 )  # fmt: skip
 REQUIRED: Final = ("domain", "statement", "confidence")
 
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "'")
 _LONGEST: Final = {"callId": 64, "domain": 120, "statement": 1000, "note": 1000, "opinionSource": 60}
 
 
@@ -152,8 +152,12 @@ def _written(moment: datetime | None) -> str | None:
 
 def _safe(value: object) -> str:
     text = str(value)
-    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text
+    return f"'{text}" if isinstance(value, str) and _takes_apostrophe(text) else text
 
 
 def _plain(cell: str) -> str:
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_FORMULA) else cell
+    return cell[1:] if cell.startswith("'") and _takes_apostrophe(cell[1:]) else cell
+
+
+def _takes_apostrophe(text: str) -> bool:
+    return text.startswith("'") or begins_as_formula(text)

@@ -290,6 +290,16 @@ def test_an_exported_ledger_reads_back_as_it_was(drawn: list[tuple[str, float, A
         assert not any(cell.startswith(("=", "+", "@")) for cell in row)
 
 
+@pytest.mark.parametrize("text", ["=1", "\uff1d1", "\u200b=1", "\u2800@A1", "'+1"])
+def test_no_cell_of_an_exported_ledger_is_a_formula(text: str) -> None:
+    file = io.StringIO(newline="")
+    write_cases([case(statement=text)], file)
+    file.seek(0)
+    assert next(csv.DictReader(file))["statement"] == f"'{text}"
+    file.seek(0)
+    assert [found.statement for _, found in read_cases(file) if not isinstance(found, str)] == [text]
+
+
 def test_figures_are_the_same_through_every_door(ledger: PredictionLedger) -> None:
     ledger.keep("g", [case(confidence=0.65, outcome="win"), case(confidence=0.15, outcome="loss")])
     told = accuracy_of(ledger, "g", "a", "svg")
