@@ -279,7 +279,7 @@ def test_the_page_stands_alone_and_shows_the_figures(home: Home) -> None:
     for expected in (
         "The log is whole",
         "8 records in 1 chain and 2 files",
-        "$0.25",
+        "0.25 USD",
         "/tools/wipe/action",
         "kim",
     ):
