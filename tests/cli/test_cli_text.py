@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import Run, run_on_terminal
+from command_line import Run, WritePolicy, run_on_terminal
 from mcp_types import CallToolResult
 
 from alya_mcp.cli.present import show_result
@@ -97,6 +97,19 @@ def test_a_tool_is_shown_with_its_parameters_and_what_the_policy_says(run: Run) 
     assert "array of string" in run("tools", "polymarket_categorize").out
     in_json = run("tools", "image_gen", "--output", "json").json
     assert (in_json["name"], in_json["parameters"]["required"]) == ("image_gen", ["prompt"])
+
+
+def test_a_long_window_and_a_small_price_have_no_exponent(run: Run, write_policy: WritePolicy) -> None:
+    limit = {"rate_limit": {"max": 5, "window": 2_592_000}}
+    document = {
+        "version": "1",
+        "default": "deny",
+        "prices": {"image_gen": 1e-6},
+        "tools": {"image_gen": limit},
+    }
+    shown = run("tools", "image_gen", "--policy", str(write_policy(document))).out
+    assert "5 calls per 2592000 s" in shown
+    assert "0.000001 USD" in shown
 
 
 def test_an_unknown_tool_is_answered_with_the_nearest_name(run: Run) -> None:

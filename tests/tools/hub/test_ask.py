@@ -183,6 +183,12 @@ async def test_a_hidden_tools_limits_are_not_told(ask: Ask, hub: Hub) -> None:
     assert [row["rule"] for row in rows] == ["/tools/image_gen/rate_limit"]
 
 
+async def test_the_price_of_a_tool_is_the_policys(ask: Ask, hub: Hub) -> None:
+    hub.gate = Gate(Policy.parse({"version": "1", "default": "allow", "prices": {"image_gen": 0.0215}}))
+    answer = await ask(tool, question="What is image_gen?")
+    assert "0.0215 USD" in answer["answer"]
+
+
 async def test_usage_of_a_tool_that_is_hidden_now_counts_as_unknown(ask: Ask, hub: Hub) -> None:
     async def handler(arguments: Any) -> None:
         pass
