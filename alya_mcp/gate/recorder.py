@@ -107,7 +107,8 @@ class Recorder:
         if self._audit is not None:
             number = self._audit.decided(call, decision, digest, redact)
         if decision.decision == "deny":
-            tool = call.tool if call.known else "(unknown)"
+            exists = call.known and decision.rule != HIDDEN
+            tool = call.tool if exists else "(unknown)"  # the caller may read what was counted
             self._state.note_denied(call.grant or "", call.session[:_NAME], tool, self._clock.time_ns())
         return number
 

@@ -701,9 +701,10 @@ async def test_counters_survive_an_edit_of_the_policy(tmp_path: Path, edit: dict
     assert (await outcome_of(gate, a_call()) == "ok") == (edit["window"] == 60)
 
 
-async def test_usage_is_counted_by_tool_and_unknown_names_share_a_row() -> None:
-    gate = Gate(policy({"draw": {"rate_limit": {"max": 1, "window": 60}}}), clock=HandClock())
-    for call in (a_call(price=0.1), a_call(), a_call("x" * 999, known=False), a_call("y", known=False)):
+async def test_usage_is_counted_by_tool_and_unknown_and_hidden_names_share_a_row() -> None:
+    gate = Gate(policy({"draw": {"rate_limit": {"max": 1, "window": 60}}}, hide=["z"]), clock=HandClock())
+    names = (a_call("x" * 999, known=False), a_call("y", known=False), a_call("z"))
+    for call in (a_call(price=0.1), a_call(), *names):
         await outcome_of(gate, call)
     rows = [(row.tool, row.calls, row.ok, row.denied, row.usd) for row in gate.usage("local")]
-    assert rows == [("(unknown)", 0, 0, 2, 0.0), ("draw", 1, 1, 1, 0.1)]
+    assert rows == [("(unknown)", 0, 0, 3, 0.0), ("draw", 1, 1, 1, 0.1)]
