@@ -12,10 +12,12 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import anyio
 import pytest
-from gate_support import log_files, records
+from gate_support import a_call, log_files, outcome_of, policy, records
 
-from alya_mcp.gate import SqliteState, verify
+from alya_mcp.gate import Audit, Gate, SqliteState, verify
+from alya_mcp.gate.state import Entered, Slot
 
 WORKER = str(Path(__file__).parents[1] / "support" / "gate_worker.py")
 
@@ -137,6 +139,67 @@ def test_killed_in_the_middle_nothing_is_lost_and_no_limit_exceeded(start: Start
 @pytest.mark.slow
 def test_killed_a_hundred_times_nothing_is_lost_and_no_limit_exceeded(start: Start, tmp_path: Path) -> None:
     killed_again_and_again(start(tmp_path, "--fork", *limits_of(100)), tmp_path, 100)
+
+
+def forked(in_child: Callable[[], bool]) -> int:
+    """The id of a forked child, which ends with status 0 if `in_child` is true there."""
+    child = os.fork()
+    if child:
+        return child
+    code = 1
+    try:
+        code = 0 if in_child() else 1
+    finally:
+        os._exit(code)
+
+
+def test_a_place_is_free_although_a_child_of_its_killed_process_lives(tmp_path: Path) -> None:
+    slot = Slot("/all_tools/max_concurrent", "kim", 1)
+    read, write = os.pipe()
+
+    def hold_the_place_and_fork() -> bool:
+        state = SqliteState(tmp_path / "state.db")
+        assert isinstance(state.ledger.enter([slot]), Entered)
+        orphan = forked(lambda: bool(signal.pause()))
+        os.write(write, b"%d\n" % orphan)
+        return bool(signal.pause())
+
+    killed = forked(hold_the_place_and_fork)
+    orphan = int(os.read(read, 20))
+    try:
+        state = SqliteState(tmp_path / "state.db")
+        assert state.ledger.enter([slot]) == 0, "its holder lives"
+        os.kill(killed, signal.SIGKILL)
+        os.waitpid(killed, 0)
+        assert isinstance(state.ledger.enter([slot]), Entered)
+        state.close()
+    finally:
+        os.kill(orphan, signal.SIGKILL)
+
+
+def test_a_gate_that_was_made_before_a_fork_and_not_used_works_in_every_child(tmp_path: Path) -> None:
+    state = SqliteState(tmp_path / "state.db")
+    audit = Audit(tmp_path / "audit", state)
+    limit = {"rate_limit": {"max": 3, "window": "day", "scope": "host"}}
+    gate = Gate(policy({"draw": limit}), state, audit)
+
+    def call_once() -> bool:
+        told = anyio.run(outcome_of, gate, a_call())
+        gate.close()
+        return told == "ok"
+
+    for _ in range(3):
+        assert os.waitstatus_to_exitcode(os.waitpid(forked(call_once), 0)[1]) == 0
+    assert anyio.run(outcome_of, gate, a_call()) == "/tools/draw/rate_limit"
+    refused = os.waitstatus_to_exitcode(os.waitpid(forked(lambda: "forked" in trouble_of(gate)), 0)[1])
+    gate.close()
+    report = verify(tmp_path / "audit", SqliteState(tmp_path / "state.db"))
+    assert (refused, report.whole, report.chains, report.records) == (0, True, 4, 7)
+
+
+def trouble_of(gate: Gate) -> str:
+    anyio.run(outcome_of, gate, a_call())
+    return str(gate.trouble)
 
 
 def test_a_killed_process_leaves_its_place_to_another(start: Start, tmp_path: Path) -> None:

@@ -170,7 +170,10 @@ class Audit:
 
     def _opened(self) -> Seal:
         if os.getpid() != self._process:
-            raise AuditError("the audit log was opened before this process was forked; open another one here")
+            if self._seal is not None:
+                what = "the audit log was opened before this process was forked; open another one here"
+                raise AuditError(what)
+            self._process, self.chain = os.getpid(), os.urandom(8).hex()
         if self._seal is None:
             try:
                 self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -33,6 +33,25 @@ _MAKING: Final = threading.Lock()
 """Held while the empty file is made, so that no thread has locks on it yet when its descriptor is closed."""
 
 
+class Owner:
+    """The process that uses a state's file, from the first use on: SQLite's locks don't survive a fork."""
+
+    def __init__(self) -> None:
+        self._process: int | None = None
+
+    @property
+    def is_this_process(self) -> bool:
+        """Whether no other process has used it."""
+        return self._process in {None, os.getpid()}
+
+    def claim(self) -> None:
+        """Use it in this process; `StateError` in a child of the one that used it first."""
+        if not self.is_this_process:
+            what = "the state was opened before this process was forked"
+            raise StateError(what, "Open it anew in this process.")
+        self._process = os.getpid()
+
+
 class Database:
     """One connection to the file `path`, shared by the threads of one process.
 
@@ -40,15 +59,15 @@ class Database:
     what is missing. An older schema is brought up to date. A file that is corrupt, of another program or of
     a newer version is refused and left as it is. A file that failed is opened anew, but not for
     `RETRY_SECONDS`; until then what needs it fails at once. One that was moved away or removed is given up
-    within `LOOK_SECONDS`, and a new one made.
+    within `LOOK_SECONDS`, and a new one made. `owner` is shared by all connections of a state.
     """
 
-    def __init__(self, path: Path, tables: Sequence[str]) -> None:
+    def __init__(self, path: Path, tables: Sequence[str], owner: Owner | None = None) -> None:
         self.path = path
         self._tables = tables
         self._db: sqlite3.Connection | None = None
         self._lock = threading.RLock()
-        self._process = os.getpid()
+        self._owner = Owner() if owner is None else owner
         self._error: StateError | None = None
         self._failed_at = -math.inf
         self._opened: tuple[int, int] | None = None
@@ -104,7 +123,7 @@ class Database:
     def close(self) -> None:
         """Let go of the file; the next use opens it again."""
         with self._lock:
-            if self._db is not None and os.getpid() == self._process:
+            if self._db is not None and self._owner.is_this_process:
                 self._db.close()
                 self._db = None
 
@@ -130,9 +149,7 @@ class Database:
         return self._error
 
     def _connection(self) -> "sqlite3.Connection":
-        if os.getpid() != self._process:
-            what = "the state was opened before this process was forked"
-            raise StateError(what, "Open it anew in this process.")
+        self._owner.claim()
         if self._db is not None and time.monotonic() - self._looked_at >= LOOK_SECONDS:
             self._looked_at = time.monotonic()
             if self._identity() != self._opened:

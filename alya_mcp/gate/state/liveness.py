@@ -1,11 +1,13 @@
 """Who holds something in a state file, vouched for by the operating system.
 
 Each holder keeps the lock on a file of its own, which ends with its process however that ends. So neither a
-number used again for another process nor a process that was stopped for long is mistaken for a dead one.
+number used again for another process nor a process that was stopped for long is mistaken for a dead one. A
+child that Python forks closes its copy of the file, or it would keep the lock when its parent has ended.
 """
 
 import os
 import sys
+import weakref
 from pathlib import Path
 
 if sys.platform == "win32":
@@ -51,19 +53,41 @@ class Holder:
         while True:
             self.name = os.urandom(8).hex()
             self._path = folder / self.name
-            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
             try:
                 # Another process that clears up may have come between and taken the file for a dead one's.
-                if _try_lock(self._file) and self._path.exists():
-                    return
+                if _try_lock(file) and self._path.exists():
+                    break
             except OSError:
-                _remove(self._path, self._file)
+                _remove(self._path, file)
                 raise
-            os.close(self._file)
+            os.close(file)
+        self._file: int | None = file
+        _close_in_children(self)
 
     def close(self) -> None:
         """End it. What it holds in the state has to be gone before."""
-        _remove(self._path, self._file)
+        if self._file is not None:
+            _remove(self._path, self._file)
+            self._file = None
+
+    def close_in_child(self) -> None:
+        """Close a forked child's copy of the file; the parent keeps the lock."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+def _close_in_children(holder: Holder) -> None:
+    if sys.platform == "win32":  # which has no fork
+        return
+    kept = weakref.ref(holder)
+
+    def close() -> None:
+        if (held := kept()) is not None:
+            held.close_in_child()
+
+    os.register_at_fork(after_in_child=close)
 
 
 def is_alive(folder: Path, name: str) -> bool:

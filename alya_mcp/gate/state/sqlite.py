@@ -14,7 +14,7 @@ from alya_mcp.gate.state import approvals, grants
 from alya_mcp.gate.state import sqlite_ledger as ledger
 from alya_mcp.gate.state import usage as notes
 from alya_mcp.gate.state.approvals import SqliteApprovals
-from alya_mcp.gate.state.database import RETRY_SECONDS, Database
+from alya_mcp.gate.state.database import RETRY_SECONDS, Database, Owner
 from alya_mcp.gate.state.grants import SqliteGrants
 from alya_mcp.gate.state.interface import Head, Usage
 from alya_mcp.gate.state.shared_time import SharedTime
@@ -40,8 +40,9 @@ class SqliteState:
     def __init__(self, path: str | os.PathLike[str], clock: Clock | None = None) -> None:
         self.path = Path(path)
         self._clock: Clock = SystemClock() if clock is None else clock
-        self._database = Database(self.path, _TABLES)
-        self._behind = Database(self.path, _TABLES)
+        self._owner = Owner()
+        self._database = Database(self.path, _TABLES, self._owner)
+        self._behind = Database(self.path, _TABLES, self._owner)
         time = SharedTime(self._clock)
         self.ledger = SqliteLedger(self._database, time, self._owe)
         self.approvals = SqliteApprovals(self._database, self._clock, time, lambda: self.key)
@@ -55,7 +56,6 @@ class SqliteState:
         self._error: StateError | None = None
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
-        self._process = os.getpid()
 
     @property
     def key(self) -> bytes:
@@ -83,7 +83,7 @@ class SqliteState:
 
     def ready(self) -> None:
         """Return when what is noted now will be kept; `StateError` when it won't."""
-        if self._thread is None or os.getpid() != self._process:
+        if self._thread is None or not self._owner.is_this_process:
             self.open()
         if self._error is not None:
             raise self._error.with_traceback(None)
@@ -135,7 +135,7 @@ class SqliteState:
     def close(self) -> None:
         """Write what is noted and let go of the file; `StateError` when it can't be written."""
         thread, self._thread = self._thread, None
-        if os.getpid() != self._process:
+        if not self._owner.is_this_process:
             return
         if thread is not None:
             atexit.unregister(self.close)
