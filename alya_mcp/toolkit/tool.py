@@ -48,6 +48,16 @@ class Input(BaseModel):
     )  # fmt: skip
 
 
+class Validated(dict[str, Any]):
+    """Arguments that fit a tool: as plain JSON, which the gate judges, and as `model` for the handler."""
+
+    __slots__ = ("model",)
+
+    def __init__(self, model: Input) -> None:
+        super().__init__(model.model_dump(mode="json", by_alias=True))
+        self.model = model
+
+
 class NoArguments(Input):
     """The input of a tool that takes nothing."""
 
@@ -225,7 +235,7 @@ class Tool:
         ]
         return sha256(json.dumps(told, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
 
-    def validate(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    def validate(self, arguments: Mapping[str, Any]) -> Validated:
         """Check `arguments` against the schema, as loosely typed hosts send them, and fill in its defaults.
 
         Raises:
@@ -233,17 +243,19 @@ class Tool:
         """
         try:
             given = loose.read(dict(arguments), self.schema)
-            return self._input.model_validate(given).model_dump(mode="json", by_alias=True)
+            return Validated(self._input.model_validate(given))
         except ValidationError as error:
             raise InvalidArguments(_explain(self, error), _explain(self, error, quotes=False)) from None
 
     async def run(self, arguments: Mapping[str, Any], context: Context) -> Reply[Output]:
-        """Run the handler on arguments that `validate` returned.
+        """Run the handler on the model of arguments that `validate` returned; others are validated first.
 
         Raises:
+            InvalidArguments: when they don't fit.
             Failure: when the tool can't do what was asked.
         """
-        answer = await self._handler(self._input.model_validate(arguments), context)
+        judged = arguments if isinstance(arguments, Validated) else self.validate(arguments)
+        answer = await self._handler(judged.model, context)
         return answer if isinstance(answer, Reply) else Reply(data=answer)
 
     def _check(self) -> None:

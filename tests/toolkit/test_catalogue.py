@@ -1,6 +1,7 @@
-"""What `@tool` refuses, how arguments are judged, and what the catalogue holds (issue 2, item 3)."""
+"""What `@tool` refuses, how arguments are judged, and what the catalogue holds."""
 
 import json
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import anyio
@@ -214,6 +215,31 @@ def test_a_loop_cap_counts_what_was_meant() -> None:
     assert rules == [None, None, "/all_tools/max_repeats", "/all_tools/max_repeats"]
 
 
+def test_the_handler_gets_the_model_of_what_was_judged() -> None:
+    seen: list[Arguments] = []
+
+    async def seeing(arguments: Arguments, context: Context) -> Answer:
+        """Remember the arguments, for forty characters and more of description."""
+        seen.append(arguments)
+        return Answer(word=arguments.text)
+
+    made = tool(**SAYS)(seeing)
+    models: list[Input] = []
+
+    def validate(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        judged = made.validate(arguments)
+        models.append(judged.model)
+        return judged
+
+    context: Any = None
+    call = Call(tool=made.name, arguments={"text": "x", "count": "5"}, session="s", validate=validate)
+    condition = {"path": "args.count", "op": "eq", "value": 5}
+    policy = {"version": "1", "default": "deny", "tools": {made.name: {"require": [condition]}}}
+    anyio.run(Gate(Policy.parse(policy)).call, call, lambda arguments: made.run(arguments, context))
+    assert seen == [Arguments(text="x", count=5)]
+    assert seen[0] is models[0]
+
+
 async def _outcome(gate: Gate, arguments: dict[str, Any]) -> str | None:
     """The rule that refuses a call of the tool, None when it passes."""
     call = Call(tool=FINE.name, arguments=arguments, session="s", validate=FINE.validate)
@@ -307,6 +333,7 @@ def test_validation_agrees_with_the_schema_that_clients_see(arguments: dict[str,
         assert fits
         assert VALIDATOR.is_valid(judged)
         assert FINE.validate(judged) == judged
+        assert judged.model == Arguments.model_validate(dict(judged))
 
 
 def test_the_digest_changes_with_what_clients_are_told() -> None:
