@@ -2,7 +2,7 @@
 
 Each class's text is read by the model, so it says what was wrong, with what value, and what would help;
 it holds no secret and no private path. Anything else that a handler raises is a bug: the model learns only
-that the tool failed, the person finds the particulars on stderr.
+that the tool failed, the user finds the particulars on stderr.
 """
 
 from typing import Final
@@ -24,7 +24,7 @@ class Unavailable(Failure):
 
 
 class NotConfigured(Failure):
-    """The person has to set something up first; the text says what."""
+    """The user has to set something up first; the text says what."""
 
 
 class NotInstalled(NotConfigured):

@@ -1,4 +1,4 @@
-"""Which policy is in force: the first of the places where one may stand."""
+"""The policy in force: the first of the places where one may stand."""
 
 import math
 import time
@@ -24,30 +24,32 @@ _UNREADABLE: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PolicyLocation:
     """A policy file and why it is the one."""
 
     path: Path
     origin: Origin
 
 
-def find_policy(settings: Settings) -> Place:
+def find_policy(settings: Settings) -> PolicyLocation:
     """The policy file that `settings` lead to. One that is named, or linked to, may be missing or unreadable.
 
     Raises:
         StateError: a grant's token is given, and the grants can't be read.
     """
     # None is asked where a person named the policy.
-    return _place(settings, None if settings.policy is not None else calling_grant(settings))
+    return _locate(settings, None if settings.policy is not None else calling_grant(settings))
 
 
-def _place(settings: Settings, grant: Grant | None) -> Place:
+def _locate(settings: Settings, grant: Grant | None) -> PolicyLocation:
     if settings.policy is not None:
-        return Place(settings.policy, "--policy or ALYA_POLICY")
+        return PolicyLocation(settings.policy, "--policy or ALYA_POLICY")
     if grant is not None and grant.policy is not None:
-        return Place(Path(grant.policy), "the grant's own")
+        return PolicyLocation(Path(grant.policy), "the grant's own")
     own = settings.home / "policy.json"
-    return Place(packaged_policy(), "packaged") if is_absent(own) else Place(own, "ALYA_HOME")
+    return (
+        PolicyLocation(packaged_policy(), "packaged") if is_absent(own) else PolicyLocation(own, "ALYA_HOME")
+    )
 
 
 def packaged_policy() -> Path:
@@ -65,7 +67,7 @@ def open_policy(settings: Settings) -> PolicySource:
 
 
 def _open(settings: Settings, grant: Grant | None) -> PolicySource:
-    place = _place(settings, grant)
+    place = _locate(settings, grant)
     if place.origin == "packaged":
         return _UntilOwn(settings)
     return _watched(place.path, Policy.unavailable())
@@ -78,7 +80,7 @@ def _watched(path: Path, initial: Policy | None = None) -> PolicyFile:
 
 
 class _UntilOwn:
-    """The packaged policy until the person writes one into ALYA_HOME, that one from then on."""
+    """The packaged policy until the user writes one into ALYA_HOME, that one from then on."""
 
     def __init__(self, settings: Settings) -> None:
         self._own_path = settings.home / "policy.json"

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from alya_mcp.cli.output import Output, output_option, printable, say, say_unusable, show_json, show_table
+from alya_mcp.cli.output import (
+    OutputFormat,
+    output_option,
+    printable,
+    say,
+    say_unusable,
+    show_json,
+    show_table,
+)
 from alya_mcp.cli.times import moment
 from alya_mcp.settings import Settings
 
@@ -34,7 +42,7 @@ def approvals() -> None:
 @approvals.command("list", short_help="Show what waits for an answer.")
 @click.option("--all", "everything", is_flag=True, help="Also what was used or has expired since yesterday.")
 @output_option
-def list_(everything: bool, output: Output) -> int:
+def list_(everything: bool, output: OutputFormat) -> int:
     """Show the questions that wait for an answer, and the answers that still hold; the newest last.
 
     Exit codes: 0, or 2 when they can't be read.
@@ -66,7 +74,7 @@ def list_(everything: bool, output: Output) -> int:
 @approvals.command(short_help="Show one question with its arguments.")
 @click.argument("approval", metavar="ID")
 @output_option
-def show(approval: str, output: Output) -> int:
+def show(approval: str, output: OutputFormat) -> int:
     """Show the question ID: who wants to call what, with which arguments, and how it stands.
 
     Exit codes: 0, 1 there is no such question, 2 the questions can't be read.
@@ -80,7 +88,7 @@ def show(approval: str, output: Output) -> int:
 @approvals.command(short_help="Let the call be made once.")
 @click.argument("approval", metavar="ID")
 @output_option
-def approve(approval: str, output: Output) -> int:
+def approve(approval: str, output: OutputFormat) -> int:
     """Say yes to the question ID. The agent then has to make the call again, exactly as before.
 
     Exit codes: 0, 1 there is no such question or it can't be answered any more, 2 the questions can't be
@@ -92,7 +100,7 @@ def approve(approval: str, output: Output) -> int:
 @approvals.command(short_help="Refuse the call.")
 @click.argument("approval", metavar="ID")
 @output_option
-def deny(approval: str, output: Output) -> int:
+def deny(approval: str, output: OutputFormat) -> int:
     """Say no to the question ID; also takes back a yes that no call has used yet.
 
     Exit codes: 0, 1 there is no such question or it can't be answered any more, 2 the questions can't be
@@ -101,7 +109,7 @@ def deny(approval: str, output: Output) -> int:
     return _answer(approval, "no", output)
 
 
-def _answer(approval: str, answer: "YesOrNo", output: Output) -> int:
+def _answer(approval: str, answer: "YesOrNo", output: OutputFormat) -> int:
     with _store() as store:
         asked, status = store.answer(approval, answer)
     if output == "json":
@@ -135,7 +143,7 @@ def _store() -> Generator["ApprovalStore"]:
         state.close()
 
 
-def _show(asked: "Asked", status: "Status", output: Output) -> None:
+def _show(asked: "Asked", status: "Status", output: OutputFormat) -> None:
     if output == "json":
         show_json(_as_json(asked, status))
         return

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from alya_mcp.cli.output import (
-    Output,
+    OutputFormat,
     output_option,
     printable,
     say,
@@ -56,7 +56,7 @@ def audit() -> None:
               help="How many records to begin with.")  # fmt: skip
 @click.option("--follow", is_flag=True, help="Go on with records as they come, until Ctrl-C.")
 @output_option
-def tail(count: int, follow: bool, output: Output) -> int:
+def tail(count: int, follow: bool, output: OutputFormat) -> int:
     """Show the newest records of all sessions in order of time, a line each.
 
     A line has the time (UTC), the session, the caller, the tool, and the decision or what came of the call.
@@ -88,7 +88,7 @@ def tail(count: int, follow: bool, output: Output) -> int:
 
 @audit.command(short_help="Prove that nothing was changed, removed or reordered.")
 @output_option
-def verify(output: Output) -> int:
+def verify(output: OutputFormat) -> int:
     """Read the whole log and say whether every record stands as it was written.
 
     A last line that is cut short, as a crash leaves it, is reported and is no error. Neither are files that
@@ -135,7 +135,7 @@ def verify(output: Output) -> int:
 @click.option("--session", metavar="ID", help="Only calls of the session whose id begins like this.")
 @click.option("--decision", type=click.Choice(["allow", "deny", "ask"]), help="Only calls decided like this.")
 @output_option
-def export(form: "Form", output: Output, **wanted: str | None) -> int:
+def export(form: "Form", output: OutputFormat, **wanted: str | None) -> int:
     """Print the log to standard output for other programs.
 
     jsonl has every record as it stands in the log, in order of time. csv and ocsf have every call once, with
@@ -165,7 +165,7 @@ def export(form: "Form", output: Output, **wanted: str | None) -> int:
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
               help="Write it there instead of to standard output.")  # fmt: skip
 @output_option
-def report(since: str | None, until: str | None, out: Path | None, output: Output) -> int:
+def report(since: str | None, until: str | None, out: Path | None, output: OutputFormat) -> int:
     """Make one HTML page of decisions, cost and time per tool and day, rules that refused, and sessions.
 
     The page needs no network and no script. It says whether the log is whole; the figures are of its records

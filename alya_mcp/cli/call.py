@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from alya_mcp.cli.arguments import Given, tool_names
-from alya_mcp.cli.output import Output, output_option, say, show_json
+from alya_mcp.cli.output import OutputFormat, output_option, say, show_json
 from alya_mcp.cli.policies import TOOL_ERROR, exit_code, read_policy, settings_with
 from alya_mcp.settings import Settings
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @output_option
 def call(
     tool: str, words: tuple[str, ...], document: str | None, policy: Path | None, timeout: float | None,
-    save: Path | None, output: Output,
+    save: Path | None, output: OutputFormat,
 ) -> int:  # fmt: skip
     """Call TOOL through the gate, as an agent would, and show its answer.
 

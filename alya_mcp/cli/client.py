@@ -27,7 +27,7 @@ class ShowProgress(Protocol):
 
 
 class NoAnswer(Exception):
-    """The call ended without a result; the text says why, for the person."""
+    """The call ended without a result; the text says why, for the user."""
 
 
 def server_command(policy: Path | None) -> list[str]:

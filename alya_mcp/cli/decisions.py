@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alya_mcp.cli.output import Output, output_option, say, show_json
+from alya_mcp.cli.output import OutputFormat, output_option, say, show_json
 from alya_mcp.settings import Settings
 from alya_mcp.text.plurals import counted
 
@@ -36,7 +36,7 @@ grant_option = click.option(
 @click.argument("file", type=click.Path(path_type=Path))
 @grant_option
 @output_option
-def import_(file: Path, grant: str, output: Output) -> int:
+def import_(file: Path, grant: str, output: OutputFormat) -> int:
     """Add the cases of FILE to the ledger.
 
     A row whose callId is already there is rejected, so that the same file can be imported again.

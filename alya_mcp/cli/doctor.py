@@ -6,7 +6,7 @@ from dataclasses import asdict
 import click
 
 from alya_mcp.app.diagnostics.check import Check
-from alya_mcp.cli.output import Output, output_option, say, show_json, show_row
+from alya_mcp.cli.output import OutputFormat, output_option, say, show_json, show_row
 from alya_mcp.settings import Settings, SettingsError
 from alya_mcp.text.plurals import counted
 
@@ -16,7 +16,7 @@ _STATE, _PART = 4, 14
 @click.command(short_help="Look at every part and say what to do.")
 @output_option
 @click.pass_obj
-def doctor(placeholders: Mapping[str, str], output: Output) -> int:
+def doctor(placeholders: Mapping[str, str], output: OutputFormat) -> int:
     """Look at Python, settings, policy, audit log, GPU, model, worker, store and clients.
 
     Each is ok, warn (works, but perhaps not as you expect) or fail, with what to do. Starts nothing and

@@ -16,7 +16,7 @@ _LARGEST = 200_000_000
 
 
 class DownloadError(Exception):
-    """The file couldn't be fetched or kept; the text says why, for the person."""
+    """The file couldn't be fetched or kept; the text says why, for the user."""
 
 
 def download(result: CallToolResult, target: Path) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from alya_mcp.cli.output import Output, output_option, say, say_unusable, show_json, show_table
+from alya_mcp.cli.output import OutputFormat, output_option, say, say_unusable, show_json, show_table
 from alya_mcp.cli.times import moment
 from alya_mcp.runtime.paths import expanded, tilde
 from alya_mcp.settings import Settings
@@ -37,7 +37,7 @@ def grants() -> None:
     help="A policy of its own; the common one is obeyed otherwise.",
 )
 @output_option
-def create(label: str, policy: Path | None, output: Output) -> int:
+def create(label: str, policy: Path | None, output: OutputFormat) -> int:
     """Make a grant called LABEL and show its token, this once: it goes into ALYA_GRANT of a client.
 
     Exit codes: 0, 1 the label can't be used or was given before, 2 wrong usage, a policy that can't be
@@ -52,7 +52,7 @@ def create(label: str, policy: Path | None, output: Output) -> int:
 
 @grants.command("list", short_help="Show all grants.")
 @output_option
-def list_(output: Output) -> int:
+def list_(output: OutputFormat) -> int:
     """Show every grant, revoked ones too, the oldest first; no tokens, nobody has them.
 
     Exit codes: 0, or 2 when they can't be read.
@@ -83,7 +83,7 @@ def list_(output: Output) -> int:
 @grants.command(short_help="Replace a grant's token.")
 @click.argument("grant", metavar="ID|LABEL")
 @output_option
-def rotate(grant: str, output: Output) -> int:
+def rotate(grant: str, output: OutputFormat) -> int:
     """Give a grant a new token and show it, this once. The old one is refused at once.
 
     Exit codes: 0, 1 there is no such grant or it is revoked, 2 the grants can't be read or written.
@@ -97,7 +97,7 @@ def rotate(grant: str, output: Output) -> int:
 @grants.command(short_help="End a grant for good.")
 @click.argument("grant", metavar="ID|LABEL")
 @output_option
-def revoke(grant: str, output: Output) -> int:
+def revoke(grant: str, output: OutputFormat) -> int:
     """End a grant for good: running servers that use it deny its next call. Its label stays taken.
 
     Exit codes: 0, 1 there is no such grant, 2 the grants can't be read or written.
@@ -149,7 +149,7 @@ def _usable(policy: Path) -> str:
     return str(path)
 
 
-def _show_token(grant: "Grant", token: str, output: Output) -> None:
+def _show_token(grant: "Grant", token: str, output: OutputFormat) -> None:
     if output == "json":
         show_json({"id": grant.id, "label": grant.label, "token": token})
         return

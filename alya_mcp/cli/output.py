@@ -1,4 +1,4 @@
-"""How commands show things: data on stdout, as a table for people or as JSON; words on stderr."""
+"""Output of commands: data on stdout, as a table for people or as JSON; words on stderr."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from alya_mcp.cli.tables import GAP, NARROWEST, fitted, in_lines, joined, one_by
 if TYPE_CHECKING:
     from alya_mcp.gate import StateError
 
-Output = Literal["text", "json"]
+OutputFormat = Literal["text", "json"]
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _LINES = re.compile("([\n\t])")

@@ -10,7 +10,7 @@ from alya_mcp.cli.output import printable, say, show, show_table
 from alya_mcp.gate.numbers import plain, short
 from alya_mcp.runtime.paths import tilde
 
-Answer = Mapping[str, Any]
+ResultFields = Mapping[str, Any]
 
 
 def show_result(result: CallToolResult) -> None:
@@ -19,14 +19,14 @@ def show_result(result: CallToolResult) -> None:
     if result.is_error:
         say("Error: " + "\n".join(block.text for block in result.content if isinstance(block, TextContent)))
     elif isinstance(structured, dict):
-        answer = cast("Answer", structured)
+        answer = cast("ResultFields", structured)
         (_show_picture if {"url", "seed", "model"} <= answer.keys() else _show_answer)(answer)
     else:
         for block in result.content:
             show(_one_line(block))
 
 
-def _show_picture(answer: Answer) -> None:
+def _show_picture(answer: ResultFields) -> None:
     rows = [
         ("model", str(answer["model"])),
         ("seed", f"{answer['seed']} ({answer['steps']} steps)"),
@@ -41,7 +41,7 @@ def _show_picture(answer: Answer) -> None:
     click.echo(printable(answer["url"]))
 
 
-def _show_answer(answer: Answer) -> None:
+def _show_answer(answer: ResultFields) -> None:
     """Simple values as a table, each list of objects as a table of its own, a URL last."""
     simple = [
         (name, _text(value, name)) for name, value in answer.items() if name != "url" and not _is_list(value)
@@ -51,12 +51,12 @@ def _show_answer(answer: Answer) -> None:
     for name, value in answer.items():
         if _is_list(value):
             click.echo(f"\n{name}" if value else f"\n{name}: none")
-            _show_rows(cast("list[Answer]", value))
+            _show_rows(cast("list[ResultFields]", value))
     if "url" in answer:
         click.echo(printable(str(answer["url"])))
 
 
-def _show_rows(rows: list[Answer]) -> None:
+def _show_rows(rows: list[ResultFields]) -> None:
     headings = list(dict.fromkeys(name for row in rows for name in row))
     if headings:
         show_table([[_text(row.get(name), name) for name in headings] for row in rows], headings)
@@ -79,11 +79,11 @@ def _text(value: object, name: str = "") -> str:
         apart = "; " if any(isinstance(item, list | dict) for item in items) else ", "
         return apart.join(_text(item, name) for item in items) or "none"
     if isinstance(value, dict):
-        return _members(cast("Answer", value))
+        return _members(cast("ResultFields", value))
     return str(value)
 
 
-def _members(value: Answer) -> str:
+def _members(value: ResultFields) -> str:
     if set(value) == {"untrusted", "source", "text"}:
         return f"{value['text']} ({value['source']})"
     told: list[str] = []

@@ -1,4 +1,4 @@
-"""How far a call is, on stderr: a bar that is redrawn on a terminal, a line now and then elsewhere."""
+"""Progress of a call on stderr: a bar that is redrawn on a terminal, a line now and then elsewhere."""
 
 import os
 import shutil

@@ -8,7 +8,7 @@ import click
 
 from alya_mcp.cli.arguments import UnknownTool, tool_names
 from alya_mcp.cli.bounds import lines
-from alya_mcp.cli.output import Output, output_option, say, show, show_json, show_table
+from alya_mcp.cli.output import OutputFormat, output_option, say, show, show_json, show_table
 from alya_mcp.cli.policies import read_policy, settings_with
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _HEADINGS = ("tool", "category", "risk", "price", "policy", "limits")
 @click.argument("name", required=False, shell_complete=tool_names)
 @click.option("--policy", type=click.Path(path_type=Path), metavar="FILE", help="The policy to show.")
 @output_option
-def tools(name: str | None, policy: Path | None, output: Output) -> int:
+def tools(name: str | None, policy: Path | None, output: OutputFormat) -> int:
     """List every tool: category, risk, price in USD per call, and what the policy says of it.
 
     The policy says allow, deny, ask (a person has to say yes), shadow (allowed, and logged as if it weren't)

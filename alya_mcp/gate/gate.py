@@ -121,7 +121,7 @@ class Gate:
         """Take a call the whole way and return what its handler returned.
 
         `handler` gets exactly the arguments that were judged. `failed` tells a result that reports an error
-        from a good one. `clean` makes a result fit to leave (see `hygiene.sanitise`). `deadline` is how many
+        from a good one. `clean` makes a result fit to leave (see `sanitise`). `deadline` is how many
         seconds the handler may take; the policy's `timeout` may shorten it.
 
         The user's yes is asked for in one of three ways: `ask` asks them now, and nothing is held meanwhile;

@@ -1,4 +1,4 @@
-"""What every language model can: answer."""
+"""The interface of language models."""
 
 import re
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ class LanguageModel(Protocol):
 
     @property
     def name(self) -> str:
-        """Its name, as the person gave it."""
+        """Its name, as the user gave it."""
         ...
 
     async def answer(self, system: str, messages: Sequence[Message]) -> str:

@@ -1,4 +1,4 @@
-"""How alya-mcp was installed, and the command that adds an extra to that installation."""
+"""The way alya-mcp was installed, and the command that adds an extra to that installation."""
 
 import json
 import sys

@@ -1,7 +1,7 @@
-"""Where alya-mcp says what happened: one plain line on stderr for the person, particulars in a file.
+"""The log: one plain line on stderr for the user, particulars in a file.
 
 Neither shows a credential, a control character or what opens a signed link: a log is mailed, pasted into
-issues and read in a terminal. Paths stay, for they are what the person looks for.
+issues and read in a terminal. Paths stay, for they are what the user looks for.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""Paths of the person: their home folder, `~`, and paths as they are shown."""
+"""Paths of the user: their home folder, `~`, and paths as they are shown."""
 
 from pathlib import Path
 
@@ -12,13 +12,13 @@ def expanded(path: Path | str) -> Path:
 
 
 def home_folder() -> Path | None:
-    """The person's home folder; None for a user without one, which a container may say with a `/`."""
+    """The user's home folder; None for a user without one, which a container may say with a `/`."""
     home = expanded("~")
     return home if home.is_absolute() and home.name else None
 
 
 def tilde(path: Path | str) -> str:
-    """`path` with the person's home folder written as ~."""
+    """`path` with the user's home folder written as ~."""
     home = home_folder()
     if home is None or not Path(path).is_relative_to(home):
         return str(path)

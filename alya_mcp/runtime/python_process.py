@@ -1,4 +1,4 @@
-"""How alya-mcp starts processes of its own, as a frozen binary too, which has no interpreter to call."""
+"""Commands of child processes, for a frozen binary too, which has no interpreter to call."""
 
 import sys
 from pathlib import Path

@@ -81,7 +81,7 @@ _FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no"
 
 
 class SettingsError(ValueError):
-    """An environment variable holds a value that alya-mcp can't use. Its text is for the person."""
+    """An environment variable holds a value that alya-mcp can't use. Its text is for the user."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +102,7 @@ class Settings:
     `web_keyless` through Tavily without a key.
     `llm_kind` is how the language model `llm_model` is spoken to; without a name there is none. `ask_model`
     is the folder of a model that answers on this machine, `a2a_agents` where the cards of agents are.
-    `source_urls` has the addresses that the person set for outside services, by the service's key, those
+    `source_urls` has the addresses that the user set for outside services, by the service's key, those
     cards' included; `source_secrets` their secrets, by the variable's name.
     """
 

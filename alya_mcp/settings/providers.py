@@ -34,7 +34,7 @@ class Source:
 
 
 def agent_card(url: str) -> Source:
-    """The card of an agent that the person named in ALYA_A2A_AGENTS, at `url` itself."""
+    """The card of an agent that the user named in ALYA_A2A_AGENTS, at `url` itself."""
     return Source(key=f"agent:{url}", title=urlsplit(url).netloc[:60], url=url, rate=2.0, at_once=2)
 
 

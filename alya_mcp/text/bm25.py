@@ -1,4 +1,4 @@
-"""How well documents fit the words of a query."""
+"""BM25: how well documents fit the words of a query."""
 
 import math
 from collections import Counter

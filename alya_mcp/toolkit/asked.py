@@ -1,4 +1,4 @@
-"""How users ask for a tool: what the `questions.toml` beside its module says."""
+"""Questions that lead to a tool, from the `questions.toml` beside its module."""
 
 import tomllib
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ToolQuestions:
     """How users ask for a tool: `turkish` says what it does, `cues` and `questions` lead to it.
 
     A cue is a list of groups of words; one word of every group has to occur in a question.
@@ -20,13 +20,13 @@ class Asked:
     questions: tuple[str, ...] = ()
 
 
-def read_asked(folder: Path, tool: str) -> Asked:
+def read_asked(folder: Path, tool: str) -> ToolQuestions:
     """What `folder` says of `tool`; nothing when it has no entry there."""
     given = _entries(folder / "questions.toml").get(tool)
     if given is None:
-        return Asked()
+        return ToolQuestions()
     cues = tuple(tuple(tuple(group.split()) for group in cue) for cue in given["cues"])
-    return Asked(given["turkish"], cues, tuple(given["questions"]))
+    return ToolQuestions(given["turkish"], cues, tuple(given["questions"]))
 
 
 @cache

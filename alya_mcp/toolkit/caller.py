@@ -1,4 +1,4 @@
-"""Who calls: the grant whose token the environment holds, or the person of this machine."""
+"""The caller: the grant whose token the environment holds, or the user of this machine."""
 
 from collections.abc import Generator
 from contextlib import contextmanager

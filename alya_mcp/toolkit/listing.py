@@ -1,4 +1,4 @@
-"""Which tools a caller sees, and what a policy says of many tools."""
+"""The tools that a caller sees, and summaries of the policy for many tools."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""Where an answer came from: the part that all answers about the outside world share."""
+"""Provenance of an answer: the part that all answers about the outside world share."""
 
 from typing import Any, Literal
 

@@ -1,4 +1,4 @@
-"""What a tool is, and how a typed function becomes one.
+"""The tool class, and the decorator that makes a typed function one.
 
 A tool's module holds models and handlers; `@tool` turns a handler into a `Tool` and refuses one whose
 description, annotation or bound is missing. The only way to a handler is `Tool.run`, and the only caller of
@@ -24,7 +24,7 @@ from alya_mcp.gate import InvalidArguments
 from alya_mcp.gate.call import Category
 from alya_mcp.gate.sanitizer import outside
 from alya_mcp.toolkit import loose
-from alya_mcp.toolkit.asked import Asked, read_asked
+from alya_mcp.toolkit.asked import ToolQuestions, read_asked
 from alya_mcp.toolkit.listing import visible
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ class Tool:
         self._check()
 
     @cached_property
-    def asked(self) -> Asked:
+    def asked(self) -> ToolQuestions:
         """How users ask for the tool, in English and Turkish."""
         return read_asked(Path(inspect.getfile(self._handler)).parent, self.name)
 

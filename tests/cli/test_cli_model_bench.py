@@ -11,7 +11,7 @@ import pytest
 import tiny_flux
 from command_line import Ended, Run, run_command, run_here
 
-from alya_mcp.app.diagnostics.probe import Found
+from alya_mcp.app.diagnostics.probe import ProbeResult
 from alya_mcp.errors import Unavailable
 from alya_mcp.images.bench.measure import Measured, MeasurePart
 from alya_mcp.settings import Settings
@@ -59,8 +59,8 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Settings]]:
     ) -> list[Settings]:
         used: list[Settings] = []
 
-        def found(settings: Settings, held: int) -> Found:
-            return Found(
+        def found(settings: Settings, held: int) -> ProbeResult:
+            return ProbeResult(
                 torch="2.11", device="cuda", name="NVIDIA H200", free=1, total=1, main=1,
                 model=settings.image_model, folder="/model", reasons=[], ways=[],
             )  # fmt: skip

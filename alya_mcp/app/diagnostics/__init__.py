@@ -1,1 +1,1 @@
-"""What `alya-mcp doctor` looks at: one module per part of the machine, each a generator of checks."""
+"""The checks of `alya-mcp doctor`: one module per part of the machine, each a generator of checks."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-State = Literal["ok", "warn", "fail"]
+CheckState = Literal["ok", "warn", "fail"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +11,7 @@ class Check:
     """How `part` is: `detail` says what was found, `remedy` what to do about it (None when all is well)."""
 
     part: str
-    state: State
+    state: CheckState
     detail: str
     remedy: str | None = None
 
@@ -22,7 +22,7 @@ def ok(part: str, detail: str) -> Check:
 
 
 def warn(part: str, detail: str, remedy: str) -> Check:
-    """`part` works, but not as the person may expect."""
+    """`part` works, but not as the user may expect."""
     return Check(part, "warn", detail, remedy)
 
 

@@ -1,4 +1,4 @@
-"""Whether the programs that start MCP servers know of this one."""
+"""Checks of client configurations: whether they start this server."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What the image engine says of itself, without starting anything."""
+"""Health of the image engine, without starting anything."""
 
 import time
 from typing import TYPE_CHECKING

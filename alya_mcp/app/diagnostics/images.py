@@ -1,4 +1,4 @@
-"""What draws pictures here: device, model, weights, worker. torch is only asked in a process of its own."""
+"""Checks of the image engine: device, model, weights, worker. torch is only asked in a process of its own."""
 
 import os
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from pathlib import Path
 from alya_mcp.app.diagnostics.check import Check, fail, ok, warn
 from alya_mcp.app.diagnostics.engine import engine_status, last_error, words_of
 from alya_mcp.app.diagnostics.machine import has_image_extra, hub_cache
-from alya_mcp.app.diagnostics.probe import Found, ProbeError, probe
+from alya_mcp.app.diagnostics.probe import ProbeError, ProbeResult, probe
 from alya_mcp.runtime.paths import tilde
 from alya_mcp.settings import Settings
 
@@ -71,7 +71,7 @@ def weights() -> Iterator[Check]:
         yield fail("sketch", "the bundled model is missing, or a part of it", "Install alya-mcp again.")
 
 
-def _device(found: Found) -> Check:
+def _device(found: ProbeResult) -> Check:
     device = f"{found.device}: {found.name}, torch {found.torch}"
     memory = f"{found.free / 1e9:.1f} of {found.total / 1e9:.1f} GB free"
     if found.device == "cpu":
@@ -80,7 +80,7 @@ def _device(found: Found) -> Check:
     return ok("device", f"{device}, {memory}")
 
 
-def _model(settings: Settings, found: Found) -> Check:
+def _model(settings: Settings, found: ProbeResult) -> Check:
     if found.refusal:
         return fail("model", found.refusal, "Change ALYA_IMAGE_MODEL as that says, or unset it.")
     parts = [f"{found.model} ({settings.image_model})"]

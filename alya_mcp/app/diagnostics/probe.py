@@ -39,10 +39,10 @@ class Way:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class ProbeResult:
     """The device, and what would be drawn with; memory in bytes.
 
-    Either `refusal` says why nothing would, or `model` is the name, `notice` what the person should know of
+    Either `refusal` says why nothing would, or `model` is the name, `notice` what the user should know of
     it, and `folder` where its weights are (None: they are downloaded first). `plan` is how it would run with
     `reasons`, None where that is known only when the weights are here. `ways` are the precisions that
     `ways_of`, a model's name, could be run in.
@@ -64,7 +64,7 @@ class Found:
     ways: list[Way]
 
 
-def probe(settings: Settings, held: int) -> Found:
+def probe(settings: Settings, held: int) -> ProbeResult:
     """Ask; `held` bytes of the device's memory are a running worker's, which would have them for itself.
 
     Raises:
@@ -84,7 +84,7 @@ def probe(settings: Settings, held: int) -> Found:
         raise ProbeError(f"torch can't be used: {why}") from None
     told["plan"] = told["plan"] and Way(**told["plan"])
     told["ways"] = [Way(**way) for way in told["ways"]]
-    return Found(**told)
+    return ProbeResult(**told)
 
 
 def main() -> None:
@@ -96,14 +96,14 @@ def main() -> None:
     sys.stdout.write(json.dumps(asdict(look(machine, model, precision))) + "\n")
 
 
-def look(machine: "Machine", model: str, precision: str) -> Found:
+def look(machine: "Machine", model: str, precision: str) -> ProbeResult:
     """What would draw on `machine` where `model` and `precision` are asked for."""
     from alya_mcp.errors import Failure
     from alya_mcp.images.models import choose
     from alya_mcp.images.plan import choose_plan
     from alya_mcp.images.weights import require_flux
 
-    found = Found(
+    found = ProbeResult(
         torch=version("torch"),
         device=machine.device,
         name=machine.name,

@@ -1,4 +1,4 @@
-"""Where pictures go: the bucket, or this machine and the process that serves links to it."""
+"""Checks of the store: the bucket, or this machine and the process that serves links to it."""
 
 import os
 from collections.abc import Iterator

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import click
 
-from alya_mcp.cli.model.bench_report import Report
-from alya_mcp.cli.output import Output, output_option
+from alya_mcp.cli.model.bench_report import BenchReport
+from alya_mcp.cli.output import OutputFormat, output_option
 from alya_mcp.settings import Settings
 from alya_mcp.settings.precisions import REQUESTED
 
@@ -31,7 +31,7 @@ FAILED = 1
 )  # fmt: skip
 @click.option("--count", type=click.IntRange(1, 1000), default=10, show_default=True, help="Pictures a row.")
 @output_option
-def bench(weights: str, precisions: tuple[str, ...], count: int, output: Output) -> int:
+def bench(weights: str, precisions: tuple[str, ...], count: int, output: OutputFormat) -> int:
     """Draw pictures with a worker of its own, from prompt to URL, and with plain diffusers.
 
     Shows the milliseconds of each phase, how much of the device's arithmetic they use, what a first and a
@@ -59,7 +59,7 @@ def bench(weights: str, precisions: tuple[str, ...], count: int, output: Output)
     settings = Settings.from_environment()
     if weights == "random":
         settings = replace(settings, image_model=RANDOM)
-    report = Report(weights=weights, text=output == "text")
+    report = BenchReport(weights=weights, text=output == "text")
     try:
         if not has_image_extra():
             raise NotInstalled("model bench", "image")
@@ -112,7 +112,7 @@ def _stopped_by_sigterm_too() -> Generator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _show_floor(report: Report) -> None:
+def _show_floor(report: BenchReport) -> None:
     """Show what the device's arithmetic would allow for FLUX.1-schnell."""
     from alya_mcp.images.bench.measure import baseline
     from alya_mcp.images.models import RANDOM
@@ -125,7 +125,7 @@ def _show_floor(report: Report) -> None:
 
 
 def _measure(
-    report: Report, settings: Settings, source: str, precisions: tuple[str, ...], count: int
+    report: BenchReport, settings: Settings, source: str, precisions: tuple[str, ...], count: int
 ) -> None:
     """Measure everything, what matters most first."""
     from alya_mcp.errors import Failure

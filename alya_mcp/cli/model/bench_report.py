@@ -1,4 +1,4 @@
-"""What `alya-mcp model bench` shows: a row as soon as its figure is known, or JSON at the end."""
+"""The output of `alya-mcp model bench`: a row as soon as its figure is known, or JSON at the end."""
 
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -40,7 +40,7 @@ _GOALS: Final[dict[str, Any]] = {
 
 
 @dataclass(slots=True, kw_only=True)
-class Report:
+class BenchReport:
     """What was measured, shown as it comes: rows where `text`, at the end JSON where not.
 
     `full_size` tells that what draws has the size of FLUX.1-schnell. `plain` is what the baseline found.

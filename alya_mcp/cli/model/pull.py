@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alya_mcp.cli.model.which import Wanted, which
-from alya_mcp.cli.output import Output, output_option, say, show_json, show_table
+from alya_mcp.cli.model.which import NamedModel, which
+from alya_mcp.cli.output import OutputFormat, output_option, say, show_json, show_table
 from alya_mcp.runtime.paths import tilde
 from alya_mcp.settings import Settings
 
@@ -23,7 +23,7 @@ _PACE_SECONDS = 10.0
 @click.command(short_help="Download a model, or check one that is here.")
 @click.argument("name", metavar="[MODEL]", required=False)
 @output_option
-def pull(name: str | None, output: Output) -> int:
+def pull(name: str | None, output: OutputFormat) -> int:
     """Download MODEL into the Hugging Face cache and compare every file with its checksum.
 
     MODEL is flux-schnell, owner/name of a repository, or a folder's full path, which is only checked. By
@@ -62,7 +62,7 @@ def pull(name: str | None, output: Output) -> int:
     return 0
 
 
-def _warn_of_machine(wanted: Wanted, settings: Settings) -> None:
+def _warn_of_machine(wanted: NamedModel, settings: Settings) -> None:
     """Say before a download that this machine can't run FLUX.1-schnell, whose needs are known by then."""
     from alya_mcp.app.diagnostics.engine import engine_status
     from alya_mcp.app.diagnostics.probe import ProbeError, probe
@@ -83,7 +83,7 @@ def _warn_of_machine(wanted: Wanted, settings: Settings) -> None:
         say(f"Warning: {refusal}. Ctrl-C stops the download.")
 
 
-def _pull(wanted: Wanted) -> "Pulled":
+def _pull(wanted: NamedModel) -> "Pulled":
     from alya_mcp.cli.progress import ProgressLine
     from alya_mcp.images.weights import describe, pull
 
@@ -126,7 +126,7 @@ def _span(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
-def _show(wanted: Wanted, pulled: "Pulled", output: Output) -> None:
+def _show(wanted: NamedModel, pulled: "Pulled", output: OutputFormat) -> None:
     if pulled.notice:
         say(f"Note: {pulled.notice}")
     if output == "json":

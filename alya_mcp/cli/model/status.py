@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from alya_mcp.cli.output import Output, output_option, say, show_json, show_table
+from alya_mcp.cli.output import OutputFormat, output_option, say, show_json, show_table
 from alya_mcp.runtime.paths import tilde
 from alya_mcp.settings import Settings
 
 if TYPE_CHECKING:
-    from alya_mcp.app.diagnostics.probe import Found, Way
+    from alya_mcp.app.diagnostics.probe import ProbeResult, Way
     from alya_mcp.images.engine import EngineStatus
 
 FAILED = 1
@@ -19,7 +19,7 @@ FAILED = 1
 
 @click.command(short_help="Show what draws on this machine, how and why.")
 @output_option
-def status(output: Output) -> int:
+def status(output: OutputFormat) -> int:
     """Show the device, the model that would be drawn with, its plan, and what the image worker does.
 
     The plan says in which precision the model runs and where its weights stay; it follows from the memory
@@ -35,7 +35,7 @@ def status(output: Output) -> int:
     from alya_mcp.errors import Failure
 
     settings = Settings.from_environment()
-    found: Found | None = None
+    found: ProbeResult | None = None
     try:
         engine = engine_status(settings)
         if settings.image_engine == "local" and engine.state != "not installed":
@@ -51,7 +51,7 @@ def status(output: Output) -> int:
     return FAILED if refused else 0
 
 
-def _json(settings: Settings, found: "Found | None", engine: "EngineStatus") -> dict[str, Any]:
+def _json(settings: Settings, found: "ProbeResult | None", engine: "EngineStatus") -> dict[str, Any]:
     own: dict[str, Any] = {
         "asked": {
             "engine": settings.image_engine,
@@ -93,7 +93,7 @@ def _way(way: "Way") -> dict[str, Any]:
     }
 
 
-def _show(settings: Settings, found: "Found | None", engine: "EngineStatus") -> None:
+def _show(settings: Settings, found: "ProbeResult | None", engine: "EngineStatus") -> None:
     from alya_mcp.app.diagnostics.engine import last_error, words_of
 
     rows: list[tuple[str, str]] = []
@@ -109,7 +109,7 @@ def _show(settings: Settings, found: "Found | None", engine: "EngineStatus") -> 
         show_table([_way_row(way) for way in found.ways], headings)
 
 
-def _device_rows(found: "Found") -> list[tuple[str, str]]:
+def _device_rows(found: "ProbeResult") -> list[tuple[str, str]]:
     memory = f"{_gb(found.free)} of {_gb(found.total)} free"
     main = f", {_gb(found.main)} of main memory" if found.device == "cuda" else ""
     return [
@@ -118,7 +118,7 @@ def _device_rows(found: "Found") -> list[tuple[str, str]]:
     ]
 
 
-def _model_rows(settings: Settings, found: "Found") -> list[tuple[str, str]]:
+def _model_rows(settings: Settings, found: "ProbeResult") -> list[tuple[str, str]]:
     if found.refusal is not None:
         return [("model", f"none ({settings.image_model}): {found.refusal}")]
     rows = [("model", f"{found.model} ({settings.image_model})")]

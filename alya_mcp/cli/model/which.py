@@ -1,4 +1,4 @@
-"""Which model a word means: on the command line, or in ALYA_IMAGE_MODEL."""
+"""Models by name: on the command line, or in ALYA_IMAGE_MODEL."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from alya_mcp.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class NamedModel:
     """A model: the name to show, where it is (a repository, or a folder's full path), and its setting."""
 
     name: str
@@ -17,7 +17,7 @@ class Wanted:
     setting: str
 
 
-def which(word: str | None, settings: Settings) -> Wanted:
+def which(word: str | None, settings: Settings) -> NamedModel:
     """The model that `word` names; without one, the model that `settings` name.
 
     Raises:
@@ -27,17 +27,17 @@ def which(word: str | None, settings: Settings) -> Wanted:
 
     wanted = word or settings.image_model
     if wanted in {"auto", "flux-schnell", FLUX_SCHNELL}:
-        return Wanted("FLUX.1-schnell", FLUX_SCHNELL, "flux-schnell")
+        return NamedModel("FLUX.1-schnell", FLUX_SCHNELL, "flux-schnell")
     if wanted == "sketch":
-        return Wanted(SKETCH, str(SKETCH_FOLDER), "sketch")
+        return NamedModel(SKETCH, str(SKETCH_FOLDER), "sketch")
     said = "MODEL" if word else "ALYA_IMAGE_MODEL"
     path = expanded(wanted)
     if path.is_absolute():
         if not is_folder(path):
             raise click.UsageError(f"{said} is {wanted!r}, and there is no such folder on this machine.")
-        return Wanted(path.name, str(path), str(path))
+        return NamedModel(path.name, str(path), str(path))
     if HUB_ID.fullmatch(wanted):
-        return Wanted(wanted, wanted, wanted)
+        return NamedModel(wanted, wanted, wanted)
     hint = f" Its full path is {path.resolve()}" if is_folder(path) else ""
     raise click.UsageError(
         f"{said} is {wanted!r:.80}; it takes 'flux-schnell', owner/name, or a folder's full path.{hint}"

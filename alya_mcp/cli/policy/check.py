@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alya_mcp.cli.output import Output, output_option, say, show, show_json
+from alya_mcp.cli.output import OutputFormat, output_option, say, show, show_json
 from alya_mcp.text.plurals import counted
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ UNREADABLE = 2
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--strict", is_flag=True, help="Count warnings as errors.")
 @output_option
-def check(file: Path, strict: bool, output: Output) -> int:
+def check(file: Path, strict: bool, output: OutputFormat) -> int:
     """List everything that is wrong with the policy in FILE, each with line, column and JSON Pointer.
 
     A rule that contradicts its tool's parameters, so that it can never hold, is an error too. A rule for a

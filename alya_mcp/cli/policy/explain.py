@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from alya_mcp.cli.arguments import Given, UnknownTool, tool_names
-from alya_mcp.cli.output import Output, output_option, say, show, show_json, show_table
+from alya_mcp.cli.output import OutputFormat, output_option, say, show, show_json, show_table
 from alya_mcp.cli.policies import exit_code, read_policy, settings_with
 
 if TYPE_CHECKING:
@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 @click.option("--live", is_flag=True, help="Count what was used so far by this grant and on this machine.")
 @output_option
 def explain(
-    tool: str, words: tuple[str, ...], document: str | None, file: Path | None, live: bool, output: Output
+    tool: str,
+    words: tuple[str, ...],
+    document: str | None,
+    file: Path | None,
+    live: bool,
+    output: OutputFormat,
 ) -> int:
     """Show, rule by rule, what the policy would say of a call of TOOL by a new session.
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from alya_mcp.cli.output import Output, output_option, say, show_json
+from alya_mcp.cli.output import OutputFormat, output_option, say, show_json
 from alya_mcp.cli.tools import show_tools
 from alya_mcp.runtime.paths import tilde
 from alya_mcp.runtime.private_files import write_whole
@@ -23,7 +23,9 @@ _STDOUT = Path("-")
               help="Where to write it, - for stdout (default: policy.json in ALYA_HOME).")  # fmt: skip
 @click.option("--force", is_flag=True, help="Replace the file if it is there.")
 @output_option
-def init(preset: Literal["strict", "balanced", "open"], out: Path | None, force: bool, output: Output) -> int:
+def init(
+    preset: Literal["strict", "balanced", "open"], out: Path | None, force: bool, output: OutputFormat
+) -> int:
     """Write a starting policy, made from each tool's category, risk and price, and show what it says.
 
     strict: what costs or writes needs a person's yes, what runs, deletes or pays is denied.

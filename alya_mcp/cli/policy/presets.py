@@ -11,8 +11,8 @@ from typing import Any, Final, Literal, Protocol, get_args
 
 from alya_mcp.toolkit.tool import Category, Tool
 
-Name = Literal["strict", "balanced", "open"]
-Entry = dict[str, Any]
+PresetName = Literal["strict", "balanced", "open"]
+PresetEntry = dict[str, Any]
 
 _HOUR: Final = 3600
 _EXPENSIVE_USD: Final = 0.05
@@ -20,7 +20,7 @@ _DRAWS: Final = "image_gen"
 _CATEGORIES: Final[tuple[Category, ...]] = get_args(Category)
 
 
-def starting_policy(preset: Name, tools: Iterable[Tool]) -> dict[str, Any]:
+def starting_policy(preset: PresetName, tools: Iterable[Tool]) -> dict[str, Any]:
     """The policy document of `preset` for `tools`."""
     plan = _PLANS[preset]
     entries = [(tool, plan.entry(tool)) for tool in tools]
@@ -59,25 +59,25 @@ class _AnyTool:
     price: float = 0.001
 
 
-def _per(window: str, most: int) -> Entry:
+def _per(window: str, most: int) -> PresetEntry:
     return {"rate_limit": {"max": most, "window": window, "scope": "grant"}}
 
 
-def _denied(category: str) -> Entry:
+def _denied(category: str) -> PresetEntry:
     return {"action": "deny", "reason": f"{category} tools are off under this policy"}
 
 
-def _asked(reason: str) -> Entry:
+def _asked(reason: str) -> PresetEntry:
     """A yes for one call with exactly its arguments."""
     return {"action": "require_approval", "reason": reason, "approval": {"who": "call", "expires": 600}}
 
 
-def _asked_once(reason: str) -> Entry:
+def _asked_once(reason: str) -> PresetEntry:
     """A yes for the tool, as long as the session lives and no longer than an hour."""
     return {"action": "require_approval", "reason": reason, "approval": {"who": "session", "expires": _HOUR}}
 
 
-def _strict(tool: _Traits) -> Entry:
+def _strict(tool: _Traits) -> PresetEntry:
     if tool.category in ("Execute", "Destructive", "Financial"):
         return _denied(tool.category)
     if tool.category == "Write":
@@ -87,7 +87,7 @@ def _strict(tool: _Traits) -> Entry:
     return _asked_once("it costs money") | _per("minute", 10) if tool.price else _per("minute", 30)
 
 
-def _balanced(tool: _Traits) -> Entry:
+def _balanced(tool: _Traits) -> PresetEntry:
     if tool.category in ("Destructive", "Financial"):
         return _denied(tool.category)
     if tool.category == "Execute":
@@ -103,7 +103,7 @@ def _balanced(tool: _Traits) -> Entry:
     return limit
 
 
-def _open(_: _Traits) -> Entry:
+def _open(_: _Traits) -> PresetEntry:
     return {}
 
 
@@ -113,12 +113,12 @@ class _Plan:
 
     description: str
     default: Literal["allow", "deny"]
-    entry: Callable[[_Traits], Entry]
-    categories: Mapping[str, Entry]
-    all_tools: Entry
+    entry: Callable[[_Traits], PresetEntry]
+    categories: Mapping[str, PresetEntry]
+    all_tools: PresetEntry
 
 
-def _everything(calls: int, repeats: int, in_flight: int, usd: float) -> Entry:
+def _everything(calls: int, repeats: int, in_flight: int, usd: float) -> PresetEntry:
     return {
         **_per("minute", calls),
         "budget": {"max_usd": usd, "window": "day"},
@@ -127,7 +127,7 @@ def _everything(calls: int, repeats: int, in_flight: int, usd: float) -> Entry:
     }
 
 
-_PLANS: Final[Mapping[Name, _Plan]] = {
+_PLANS: Final[Mapping[PresetName, _Plan]] = {
     "strict": _Plan(
         "Strict: only the tools that are listed here. What is free and reads passes; what costs or writes "
         "needs a person's yes; what runs, deletes or pays is denied.",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from alya_mcp.cli.output import Output, output_option, say, show, show_json, show_table
+from alya_mcp.cli.output import OutputFormat, output_option, say, show, show_json, show_table
 from alya_mcp.cli.policies import facts_of, read_policy, settings_with
 from alya_mcp.cli.times import of_record
 from alya_mcp.text.plurals import counted
@@ -23,7 +23,7 @@ _HEADINGS = ("time", "session", "tool", "was", "would be", "by")
 @click.option("--policy", "file", type=click.Path(path_type=Path), metavar="FILE", required=True,
               help="The policy to judge by.")  # fmt: skip
 @output_option
-def replay(audit: Path, file: Path, output: Output) -> int:
+def replay(audit: Path, file: Path, output: OutputFormat) -> int:
     """Judge the calls in AUDIT, an audit folder or file, by another policy, and show what it would change.
 
     Calls are counted at the times and with the outcomes of the log. The log holds no argument's value, so

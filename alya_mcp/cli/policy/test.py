@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from alya_mcp.cli.output import Output, output_option, say, show, show_json
+from alya_mcp.cli.output import OutputFormat, output_option, say, show, show_json
 from alya_mcp.cli.policies import facts_of, read_policy, settings_with
 from alya_mcp.cli.policy.explain import show_steps
 from alya_mcp.text.plurals import counted
@@ -24,7 +24,7 @@ UNREADABLE = 2
               help="The policy to test (default: the one a server would obey).")  # fmt: skip
 @click.option("--schemas", is_flag=True, help="Also check tool names and arguments, as a server does.")
 @output_option
-def test(cases: Path, file: Path | None, schemas: bool, output: Output) -> int:
+def test(cases: Path, file: Path | None, schemas: bool, output: OutputFormat) -> int:
     """Play the calls in CASES through the gate on a clock of their own, and compare each decision.
 
     CASES is a list of sessions, as docs/policy-tools.md shows. A session's own policy goes before the one

@@ -150,7 +150,7 @@ def _own(question: str, language: Language, lead: Lead, context: Context) -> tup
             used = gate.usage(context.grant, session=context.session)
         except StateError as error:
             raise Unavailable(
-                "what was used can't be read now; alya-mcp doctor tells the person why"
+                "what was used can't be read now; alya-mcp doctor tells the user why"
             ) from error
         found.append(facts.of_usage(used, limits, language))
     if "policy" in topics:
@@ -173,7 +173,7 @@ def _limits(tools: Sequence[Tool], context: Context) -> Sequence[LimitRow]:
             context.session, context.grant, [(each.name, each.category) for each in tools]
         )
     except StateError as error:
-        raise Unavailable("the limits can't be read now; alya-mcp doctor tells the person why") from error
+        raise Unavailable("the limits can't be read now; alya-mcp doctor tells the user why") from error
 
 
 def _models(context: Context) -> list[LanguageModel]:

@@ -1,4 +1,4 @@
-"""When a picture that was drawn before is what a call asks for."""
+"""Repeats: reuse of a picture that was drawn before."""
 
 from collections.abc import Iterator
 from hashlib import sha256

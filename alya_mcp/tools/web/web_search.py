@@ -183,7 +183,7 @@ def _attempts(
         attempts.append(partial(_ddgs, wanted))
     if not attempts:
         raise NotConfigured(
-            "web_search may ask nobody: ALYA_WEB_KEYLESS is 0 and no search engine is set up. The person can "
+            "no search engine is configured, and ALYA_WEB_KEYLESS is 0. The user can "
             "set ALYA_SEARXNG_URL, ALYA_BRAVE_KEY or ALYA_TAVILY_KEY (docs/tools/web.md)"
         )
     return attempts

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from alya_mcp.text.words import guess_language
-from alya_mcp.toolkit.asked import Asked
+from alya_mcp.toolkit.asked import ToolQuestions
 from alya_mcp.tools import load_catalogue
 from alya_mcp.tools.hub.knowledge import questions as module
 from alya_mcp.tools.hub.knowledge.passages import documentation
@@ -60,7 +60,7 @@ def test_a_question_is_led_to_a_tool_a_section_or_nowhere(guide: Guide, question
 
 
 def test_a_new_tool_is_found_by_what_it_brings_and_a_hidden_one_is_as_if_it_were_not() -> None:
-    brought = Asked("Metni çevirir.", ((("translat*", "cevir*"),),), ("Translate this", "Bunu çevir"))
+    brought = ToolQuestions("Metni çevirir.", ((("translat*", "cevir*"),),), ("Translate this", "Bunu çevir"))
     without, with_it = Guide(ASKED, SECTIONS), Guide({**ASKED, "translate": brought}, SECTIONS)
     assert without.lead("Which tool translates?") == Lead()
     assert with_it.lead("Which tool translates?") == Lead(tool="translate")
@@ -70,8 +70,8 @@ def test_a_new_tool_is_found_by_what_it_brings_and_a_hidden_one_is_as_if_it_were
 
 def test_of_equal_cues_the_nearest_example_decides() -> None:
     both = {
-        "one": Asked("-", ((("market",),),), ("market of fish",)),
-        "two": Asked("-", ((("market",),),), ("market of stocks",)),
+        "one": ToolQuestions("-", ((("market",),),), ("market of fish",)),
+        "two": ToolQuestions("-", ((("market",),),), ("market of stocks",)),
     }
     guide = Guide(both, {})
     assert [guide.lead(f"the market for {what}").tool for what in ("stocks", "fish")] == ["two", "one"]

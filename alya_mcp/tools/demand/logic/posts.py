@@ -1,4 +1,4 @@
-"""What is read and what is found: posts, and signals of a kind."""
+"""Posts, and the demand signals found in them."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""How strongly a sentence says that somebody wants something. Pure.
+"""Strength of a demand signal. Pure.
 
     strength = doubt * (base + 0.10 * engagement + 0.05 * freshness + 0.05 * relevance)
 

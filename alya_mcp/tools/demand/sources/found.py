@@ -1,4 +1,4 @@
-"""What a place has on a topic, and how long that is kept."""
+"""Posts found by a source, and how long they are kept."""
 
 from dataclasses import dataclass
 from typing import Final

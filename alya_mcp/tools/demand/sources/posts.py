@@ -1,4 +1,4 @@
-"""What people wrote about something, from every place that can be searched."""
+"""Posts on a topic from every source that can be searched."""
 
 import re
 from collections.abc import Awaitable, Callable

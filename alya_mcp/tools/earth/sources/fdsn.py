@@ -1,4 +1,4 @@
-"""What the FDSN event services of several centres have in common: their text format and their numbers.
+"""The text format and numbers that the FDSN event services of several centres share.
 
 The columns are named in a header line and separated by `|`; which ones there are, and their order, differs.
 """

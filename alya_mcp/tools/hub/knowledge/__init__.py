@@ -1,1 +1,1 @@
-"""What Alya knows of herself: the documentation, the tools, the policy in force and what its caller did."""
+"""Knowledge of Alya about herself: documentation, tools, the policy in force, and what its caller did."""

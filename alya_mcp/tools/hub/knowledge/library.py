@@ -1,4 +1,4 @@
-"""What Alya keeps between questions: what she has read, who answers what, and the model of this machine."""
+"""State that Alya keeps between questions: passages, agents and the model of this machine."""
 
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from alya_mcp.net.single_flight import SingleFlight
 from alya_mcp.runtime.threads import run_abandonable
 from alya_mcp.settings import Settings
-from alya_mcp.toolkit.asked import Asked
+from alya_mcp.toolkit.asked import ToolQuestions
 from alya_mcp.toolkit.tool import Tool
 from alya_mcp.tools.hub.knowledge.index import PassageIndex
 from alya_mcp.tools.hub.knowledge.passages import Passage, documentation
@@ -71,6 +71,6 @@ def _read(tools: Iterable[Tool]) -> PassageIndex:
     return PassageIndex([*documentation(), *described])
 
 
-def _guide(asked: Mapping[str, Asked]) -> Guide:
+def _guide(asked: Mapping[str, ToolQuestions]) -> Guide:
     sections = tomllib.loads((Path(__file__).parent / "sections.toml").read_text(encoding="utf-8"))
     return Guide(asked, sections)

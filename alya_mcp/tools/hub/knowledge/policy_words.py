@@ -1,4 +1,4 @@
-"""What the policy says of a tool, in Turkish and English words."""
+"""The policy's summary of a tool, worded in Turkish and English."""
 
 from collections.abc import Iterator, Sequence
 

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from alya_mcp.text.folding import fold
 from alya_mcp.text.words import guess_language, stem, terms
-from alya_mcp.toolkit.asked import Asked
+from alya_mcp.toolkit.asked import ToolQuestions
 
 _WORD: Final = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)?")
 _IDENTIFIER: Final = re.compile(r"\w+_\w+")
@@ -53,7 +53,7 @@ class Guide:
     is close to one of its examples and doesn't ask for a tool in so many words.
     """
 
-    def __init__(self, asked: Mapping[str, Asked], sections: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, asked: Mapping[str, ToolQuestions], sections: Mapping[str, Sequence[str]]) -> None:
         self._cues = Cues(asked)
         self._sections = frozenset(sections)
         self._examples = Examples({**{name: each.questions for name, each in asked.items()}, **sections})
@@ -76,7 +76,7 @@ class Guide:
 class Cues:
     """Tools by the cues that occur in a question."""
 
-    def __init__(self, asked: Mapping[str, Asked]) -> None:
+    def __init__(self, asked: Mapping[str, ToolQuestions]) -> None:
         self._sizes: dict[tuple[str, int], int] = {}
         self._words: dict[str, set[tuple[str, int, int]]] = defaultdict(set)
         self._beginnings: dict[str, set[tuple[str, int, int]]] = defaultdict(set)

@@ -1,4 +1,4 @@
-"""Which kind of market a title is of, by rules over its words; no title is looked up anywhere.
+"""Categories of markets by title, by rules over its words; no title is looked up anywhere.
 
 A rule that isn't sure says nothing: better uncategorized than wrong. The rules stand in `title_rules`, the
 names in `teams`.

@@ -1,4 +1,4 @@
-"""What a bet is worth beyond what it costs: price, fee, edge, Kelly fraction. It never places one."""
+"""Edge of a bet: price, fee, edge, Kelly fraction. It never places one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

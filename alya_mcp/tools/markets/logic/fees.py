@@ -1,4 +1,4 @@
-"""What a trade on Polymarket costs beside its price."""
+"""Fees of a trade on Polymarket."""
 
 from dataclasses import dataclass
 

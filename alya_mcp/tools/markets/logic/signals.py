@@ -1,4 +1,4 @@
-"""What moved in a market: its price, its volume, its spread, its resolution, each against a threshold."""
+"""Signals of a market: its price, its volume, its spread, its resolution, each against a threshold."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field

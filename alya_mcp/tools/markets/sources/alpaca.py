@@ -80,7 +80,7 @@ class ExchangeClock(Shape):
 
 
 def keys(settings: Settings) -> Mapping[str, str] | None:
-    """The headers with the person's keys; None when no key is set.
+    """The headers with the user's keys; None when no key is set.
 
     Raises:
         NotConfigured: half a pair is set, or they would go to a host that isn't for paper trading or
@@ -113,10 +113,10 @@ def _check_host(settings: Settings) -> None:
 
 
 def explained(failure: Unavailable) -> Failure:
-    """A failure of this module's functions in words for the person, where keys are the reason."""
+    """A failure of this module's functions in words for the user, where keys are the reason."""
     if isinstance(failure, SourceRefused) and failure.status in _REFUSED:
         return NotConfigured(
-            f"Alpaca refuses the keys ({failure.status}). The person should check ALYA_ALPACA_KEY_ID and "
+            f"Alpaca refuses the keys ({failure.status}). The user should check ALYA_ALPACA_KEY_ID and "
             "ALYA_ALPACA_SECRET_KEY: they must be those of the paper account, not of the live one"
         )
     return failure

@@ -1,6 +1,6 @@
 """An account for people without a broker: made once, kept in ALYA_HOME, in the shapes of Alpaca's.
 
-Nothing here trades, so it changes only when the person edits the file: `account` and `positions` are what
+Nothing here trades, so it changes only when the user edits the file: `account` and `positions` are what
 Alpaca would answer. The clock is the exchange's own rules.
 """
 
@@ -47,7 +47,7 @@ def open_account(home: Path, now: datetime) -> Simulation:
         where = ".".join(str(step) for step in error.errors()[0]["loc"]) or "the whole file"
         raise Unavailable(
             f"the simulated account's file ({FILE} in ALYA_HOME) can't be read at {where}; "
-            "the person should correct it, or remove it for a new account"
+            "the user should correct it, or remove it for a new account"
         ) from None
 
 

@@ -1,1 +1,1 @@
-"""What is done with what a web search found: words, ranking, extracts and the checking of citations. Pure."""
+"""Processing of a web search's hits: words, ranking, extracts and the checking of citations. Pure."""

@@ -1,4 +1,4 @@
-"""What a web search found."""
+"""Hits of a web search."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Which hits answer a question best: their words, the search engine's own order, and how new they are."""
+"""Ranking of hits: their words, the search engine's own order, and how new they are."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""Search engines' own pages, read by the `ddgs` package: an extra, and asked only where the person says so.
+"""Search engines' own pages, read by the `ddgs` package: an extra, and asked only where the user says so.
 
 https://github.com/deedy5/ddgs. It connects by itself, past the shared client, to the engines that it knows.
 """

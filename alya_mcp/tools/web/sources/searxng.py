@@ -1,4 +1,4 @@
-"""SearXNG: a search engine of search engines that the person runs.
+"""SearXNG: a search engine of search engines that the user runs.
 
 https://docs.searxng.org/dev/search_api.html; its settings have to allow the `json` format. It answers without
 results also when none of its engines does, and then names them.
