@@ -35,6 +35,7 @@ class SystemClock:
 
 
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+_NAMESPACE: Final = Path("/proc/self/timens_offsets")
 
 
 def boot_id() -> str:
@@ -43,3 +44,22 @@ def boot_id() -> str:
         return _BOOT_ID.read_text("ascii").strip()
     except OSError:
         return ""
+
+
+def namespace_offset_ns() -> int:
+    """By how much this process's time namespace shifts its clock since the machine was started (Linux)."""
+    try:
+        return boot_offset_ns(_NAMESPACE.read_text("ascii"))
+    except OSError:  # a system without time namespaces
+        return 0
+
+
+def boot_offset_ns(offsets: str) -> int:
+    """The shift of the boot-time clock, from the text of `/proc/PID/timens_offsets`; 0 where it has none."""
+    for line in offsets.splitlines():
+        match line.split():
+            case ["boottime", seconds, nanoseconds]:
+                return int(seconds) * 1_000_000_000 + int(nanoseconds)
+            case _:
+                continue
+    return 0

@@ -1,10 +1,13 @@
 """No step of a clock opens a hole in what a state file counts, and none is needed to get through one."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from gate_support import SECOND
 
+from alya_mcp.gate.clock import boot_offset_ns
 from alya_mcp.gate.state import Charge, Spent, SqliteState
 from alya_mcp.gate.state.shared_time import Moment, offset_from
 
@@ -34,6 +37,41 @@ class Machine:
     def starts_again(self, after: int) -> None:
         self.up = 0
         self.wall += after
+
+
+@pytest.mark.parametrize(
+    ("offsets", "shift"),
+    [
+        ("monotonic           0         0\nboottime            0         0\n", 0),
+        ("monotonic          10         0\nboottime        86400       250\n", DAY + 250),
+        ("boottime -5 0\n", -5 * SECOND),
+        ("", 0),
+    ],
+)
+def test_the_shift_of_a_time_namespace_is_read_as_the_kernel_writes_it(offsets: str, shift: int) -> None:
+    assert boot_offset_ns(offsets) == shift
+
+
+IN_NAMESPACE = ("unshare", "--time", "--boottime", "172800", "--monotonic", "172800")
+RESERVE = """
+import sys
+from alya_mcp.gate.clock import boot_offset_ns
+from alya_mcp.gate.state import Charge, SqliteState
+state = SqliteState(sys.argv[1])
+print(state.ledger.reserve([Charge("/all_tools/budget", "kim", 1, 1, 86_400_000_000_000)]).__class__.__name__)
+state.close()
+"""
+
+
+def test_a_time_namespace_opens_no_hole(tmp_path: Path) -> None:
+    if sys.platform != "linux" or subprocess.run([*IN_NAMESPACE, "true"], capture_output=True).returncode:
+        pytest.skip("no time namespace can be made here")
+    command = [sys.executable, "-c", RESERVE, str(tmp_path / "state.db")]
+    told = [
+        subprocess.run([*before, *command], capture_output=True, text=True, check=True).stdout.strip()
+        for before in ((), IN_NAMESPACE, (), IN_NAMESPACE)
+    ]
+    assert told == ["int", "Spent", "Spent", "Spent"]
 
 
 @pytest.fixture

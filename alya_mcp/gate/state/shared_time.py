@@ -1,7 +1,8 @@
 """The time that all processes of a state file count on, so that no step of a clock opens a hole.
 
 It begins as the wall clock's when the file is made. While the machine runs it goes on with the monotonic
-clock, whatever the wall clock does. After a start of the machine it goes on from its last use by what the
+clock, whatever the wall clock does; a time namespace's shift of that clock is taken out, so that containers
+that share the file agree. After a start of the machine it goes on from its last use by what the
 wall clock says has passed, never back. What can't be known: a wall clock that is set forward while the
 machine starts again lets as much time pass, and one set back lets less pass, which is stricter. Where the
 system has no boot id (it isn't Linux) a start shows as a monotonic clock below the last one; where it is not
@@ -10,7 +11,7 @@ seen, less time passes, which is stricter.
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from alya_mcp.gate.clock import Clock, boot_id
+from alya_mcp.gate.clock import Clock, boot_id, namespace_offset_ns
 
 if TYPE_CHECKING:
     import sqlite3
@@ -29,7 +30,7 @@ _WRITE: Final = "INSERT OR REPLACE INTO clock VALUES (1, ?, ?, ?, ?)"
 
 
 class Moment(NamedTuple):
-    """One moment on all clocks, in nanoseconds; `time` is the shared one."""
+    """One moment on all clocks, in nanoseconds; `monotonic` is the machine's own, `time` the shared one."""
 
     boot: str
     monotonic: int
@@ -63,10 +64,16 @@ class SharedTime:
 
     def _begin(self, db: "sqlite3.Connection") -> None:
         row = db.execute(_READ).fetchone()
-        boot, monotonic, wall = boot_id(), self._clock.monotonic_ns(), self._clock.time_ns()
-        self._offset = offset_from(None if row is None else Moment(*row), boot, monotonic, wall)
-        db.execute(_WRITE, (boot, monotonic, wall, monotonic + self._offset))
-        self._boot, self._kept = boot, monotonic
+        boot, shift, seen, wall = (
+            boot_id(),
+            namespace_offset_ns(),
+            self._clock.monotonic_ns(),
+            self._clock.time_ns(),
+        )
+        monotonic = seen - shift
+        offset = offset_from(None if row is None else Moment(*row), boot, monotonic, wall)
+        db.execute(_WRITE, (boot, monotonic, wall, monotonic + offset))
+        self._boot, self._shift, self._kept, self._offset = boot, shift, seen, offset - shift
         self._known_to = db
 
     def look(self) -> int:
@@ -78,5 +85,6 @@ class SharedTime:
         monotonic = self._clock.monotonic_ns()
         if monotonic - self._kept >= _ANCHOR_NS:
             self._kept = monotonic
-            db.execute(_WRITE, (self._boot, monotonic, self._clock.time_ns(), monotonic + self._offset))
+            time = monotonic + self._offset
+            db.execute(_WRITE, (self._boot, monotonic - self._shift, self._clock.time_ns(), time))
         return monotonic + self._offset
