@@ -1,5 +1,6 @@
 """What the gate says to a call, and the ids of the rules that are the gate's own."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -36,12 +37,15 @@ class Decision:
     shadow: "tuple[Decision, ...]" = ()
 
     def as_meta(self) -> dict[str, Any]:
-        """The decision as a client finds it in `_meta["alya/decision"]`; `retryAfter` in seconds."""
+        """The decision as a client finds it in `_meta["alya/decision"]`.
+
+        `retryAfter` is in seconds, rounded up to a millisecond: never so short that the call comes too early.
+        """
         return {
             "decision": self.decision,
             "rule": self.rule,
             "message": self.message,
-            "retryAfter": None if self.retry_after is None else round(self.retry_after, 3),
+            "retryAfter": None if self.retry_after is None else math.ceil(self.retry_after * 1000) / 1000,
             "policy": self.policy,
         }
 

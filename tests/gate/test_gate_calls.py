@@ -9,7 +9,7 @@ from typing import Any
 
 import anyio
 import pytest
-from gate_support import HandClock, a_call, echo, outcome_of, policy, records, refusal_of
+from gate_support import SECOND, HandClock, a_call, echo, outcome_of, policy, records, refusal_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -55,6 +55,18 @@ async def test_the_third_of_two_calls_a_minute_is_refused_with_rule_and_wait() -
         "retryAfter": 41.0,
         "policy": gate.policy.digest,
     }
+
+
+@pytest.mark.parametrize("left", [1, 400_000, 500_000, 999_999, 1_000_001, 41 * SECOND])
+async def test_a_call_passes_after_the_wait_that_its_refusal_names(left: int) -> None:
+    clock = HandClock()
+    gate = Gate(policy({"draw": {"rate_limit": {"max": 1, "window": 60}}}), clock=clock)
+    assert await outcome_of(gate, a_call()) == "ok"
+    clock.now += 60 * SECOND - left
+    wait = (await refusal_of(gate, a_call())).as_meta()["retryAfter"]
+    assert 0 < wait < left / SECOND + 0.002
+    clock.forward(wait)
+    assert await outcome_of(gate, a_call()) == "ok"
 
 
 async def test_a_call_counts_until_exactly_one_window_later() -> None:
