@@ -18,9 +18,9 @@ from alya_mcp.gate.decision import DEFAULT_DENY, Decision, shown
 from alya_mcp.gate.documents.document import Document, Problem, Unreadable, read_text
 from alya_mcp.gate.documents.json import read_json
 from alya_mcp.gate.documents.values import read_values
-from alya_mcp.gate.policy.doubts import dodged, doubts, unknown_tools
 from alya_mcp.gate.policy.entries import Entry
 from alya_mcp.gate.policy.file import PolicyError, is_yaml, read_policy_file
+from alya_mcp.gate.policy.lint import dodged, lint, unknown_tools
 from alya_mcp.gate.policy.rules import Limit, Rules
 from alya_mcp.gate.policy.top import read
 
@@ -175,7 +175,7 @@ class Policy:
         Tools that the policy speaks of and that are not among `names`, each with the nearest name; and
         required regular expressions that any part of a text meets.
         """
-        return tuple(doubts(self._read, self._source, names))
+        return tuple(lint(self._read, self._source, names))
 
     def dodged(self, schemas: Mapping[str, Mapping[str, Any]]) -> tuple[Problem, ...]:
         """The conditions of refusals that a call gets past by leaving an argument out, given the tools' input

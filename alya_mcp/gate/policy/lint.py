@@ -1,4 +1,4 @@
-"""What loads and is likely a mistake: names that nothing has, and patterns that let everything in."""
+"""Lint of a policy: names that nothing has, patterns that let everything in, and other likely mistakes."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from alya_mcp.gate.policy.top import Read
 _WORD_CLASS: Final = re.compile(r"\\\\|\\([bBwW])")
 
 
-def doubts(read: Read, document: Document, tools: Collection[str]) -> Iterator[Problem]:
+def lint(read: Read, document: Document, tools: Collection[str]) -> Iterator[Problem]:
     """Names that are not among `tools`, unanchored required patterns, and words that no class holds."""
     yield from unknown_tools(read, document, tools)
     yield from _unanchored(read, document)
