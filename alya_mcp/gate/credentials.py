@@ -86,8 +86,9 @@ def _has_body(match: re.Match[str]) -> bool:
 
 
 def _apart(start: str) -> str:
-    """`start`, not amid a long run of such characters, as base64 data is; a short word hides nothing."""
-    return rf"{start}(?:(?<![A-Za-z0-9]{start})|(?<![A-Za-z0-9_+/-]{{20}}{start}))"
+    """`start`, not amid a run of such characters as base64 data is; a short word or path hides nothing."""
+    run = "[A-Za-z0-9_+/-]"
+    return rf"{start}(?:(?<![A-Za-z0-9]{start})(?<!{run}{{64}}{start})|(?<!{run}{{20}}{start}))"
 
 
 def _word(start: str) -> str:

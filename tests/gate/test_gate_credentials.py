@@ -108,6 +108,7 @@ INNOCENT = {
     "documentation": "It is between -----BEGIN PRIVATE KEY----- and -----END PRIVATE KEY-----.",
     "public PEM": f"-----BEGIN CERTIFICATE-----\n{PEM_BODY}\n-----END CERTIFICATE-----",
     "a module as base64": "AGFzbQEAAAABJwdgAX8BfwN/AX9gAX8AYAN/f38BfwABIARHBEADQCABLQAAQYABLQAAQQ",
+    "a key's start in base64": f"{drawn(MIXED, 80)}/AIza{drawn(MIXED, 40)}+AKIA{drawn(MIXED, 16).upper()}",
     "publishable key": "pk_live_" + drawn(MIXED, 24),
     "names": "desk_test_results hf_transformers_models_cache xoxo-love-and-kisses-to-all sk-circle-fade-dot",
     "URLs": "https://kim@example.org:8443/a:b@c?user=x@y.z http://example.org:80/@kim mailto:kim@example.org",
