@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, Field, StringConstraints
 
 from alya_mcp.errors import Failure, Unavailable
 from alya_mcp.gate import StateError
+from alya_mcp.runtime.paths import expanded
 from alya_mcp.toolkit.listing import in_words, verdicts
 from alya_mcp.toolkit.tool import Context, Input, NoArguments, Output, tool
 
@@ -69,17 +70,22 @@ async def _engine(context: Context) -> list[Part]:
     since = None if status.since is None else datetime.fromtimestamp(status.since, UTC)
     engine = Part(part="engine", state=state, detail=_words(status), since=since)
     if status.model is None:
-        asked = context.hub.settings.image_model
         model = Part(
             part="model",
             state="off",
-            detail=f"none is loaded; {asked!r} loads with the next image",
+            detail=f"none is loaded; {_asked(context.hub.settings.image_model)} loads with the next image",
             since=None,
         )
     else:
         detail = f"{status.model} on {status.device}" + (f": {status.plan}" if status.plan else "")
         model = Part(part="model", state="ok", detail=detail, since=since)
     return [engine, model]
+
+
+def _asked(model: str) -> str:
+    """The model that a setting asks for, without the path of its folder, which is private."""
+    folder = expanded(model)
+    return f"the local folder {folder.name!r}" if folder.is_absolute() else repr(model)
 
 
 def _words(status: "EngineStatus") -> str:

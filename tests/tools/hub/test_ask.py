@@ -173,6 +173,13 @@ async def test_the_status_counts_what_the_policy_says_of_the_tools_that_exist_fo
     assert parts["policy"]["detail"].endswith(f", allow by default, tools: {others} allow, 1 deny")
 
 
+async def test_the_status_names_a_models_folder_without_its_path(hub: Hub, ask: Ask, tmp_path: Path) -> None:
+    object.__setattr__(hub.settings, "image_model", str(tmp_path / "my-flux"))
+    parts = {part["part"]: part for part in (await ask(alya_status))["parts"]}
+    assert "'my-flux'" in parts["model"]["detail"]
+    assert str(tmp_path) not in str(parts)
+
+
 async def test_a_hidden_tools_limits_are_not_told(ask: Ask, hub: Hub) -> None:
     limited = {"rate_limit": {"max": 1, "window": 60}}
     tools = {"image_gen": limited, "web_search": limited}
