@@ -19,7 +19,7 @@ _DAY: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExchangeClock:
+class TradingHours:
     """Whether the exchange is open at `now`, and its next opening and closing; all in New York's time."""
 
     now: datetime
@@ -28,11 +28,11 @@ class ExchangeClock:
     next_close: datetime
 
 
-def clock(now: datetime) -> ExchangeClock:
+def clock(now: datetime) -> TradingHours:
     """The exchange's clock at a moment with a time zone, for years from 2007 on."""
     here = now.astimezone(_zone(now.astimezone(timezone(timedelta(hours=-5))).date()))
     sessions = [each for day in _days(here.date()) if (each := session(day))]
-    return ExchangeClock(
+    return TradingHours(
         now=here,
         is_open=any(opens <= here < closes for opens, closes in sessions),
         next_open=next(opens for opens, _ in sessions if opens > here),
