@@ -13,13 +13,15 @@ from loopback_source import BAD_DAYS, LoopbackSource, Reply
 from moved import SECRET, Ask, Clock, moved_here, settings_here
 
 from alya_mcp.errors import NotConfigured, NotInstalled
-from alya_mcp.gate import Call, Gate, MemoryState, Policy, Refused
+from alya_mcp.gate import Call, Decision, Gate, MemoryState, Policy, Refused
 from alya_mcp.llm import Message
 from alya_mcp.llm.local import LocalModel
 from alya_mcp.net.answers import SourceFailed
+from alya_mcp.text.words import Language
 from alya_mcp.toolkit.services import Hub
 from alya_mcp.tools import load_catalogue
 from alya_mcp.tools.hub.ask import alya_ask as tool
+from alya_mcp.tools.hub.knowledge import facts
 from alya_mcp.tools.hub.status import alya_status, alya_usage
 
 pytestmark = pytest.mark.anyio
@@ -373,3 +375,9 @@ async def test_what_a_model_of_this_machine_lacks_is_said(
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(NotInstalled, match=r"\[image"):
         await LocalModel(tmp_path / "odd").answer("", [])
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "in 1 s."), ("tr", " 1 saniye sonra")])
+def test_the_wait_after_a_refusal_is_rounded_up(language: Language, words: str) -> None:
+    refusal = Decision("deny", "/tools/t/rate_limit", "Enough.", 0.2, "")
+    assert words in facts.of_refusal(("t", refusal), language).text

@@ -1,5 +1,6 @@
 """What can be said of this hub and its caller without looking anything up, in Turkish and English."""
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 
@@ -88,11 +89,11 @@ def of_refusal(last: tuple[str, Decision] | None, language: Language) -> Passage
             text = (
                 f"Son reddedilen çağrı {tool}. Kural: {decision.rule}. Denetimin sözleri: {decision.message}"
             )
-            text += f" {wait:.0f} saniye sonra yeniden denenebilir." if wait is not None else ""
+            text += f" {math.ceil(wait)} saniye sonra yeniden denenebilir." if wait is not None else ""
         else:
             text = f"The last refused call was of {tool}, by the rule {decision.rule}. It was told: "
             text += decision.message
-            text += f" It can be tried again in {wait:.0f} s." if wait is not None else ""
+            text += f" It can be tried again in {math.ceil(wait)} s." if wait is not None else ""
     return Passage(title="The last refusal", source="this session", text=text)
 
 
