@@ -15,7 +15,7 @@ from loopback_hub import COMMIT, LARGE, Hub, pipeline, running, safetensors, sha
 from raw_client import eventually
 from stage import a_job
 
-from alya_mcp.errors import Failure, NotConfigured, Unavailable
+from alya_mcp.errors import Failure, NotConfigured, NotInstalled, Unavailable
 from alya_mcp.images.flux.renderer import FluxRenderer
 from alya_mcp.images.renderer import RenderRequest
 from alya_mcp.images.weights import Gated, Pulled, PullProgress, download, pull, require_flux
@@ -152,7 +152,7 @@ def test_a_proxy_on_the_way_to_the_hub_is_named_without_its_password(
     monkeypatch.setenv("HF_ENDPOINT", "http://hub.invalid")
     monkeypatch.setenv("NO_PROXY", "")
     monkeypatch.setenv("ALL_PROXY", f"{kind}://me:hunter2@127.0.0.1:9")
-    with pytest.raises(Unavailable) as failed:
+    with pytest.raises(Failure) as failed:
         download("them/model", quietly)
     assert f"{kind} proxy that ALL_PROXY names" in str(failed.value)
     assert "hunter2" not in str(failed.value)
@@ -715,6 +715,13 @@ def test_links_without_what_they_lead_to_are_no_model(
         pulled()
     monkeypatch.delenv("HF_HUB_OFFLINE")
     assert pulled().downloaded == sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_missing_package_is_not_called_a_network_failure(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://me:hunter2@127.0.0.1:9")
+    failure = explain(ImportError("socksio"), "them/model")
+    assert isinstance(failure, NotInstalled)
+    assert "socks5 proxy that HTTPS_PROXY names needs the 'image' extra" in str(failure)
 
 
 def test_a_folder_that_may_not_be_read_is_not_called_the_cache():

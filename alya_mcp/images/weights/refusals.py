@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from alya_mcp.errors import Failure, NotConfigured, Unavailable
+from alya_mcp.errors import Failure, NotConfigured, NotInstalled, Unavailable
 
 ELSEWHERE: Final = (
     "Or set ALYA_IMAGE_MODEL to a local folder with the model, or to 'sketch' for the small bundled one"
@@ -71,6 +71,8 @@ def explain(error: Exception, repository: str) -> Failure:
             f"can be written, on a disk that takes files of 10 GB. {ELSEWHERE}"
         )
     way = _through_a_proxy()
+    if isinstance(error, ImportError):
+        return NotInstalled(f"Downloading a model{way}", "image")
     return Unavailable(
         f"The Hugging Face hub can't be reached{way}, or the download of {repository} broke off "
         f"({type(error).__name__}). Call again when the network is back: what is here is kept, and it goes "
