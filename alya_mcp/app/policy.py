@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -59,37 +60,38 @@ def packaged_policy() -> Path:
     return inside if inside.exists() else package.parent / "policy.json"
 
 
-def open_policy(settings: Settings) -> PolicySource:
-    """The policy for a server: reloaded when its file changes, all denied while there is none to obey."""
-    if settings.policy is None and settings.grant is not None:
-        return _UntilGrantIsKnown(settings)
-    return _open(settings, None)
+def open_policy(settings: Settings, tools: Collection[str] | None = None) -> PolicySource:
+    """The policy for a server: reloaded when its file changes, all denied while there is none to obey.
 
-
-def _open(settings: Settings, grant: Grant | None) -> PolicySource:
-    place = _locate(settings, grant)
-    if place.origin == "packaged":
-        return _UntilOwn(settings)
-    return _watched(place.path, Policy.unavailable())
-
-
-def _watched(path: Path, initial: Policy | None = None) -> PolicyFile:
+    `tools` are the names that it may have rules for; the catalogue's when left out.
+    """
     from alya_mcp.tools import NAMES
 
-    return PolicyFile(path, initial, NAMES)
+    names = NAMES if tools is None else tools
+    if settings.policy is None and settings.grant is not None:
+        return _UntilGrantIsKnown(settings, names)
+    return _open(settings, None, names)
+
+
+def _open(settings: Settings, grant: Grant | None, tools: Collection[str]) -> PolicySource:
+    place = _locate(settings, grant)
+    if place.origin == "packaged":
+        return _UntilOwn(settings, tools)
+    return PolicyFile(place.path, Policy.unavailable(), tools)
 
 
 class _UntilOwn:
     """The packaged policy until the user writes one into ALYA_HOME, that one from then on."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, tools: Collection[str]) -> None:
         self._own_path = settings.home / "policy.json"
-        self._packaged = _watched(packaged_policy())
+        self._tools = tools
+        self._packaged = PolicyFile(packaged_policy(), None, tools)
         self._found = False
 
     @cached_property
     def _own(self) -> PolicyFile:
-        return _watched(self._own_path, self._packaged.current())
+        return PolicyFile(self._own_path, self._packaged.current(), self._tools)
 
     def _source(self) -> PolicyFile:
         self._found = self._found or not is_absent(self._own_path)
@@ -109,8 +111,9 @@ class _UntilGrantIsKnown:
     The grant is looked up when a call asks, no more than every `LOOK_EVERY_SECONDS`.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, tools: Collection[str]) -> None:
         self._settings = settings
+        self._tools = tools
         self._caller = Caller(settings)
         self._denying = Policy.unavailable()
         self._error: PolicyError | None = None
@@ -137,4 +140,4 @@ class _UntilGrantIsKnown:
             self._caller.close()
         self._error = None
         if grant is not None:
-            self._found = _open(self._settings, grant)
+            self._found = _open(self._settings, grant, self._tools)

@@ -76,7 +76,7 @@ def _serve(incoming: int, outgoing: int, policy: str | None, load: "Callable[[],
 
     with suppress(OSError):  # an unusable folder denies every call, in words that name it
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    gate = open_gate(settings)
+    gate = open_gate(settings, None if load is None else tuple(load()))
     opening = None
     if load is None and is_event_driven(incoming, outgoing):
         opening = _open(incoming, outgoing, settings, gate)

@@ -37,8 +37,11 @@ class Answer(Output):
     tool: str = Field(description="The tool that answered.")
 
 
+NAMES = tuple(f"tool_{number:02}" for number in range(32))
+
+
 def make(number: int) -> Tool:
-    name = f"tool_{number:02}"
+    name = NAMES[number]
 
     async def handler(arguments: Arguments, context: Context) -> Answer:  # noqa: ARG001
         return Answer(value=1.0, tool=name)
@@ -60,7 +63,7 @@ async def main() -> None:
     gc.freeze()
     gc.enable()
     await session.serve(
-        Hub(settings, open_gate(settings)), wire, lambda: Catalogue([make(n) for n in range(32)])
+        Hub(settings, open_gate(settings, NAMES)), wire, lambda: Catalogue(list(map(make, range(32))))
     )
 
 
