@@ -1,4 +1,4 @@
-"""The official Inspector finds nothing (issue 2, "Done when")."""
+"""The official Inspector finds nothing."""
 
 import os
 import subprocess

@@ -20,7 +20,7 @@ from scene import ODD_SERVER, audit_records, write_policy
 from alya_mcp.gate import Report, SqliteState, verify
 
 PROMISED = 1.0
-"""Seconds within which a server ends (issue 2). Measured and shown, not asserted: the machine may be busy."""
+"""Seconds within which a server ends. Measured and shown, not asserted: the machine may be busy."""
 
 
 def settled(home: Path, request: object) -> list[str | None]:

@@ -1,4 +1,4 @@
-"""The protocol as clients see it, in both eras, over a real pipe (issue 2, items 2 and 3)."""
+"""The protocol as clients see it, in both eras, over a real pipe."""
 
 import json
 from pathlib import Path

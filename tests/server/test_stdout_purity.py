@@ -1,4 +1,4 @@
-"""Nothing but protocol reaches standard output, whatever an import or a handler prints (issue 2, item 2)."""
+"""Nothing but protocol reaches standard output, whatever an import or a handler prints."""
 
 import json
 import sys
