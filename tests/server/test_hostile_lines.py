@@ -1,7 +1,4 @@
-"""Hostile lines on standard input cost nothing: each valid request between them is answered.
-
-Promised by issue 2, "Bad input and bad days".
-"""
+"""Hostile lines on standard input cost nothing: each valid request between them is answered."""
 
 import json
 from collections.abc import Iterator

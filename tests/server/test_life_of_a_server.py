@@ -1,7 +1,4 @@
-"""How a server ends, and what happens when a client reads nothing.
-
-Promised by issue 2, item 2 and "Bad input and bad days".
-"""
+"""How a server ends, and what happens when a client reads nothing."""
 
 import json
 import signal

@@ -1,4 +1,4 @@
-"""The policy as a client meets it (DESIGN.md sections 3 and 4; issue 2, "Done when")."""
+"""The policy as a client meets it."""
 
 import json
 import subprocess
