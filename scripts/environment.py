@@ -83,8 +83,7 @@ def _install(python: Path, tests: bool) -> None:
 
 
 def _torch_builds() -> list[str]:
-    """Options of pip that take PyTorch's CPU build: on Linux without an NVIDIA driver, where it can be
-    had."""
+    """Options of pip that take PyTorch's CPU build: on Linux without an NVIDIA driver, if reachable."""
     if sys.platform != "linux" or shutil.which("nvidia-smi") or Path("/proc/driver/nvidia").exists():
         return []
     try:

@@ -32,8 +32,7 @@ class Installation:
     extras: frozenset[str]
 
     def command(self, *extras: str) -> str:
-        """The command that adds `extras`; it names those that are there too, as some installers drop
-        others."""
+        """The command that adds `extras`, and names those that are there: some installers drop them."""
         wanted = [name for name in EXTRAS if name in self.extras or name in extras]
         named = f"[{','.join(wanted)}]" if wanted else ""
         what = f"{'-e ' if self.editable else ''}'{self.requirement}{named}'"

@@ -21,6 +21,15 @@ def private_folder(path: Path) -> Path:
     return path
 
 
+def touch_private(path: Path) -> None:
+    """Make `path` with mode 0600 unless it is there, for a library that would open it to others.
+
+    Raises:
+        OSError: it can't be made.
+    """
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+
+
 def write_private(path: Path, data: bytes, *, synced: bool = True) -> None:
     """Write `data` to `path` with mode 0600; see `write_whole`."""
     write_whole(path, data, mode=0o600, synced=synced)

@@ -1,5 +1,4 @@
-"""scripts/environment.py: a broken environment is made again, and what can't be made is said in a
-sentence."""
+"""scripts/environment.py: a broken environment is made again; a failure is said in a sentence."""
 
 import os
 import shutil

@@ -81,8 +81,7 @@ def explain(error: Exception, repository: str) -> Failure:
 
 
 def _through_a_proxy() -> str:
-    """The variable that sends requests through a proxy, and the proxy's kind; its address may hold a
-    password."""
+    """The proxy on the way, by its variable and kind alone, as its address may hold a password."""
     for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
         if proxy := os.environ.get(name):
             return f" through the {urlsplit(proxy).scheme or 'HTTP'} proxy that {name} names"

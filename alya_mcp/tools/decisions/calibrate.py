@@ -216,8 +216,7 @@ def _near(ledger: PredictionLedger, grant: str, asked: DecisionRequest) -> list[
 def _against(
     ledger: PredictionLedger, grant: str, domain: str, stated: float, own: Calibrated, near: list[SimilarCase]
 ) -> str | None:
-    """What speaks most against the stated side: the record of such confidences, else the nearest contrary
-    case."""
+    """What speaks most against the stated side: such confidences' record, else a contrary case."""
     sure = stated >= 0.5
     for prefix in dict.fromkeys((domain, domain.partition("/")[0], "")):
         for each in ledger.bins(grant, prefix):

@@ -6,7 +6,6 @@ prefix of a domain, so that reading a ledger of 100,000 cases takes no longer th
 deleted. A file that is damaged, newer or another program's is an error and stays as it is.
 """
 
-import os
 import sqlite3
 import threading
 import uuid
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from alya_mcp.errors import InvalidInput, Unavailable
-from alya_mcp.runtime.private_files import private_folder
+from alya_mcp.runtime.private_files import private_folder, touch_private
 from alya_mcp.text.words import guess_language, terms
 from alya_mcp.tools.decisions.logic.calibration import Cell, logit
 from alya_mcp.tools.decisions.logic.domains import prefixes
@@ -132,8 +131,7 @@ class PredictionLedger:
         self._db: sqlite3.Connection | None = None
 
     def keep(self, grant: str, cases: Iterable[LedgerCase]) -> set[str]:
-        """Keep predictions, resolved or not; returns the ids that were taken before, whose cases are left
-        out."""
+        """Keep predictions, resolved or not; returns the ids that were taken, whose cases are left out."""
         sums = _Sums(grant)
         taken: set[str] = set()
         with self._writing() as db:
@@ -312,7 +310,7 @@ class PredictionLedger:
     def _open(self) -> sqlite3.Connection:
         if self._db is None:
             private_folder(self._path.parent)
-            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+            touch_private(self._path)
             db = sqlite3.connect(
                 self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )

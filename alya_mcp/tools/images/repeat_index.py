@@ -11,7 +11,6 @@ costs no more than drawing a picture once more, so trouble with it never fails a
 import hmac
 import json
 import logging
-import os
 import secrets
 import sqlite3
 import threading
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from alya_mcp.runtime.locks import exclusive
-from alya_mcp.runtime.private_files import private_folder, write_private
+from alya_mcp.runtime.private_files import private_folder, touch_private, write_private
 
 MOST: Final = 1000
 """Pictures that are remembered; the one that wasn't asked for longest goes first."""
@@ -188,7 +187,7 @@ def _digest(key: bytes, question: RepeatKey) -> bytes:
 
 
 def _connect(file: Path) -> sqlite3.Connection:
-    os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    touch_private(file)
     db = sqlite3.connect(file, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     try:
         db.execute("PRAGMA journal_mode = WAL")

@@ -30,8 +30,7 @@ def as_text(bins: Sequence[Bin]) -> str:
 
 
 def as_svg(bins: Sequence[Bin]) -> str:
-    """The reliability diagram: stated to the right, came true upwards, a dot per bin, larger for more
-    cases."""
+    """The reliability diagram: stated to the right, came true upwards; a larger dot for more cases."""
     most = max((each.n for each in bins), default=1)
     dots = "".join(
         f'<circle cx="{each.stated * _SIZE:.0f}" cy="{(1 - each.came_true) * _SIZE:.0f}" '
