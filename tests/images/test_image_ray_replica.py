@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+from collections.abc import AsyncIterator
 
 import pytest
 from stage import PATIENCE, Stage, a_job, until
@@ -20,10 +21,14 @@ pytestmark = pytest.mark.anyio
 WANTED = {"model": "plain", "precision": "auto", "version": __version__}
 
 
-async def a_replica(stage: Stage) -> Replica:
+@pytest.fixture
+async def replica(stage: Stage) -> AsyncIterator[Replica]:
+    """A replica whose thread has nothing left to do, nor to tell, when the test's event loop is closed."""
     replica = Replica(lambda: Staged(Plain(), stage.folder))
     await replica.reconfigure(WANTED)
-    return replica
+    yield replica
+    stage.release()
+    await drawn(replica, a_job("last"))
 
 
 async def drawn(replica: Replica, job: Job) -> list[Told | Picture | Failed]:
@@ -42,8 +47,7 @@ async def dropped(replica: Replica, stage: Stage) -> None:
         await drawing
 
 
-async def test_a_replica_tells_steps_and_then_the_picture(stage: Stage):
-    replica = await a_replica(stage)
+async def test_a_replica_tells_steps_and_then_the_picture(replica: Replica):
     *steps, picture = await drawn(replica, a_job())
     assert {type(step) for step in steps} == {Told}
     assert isinstance(picture, Picture)
@@ -67,14 +71,12 @@ async def test_a_machine_with_another_version_than_was_deployed_does_not_draw():
         await replica.reconfigure({**WANTED, "version": "0.0.1"})
 
 
-async def test_two_jobs_at_a_time_are_drawn_one_after_the_other(stage: Stage):
-    replica = await a_replica(stage)
+async def test_two_jobs_at_a_time_are_drawn_one_after_the_other(replica: Replica):
     first, second = await asyncio.gather(*(drawn(replica, a_job(seed=seed)) for seed in (1, 2)))
     assert [told.seed for told in (first[-1], second[-1]) if isinstance(told, Picture)] == [1, 2]
 
 
-async def test_a_job_that_nobody_wants_stops_at_its_next_step(stage: Stage):
-    replica = await a_replica(stage)
+async def test_a_job_that_nobody_wants_stops_at_its_next_step(replica: Replica, stage: Stage):
     await dropped(replica, stage)
     stage.forget()
     stage.hold("encode")
@@ -88,10 +90,9 @@ async def test_a_job_that_nobody_wants_stops_at_its_next_step(stage: Stage):
 
 
 async def test_a_replica_is_ill_while_work_that_nobody_wants_goes_on(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    replica: Replica, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(module, "_STUCK", 0.0)
-    replica = await a_replica(stage)
     await dropped(replica, stage)
     with pytest.raises(RuntimeError, match="hasn't come back"):
         await replica.check_health()
@@ -101,10 +102,9 @@ async def test_a_replica_is_ill_while_work_that_nobody_wants_goes_on(
 
 
 async def test_a_replica_that_waits_behind_anothers_long_work_is_well(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    replica: Replica, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(module, "_STUCK", 0.0)
-    replica = await a_replica(stage)
     stage.hold("denoise")
     first = asyncio.create_task(drawn(replica, a_job()))
     await stage.reached("denoise")
@@ -118,11 +118,10 @@ async def test_a_replica_that_waits_behind_anothers_long_work_is_well(
 
 
 async def test_a_lost_device_ends_the_process_even_when_nobody_waits(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    replica: Replica, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ):
     ends: list[int] = []
     monkeypatch.setattr(os, "_exit", ends.append)
-    replica = await a_replica(stage)
     stage.hold("encode")
     drawing = asyncio.create_task(drawn(replica, a_job("lost")))
     await stage.reached("encode")
@@ -132,8 +131,7 @@ async def test_a_lost_device_ends_the_process_even_when_nobody_waits(
     await until(lambda: ends, "the end")
 
 
-async def test_a_failure_names_the_clusters_log_and_not_that_of_a_worker(stage: Stage):
-    replica = await a_replica(stage)
+async def test_a_failure_names_the_clusters_log_and_not_that_of_a_worker(replica: Replica):
     told = (await drawn(replica, a_job("bug")))[-1]
     assert isinstance(told, Failed)
     assert "ray logs" in told.message
