@@ -34,7 +34,7 @@ class Hub:
         self._hide = hidden(
             secrets=secret_words(),
             private=[str(folder) for folder in (home_folder(), settings.home) if folder and folder.name],
-            public=[str(settings.home / "images")],
+            public=[str(settings.home / "images"), str(settings.home / "youtube" / "drafts")],
         )
 
     @cached_property

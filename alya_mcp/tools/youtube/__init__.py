@@ -1,0 +1,1 @@
+"""The channel's tools: from a topic to a published video."""
