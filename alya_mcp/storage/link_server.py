@@ -46,6 +46,7 @@ _CONTENT_TYPES: Final = {
     ".webp": "image/webp",
     ".jpg": "image/jpeg",
     ".jpeg": "image/jpeg",
+    ".mp4": "video/mp4",
 }
 _HEALTH = re.compile(rf"/health\?nonce=(?P<nonce>{NONCE})")
 _STOP = re.compile(r"/stop\?proof=(?P<proof>[0-9a-f]{64})")

@@ -1,4 +1,4 @@
-"""Stores for generated images: an S3 bucket when one is configured, else this machine.
+"""Stores for generated images and previews of videos: an S3 bucket when one is configured, else this machine.
 
 Both kinds of store keep a picture under the same key and answer with a signed link that opens until it
 expires. Nothing heavy is imported here: the store process (`serve`) starts from this package too.
@@ -14,15 +14,15 @@ MIN_EXPIRY = 1
 MAX_EXPIRY = 604_800
 """The longest life of a link in seconds: seven days, the limit of S3's signature version 4."""
 
-KEY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9a-f]{64}\.(?:png|webp|jpe?g)"
-"""A regular expression that fits every key of a picture, and nothing else."""
+KEY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9a-f]{64}\.(?:png|webp|jpe?g|mp4)"
+"""A regular expression that fits every key of a picture or a video, and nothing else."""
 
-_SUFFIXES = frozenset({"png", "webp", "jpg", "jpeg"})
+_SUFFIXES = frozenset({"png", "webp", "jpg", "jpeg", "mp4"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """An encoded picture on its way into a store.
+    """An encoded picture or video on its way into a store.
 
     `key` comes from `image_key`; `filename` is what a browser offers when the picture is saved.
     """
@@ -101,10 +101,10 @@ class Store(Protocol):
 
 
 def image_key(sha256: str, suffix: str, day: date) -> str:
-    """The key of an encoded picture whose SHA-256 is `sha256` in hex: `2026-11-22/<sha256>.png`.
+    """The key of an encoded picture or video whose SHA-256 is `sha256` in hex: `2026-11-22/<sha256>.png`.
 
     Raises:
-        ValueError: `suffix` isn't one of png, webp, jpg, jpeg (with or without a dot).
+        ValueError: `suffix` isn't one of png, webp, jpg, jpeg, mp4 (with or without a dot).
     """
     extension = suffix.removeprefix(".")
     if extension not in _SUFFIXES:

@@ -107,8 +107,16 @@ class Pipeline:
         """Note the draft's files, beside those that it has; like `keep_content`."""
         with self.database.writing() as db:
             found = self._open_draft(db, draft)
-            held = {**found.files, **files}
-            self._set(db, draft, "files", json.dumps({k: f.model_dump(mode="json") for k, f in held.items()}))
+            held: dict[FileKind, DraftFile] = {**found.files, **files}
+            self._set(db, draft, "files", _files_json(held))
+
+    def keep_link(self, draft: str, kind: FileKind, key: str) -> None:
+        """Keep the key in the store of pictures under which a file of the draft can be linked."""
+        with self.database.writing() as db:
+            files = dict(self._find(db, draft).files)
+            if kind in files:
+                files[kind] = files[kind].model_copy(update={"key": key})
+                self._set(db, draft, "files", _files_json(files))
 
     def note(self, draft: str, progress: Mapping[str, Any] | None) -> None:
         """Keep how far the making of the draft is; None when it is over.
@@ -212,6 +220,10 @@ def _draft(db: sqlite3.Connection, row: Sequence[Any]) -> Draft:
             "video_id": video,
         }
     )
+
+
+def _files_json(files: Mapping[FileKind, DraftFile]) -> str:
+    return json.dumps({kind: file.model_dump(mode="json") for kind, file in files.items()})
 
 
 def _number(cursor: str) -> int:
