@@ -1,21 +1,18 @@
 """`alya-mcp decisions`: the ledger of predictions as CSV, in and out."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from alya_mcp.cli.output import OutputFormat, output_option, say, show_json
+from alya_mcp.cli.csv_import import UNREADABLE, grant_option, import_file
+from alya_mcp.cli.output import OutputFormat, output_option, say
 from alya_mcp.settings import Settings
-from alya_mcp.text.plurals import counted
 
 if TYPE_CHECKING:
-    from alya_mcp.tools.decisions.ledger import PredictionLedger
-
-SOME_REJECTED = 1
-UNREADABLE = 2
-_SHOWN = 20
+    from alya_mcp.tools.decisions.ledger import LedgerCase, PredictionLedger
 
 
 @click.group(short_help="Bring the ledger of predictions in and out as CSV.")
@@ -25,11 +22,6 @@ def decisions() -> None:
     Columns: callId, domain, statement, confidence (0 to 1), outcome (win, loss, void or empty), madeAt,
     resolvedAt, note, calibrated, opinion, opinionSource. An import needs domain, statement and confidence.
     """
-
-
-grant_option = click.option(
-    "--grant", default="local", show_default=True, help="Label of the caller whose ledger it is."
-)
 
 
 @decisions.command("import", short_help="Add the cases of a CSV file.")
@@ -44,37 +36,22 @@ def import_(file: Path, grant: str, output: OutputFormat) -> int:
     Exit codes: 0 all rows, 1 some were rejected and the others are in, 2 the file or the ledger can't be
     used and nothing was added.
     """
-    from alya_mcp.errors import Failure
-    from alya_mcp.tools.decisions.ledger import LedgerCase
-    from alya_mcp.tools.decisions.spreadsheet import NotALedger, read_cases
+    from alya_mcp.tools.decisions.spreadsheet import read_cases
 
     ledger = _ledger()
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as text:
-            rows = dict(read_cases(text))
-        cases = {row: found for row, found in rows.items() if isinstance(found, LedgerCase)}
+
+    def keep(cases: "Mapping[int, LedgerCase]") -> dict[int, str]:
         taken = ledger.keep(grant, cases.values())
-    except (OSError, UnicodeDecodeError, NotALedger, Failure) as error:
-        reason = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else _words(error)
-        say(f"Error: {file} was not imported: {reason}")
-        return UNREADABLE
+        return {
+            row: f"callId {case.call_id} is already in the ledger"
+            for row, case in cases.items()
+            if case.call_id in taken
+        }
+
+    try:
+        return import_file(file, output, noun="case", read=read_cases, keep=keep)
     finally:
         ledger.close()
-    rejected = {row: found for row, found in rows.items() if isinstance(found, str)}
-    for row, case in cases.items():
-        if case.call_id in taken:
-            rejected[row] = f"callId {case.call_id} is already in the ledger"
-    imported = len(rows) - len(rejected)
-    if output == "json":
-        told = [{"row": row, "reason": reason} for row, reason in sorted(rejected.items())]
-        show_json({"imported": imported, "rejected": told})
-    else:
-        click.echo(f"{counted(imported, 'case')} imported, {len(rejected)} rejected")
-        for row, reason in sorted(rejected.items())[:_SHOWN]:
-            say(f"row {row}: {reason}")
-        if len(rejected) > _SHOWN:
-            say(f"and {len(rejected) - _SHOWN} more; --output json lists all")
-    return SOME_REJECTED if rejected else 0
 
 
 @decisions.command(short_help="Print the ledger as CSV.")
@@ -104,7 +81,3 @@ def _ledger() -> "PredictionLedger":
     from alya_mcp.tools.decisions.ledger import PredictionLedger
 
     return PredictionLedger(Settings.from_environment().home)
-
-
-def _words(error: Exception) -> str:
-    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)

@@ -7,20 +7,18 @@ deleted. A file that is damaged, newer or another program's is an error and stay
 """
 
 import sqlite3
-import threading
 import uuid
 from collections import defaultdict
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import log
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from alya_mcp.errors import InvalidInput, Unavailable
-from alya_mcp.runtime.private_files import private_folder, touch_private
+from alya_mcp.errors import InvalidInput
 from alya_mcp.text.words import guess_language, terms
+from alya_mcp.toolkit.private_database import PrivateDatabase
 from alya_mcp.tools.decisions.logic.calibration import Cell, logit
 from alya_mcp.tools.decisions.logic.domains import prefixes
 from alya_mcp.tools.decisions.logic.opinions import Heard
@@ -36,7 +34,6 @@ CERTAIN: Final = 0.001
 
 _APPLICATION: Final = 0x616C7964
 _SCHEMA: Final = 1
-_BUSY_SECONDS: Final = 5.0
 _WORDS: Final = 24
 _CANDIDATES: Final = 1000
 _NEAREST: Final = 50
@@ -126,15 +123,20 @@ class PredictionLedger:
     """
 
     def __init__(self, home: Path) -> None:
-        self._path = home / "decisions" / "ledger.sqlite"
-        self._lock = threading.RLock()
-        self._db: sqlite3.Connection | None = None
+        self._file = PrivateDatabase(
+            home,
+            "decisions/ledger.sqlite",
+            title="The ledger of decisions",
+            application=_APPLICATION,
+            schema=_SCHEMA,
+            tables=_TABLES,
+        )
 
     def keep(self, grant: str, cases: Iterable[LedgerCase]) -> set[str]:
         """Keep predictions, resolved or not; returns the ids that were taken, whose cases are left out."""
         sums = _Sums(grant)
         taken: set[str] = set()
-        with self._writing() as db:
+        with self._file.writing() as db:
             for case in cases:
                 row = db.execute(
                     "INSERT OR IGNORE INTO predictions VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -163,7 +165,7 @@ class PredictionLedger:
         Raises:
             InvalidInput: the caller has no such prediction, or its outcome is already recorded.
         """
-        with self._writing() as db:
+        with self._file.writing() as db:
             found = db.execute(f"{_SELECT} WHERE call_id = ? AND grant = ?", (call_id, grant)).fetchone()
             if found is None:
                 raise InvalidInput(
@@ -185,7 +187,7 @@ class PredictionLedger:
 
     def levels(self, grant: str, domain: str) -> list[list[Cell]]:
         """Outcomes for `calibrated`: per prefix of `domain`, the widest first, those in no narrower one."""
-        with self._reading() as db:
+        with self._file.reading() as db:
             cells = [_cells(db, grant, prefix) for prefix in prefixes(domain)]
         levels: list[list[Cell]] = []
         for index, wide in enumerate(cells):
@@ -200,7 +202,7 @@ class PredictionLedger:
             "SELECT open, wins, losses, void, brier, log_loss, calibrated_brier, resolved_at FROM totals "
             "WHERE grant = ? AND prefix = ?"
         )
-        with self._reading() as db:
+        with self._file.reading() as db:
             found = db.execute(sql, (grant, prefix)).fetchone()
         if found is None:
             return LedgerTotals()
@@ -221,7 +223,7 @@ class PredictionLedger:
         """Stated confidences against what came true, in tenths; those without a case are left out."""
         sums: dict[int, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
         sql = "SELECT percent, n, wins, confidence FROM cells WHERE grant = ? AND prefix = ?"
-        with self._reading() as db:
+        with self._file.reading() as db:
             for percent, n, wins, confidence in db.execute(sql, (grant, prefix)):
                 total = sums[min(percent * BINS // 100, BINS - 1)]
                 for index, value in enumerate((n, wins, confidence)):
@@ -237,7 +239,7 @@ class PredictionLedger:
             "SELECT calibrated, opinion, outcome = 'win' FROM predictions WHERE grant = ? "
             "AND opinion_source = ? AND outcome IN ('win', 'loss') ORDER BY id DESC LIMIT ?"
         )
-        with self._reading() as db:
+        with self._file.reading() as db:
             rows = db.execute(sql, (grant, source, RECORD)).fetchall()
         return [Heard(own, other, bool(won)) for own, other, won in rows]
 
@@ -247,7 +249,7 @@ class PredictionLedger:
         Words are weighed by their rarity in the ledger; those in most statements aren't looked for.
         """
         words = list(dict.fromkeys(_words(statement)))[:_WORDS]
-        with self._reading() as db:
+        with self._file.reading() as db:
             held = {word: count for word in words for (count,) in db.execute(_HELD, (word,))}
             total = db.execute("SELECT COALESCE(MAX(id), 0) FROM predictions").fetchone()[0]
             rarity = {word: log(1 + total / held.get(word, 1)) for word in words}
@@ -268,7 +270,7 @@ class PredictionLedger:
         """Every case of a caller, the oldest first."""
         last = 0
         while True:
-            with self._reading() as db:
+            with self._file.reading() as db:
                 rows = db.execute(_PAGE, (grant, last)).fetchall()
             if not rows:
                 return
@@ -276,51 +278,8 @@ class PredictionLedger:
             yield from (_case(row[1:]) for row in rows)
 
     def close(self) -> None:
-        """Let go of the file; the next use opens it again."""
-        with self._lock:
-            if self._db is not None:
-                self._db.close()
-                self._db = None
-
-    @contextmanager
-    def _reading(self) -> Generator[sqlite3.Connection]:
-        with self._transaction("BEGIN") as db:
-            yield db
-
-    @contextmanager
-    def _writing(self) -> Generator[sqlite3.Connection]:
-        with self._transaction("BEGIN IMMEDIATE") as db:
-            yield db
-
-    @contextmanager
-    def _transaction(self, begin: str) -> Generator[sqlite3.Connection]:
-        with self._lock:
-            try:
-                db = self._open()
-                db.execute(begin)
-                with db:
-                    yield db
-            except (sqlite3.Error, OSError) as error:
-                self.close()
-                raise Unavailable(
-                    f"The ledger of decisions can't be used: {_reason(error)}. Nothing was changed. The user "
-                    "finds it as decisions/ledger.sqlite in ALYA_HOME."
-                ) from None
-
-    def _open(self) -> sqlite3.Connection:
-        if self._db is None:
-            private_folder(self._path.parent)
-            touch_private(self._path)
-            db = sqlite3.connect(
-                self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
-            try:
-                _prepare(db)
-            except BaseException:
-                db.close()
-                raise
-            self._db = db
-        return self._db
+        """Close the file; the next use opens it again."""
+        self._file.close()
 
 
 def new_call_id() -> str:
@@ -418,27 +377,3 @@ def _text(moment: datetime | None) -> str | None:
 
 def _moment(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
-
-
-def _prepare(db: sqlite3.Connection) -> None:
-    """Make the tables of a new file; refuse one that isn't a ledger of this version or an earlier one."""
-    db.execute("BEGIN IMMEDIATE")
-    with db:
-        application = db.execute("PRAGMA application_id").fetchone()[0]
-        schema = db.execute("PRAGMA user_version").fetchone()[0]
-        if application == 0 and not db.execute("SELECT 1 FROM sqlite_master").fetchone():
-            for statement in _TABLES.split(";"):
-                db.execute(statement)
-            db.execute(f"PRAGMA application_id = {_APPLICATION}")
-            db.execute(f"PRAGMA user_version = {_SCHEMA}")
-        elif application != _APPLICATION:
-            raise OSError("the file belongs to another program")
-        elif schema > _SCHEMA:
-            raise OSError("a newer version of alya-mcp wrote it; upgrade this one")
-    db.execute("PRAGMA journal_mode = WAL")
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error).replace("\n", " ")

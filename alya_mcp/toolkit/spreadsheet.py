@@ -1,0 +1,131 @@
+"""CSV files that users bring records in and out with: a header in any order, one record a row."""
+
+import csv
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TextIO, TypeVar
+
+from alya_mcp.gate.formulas import begins_as_formula
+
+T = TypeVar("T")
+
+
+class NotATable(ValueError):
+    """The file can't be read as such records at all; its text says why."""
+
+
+def read_rows(
+    file: TextIO,
+    make: Callable[[Mapping[str, str]], T],
+    *,
+    columns: Sequence[str],
+    required: Sequence[str],
+    longest: Mapping[str, int],
+) -> Iterator[tuple[int, T | str]]:
+    """The rows of a CSV file: each row's number and what `make` makes of its cells, or why it is rejected.
+
+    The header is row 1. `make` gets the cells by column, less the blanks around them, and raises ValueError
+    for a row that it can't use. `longest` is the most characters that a cell of a column may have.
+
+    Raises:
+        NotATable: the header lacks a required column or has one that isn't known, or this isn't CSV.
+    """
+    rows = csv.reader(file, strict=True)
+    nothing: list[str] = []
+    try:
+        header = [name.strip() for name in next(rows, nothing)]
+        _check(header, columns, required)
+        for number, row in enumerate(rows, start=2):
+            if not any(cell.strip() for cell in row):
+                continue
+            if len(row) != len(header):
+                yield number, f"{len(row)} cells where the header has {len(header)}"
+                continue
+            cells = {name: _plain(cell).strip() for name, cell in zip(header, row, strict=True)}
+            try:
+                _check_lengths(cells, longest)
+                made = make(cells)
+            except ValueError as error:
+                yield number, str(error)
+            else:
+                yield number, made
+    except csv.Error as error:
+        raise NotATable(f"line {rows.line_num} is not CSV: {error}") from None
+
+
+def write_rows(file: TextIO, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
+    """Write rows as CSV that `read_rows` reads back; returns how many. None is an empty cell.
+
+    A cell that a spreadsheet would take for a formula gets an apostrophe in front.
+    """
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(columns)
+    count = 0
+    for row in rows:
+        writer.writerow(["" if value is None else _safe(value) for value in row])
+        count += 1
+    return count
+
+
+def number_in(cells: Mapping[str, str], name: str, *, low: float, high: float) -> float | None:
+    """The number in a cell, None when it is empty.
+
+    Raises:
+        ValueError: it isn't a number from `low` to `high`.
+    """
+    text = cells.get(name, "")
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not low <= value <= high:
+        raise ValueError(f"{name} is {text[:40]!r}; it takes a number from {low:g} to {high:g}")
+    return value
+
+
+def moment_in(cells: Mapping[str, str], name: str) -> datetime | None:
+    """The date in a cell, in UTC unless it says otherwise; None when it is empty.
+
+    Raises:
+        ValueError: it isn't a date as ISO 8601 writes one.
+    """
+    text = cells.get(name, "")
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{name} is {text[:40]!r}; it takes a date such as 2026-11-30T12:00:00Z") from None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def _check(header: Sequence[str], columns: Sequence[str], required: Sequence[str]) -> None:
+    for name in header:
+        if name not in columns:
+            raise NotATable(f"{name[:60]!r} is not a column; the columns are {', '.join(columns)}")
+        if header.count(name) > 1:
+            raise NotATable(f"the column {name} is there twice")
+    for name in required:
+        if name not in header:
+            raise NotATable(f"there is no column {name}; required are {', '.join(required)}")
+
+
+def _check_lengths(cells: Mapping[str, str], longest: Mapping[str, int]) -> None:
+    for name, most in longest.items():
+        if len(cells.get(name, "")) > most:
+            raise ValueError(f"{name} is longer than {most} characters")
+
+
+def _safe(value: object) -> str:
+    text = str(value)
+    return f"'{text}" if isinstance(value, str) and _takes_apostrophe(text) else text
+
+
+def _plain(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and _takes_apostrophe(cell[1:]) else cell
+
+
+def _takes_apostrophe(text: str) -> bool:
+    return text.startswith("'") or begins_as_formula(text)
