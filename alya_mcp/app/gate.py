@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from alya_mcp.app.policy import open_policy
-from alya_mcp.gate import Audit, Gate, SqliteState
+from alya_mcp.gate import Audit, FileSwitch, Gate, SqliteState
 from alya_mcp.settings import Settings
 
 
@@ -14,4 +14,5 @@ def open_gate(settings: Settings, tools: Collection[str] | None = None) -> Gate:
     """
     state = SqliteState(settings.state_file)
     audit = Audit(settings.audit_folder, state, keep_days=settings.audit_keep_days)
-    return Gate(open_policy(settings, tools), state=state, audit=audit)
+    switch = FileSwitch(settings.stop_file)
+    return Gate(open_policy(settings, tools), state=state, audit=audit, switch=switch)

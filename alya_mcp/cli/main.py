@@ -22,6 +22,7 @@ from alya_mcp.cli.grants import grants
 from alya_mcp.cli.model import model
 from alya_mcp.cli.output import say
 from alya_mcp.cli.policy import policy
+from alya_mcp.cli.stop import resume, stop
 from alya_mcp.cli.tools import tools
 from alya_mcp.settings import SettingsError
 
@@ -55,7 +56,7 @@ def serve(policy: str | None) -> NoReturn:
     main([] if policy is None else ["--policy", policy])
 
 
-for each in (call, tools, policy, approvals, grants, audit, decisions, model, doctor, serve):
+for each in (call, tools, policy, approvals, stop, resume, grants, audit, decisions, model, doctor, serve):
     group.add_command(each)
 
 

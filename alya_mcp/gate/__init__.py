@@ -18,6 +18,7 @@ from alya_mcp.gate.policy.source import PolicyFile, PolicySource
 from alya_mcp.gate.refused import ApprovalNeeded, Refused
 from alya_mcp.gate.sanitizer import Hidden, UnfitResult, hidden, outside, sanitise
 from alya_mcp.gate.state import MemoryState, SqliteState, State, Usage
+from alya_mcp.gate.switch import FileSwitch, Switch
 from alya_mcp.gate.trace import LimitRow, Step, Trace
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ __all__ = [
     "Clock",
     "Comparison",
     "Decision",
+    "FileSwitch",
     "Gate",
     "GateError",
     "Hidden",
@@ -62,6 +64,7 @@ __all__ = [
     "StateError",
     "Step",
     "Summary",
+    "Switch",
     "SystemClock",
     "TimedOut",
     "ToolError",

@@ -5,8 +5,17 @@ from dataclasses import dataclass
 from typing import Final
 
 from alya_mcp.gate.call import Call
-from alya_mcp.gate.decision import HIDDEN, INVALID_ARGUMENTS, NO_POLICY, UNKNOWN_TOOL, Decision, shown
+from alya_mcp.gate.decision import (
+    HIDDEN,
+    INVALID_ARGUMENTS,
+    NO_POLICY,
+    STOPPED,
+    UNKNOWN_TOOL,
+    Decision,
+    shown,
+)
 from alya_mcp.gate.policy import Policy
+from alya_mcp.gate.switch import Switch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +62,13 @@ KNOWN_CALLER: Final = AdmissionStep(
     fails="unknown",
     refusal="{tool}: the caller's grant is wrong or revoked; a person can renew it",
 )
+RUNNING: Final = AdmissionStep(
+    rule=STOPPED,
+    asks="calls are not stopped",
+    holds="not stopped",
+    fails="stopped",
+    refusal="{tool}: the user stopped all calls; none runs until they run `alya-mcp resume`",
+)
 READABLE: Final = AdmissionStep(
     rule=NO_POLICY,
     asks="the policy can be read",
@@ -60,11 +76,11 @@ READABLE: Final = AdmissionStep(
     fails="it can't be read",
     refusal="{tool}: the policy can't be read, so every call is denied; `alya-mcp doctor` tells the user why",
 )
-ADMISSION: Final = (WELL_FORMED, KNOWN, VISIBLE, KNOWN_CALLER, READABLE)
+ADMISSION: Final = (WELL_FORMED, KNOWN, VISIBLE, KNOWN_CALLER, RUNNING, READABLE)
 """In the order in which `refusing` asks them."""
 
 
-def refusing(call: Call, policy: Policy) -> AdmissionStep | None:
+def refusing(call: Call, policy: Policy, switch: Switch | None) -> AdmissionStep | None:
     """The first step that refuses the call. Unrolled, as every call goes through it."""
     if not isinstance(call.arguments, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
         return WELL_FORMED
@@ -74,4 +90,6 @@ def refusing(call: Call, policy: Policy) -> AdmissionStep | None:
         return KNOWN_CALLER
     if policy.hides(call.tool):
         return VISIBLE
+    if switch is not None and switch.is_stopped():
+        return RUNNING
     return None if policy.is_available else READABLE

@@ -12,6 +12,7 @@ Mode = Literal["enforce", "shadow"]
 UNKNOWN_TOOL = "(unknown tool)"
 HIDDEN = "(hidden)"
 NO_POLICY = "(no policy)"
+STOPPED = "(stopped)"
 DEFAULT_DENY = "(default deny)"
 INVALID_ARGUMENTS = "(invalid arguments)"
 GATE_ERROR = "(gate error)"

@@ -30,6 +30,7 @@ from alya_mcp.gate.steps import (
     PolicyAllows,
     UserAgrees,
 )
+from alya_mcp.gate.switch import Switch
 from alya_mcp.gate.trace import Step
 
 _NO_RULES: Final = Rules()
@@ -45,8 +46,14 @@ class Judge:
     """
 
     def __init__(
-        self, counting: Counting, approvals: Approvals, state: State, audit: Audit | None = None
+        self,
+        counting: Counting,
+        approvals: Approvals,
+        state: State,
+        audit: Audit | None = None,
+        switch: Switch | None = None,
     ) -> None:
+        self.switch = switch
         self._counting = counting
         self._approvals = approvals
         self._state = state
@@ -74,8 +81,9 @@ class Judge:
             WrongPrice: the price isn't a finite number from 0 on.
         """
         call = policy.priced(call)
-        # 1 and 2: well formed, known and not hidden; the caller is known and the policy can be read.
-        admission = refusing(call, policy)
+        # 1 and 2: well formed, known and not hidden; the caller is known, nobody has stopped all calls, and
+        # the policy can be read.
+        admission = refusing(call, policy, self.switch)
         if admission is not None:
             judged = Judged(call, policy, _NO_RULES, {} if admission is WELL_FORMED else call.arguments)
             judged.refusal = admission.deny(call, policy)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from alya_mcp.gate.admission import ADMISSION, AdmissionStep, refusing
+from alya_mcp.gate.admission import ADMISSION, RUNNING, AdmissionStep, refusing
 from alya_mcp.gate.call import Call
 from alya_mcp.gate.charges import Counting
 from alya_mcp.gate.decision import GATE_ERROR, Decision
@@ -22,8 +22,8 @@ def explain(call: Call, policy: Policy, judge: Judge, denial: Callable[[Call, Ex
     steps: list[Step] = []
     decision: Decision | None = None
     try:
-        refused = refusing(call, policy)
-        steps.extend(_admitted(refused))
+        refused = refusing(call, policy, judge.switch)
+        steps.extend(_admitted(refused, judge.switch is not None))
         judged = judge.judge(call, policy, count=False)
         decision = judged.decision
         if refused is None:
@@ -60,9 +60,12 @@ def _row(limit: Limit, counting: Counting, session: str, grant: str) -> LimitRow
     )
 
 
-def _admitted(refused: AdmissionStep | None) -> Iterator[Step]:
-    """The steps of admission up to the one that refuses the call, if any does."""
+def _admitted(refused: AdmissionStep | None, switched: bool) -> Iterator[Step]:
+    """The steps of admission up to the one that refuses the call, if any does; `switched` where calls can be
+    stopped."""
     for each in ADMISSION:
+        if each is RUNNING and not switched:
+            continue
         held = each is not refused
         yield Step(each.rule, each.asks, each.holds if held else each.fails, held)
         if not held:

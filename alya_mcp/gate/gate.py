@@ -26,6 +26,7 @@ from alya_mcp.gate.policy.source import FixedPolicy, PolicySource
 from alya_mcp.gate.recorder import Outcome, Recorder
 from alya_mcp.gate.refused import Refused
 from alya_mcp.gate.state import MemoryLedger, MemoryState, State, Usage
+from alya_mcp.gate.switch import Switch
 from alya_mcp.gate.trace import LimitRow, Trace
 
 T = TypeVar("T")
@@ -37,7 +38,7 @@ class Gate:
 
     `policy` is a `Policy` or a source that may bring a new one at any call, such as `PolicyFile`. `state`
     keeps what was used, in memory when left out. Without an `audit` nothing is logged. `clock` is the
-    machine's when left out.
+    machine's when left out. `switch` stops all calls, such as `FileSwitch`; none does when left out.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Gate:
         state: State | None = None,
         audit: Audit | None = None,
         clock: Clock | None = None,
+        switch: Switch | None = None,
     ) -> None:
         self._source: PolicySource = FixedPolicy(policy) if isinstance(policy, Policy) else policy
         clock = SystemClock() if clock is None else clock
@@ -53,7 +55,7 @@ class Gate:
         self._audit = audit
         approvals = Approvals(self._state.approvals, clock)
         self._counting = Counting(MemoryLedger(clock), self._state.ledger)
-        self._judge = Judge(self._counting, approvals, self._state, audit)
+        self._judge = Judge(self._counting, approvals, self._state, audit, switch)
         self._recorder = Recorder(self._source, self._state, audit, clock)
         self._asking = Asking(self._source, self._judge, approvals, self._recorder, clock)
 

@@ -241,6 +241,11 @@ class Settings:
         """The audit log."""
         return self.home / "audit"
 
+    @property
+    def stop_file(self) -> Path:
+        """The file whose presence stops every call."""
+        return self.home / "stopped"
+
     def describe(self) -> dict[str, str | None]:
         """Each variable with its value as text, secrets masked, None when unset."""
         described: dict[str, str | None] = {}

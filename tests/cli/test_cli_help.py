@@ -26,6 +26,8 @@ COMMANDS = (
     "approvals show",
     "approvals approve",
     "approvals deny",
+    "stop",
+    "resume",
     "grants",
     "grants create",
     "grants list",

@@ -234,7 +234,7 @@ EVENTS = st.builds(
         + ["meanwhile"] * 3
         + ["end"] * 2
         + ["reload"] * 2
-        + ["wall", "restart"]
+        + ["wall", "restart", "stop", "resume", "resume"]
     ),
     number=st.integers(0, 7),
     how=st.sampled_from(["accept"] * 4 + ["decline", "cancel", "edited"]),
@@ -253,6 +253,15 @@ class TwoClocks(HandClock):
 
     def time_ns(self) -> int:
         return super().time_ns() + self.jumped
+
+
+class Toggled:
+    """A switch in the hands of the test."""
+
+    stopped = False
+
+    def is_stopped(self) -> bool:
+        return self.stopped
 
 
 class Reloaded:
@@ -316,6 +325,7 @@ class World:
         self.source = Reloaded(self.policies[0])
         self.states = states
         self.heard = Heard()
+        self.switch = Toggled()
         self.gates = [self.gate(state) for state in states]
         self.starts = [0 for _ in states]
         self.model = Model(documents[0])
@@ -323,7 +333,7 @@ class World:
 
     def gate(self, state: Any) -> Gate:
         log: Any = self.heard
-        return Gate(self.source, state, log, self.clock)
+        return Gate(self.source, state, log, self.clock, self.switch)
 
     def session(self, attempt: Attempt) -> str:
         """A session ends with its process."""
@@ -354,6 +364,8 @@ class World:
             index = event.number % len(self.documents)
             self.source.policy = self.policies[index]
             self.model.reload(self.documents[index])
+        elif event.what in {"stop", "resume"}:
+            self.switch.stopped = self.model.stopped = event.what == "stop"
         elif event.what == "restart":
             index = event.number % len(self.gates)
             self.gates[index] = self.gate(self.states[index])
@@ -365,7 +377,8 @@ class World:
         elif event.what == "answer" and (lines := [line for line in self.lines if line.question]):
             await self.answer(lines[-1 - event.number % len(lines)], event.how)
         elif event.what == "meanwhile" and (lines := [line for line in self.lines if line.question]):
-            await self.happen(Event("reload", event.number, ""))
+            what = "reload" if event.number % 4 else "stop"
+            await self.happen(Event(what, event.number, ""))
             await self.answer(lines[-1], event.how)
 
     def call(self, attempt: Attempt) -> tuple[Call, Asked]:

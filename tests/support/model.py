@@ -121,6 +121,7 @@ class Model:
     """The whole state of one host: every session, every grant."""
 
     document: Mapping[str, Any]
+    stopped: bool = False
     attempts: list[Taken] = field(default_factory=list[Taken])
     taken: list[Taken] = field(default_factory=list[Taken])
     running: list[Running] = field(default_factory=list[Running])
@@ -325,6 +326,9 @@ class Model:
         if call.grant is None:
             yield "(no policy)", False, None, "deny"
             return
+        if self.stopped:
+            yield "(stopped)", False, None, "deny"
+            return
         pointer, entry, listed = self._entry(document, call)
         shadowed = self._mode(document, entry) == "shadow"
         if not listed and document["default"] == "deny":
@@ -450,9 +454,9 @@ class Model:
     # What was counted.
 
     def _attempt(self, call: Asked, now: Fraction) -> None:
-        """Every well-formed attempt of a known caller counts, whatever comes of it."""
+        """A well-formed attempt of a known caller counts, whatever comes of it, but while all is stopped."""
         well_formed = isinstance(call.arguments, Mapping) and call.known and call.grant is not None
-        if well_formed and not self._hidden(self.document, call.tool):
+        if well_formed and not self.stopped and not self._hidden(self.document, call.tool):
             loops = self._loops(self.document, call)
             self.attempts += [Taken(counter, Fraction(1), now) for counter, _, _, _, _ in loops]
 

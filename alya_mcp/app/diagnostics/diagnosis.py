@@ -19,6 +19,7 @@ def diagnose(placeholders: Mapping[str, str]) -> Iterator[Check]:
         return
     yield from machine.environment(settings, os.environ)
     yield from machine.home(settings)
+    yield from gate.switch(settings)
     yield from gate.policy(settings)
     yield from state.state(settings)
     yield from gate.audit(settings)

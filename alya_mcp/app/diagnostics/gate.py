@@ -46,6 +46,17 @@ def policy(settings: Settings) -> Iterator[Check]:
         yield warn("policy", f"{shown}: {warning}", "Correct the name, or remove the rule.")
 
 
+def switch(settings: Settings) -> Iterator[Check]:
+    """Whether every call is stopped; nothing is said where none is."""
+    from alya_mcp.app.stop import is_stopped, stopped_since
+
+    if not is_stopped(settings):
+        return
+    since = stopped_since(settings)
+    when = "" if since is None else f" since {since:%Y-%m-%d %H:%M:%S} UTC"
+    yield warn("stop", f"every call is denied{when}", "Let calls run again: alya-mcp resume")
+
+
 def audit(settings: Settings) -> Iterator[Check]:
     """Whether the audit log is as it was written."""
     from alya_mcp.gate import AuditError, StateError

@@ -37,12 +37,12 @@ def explain(
 
     Every rule stands with what it saw: ok, deny or ask, and shadow for one that would refuse the call if
     it were enforced. Calls nothing and counts nothing. Arguments are given as to `alya-mcp call`. Without
-    --live nothing was used so far.
+    --live nothing was used so far, and a stop by `alya-mcp stop` isn't looked at.
 
     Exit codes: 0 allowed, 1 the arguments don't fit, 2 wrong usage or no such tool, 3 denied, 4 a person
     would have to approve it first.
     """
-    from alya_mcp.gate import Call, Gate, StateError
+    from alya_mcp.gate import Call, FileSwitch, Gate, StateError
     from alya_mcp.tools import load_catalogue
 
     given = Given(words, document)
@@ -64,7 +64,8 @@ def explain(
     )
     try:
         with _state(settings, live) as state:
-            trace = Gate(in_force.policy, state).explain(call)
+            switch = FileSwitch(settings.stop_file) if live else None
+            trace = Gate(in_force.policy, state, switch=switch).explain(call)
     except StateError as error:
         raise click.UsageError(f"What was used so far can't be read: {error}\n-> {error.remedy}") from None
     decision = trace.decision
