@@ -155,6 +155,7 @@ def _show(asked: "Asked", status: "Status", output: OutputFormat) -> None:
             ("rule", asked.rule),
             ("asked", moment(asked.created_ns)),
             ("expires", moment(asked.expires_ns)),
+            *([("answered by", asked.way)] if asked.way else []),
         ]
     )
     click.echo(printable(asked.message))
@@ -172,4 +173,5 @@ def _as_json(asked: "Asked", status: "Status") -> dict[str, Any]:
         "arguments": json.loads(asked.arguments),
         "asked": moment(asked.created_ns),
         "expires": moment(asked.expires_ns),
+        "answeredBy": asked.way,
     }

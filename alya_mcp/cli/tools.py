@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from alya_mcp.cli.arguments import UnknownTool, tool_names
-from alya_mcp.cli.bounds import lines
 from alya_mcp.cli.output import OutputFormat, output_option, say, show, show_json, show_table
 from alya_mcp.cli.policies import read_policy, settings_with
+from alya_mcp.toolkit.bounds import lines
 
 if TYPE_CHECKING:
     from alya_mcp.gate import Policy

@@ -7,6 +7,7 @@ from alya_mcp.gate import messages as wording
 from alya_mcp.gate.approvals import LONGEST, Approvals, Question, TooManyOpen
 from alya_mcp.gate.call import Call, Said
 from alya_mcp.gate.clock import Clock
+from alya_mcp.gate.decision import UserAnswer
 from alya_mcp.gate.evaluate import Judge
 from alya_mcp.gate.judged import Judged
 from alya_mcp.gate.numbers import plain
@@ -108,12 +109,14 @@ class Asking:
             approval = judged.rules.approval
         if said == "decline":  # kept, whatever else has come in the way meanwhile
             kept = self._approvals.declined(asked)
+            judged.said = UserAnswer("no", "client", kept)
             if not judged.denied:
                 judged.refusal = wording.declined(judged.call, judged.policy.digest, approval, kept)
         elif judged.denied or question is None:
             return  # denied for another reason, or the policy no longer asks
         elif said == "accept" and question.binding == asked.binding:
             judged.refusal, judged.agreed = None, False
+            judged.said = UserAnswer("yes", "client", None)
             self._approvals.accepted(question)
         elif judged.agreed:
             return

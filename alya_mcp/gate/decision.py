@@ -20,13 +20,25 @@ AUDIT = "(audit)"
 
 
 @dataclass(frozen=True, slots=True)
+class UserAnswer:
+    """The user's yes or no that a decision rests on.
+
+    `way` is how it came, None where that isn't known; `id` is that of the kept question, if any.
+    """
+
+    said: Literal["yes", "no"]
+    way: str | None
+    id: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """What the gate says to a call.
 
     `rule` is the JSON Pointer of the rule that refused, or a reserved id in parentheses; empty when allowed.
     `message` is for the model. `retry_after` is in seconds, None when waiting doesn't help. `policy` is the
     digest of the policy that was asked. `shadow` holds what rules in shadow mode would have said, each with
-    mode `shadow`; it changes nothing for the call.
+    mode `shadow`; it changes nothing for the call. `answer` is the user's answer that it rests on, if any.
     """
 
     decision: Verdict
@@ -36,6 +48,7 @@ class Decision:
     policy: str
     mode: Mode = "enforce"
     shadow: "tuple[Decision, ...]" = ()
+    answer: UserAnswer | None = None
 
     def as_meta(self) -> dict[str, Any]:
         """The decision as a client finds it in `_meta["alya/decision"]`.

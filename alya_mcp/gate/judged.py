@@ -6,7 +6,7 @@ from typing import Any
 
 from alya_mcp.gate.approvals import Question, Standing
 from alya_mcp.gate.call import Call
-from alya_mcp.gate.decision import Decision
+from alya_mcp.gate.decision import Decision, UserAnswer
 from alya_mcp.gate.policy import Policy
 from alya_mcp.gate.policy.rules import Repeats, Rules
 
@@ -18,7 +18,7 @@ class Judged:
     they don't fit the schema, and `not_json` why they aren't JSON where that is needed. `over` are the loop
     caps that this attempt exceeds, with the wait. `question` is what the user has to say yes to, if anything;
     `standing` is an answer to it that holds, and `agreed` that this is a yes to be taken. With `takes_later`
-    the limits are asked when the call takes them.
+    the limits are asked when the call takes them. `said` is what the user answered just now.
     """
 
     refusal: Decision | None = None
@@ -31,6 +31,7 @@ class Judged:
     standing: Standing | None = None
     agreed: bool = False
     takes_later: bool = False
+    said: UserAnswer | None = None
 
     def __init__(self, call: Call, policy: Policy, rules: Rules, arguments: Mapping[str, Any]) -> None:
         # Four assignments: every call makes one of these, and most keep the other defaults.
@@ -41,11 +42,26 @@ class Judged:
 
     @property
     def decision(self) -> Decision:
-        """The decision, with what shadowed rules would have said."""
+        """The decision, with the answer it rests on and what shadowed rules would have said."""
         decision = self.policy.allowed if self.refusal is None else self.refusal
+        if self.question is not None and (answer := self._answer(decision)) is not None:
+            decision = replace(decision, answer=answer)
         if not self.shadow:
             return decision
         return replace(decision, mode="shadow", shadow=self.shadow)
+
+    def _answer(self, decision: Decision) -> UserAnswer | None:
+        """The answer that an admitted call runs by, or that a denial by the approval's rule repeats."""
+        standing = self.standing
+        said = self.said
+        if said is None and standing is not None:
+            said = UserAnswer(standing.said, standing.way, standing.id)
+        if said is None or decision.decision == "ask":
+            return None
+        approval = self.rules.approval
+        if said.said == "no" and (approval is None or decision.rule != approval.rule):
+            return None
+        return said if said.said == "no" or self.refusal is None else None
 
     @property
     def denied(self) -> bool:

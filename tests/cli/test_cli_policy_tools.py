@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from command_line import Ended, Run, WritePolicy
 
 from alya_mcp.app.diagnostics.gate import policy as policy_checks
+from alya_mcp.app.presets import starting_policy
 from alya_mcp.cli.main import group
-from alya_mcp.cli.policy.presets import starting_policy
 from alya_mcp.gate import Audit, Call, Gate, MemoryState, Policy, Refused, SqliteState
 from alya_mcp.settings import Settings
 from alya_mcp.tools import load_catalogue

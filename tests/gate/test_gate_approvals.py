@@ -193,10 +193,10 @@ def test_a_no_given_at_once_is_kept_goes_before_a_yes_and_can_be_taken_back(
         if before == "a yes":
             store.answer(waiting, "yes")
     kept = approvals.declined(asked)
-    assert approvals.standing(asked) == Standing("no", kept)
+    assert approvals.standing(asked) == Standing("no", kept, "client")
     assert not approvals.consume(asked)
     clock.forward(599)
-    assert approvals.standing(asked) == Standing("no", kept)
+    assert approvals.standing(asked) == Standing("no", kept, "client")
     store.answer(kept, "yes")
     assert approvals.consume(asked)
 
@@ -297,10 +297,10 @@ def test_a_no_holds_until_it_expires_and_can_be_taken_back(
     asked = question(approvals)
     approval = approvals.pend(asked)
     store.answer(approval, "no")
-    assert approvals.standing(asked) == Standing("no", approval)
+    assert approvals.standing(asked) == Standing("no", approval, "command")
     assert not approvals.consume(asked)
     store.answer(approval, "yes")
-    assert approvals.standing(asked) == Standing("yes", approval)
+    assert approvals.standing(asked) == Standing("yes", approval, "command")
     store.answer(approval, "no")
     assert not approvals.consume(asked)
     clock.forward(600)
@@ -470,3 +470,18 @@ def test_the_states_file_is_private(tmp_path: Path) -> None:
     approvals.pend(question(approvals))
     state.close()
     assert (tmp_path / "home" / "state.sqlite").stat().st_mode & 0o077 == 0
+
+
+def test_a_first_answer_takes_none_back_and_says_how_it_came(
+    store: ApprovalStore, approvals: Approvals
+) -> None:
+    approval = approvals.pend(question(approvals))
+    assert store.answer(approval, "no", "ntfy", first=True)[0].way == "ntfy"
+    for answer in ("yes", "no"):
+        with pytest.raises(Unanswerable, match="answered already"):
+            store.answer(approval, answer, "telegram", first=True)
+    assert store.find(approval)[0].answer == "no"
+    assert store.answer(approval, "yes", "dashboard")[0].way == "dashboard"
+    found = store.find(approval)[0]
+    assert (found.answer, found.way) == ("yes", "dashboard")
+    assert found.answered_ns is not None

@@ -483,3 +483,29 @@ async def test_the_documentations_policy_asks_for_a_yes() -> None:
     approval = Policy.loads(document.encode(), "policy.json").rules("image_gen").approval
     assert approval is not None
     assert (approval.expires, approval.who, approval.reason) == (600, "call", "it costs money")
+
+
+async def test_the_log_says_which_answer_a_call_ran_by_and_how_it_came(tmp_path: Path) -> None:
+    state = MemoryState()
+    gate = Gate(policy({"draw": {"action": "require_approval"}}), state, Audit(tmp_path / "audit", state))
+    with pytest.raises(ApprovalNeeded) as needed:
+        await gate.call(a_call(), echo)
+    kept = needed.value.id or ""
+    state.approvals.answer(kept, "no", "telegram")
+    assert await outcome_of(gate, a_call()) == "/tools/draw/action"
+    state.approvals.answer(kept, "yes", "dashboard")
+    assert await outcome_of(gate, a_call()) == "ok"
+
+    async def accept(_: object) -> Said:
+        return "accept"
+
+    assert await outcome_of(gate, a_call(), ask=accept) == "ok"
+    gate.close()
+    answers = [each.get("answer") for each in records(tmp_path / "audit") if "decision" in each]
+    assert answers == [
+        None,
+        {"said": "no", "way": "telegram", "id": kept},
+        {"said": "yes", "way": "dashboard", "id": kept},
+        None,
+        {"said": "yes", "way": "client", "id": None},
+    ]

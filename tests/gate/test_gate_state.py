@@ -317,7 +317,7 @@ def test_a_file_of_the_first_schema_is_brought_up_to_date_with_what_it_holds(tmp
     assert again.key == key
     again.close()
     with closing(sqlite3.connect(path)) as db:
-        assert db.execute("PRAGMA user_version").fetchone() == (2,)
+        assert db.execute("PRAGMA user_version").fetchone() == (3,)
 
 
 def test_what_cannot_be_given_back_now_is_given_back_later(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from raw_client import MODERN, SERVER, Servers, environment, eventually
 from scene import ALLOW_ALL, audit_records, write_policy
 
-from alya_mcp.cli.policy.presets import starting_policy
+from alya_mcp.app.presets import starting_policy
 from alya_mcp.tools import load_catalogue
 
 PRESETS: tuple[Any, ...] = ("strict", "balanced", "open")

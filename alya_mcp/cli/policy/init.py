@@ -34,7 +34,7 @@ def init(
 
     Exit codes: 0 written, 2 the file is there already, can't be written or has no policy's name.
     """
-    from alya_mcp.cli.policy.presets import starting_policy
+    from alya_mcp.app.presets import starting_policy
     from alya_mcp.gate import Policy
     from alya_mcp.gate.policy.file import NAMES, is_policy_name
     from alya_mcp.tools import load_catalogue

@@ -15,6 +15,7 @@ from alya_mcp.gate.approvals.asked import (
     Status,
     TooManyOpen,
     Unanswerable,
+    Way,
     YesOrNo,
 )
 from alya_mcp.gate.approvals.bounds import Full
@@ -33,6 +34,7 @@ __all__ = [
     "Status",
     "TooManyOpen",
     "Unanswerable",
+    "Way",
     "Who",
     "YesOrNo",
 ]

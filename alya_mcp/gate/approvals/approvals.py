@@ -5,7 +5,7 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple, cast
 
-from alya_mcp.gate.approvals.asked import ApprovalStore, YesOrNo
+from alya_mcp.gate.approvals.asked import ApprovalStore, Way, YesOrNo
 from alya_mcp.gate.approvals.bounds import Full, Questions
 from alya_mcp.gate.approvals.question import Question, message, terms
 from alya_mcp.gate.approvals.sealed import Sealer
@@ -19,10 +19,14 @@ _SWEEP: Final = 256
 
 
 class Standing(NamedTuple):
-    """An answer that holds, and the id of the question it was given to; None for a session's yes."""
+    """An answer that holds, and the id of the question it was given to; None for a session's yes.
+
+    `way` is how it came, None where that isn't known.
+    """
 
     said: YesOrNo
     id: str | None
+    way: Way | None
 
 
 class Approvals:
@@ -37,7 +41,7 @@ class Approvals:
         self._clock = clock
         self._sealer = Sealer()
         self._used: dict[bytes, int] = {}
-        self._agreed: dict[str, int] = {}
+        self._agreed: dict[str, tuple[int, Way | None]] = {}
         self._questions = Questions(store, clock)
 
     def question(
@@ -76,10 +80,10 @@ class Approvals:
         """The answer that holds for the question, if there is one; a no goes before any yes."""
         kept = self._store.live(question.binding)
         if kept is not None and kept.answer == "no":
-            return Standing("no", kept.id)
+            return Standing("no", kept.id, kept.way)
         if self._holds(question):
-            return Standing("yes", None)
-        return Standing("yes", kept.id) if kept is not None and kept.answer == "yes" else None
+            return Standing("yes", None, self._agreed[question.binding][1])
+        return Standing("yes", kept.id, kept.way) if kept is not None and kept.answer == "yes" else None
 
     def consume(self, question: Question) -> bool:
         """Take the yes that `standing` saw, once among all processes; False when it is gone.
@@ -88,17 +92,18 @@ class Approvals:
         """
         if self._holds(question):
             return True
+        kept = self._store.live(question.binding)
         taken = self._store.take(question.binding)
         if taken:
-            self.accepted(question)
+            self.accepted(question, None if kept is None else kept.way)
         return taken
 
-    def accepted(self, question: Question) -> None:
+    def accepted(self, question: Question, way: Way | None = "client") -> None:
         """Remember a yes that was given just now, if it is one for the session."""
         if question.who == "session":
             now = self._clock.monotonic_ns()
-            _sweep(self._agreed, now)
-            self._agreed[question.binding] = now + _ns(question.expires)
+            self._agreed = {key: each for key, each in self._agreed.items() if now < each[0]}
+            self._agreed[question.binding] = (now + _ns(question.expires), way)
 
     def declined(self, question: Question) -> str:
         """Keep the no that was given just now and return its id, by which the user can still say yes."""
@@ -183,8 +188,8 @@ class Approvals:
         return self._clock.monotonic_ns() < sealed.until_ns and sealed.nonce not in self._used
 
     def _holds(self, question: Question) -> bool:
-        until = self._agreed.get(question.binding)
-        return until is not None and self._clock.monotonic_ns() < until
+        agreed = self._agreed.get(question.binding)
+        return agreed is not None and self._clock.monotonic_ns() < agreed[0]
 
 
 def _ns(seconds: float) -> int:

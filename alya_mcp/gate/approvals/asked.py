@@ -12,6 +12,9 @@ from alya_mcp.gate.decision import shown
 from alya_mcp.gate.policy.rules import SECOND
 
 YesOrNo = Literal["yes", "no"]
+Way = Literal["client", "command", "dashboard", "desktop", "ntfy", "telegram", "slack", "webhook"]
+"""How an answer came: by the client's own form, on the command line, in the dashboard, by a notification."""
+
 Status = Literal["pending", "approved", "denied", "used", "expired"]
 
 _LATEST_NS: Final = 2**63 - 1
@@ -29,7 +32,7 @@ class Asked:
 
     `arguments` is JSON text of an object. `expires_ns` is when the question
     can no longer be answered or, once it is, when the answer ends, `hold_ns` after it was given. `used_ns`
-    is when a call took the yes.
+    is when a call took the yes. `way` is how the newest answer came, None where that isn't known.
     """
 
     id: str
@@ -45,6 +48,7 @@ class Asked:
     hold_ns: int
     answer: YesOrNo | None = None
     used_ns: int | None = None
+    way: Way | None = None
 
     def status(self, now_ns: int) -> Status:
         """How it stands at `now_ns`."""
@@ -72,18 +76,25 @@ class Asked:
             hold_ns,
         )
 
-    def answered(self, answer: YesOrNo, now_ns: int) -> "Asked":
-        """This question with an answer given at `now_ns`.
+    @property
+    def answered_ns(self) -> int | None:
+        """When the newest answer was given; None while there is none."""
+        return None if self.answer is None else self.expires_ns - self.hold_ns
+
+    def answered(self, answer: YesOrNo, now_ns: int, way: Way, *, first: bool = False) -> "Asked":
+        """This question with an answer given at `now_ns`; with `first` one that takes none back.
 
         Raises:
-            Unanswerable: a call has used the yes, or it is too late.
+            Unanswerable: a call has used the yes, it is too late, or it isn't the first answer.
         """
         status = self.status(now_ns)
         if status == "used":
             raise Unanswerable(f"the yes to {self.id} was used by a call; nothing is left to answer")
         if status == "expired":
             raise Unanswerable(f"{self.id} has expired; the agent has to make the call again to ask anew")
-        return replace(self, answer=answer, expires_ns=min(now_ns + self.hold_ns, _LATEST_NS))
+        if first and self.answer is not None:
+            raise Unanswerable(f"{self.id} was answered already")
+        return replace(self, answer=answer, expires_ns=min(now_ns + self.hold_ns, _LATEST_NS), way=way)
 
 
 class Unanswerable(Exception):
@@ -127,11 +138,13 @@ class ApprovalStore(Protocol):
         """Use up the yes with that binding, once among all processes; False when there is none (left)."""
         ...
 
-    def answer(self, approval: str, answer: YesOrNo) -> tuple[Asked, Status]:
-        """Answer the question `approval`, also anew as long as a yes isn't used.
+    def answer(
+        self, approval: str, answer: YesOrNo, way: Way = "command", *, first: bool = False
+    ) -> tuple[Asked, Status]:
+        """Answer the question `approval`, also anew as long as a yes isn't used; with `first` only once.
 
         Raises:
-            Unanswerable: it is unknown, used or expired.
+            Unanswerable: it is unknown, used or expired, or, with `first`, was answered before.
         """
         ...
 

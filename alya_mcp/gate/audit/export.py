@@ -93,7 +93,7 @@ def ocsf(call: Made) -> dict[str, Any]:
         },
         "unmapped": {
             name: value
-            for name in ("rule", "keys", "arguments", "schema", "mode", "shadow")
+            for name in ("rule", "keys", "arguments", "schema", "mode", "shadow", "answer")
             if (value := decided.get(name))
         },
     }

@@ -128,7 +128,7 @@ class Audit:
             f'"request":{identifier(call.request)},"tool":{quoted[call.tool]},"schema":{quoted[call.schema]},'
             f'"keys":{keys},"arguments":{text(digest)},'
             f'"decision":"{decision.decision}","rule":{text(decision.rule, 512)},'
-            f'"message":{text(message, 512)},"mode":{mode},"policy":"{decision.policy}"'
+            f'"message":{text(message, 512)},"mode":{mode},"policy":"{decision.policy}"{_answered(decision)}'
         )
 
     def settled(self, call: Call, decided: int, outcome: str, ms: float, usd: float) -> None:
@@ -262,6 +262,14 @@ class Audit:
 
     def _failed(self, error: OSError) -> AuditError:
         return AuditError(f"the audit log in {self.folder} can't be written: {error.strerror or error}")
+
+
+def _answered(decision: Decision) -> str:
+    """The user's answer that a decision rests on; nothing where there is none."""
+    answer = decision.answer
+    if answer is None:
+        return ""
+    return f',"answer":{{"said":"{answer.said}","way":{text(answer.way)},"id":{text(answer.id)}}}'
 
 
 def _shadowed(shadow: tuple[Decision, ...]) -> str:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from alya_mcp.gate.approvals import (
     MOST_KEPT,
@@ -13,11 +13,15 @@ from alya_mcp.gate.approvals import (
     Status,
     TooManyOpen,
     Unanswerable,
+    Way,
     YesOrNo,
 )
 from alya_mcp.gate.clock import Clock
 from alya_mcp.gate.state.database import Database, Transaction
 from alya_mcp.gate.state.shared_time import SharedTime
+
+if TYPE_CHECKING:
+    import sqlite3
 
 TABLES: Final = (
     """CREATE TABLE IF NOT EXISTS approvals (
@@ -26,19 +30,23 @@ TABLES: Final = (
         created INTEGER NOT NULL, expires INTEGER NOT NULL, hold INTEGER NOT NULL, answer TEXT, used INTEGER
     )""",
     "CREATE INDEX IF NOT EXISTS approvals_binding ON approvals (binding)",
+    "CREATE TABLE IF NOT EXISTS answers (id TEXT PRIMARY KEY, way TEXT NOT NULL) WITHOUT ROWID",
 )
 _KEPT_NS: Final = 86_400_000_000_000
 _LIVE: Final = frozenset({"pending", "approved", "denied"})
 _INSERT: Final = "INSERT INTO approvals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _ANSWER: Final = "UPDATE approvals SET answer = ?, expires = ? WHERE id = ?"
-_BY_BINDING: Final = "SELECT * FROM approvals WHERE binding = ?"
-_BY_ID: Final = "SELECT * FROM approvals WHERE id = ?"
+_WAY: Final = "INSERT OR REPLACE INTO answers VALUES (?, ?)"
+_SELECT: Final = "SELECT approvals.*, answers.way FROM approvals LEFT JOIN answers USING (id)"
+_BY_BINDING: Final = f"{_SELECT} WHERE binding = ?"
+_BY_ID: Final = f"{_SELECT} WHERE id = ?"
 _WAITING: Final = "SELECT COUNT(*) FROM approvals WHERE subject = ? AND answer IS NULL AND expires > ?"
 _DROP_OLDEST: Final = (
     "DELETE FROM approvals WHERE id IN (SELECT id FROM approvals WHERE subject = ? AND answer IS NULL "
     "AND expires <= ? ORDER BY created DESC, rowid DESC LIMIT -1 OFFSET ?)"
 )
-_ALL: Final = "SELECT * FROM approvals ORDER BY created, rowid"
+_ALL: Final = f"{_SELECT} ORDER BY created, approvals.rowid"
+_DROP_WAYS: Final = "DELETE FROM answers WHERE id NOT IN (SELECT id FROM approvals)"
 
 
 class MemoryApprovals:
@@ -68,7 +76,7 @@ class MemoryApprovals:
         """Keep the user's no to `question`, also in place of a yes that no call used."""
         now = self._clock.monotonic_ns()
         asked = _live(self._asked.values(), question.binding, now) or Asked.anew(question, now)
-        declined = self._asked[asked.id] = asked.answered("no", now)
+        declined = self._asked[asked.id] = asked.answered("no", now, "client")
         return _dated(declined, self._clock.time_ns() - now)
 
     def live(self, binding: str) -> Asked | None:
@@ -86,10 +94,12 @@ class MemoryApprovals:
         self._asked[there.id] = replace(there, used_ns=now)
         return True
 
-    def answer(self, approval: str, answer: YesOrNo) -> tuple[Asked, Status]:
+    def answer(
+        self, approval: str, answer: YesOrNo, way: Way = "command", *, first: bool = False
+    ) -> tuple[Asked, Status]:
         """Answer the question `approval`; `Unanswerable`."""
         now = self._clock.monotonic_ns()
-        given = self._find(approval).answered(answer, now)
+        given = self._find(approval).answered(answer, now, way, first=first)
         self._asked[given.id] = given
         return _dated(given, self._clock.time_ns() - now), given.status(now)
 
@@ -134,12 +144,13 @@ class SqliteApprovals:
         with self._write() as db:
             now = self._time.now(db)
             db.execute("DELETE FROM approvals WHERE expires <= ?", (now - _KEPT_NS,))
+            db.execute(_DROP_WAYS)
             asked = _live(map(_asked, db.execute(_BY_BINDING, (question.binding,))), question.binding, now)
             if asked is None:
                 _check_room(db.execute(_WAITING, (question.grant, now)).fetchone()[0])
                 db.execute(_DROP_OLDEST, (question.grant, now, MOST_KEPT))
                 asked = Asked.anew(question, now)
-                db.execute(_INSERT, astuple(asked))
+                db.execute(_INSERT, _row(asked))
         return _dated(asked, self._clock.time_ns() - now)
 
     def decline(self, question: Question) -> Asked:
@@ -149,11 +160,11 @@ class SqliteApprovals:
             rows = map(_asked, db.execute(_BY_BINDING, (question.binding,)))
             asked = _live(rows, question.binding, now)
             if asked is None:
-                declined = Asked.anew(question, now).answered("no", now)
-                db.execute(_INSERT, astuple(declined))
+                declined = Asked.anew(question, now).answered("no", now, "client")
+                db.execute(_INSERT, _row(declined))
             else:
-                declined = asked.answered("no", now)
-                db.execute(_ANSWER, (declined.answer, declined.expires_ns, declined.id))
+                declined = asked.answered("no", now, "client")
+            _write_answer(db, declined)
         return _dated(declined, self._clock.time_ns() - now)
 
     def live(self, binding: str) -> Asked | None:
@@ -172,7 +183,9 @@ class SqliteApprovals:
             db.execute("UPDATE approvals SET used = ? WHERE id = ?", (now, there.id))
             return True
 
-    def answer(self, approval: str, answer: YesOrNo) -> tuple[Asked, Status]:
+    def answer(
+        self, approval: str, answer: YesOrNo, way: Way = "command", *, first: bool = False
+    ) -> tuple[Asked, Status]:
         """Answer the question `approval`; `Unanswerable`."""
         self.find(approval)
         with self._write() as db:
@@ -180,8 +193,8 @@ class SqliteApprovals:
             row = db.execute(_BY_ID, (_id(approval),)).fetchone()
             if row is None:
                 raise Unanswerable.unknown(approval)
-            given = _asked(row).answered(answer, now)
-            db.execute(_ANSWER, (given.answer, given.expires_ns, given.id))
+            given = _asked(row).answered(answer, now, way, first=first)
+            _write_answer(db, given)
         return _dated(given, self._clock.time_ns() - now), given.status(now)
 
     def find(self, approval: str) -> tuple[Asked, Status]:
@@ -213,6 +226,16 @@ class SqliteApprovals:
 
 def _asked(row: Sequence[Any]) -> Asked:
     return Asked(*row)
+
+
+def _row(asked: Asked) -> tuple[Any, ...]:
+    """All but the way of its answer, which has a table of its own."""
+    return astuple(asked)[:-1]
+
+
+def _write_answer(db: "sqlite3.Connection", given: Asked) -> None:
+    db.execute(_ANSWER, (given.answer, given.expires_ns, given.id))
+    db.execute(_WAY, (given.id, given.way))
 
 
 def _dated(asked: Asked, ahead_ns: int) -> Asked:

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     import sqlite3
     from types import TracebackType
 
-SCHEMA: Final = 2
-"""Schema 1 had heads and usage; 2 adds what is counted, in flight and asked. Only tables were ever added."""
+SCHEMA: Final = 3
+"""Schema 1 had heads and usage; 2 adds what is counted, in flight and asked, 3 how answers came.
+
+Only tables were ever added."""
 
 RETRY_SECONDS: Final = 0.5
 """For how long a file that failed isn't tried again."""

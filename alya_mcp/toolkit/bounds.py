@@ -1,4 +1,4 @@
-"""The words of the command line for what bounds a tool's calls."""
+"""The words for what bounds a tool's calls."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
