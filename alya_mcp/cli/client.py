@@ -15,6 +15,9 @@ from mcp.client.stdio import stdio_client
 from alya_mcp.cli.arguments import UnknownTool
 from alya_mcp.runtime.python_process import own_command
 
+_WAIT = 600
+"""Seconds that a call for unfinished work waits: the most that a tool takes."""
+
 ReadArguments = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 
@@ -80,8 +83,18 @@ async def _call(
         raise UnknownTool(tool, listed)
     arguments = read(listed[tool].input_schema)
     with anyio.move_on_after(seconds):
-        return await client.call_tool(tool, arguments, progress_callback=progress)
+        result = await client.call_tool(tool, arguments, progress_callback=progress)
+        while job := _unfinished(result):
+            arguments = {**arguments, "job": job, "wait": _WAIT}
+            result = await client.call_tool(tool, arguments, progress_callback=progress)
+        return result
     raise NoAnswer(f"{tool} didn't answer within {seconds:g} s and was cancelled.")
+
+
+def _unfinished(result: types.CallToolResult) -> str | None:
+    """The job that an answer names when the work goes on; the server would end with its client."""
+    answer: Mapping[str, Any] = result.structured_content or {}
+    return answer["job"] if answer.get("state") == "drawing" else None
 
 
 def _first(group: BaseExceptionGroup[Exception]) -> Exception:

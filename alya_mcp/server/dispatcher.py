@@ -45,6 +45,12 @@ class Dispatcher:
         self._session = secrets.token_hex(8)
         self._wrong_policy: str | None = None
         self._warned_of: str | None = None
+        self._cancelled: dict[types.RequestId | None, bool] = {}
+
+    def cancelled(self, request: object) -> None:
+        """Know that the client cancelled a request; the SDK stops it."""
+        if isinstance(request, str | int) and request in self._cancelled:
+            self._cancelled[request] = True
 
     @cached_property
     def catalogue(self) -> Catalogue:
@@ -89,6 +95,7 @@ class Dispatcher:
             return result(reply, self._hub)
 
         ask = partial(approvals.ask, ctx) if asks and not modern else None
+        self._cancelled[ctx.request_id] = False
         try:
             return await self._hub.gate.call(
                 call, run, ask=ask, resumable=asks and modern, renew=partial(self._call, ctx, params)
@@ -111,6 +118,7 @@ class Dispatcher:
                 "The particulars are in logs/server.log in the folder of alya-mcp's state."
             )
         finally:
+            self._cancelled.pop(ctx.request_id, None)
             self.tell_of_policy()
 
     def _call(self, ctx: RequestContext, params: types.CallToolRequestParams) -> Call:
@@ -163,6 +171,7 @@ class Dispatcher:
 
     def _context(self, ctx: RequestContext, caller: str | None) -> Context:
         last = -1.0
+        listens = bool(ctx.meta and ctx.meta.get("progress_token") is not None)
 
         async def progress(done: float, total: float, message: str) -> None:
             nonlocal last
@@ -176,6 +185,7 @@ class Dispatcher:
             session=self._session,
             grant=caller or "",
             progress=progress,
+            abandoned=lambda: not listens and self._cancelled.get(ctx.request_id, False),
         )
 
 

@@ -61,7 +61,9 @@ async def serve(
         async with anyio.create_task_group() as group:
             group.start_soon(_end_on_signal, receiving, ending)
             group.start_soon(_end_with_input, wire, ending)
-            group.start_soon(_receive, wire, opening, to_server, to_client.clone(), requests, receiving)
+            group.start_soon(
+                _receive, wire, opening, to_server, to_client.clone(), requests, dispatcher, receiving
+            )
             group.start_soon(_send, wire, from_server, requests, group.cancel_scope)
             group.start_soon(_give_up_writing, wire, requests, ending, group.cancel_scope)
             group.start_soon(_start_rest, hub, dispatcher, requests)
@@ -131,6 +133,7 @@ async def _receive(
     to_server: MemoryObjectSendStream[SessionMessage | Exception],
     to_client: MemoryObjectSendStream[SessionMessage],
     requests: _Requests,
+    dispatcher: Dispatcher,
     receiving: anyio.CancelScope,
 ) -> None:
     """Pass each message on; answer each line that isn't one with what is wrong with it.
@@ -154,7 +157,7 @@ async def _receive(
                         if _method(line) != "initialize":
                             await _replay(probe, to_server, requests)
                         probe = None
-                    await _pass_on(line, to_server, to_client, requests)
+                    await _pass_on(line, to_server, to_client, requests, dispatcher)
             await requests.settled()
         _force_end(requests.progress)
 
@@ -174,6 +177,7 @@ async def _pass_on(
     to_server: MemoryObjectSendStream[SessionMessage | Exception],
     to_client: MemoryObjectSendStream[SessionMessage],
     requests: _Requests,
+    dispatcher: Dispatcher,
 ) -> None:
     try:
         message = decode(line)
@@ -188,6 +192,8 @@ async def _pass_on(
             SessionMessage(message, ServerMessageMetadata(on_request_unanswered=requests.unanswered))
         )
     else:
+        if isinstance(message, types.JSONRPCNotification) and message.method == "notifications/cancelled":
+            dispatcher.cancelled((message.params or {}).get("requestId"))
         await to_server.send(SessionMessage(message))
 
 

@@ -120,6 +120,8 @@ class Context:
     """What a handler gets beside its arguments: the shared parts, the caller, a way to tell progress.
 
     `catalogue` holds every tool of the server by name; no answer may speak of one that isn't in `tools`.
+    `abandoned` tells, in a call that is cancelled, whether its client only ran out of patience: it asked for
+    no progress, so it couldn't know that the call was alive.
     """
 
     hub: "Hub"
@@ -127,6 +129,7 @@ class Context:
     session: str
     grant: str
     progress: Progress
+    abandoned: Callable[[], bool]
 
     @property
     def tools(self) -> Mapping[str, "Tool"]:

@@ -212,7 +212,14 @@ async def main(rounds: int) -> None:
         hub = Hub(settings, Gate(Policy.parse({"version": "1", "default": "allow"})))
         hub.__dict__["http"] = moved_here(home, source, Clock())
         catalogue = load_catalogue()
-        context = Context(hub=hub, catalogue=catalogue, session="bench", grant="local", progress=progress)
+        context = Context(
+            hub=hub,
+            catalogue=catalogue,
+            session="bench",
+            grant="local",
+            progress=progress,
+            abandoned=lambda: False,
+        )
         print(f"{'':34}{'first ms':>10}{'kept p50':>10}{'kept p95':>10}   goal {GOAL_MS:g} ms")
         for name, tool, arguments in CALLS:
 

@@ -63,7 +63,14 @@ async def ask_all(questions: list[tuple[str, str]], home: Path) -> list[tuple[st
         pass
 
     async def handler(arguments: Any) -> dict[str, Any]:
-        context = Context(hub=hub, catalogue=catalogue, session="eval", grant="local", progress=progress)
+        context = Context(
+            hub=hub,
+            catalogue=catalogue,
+            session="eval",
+            grant="local",
+            progress=progress,
+            abandoned=lambda: False,
+        )
         return (await tool.run(arguments, context)).data.model_dump(mode="json", by_alias=True)
 
     async def ask(question: str) -> dict[str, Any]:

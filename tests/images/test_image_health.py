@@ -180,7 +180,10 @@ async def _parts(engine: LocalEngine, home: Path) -> dict[str, Part]:
 
     try:
         reply = await alya_status.run(
-            {}, Context(hub=hub, catalogue={}, session="s", grant="local", progress=nothing)
+            {},
+            Context(
+                hub=hub, catalogue={}, session="s", grant="local", progress=nothing, abandoned=lambda: False
+            ),
         )
     finally:
         del hub.__dict__["engine"]

@@ -65,7 +65,14 @@ def ask_as(hub: Hub) -> Callable[..., Awaitable[Any]]:
         async def progress(done: float, total: float, message: str) -> None:
             pass
 
-        context = Context(hub=hub, catalogue=load_catalogue(), session="test", grant=grant, progress=progress)
+        context = Context(
+            hub=hub,
+            catalogue=load_catalogue(),
+            session="test",
+            grant=grant,
+            progress=progress,
+            abandoned=lambda: False,
+        )
         reply = await tool.run(tool.validate(arguments), context)
         return reply.data.model_dump(mode="json", by_alias=True)
 

@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -13,12 +14,14 @@ import anyio
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from alya_mcp import __version__
-from alya_mcp.errors import Failure, InvalidInput, NotInstalled
+from alya_mcp.errors import Failure, InvalidInput, NotInstalled, Unavailable
 from alya_mcp.toolkit.tool import Context, Image, Input, Output, Progress, Reply, tool
+from alya_mcp.tools.images.drawings import Drawing, Drawings, Drawn, FileFormat
 
 if TYPE_CHECKING:
     from alya_mcp.images.engine import Job, JobProgress
     from alya_mcp.storage.store import Store, Stored
+    from alya_mcp.toolkit.services import Hub
     from alya_mcp.tools.images.repeat_index import Known, RepeatIndex, RepeatKey
 
 _TOTAL = 100.0
@@ -26,6 +29,10 @@ _ASKED = 1.0
 _RENDERED = 90.0
 _ENCODED = 95.0
 _HEARTBEAT = 1.5
+_STILL = (
+    "The picture is still being drawn. Call image_gen again with the same prompt and job={job!r} to get it; "
+    "it is kept for ten minutes"
+)
 _REPEATED = "Not drawn again: an earlier call with this prompt and seed drew it; the URL is fresh"
 
 logger = logging.getLogger(__name__)
@@ -42,32 +49,49 @@ class ImageRequest(Input):
         description="Start of the noise: same seed, prompt and steps, same picture. Random when absent.",
     )
     steps: int = Field(4, ge=1, le=8, description="Denoising steps; the model is made for 4.")
-    format: Literal["png", "webp", "jpeg"] = Field("png", description="File format of the picture.")
+    format: FileFormat = Field("png", description="File format of the picture.")
     expires_in: int = Field(
         3600, ge=60, le=604_800, description="Seconds for which the URL opens; 7 days at most."
+    )
+    wait: int = Field(
+        25,
+        ge=1,
+        le=600,
+        description="Seconds after which the call answers, done or not.",
+    )
+    job: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = Field(
+        None,
+        description="Gets the picture of an earlier answer with state `drawing`; give the same prompt.",
     )
 
 
 class ImageAnswer(Output):
     """Where the picture is and how it was made."""
 
-    url: str = Field(description="Opens the picture until expiresAt, for anyone who has it.")
-    expires_at: AwareDatetime = Field(description="When the URL stops opening (UTC).")
+    state: Literal["done", "drawing"] = Field(
+        description="`done`, or `drawing` when the wait was over first: the fields of the file are null then."
+    )
+    job: str | None = Field(description="Pass it as `job` to get the picture; only while it is drawn.")
+    remaining_sec: float | None = Field(
+        description="Seconds that the drawing may still take, where that can be told."
+    )
+    url: str | None = Field(description="Opens the picture until expiresAt, for anyone who has it.")
+    expires_at: AwareDatetime | None = Field(description="When the URL stops opening (UTC).")
     width: int = Field(description="Width in pixels.")
     height: int = Field(description="Height in pixels.")
-    format: Literal["png", "webp", "jpeg"] = Field(description="File format of the picture.")
-    bytes: int = Field(description="Size of the file in bytes.")
-    sha256: str = Field(description="SHA-256 of the file, in hex.")
+    format: FileFormat = Field(description="File format of the picture.")
+    bytes: int | None = Field(description="Size of the file in bytes.")
+    sha256: str | None = Field(description="SHA-256 of the file, in hex.")
     seed: int = Field(description="Seed that was used; pass it to draw the same picture again.")
     steps: int = Field(description="Denoising steps that were used.")
-    model: str = Field(description="Model that drew the picture.")
+    model: str | None = Field(description="Model that drew the picture.")
     repeated: bool = Field(
         description="True when an earlier call with the same prompt, seed, steps and format drew the picture."
     )
     notice: str | None = Field(
         description="What to know of the picture, such as that it is not by FLUX.1-schnell."
     )
-    key: str = Field(description="Name of the picture in the store.")
+    key: str | None = Field(description="Name of the picture in the store.")
     file: str | None = Field(description="Path of the picture on this machine; only with the local store.")
     timings: dict[str, float] = Field(description="Milliseconds spent in each phase.")
 
@@ -92,14 +116,23 @@ async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAns
     until `expiresAt`: show the user the URL, and pass on `notice`. The same prompt, seed, steps and format
     get the picture drawn before, with a fresh URL; `repeated` says so. Without a GPU that can hold
     FLUX.1-schnell a small bundled model draws simple shapes and scenes instead; `model` and `notice` say so.
-    Takes from under a second (warm GPU) to about half a minute; `alya_status` tells whether the engine is
-    ready.
+    Takes from under a second (warm GPU) to about half a minute. When `wait` is over first, `state` is
+    `drawing`: call again with that `job` to get the picture. `alya_status` tells whether the engine is ready.
     """
     from alya_mcp.images.engine import Job
     from alya_mcp.tools.images.repeats import question_of
 
     if not arguments.prompt.strip():
         raise InvalidInput("prompt holds only blanks; it takes words that say what the picture shows")
+    drawings = context.hub.kept(Drawings, Drawings)
+    if arguments.job is not None:
+        earlier = drawings.get(context.grant, arguments.job)
+        return await _deliver(earlier, drawings, arguments, context, earlier=True)
+    request = (arguments.prompt, arguments.seed, arguments.steps, arguments.format)
+    earlier = drawings.undelivered(context.grant, request)
+    if earlier is not None:
+        return await _deliver(earlier, drawings, arguments, context, earlier=True)
+
     began = time.perf_counter()
     seed = secrets.randbelow(2**32) if arguments.seed is None else arguments.seed
     job = Job(prompt=arguments.prompt, seed=seed, steps=arguments.steps)
@@ -108,10 +141,41 @@ async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAns
     )
     repeat = None if arguments.seed is None else await _again(question, job, arguments, context)
     if repeat is not None:
-        return _reply(*repeat, job, arguments, {"repeat": _milliseconds(began)}, repeated=True)
-    known, stored, timings = await _draw(job, arguments, context)
-    await anyio.to_thread.run_sync(_index(context).remember, question, known)
-    return _reply(known, stored, job, arguments, timings, repeated=False)
+        drawn = Drawn(known=repeat[0], stored=repeat[1], timings={"repeat": _milliseconds(began)})
+        return _reply(drawn, job, arguments.format, repeated=True)
+
+    async def draw(progress: Progress) -> Drawn:
+        drawn = await _draw(job, arguments, context.hub, progress)
+        await anyio.to_thread.run_sync(_index(context).remember, question, drawn.known)
+        return drawn
+
+    drawing = drawings.begin(context.grant, request, job, arguments.format, draw)
+    return await _deliver(drawing, drawings, arguments, context, earlier=False)
+
+
+async def _deliver(
+    drawing: Drawing, drawings: Drawings, arguments: ImageRequest, context: Context, *, earlier: bool
+) -> Reply[ImageAnswer]:
+    """The picture when it is done in time, else how to get it; an `earlier` call may have begun it."""
+    try:
+        drawn = await drawing.wait(arguments.wait, context.progress)
+    except BaseException as error:
+        if isinstance(error, anyio.get_cancelled_exc_class()) and context.abandoned():
+            drawings.leave(drawing)
+        else:
+            drawings.drop(drawing)
+        raise
+    if drawn is None:
+        drawings.leave(drawing)
+        return Reply(data=_unfinished(drawing))
+    if earlier:
+        stored = await _link(drawn.known, drawing.job.seed, arguments, context)
+        if stored is None:
+            drawings.drop(drawing)
+            raise Unavailable("The picture was drawn but isn't in the store any more; call again without job")
+        drawn = replace(drawn, stored=stored)
+    drawings.drop(drawing)
+    return _reply(drawn, drawing.job, drawing.format, repeated=False)
 
 
 async def _again(
@@ -124,17 +188,11 @@ async def _again(
     known = await anyio.to_thread.run_sync(_index(context).find, question)
     if known is None:
         return None
-    suffix = known.key.rpartition(".")[2]
     try:
         async with _heartbeat(context.progress, "looking for the picture in the store", 0, _ASKED):
             if not await draws_now(known.model, hub.settings, hub.engine):
                 return None
-            stored = await hub.store.link(
-                known.key,
-                size=known.size,
-                filename=_filename(job.seed, suffix),
-                expires_in=arguments.expires_in,
-            )
+            stored = await _link(known, job.seed, arguments, context)
     except Failure as failure:
         logger.warning("the link to a picture drawn before failed, so it is drawn again: %s", failure)
         return None
@@ -144,22 +202,28 @@ async def _again(
     return known, stored
 
 
-async def _draw(
-    job: "Job", arguments: ImageRequest, context: Context
-) -> "tuple[Known, Stored, dict[str, float]]":
-    """Draw the picture and store it; also the milliseconds spent in each phase."""
+async def _link(known: "Known", seed: int, arguments: ImageRequest, context: Context) -> "Stored | None":
+    """A fresh link to a stored picture; None when it isn't there any more."""
+    suffix = known.key.rpartition(".")[2]
+    return await context.hub.store.link(
+        known.key, size=known.size, filename=_filename(seed, suffix), expires_in=arguments.expires_in
+    )
+
+
+async def _draw(job: "Job", arguments: ImageRequest, hub: "Hub", progress: Progress) -> Drawn:
+    """Draw the picture and store it."""
     from alya_mcp.storage.store import Upload, image_key
     from alya_mcp.tools.images.repeat_index import Known
 
     async def rendering(step: "JobProgress") -> None:
         done = _ASKED + (_RENDERED - _ASKED) * step.done / step.total
-        await context.progress(done, _TOTAL, step.message)
+        await progress(done, _TOTAL, step.message)
 
-    async with _beside(partial(_prepare, context.hub.store)):
-        picture = await context.hub.engine.render(job, rendering)
+    async with _beside(partial(_prepare, hub.store)):
+        picture = await hub.engine.render(job, rendering)
 
     started = time.perf_counter()
-    await context.progress(_RENDERED + 1, _TOTAL, f"writing the {arguments.format} file")
+    await progress(_RENDERED + 1, _TOTAL, f"writing the {arguments.format} file")
     provenance = {
         "model": picture.model,
         "seed": str(picture.seed),
@@ -183,9 +247,9 @@ async def _draw(
         content_type=file.content_type,
         filename=_filename(picture.seed, file.suffix),
     )
-    storing = f"storing the picture ({context.hub.store.name})"
-    async with _heartbeat(context.progress, storing, _ENCODED, _TOTAL):
-        stored = await context.hub.store.put(upload, expires_in=arguments.expires_in)
+    storing = f"storing the picture ({hub.store.name})"
+    async with _heartbeat(progress, storing, _ENCODED, _TOTAL):
+        stored = await hub.store.put(upload, expires_in=arguments.expires_in)
     known = Known(
         key=stored.key,
         sha256=file.sha256,
@@ -199,25 +263,22 @@ async def _draw(
     )
     presign = round(stored.signing, 1)
     upload_took = round(_milliseconds(started) - presign, 1)
-    return known, stored, {**timings, "upload": upload_took, "presign": presign}
+    timings |= {"upload": upload_took, "presign": presign}
+    return Drawn(known=known, stored=stored, timings=timings)
 
 
-def _reply(
-    known: "Known",
-    stored: "Stored",
-    job: "Job",
-    arguments: ImageRequest,
-    timings: dict[str, float],
-    *,
-    repeated: bool,
-) -> Reply[ImageAnswer]:
+def _reply(drawn: Drawn, job: "Job", file_format: FileFormat, *, repeated: bool) -> Reply[ImageAnswer]:
+    known, stored = drawn.known, drawn.stored
     notices = [each for each in (known.notice, _REPEATED if repeated else None) if each]
     answer = ImageAnswer(
+        state="done",
+        job=None,
+        remaining_sec=None,
         url=stored.url,
         expires_at=stored.expires_at,
         width=known.width,
         height=known.height,
-        format=arguments.format,
+        format=file_format,
         bytes=known.size,
         sha256=known.sha256,
         seed=job.seed,
@@ -227,10 +288,34 @@ def _reply(
         notice=". ".join(notices) or None,
         key=stored.key,
         file=str(stored.file) if stored.file else None,
-        timings=timings,
+        timings=drawn.timings,
     )
     preview = Image(data=known.preview, content_type="image/jpeg")
     return Reply(data=answer, attachments=(preview,), address=stored.url)
+
+
+def _unfinished(drawing: Drawing) -> ImageAnswer:
+    job = drawing.job
+    return ImageAnswer(
+        state="drawing",
+        job=drawing.id,
+        remaining_sec=drawing.remaining,
+        url=None,
+        expires_at=None,
+        width=job.width,
+        height=job.height,
+        format=drawing.format,
+        bytes=None,
+        sha256=None,
+        seed=job.seed,
+        steps=job.steps,
+        model=None,
+        repeated=False,
+        notice=_STILL.format(job=drawing.id),
+        key=None,
+        file=None,
+        timings={},
+    )
 
 
 def _index(context: Context) -> "RepeatIndex":

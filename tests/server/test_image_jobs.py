@@ -1,0 +1,131 @@
+"""A picture that takes longer than its call: answered with a job, kept, and stopped where nobody wants it."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import gallery
+import psutil
+import pytest
+from gallery import Gallery
+from raw_client import RawClient, eventually, processes_of
+from scene import audit_records
+
+PATIENCE = 180.0
+
+
+@pytest.fixture(scope="module")
+def slow(tiny_model: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
+    """A gallery whose worker these tests hold still."""
+    with gallery.opened(tiny_model, tmp_path_factory.mktemp("slow")) as opened:
+        yield opened
+
+
+@contextmanager
+def held(home: Path) -> Iterator[None]:
+    """The image worker stands still while the body runs."""
+    (worker,) = [pid for pid, command in processes_of(home).items() if "images.worker.main" in command]
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(worker, signal.SIGCONT)
+
+
+def post(client: RawClient, token: str | None = None, **arguments: Any) -> int:
+    params = {"name": "image_gen", "arguments": {"prompt": "a red circle", "steps": 1, **arguments}}
+    return client.post(
+        "tools/call", params if token is None else {**params, "_meta": {"progressToken": token}}
+    )
+
+
+def answer(client: RawClient, **arguments: Any) -> dict[str, Any]:
+    result = client.answer(post(client, **arguments), PATIENCE)["result"]
+    assert not result.get("isError"), result
+    return result["structuredContent"]
+
+
+def refusal(client: RawClient, **arguments: Any) -> str:
+    result = client.answer(post(client, **arguments), PATIENCE)["result"]
+    assert result.get("isError"), result
+    return result["content"][0]["text"]
+
+
+def outcomes(home: Path) -> list[tuple[Any, Any]]:
+    return [(each.get("outcome"), each.get("request")) for each in audit_records(home)]
+
+
+def cancel(client: RawClient, request: int) -> None:
+    note = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": request}}
+    client.send_message(note)
+    home = client.errors.parent / "home"
+    eventually(lambda: ("cancelled", request) in outcomes(home), "the cancellation")
+
+
+def test_a_call_answers_when_its_wait_is_over_and_the_job_brings_the_picture(slow: Gallery) -> None:
+    seed = slow.seed()
+    with held(slow.home):
+        first = answer(slow.client, seed=seed, wait=1)
+        still = answer(slow.client, seed=seed, wait=1, job=first["job"])
+    assert (first["state"], first["url"], first["seed"]) == ("drawing", None, seed)
+    assert first["job"] in first["notice"]
+    assert still["job"] == first["job"]
+    done = answer(slow.client, job=first["job"], expiresIn=7200)
+    assert (done["state"], done["job"], done["seed"], done["repeated"]) == ("done", None, seed, False)
+    assert "Expires=7200" in done["url"]
+    assert answer(slow.client, seed=seed)["repeated"] is True
+    assert repr(first["job"]) in refusal(slow.client, job=first["job"])
+
+
+def test_the_same_call_again_gets_the_picture_that_was_left_and_later_ones_do_not(slow: Gallery) -> None:
+    asked = {"prompt": "a blue square left behind"}
+    with held(slow.home):
+        first = answer(slow.client, **asked, wait=1)
+    again = answer(slow.client, **asked)
+    assert again["seed"] == first["seed"]
+    assert answer(slow.client, **asked)["seed"] != first["seed"]
+
+
+def test_a_call_cancelled_by_a_client_that_saw_no_progress_is_collected_by_the_next(slow: Gallery) -> None:
+    asked = {"prompt": "a green star that took too long"}
+    with held(slow.home):
+        cancel(slow.client, post(slow.client, **asked))
+        joined = answer(slow.client, **asked, wait=1)
+    assert joined["state"] == "drawing"
+    assert answer(slow.client, **asked)["seed"] == joined["seed"]
+
+
+def test_a_call_cancelled_by_a_client_that_saw_progress_stops_the_work(slow: Gallery) -> None:
+    asked = {"prompt": "a star that nobody wants"}
+    with held(slow.home):
+        request = post(slow.client, token="seen", **asked)
+        slow.client.wait(lambda m: m.get("params", {}).get("progressToken") == "seen", "progress")
+        cancel(slow.client, request)
+    first, second = answer(slow.client, **asked), answer(slow.client, **asked)
+    assert first["seed"] != second["seed"]
+
+
+def test_only_some_pictures_may_be_left_at_a_time(slow: Gallery) -> None:
+    with held(slow.home):
+        jobs = [answer(slow.client, seed=slow.seed(), wait=1)["job"] for _ in range(4)]
+        assert jobs[0] in refusal(slow.client, seed=slow.seed(), wait=1)
+    for job in jobs:
+        assert answer(slow.client, job=job)["state"] == "done"
+
+
+def test_a_job_of_another_caller_is_unknown(slow: Gallery) -> None:
+    assert "'0123456789ab'" in refusal(slow.client, job="0123456789ab")
+
+
+def test_what_is_still_drawn_when_the_client_leaves_does_not_hold_the_server(
+    slow: Gallery, tmp_path: Path
+) -> None:
+    with held(slow.home), RawClient({**os.environ, **slow.variables()}, tmp_path / "stderr") as leaving:
+        leaving.initialize()
+        assert answer(leaving, seed=slow.seed(), wait=1)["state"] == "drawing"
+        leaving.close_stdin()
+        assert leaving.exit_code() == 0
+        assert not psutil.pid_exists(leaving.process.pid)
