@@ -16,11 +16,6 @@ from alya_mcp.server.approvals import accepted
 _PROMPT = "Allow it? [y/N] "
 
 
-def can_ask() -> bool:
-    """Whether somebody is there to read a question and to type an answer."""
-    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
-
-
 class UserAtTheTerminal:
     """Answers a server's elicitation with what the user types; any line but a yes is a no."""
 

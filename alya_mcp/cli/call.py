@@ -71,8 +71,9 @@ def call(
 def _ask(tool: str, given: Given, policy: Path | None, timeout: float | None) -> "CallToolResult":
     import anyio
 
-    from alya_mcp.cli.asking import UserAtTheTerminal, can_ask
+    from alya_mcp.cli.asking import UserAtTheTerminal
     from alya_mcp.cli.client import NoAnswer, call_tool
+    from alya_mcp.cli.output import can_ask
     from alya_mcp.cli.progress import ProgressLine
 
     async def ask() -> "CallToolResult":

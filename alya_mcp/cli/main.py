@@ -19,6 +19,7 @@ from alya_mcp.cli.call import call
 from alya_mcp.cli.decisions import decisions
 from alya_mcp.cli.doctor import doctor
 from alya_mcp.cli.grants import grants
+from alya_mcp.cli.install import install, uninstall
 from alya_mcp.cli.model import model
 from alya_mcp.cli.output import say
 from alya_mcp.cli.policy import policy
@@ -56,7 +57,11 @@ def serve(policy: str | None) -> NoReturn:
     main([] if policy is None else ["--policy", policy])
 
 
-for each in (call, tools, policy, approvals, stop, resume, grants, audit, decisions, model, doctor, serve):
+_COMMANDS = (
+    *(call, tools, policy, approvals, stop, resume, grants, audit),
+    *(decisions, model, install, uninstall, doctor, serve),
+)
+for each in _COMMANDS:
     group.add_command(each)
 
 

@@ -92,6 +92,11 @@ def show(text: str) -> None:
     click.echo(_fitting(text, sys.stdout))
 
 
+def can_ask() -> bool:
+    """Whether somebody is there to read a question and to type an answer."""
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr is not None and sys.stderr.isatty()
+
+
 def say(text: str) -> None:
     """Tell the user something on stderr, wrapped at a terminal's width."""
     click.echo(_fitting(text, sys.stderr), err=True)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from command_line import Run
 
+from alya_mcp.app.client_configs.clients import CLIENTS, System
 from alya_mcp.app.diagnostics import clients, gate, images, machine, state
 from alya_mcp.app.diagnostics.check import Check
 from alya_mcp.gate import SqliteState
@@ -69,7 +70,7 @@ def test_a_fresh_installation_has_nothing_that_fails(run: Run, alya_home: Path) 
     assert ended.json["ok"] is True
     parts = by_part(ended.json["checks"])
     assert " ".join(sorted(part.replace(" ", "-") for part in parts)) == (
-        "audit claude-desktop device home image-extra local-store model packages policy python s3-extra "
+        "audit clients device home image-extra local-store model packages policy python s3-extra "
         "settings sketch state weights worker"
     )
     assert all((check["remedy"] is None) == (check["state"] == "ok") for check in ended.json["checks"])
@@ -374,53 +375,19 @@ def test_a_rule_for_a_tool_that_does_not_exist_is_a_warning(alya_home: Path) -> 
     assert [check.state for check in gate.policy(Settings(home=alya_home))] == ["fail", "fail"]
 
 
-def _claude_desktop(person: Path, servers: object) -> Check:
-    file = clients.claude_desktop_file({})
-    assert file.is_relative_to(person)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(servers if isinstance(servers, str) else json.dumps({"mcpServers": servers}))
-    (check,) = clients.claude_desktop(Settings.from_environment().home)
-    return check
-
-
-@pytest.mark.parametrize(
-    ("servers", "state", "words"),
-    [
-        ({"alya": {"command": sys.executable, "args": ["-m", "alya-mcp"]}}, "ok", "starts"),
-        ({"alya-mcp": {"command": "alya-mcp"}}, "warn", "may not find"),
-        ({"alya-mcp": {"command": "/no/such/alya-mcp"}}, "fail", "doesn't exist"),
-        ({"alya-mcp": {"args": []}}, "fail", "has no command"),
-        ({"alya-mcp": None}, "fail", "has no command"),
-        ({"other": {"command": "npx"}}, "warn", "doesn't mention alya-mcp"),
-        ({}, "warn", "doesn't mention alya-mcp"),
-        ("[]", "fail", "is no configuration"),
-        ('{"mcpServers": []}', "fail", "is no configuration"),
-        ("", "fail", "is no configuration"),
-    ],
-)
-def test_claude_desktops_configuration_is_read_as_it_is(
-    person: Path, monkeypatch: pytest.MonkeyPatch, servers: object, state: str, words: str
-) -> None:
-    monkeypatch.setenv("HOME", str(person))
-    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
-    check = _claude_desktop(person, servers)
-    assert (check.state, words in check.detail) == (state, True), check
-
-
 def test_a_server_that_keeps_its_state_elsewhere_is_told_with_what_finds_it(
-    person: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    person: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("HOME", str(person))
-    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
-    file = clients.claude_desktop_file({})
+    system = System(sys.platform, {}, person)
+    file = CLIENTS["claude-desktop"].places(system)[0]
     file.parent.mkdir(parents=True)
     other = tmp_path / "its state"
     server = {"command": sys.executable, "env": {"ALYA_HOME": str(other)}}
     file.write_text(json.dumps({"mcpServers": {"alya-mcp": server}}))
-    found, state = clients.claude_desktop(tmp_path)
+    found, state = clients.clients(tmp_path, system)
     assert (found.state, state.state) == ("ok", "warn")
     assert f"ALYA_HOME='{other}'" in (state.remedy or "")
-    assert len(list(clients.claude_desktop(other))) == 1
+    assert len(list(clients.clients(other, system))) == 1
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,8 @@ COMMANDS = (
     "model pull",
     "model status",
     "model bench",
+    "install",
+    "uninstall",
     "doctor",
     "serve",
 )

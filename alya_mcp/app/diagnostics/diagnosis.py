@@ -27,4 +27,4 @@ def diagnose(placeholders: Mapping[str, str]) -> Iterator[Check]:
     yield from images.drawing(settings)
     yield from images.weights()
     yield from storage.store(settings)
-    yield from clients.claude_desktop(settings.home)
+    yield from clients.clients(settings.home)

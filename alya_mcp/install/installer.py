@@ -1,0 +1,127 @@
+"""Installs this server into a client's configuration and takes it out, with a backup of what was there."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from alya_mcp.app.client_configs.clients import Client, Launch
+from alya_mcp.app.client_configs.documents import Unusable, load
+from alya_mcp.install.change import Change, with_server, without_server
+from alya_mcp.install.history import History, Record, digest
+from alya_mcp.runtime.locks import LockTimeout, exclusive
+from alya_mcp.runtime.private_files import private_folder, write_whole
+
+_WAIT_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of a file: `backup` holds the bytes that were there, None where nothing was."""
+
+    file: Path
+    backup: Path | None
+    changed: bool
+
+
+class Installer:
+    """One client's file. `home` is ALYA_HOME, where backups and records are kept."""
+
+    def __init__(self, home: Path, client: Client, file: Path) -> None:
+        self._home = home
+        self._client = client
+        self._file = file
+        self._target = file.resolve()  # a link in the user's dotfiles stays one
+        self._history = History(home, client, self._target)
+
+    def adding(self, launch: Launch) -> Change:
+        """The change that adds this server, or corrects its entry; `Unusable`."""
+        return with_server(load(self._client, self._file), launch)
+
+    def removing(self) -> Change:
+        """The change that takes this server out: to the old bytes where nothing else changed; `Unusable`."""
+        config = load(self._client, self._file)
+        record = self._history.record()
+        if record is None:
+            return without_server(config, made_key=False, made_file=False)
+        if config.data is not None and digest(config.data) == record.after:
+            with suppress(OSError):
+                return Change(config, self._history.bytes_before(record), "remove")
+        return without_server(config, made_key=record.made_key, made_file=record.before is None)
+
+    def apply(self, change: Change) -> Done:
+        """Make a change that `adding` or `removing` proposed.
+
+        Raises:
+            Unusable: the file changed meanwhile, or it or its backup can't be written; it is left as it was.
+        """
+        if not change.changes:
+            return Done(self._file, None, changed=False)
+        try:
+            private_folder(self._home)
+            with exclusive(self._home / "clients.lock", wait=_WAIT_SECONDS):
+                return self._apply(change)
+        except LockTimeout:
+            raise Unusable(self._file, "is being changed by another alya-mcp; try again") from None
+        except OSError as error:
+            what = f"or its backup can't be written: {error.strerror or error}"
+            raise Unusable(self._file, what) from None
+
+    def _apply(self, change: Change) -> Done:
+        before = change.config.data
+        backup = None if before is None else self._history.back_up(before)
+        record = self._record(change, backup)
+        made: Sequence[Path] = ()
+        if load(self._client, self._file).data != before:
+            raise Unusable(self._file, "was changed meanwhile by another program; run the command again")
+        if change.after is None:
+            self._target.unlink()
+        else:
+            made = _missing_folders(self._target.parent)
+            self._write(change.after, new=before is None)
+        if record is not None:
+            folders = record.made_folders or [str(each) for each in made]
+            self._history.keep(replace(record, made_folders=folders))
+        elif change.kind == "remove":
+            self._forget(gone=change.after is None)
+        return Done(self._file, backup, changed=True)
+
+    def _record(self, change: Change, backup: Path | None) -> Record | None:
+        """The record after the change; None when this server is out, or was put in by somebody else."""
+        if change.kind == "insert" and change.after is not None:
+            made_key = self._client.key not in change.config.values
+            return Record(None if backup is None else backup.name, digest(change.after), made_key)
+        held = self._history.record()
+        if held is None or change.kind == "remove" or change.after is None:
+            return None
+        untouched = change.config.data is not None and digest(change.config.data) == held.after
+        return replace(held, after=digest(change.after)) if untouched else held
+
+    def _forget(self, *, gone: bool) -> None:
+        record = self._history.record()
+        if record is None:
+            return
+        if gone:
+            for folder in record.made_folders:
+                with suppress(OSError):  # something else stands in it now
+                    Path(folder).rmdir()
+        self._history.forget()
+
+    def _write(self, data: bytes, *, new: bool) -> None:
+        """Write the whole file with the mode it has; a new one is the user's alone, as it may hold keys."""
+        if new:
+            self._target.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(self._target, data, mode=0o600, new=True)
+            return
+        with self._target.open("rb+"):  # a file that may not be written isn't replaced either
+            mode = self._target.stat().st_mode & 0o7777
+        write_whole(self._target, data, mode=0o600)
+        self._target.chmod(mode)
+
+
+def _missing_folders(folder: Path) -> list[Path]:
+    missing: list[Path] = []
+    while not folder.is_dir() and folder != folder.parent:
+        missing.append(folder)
+        folder = folder.parent
+    return missing
