@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple, get_args
 
 Validate = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+About = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 Said = Literal["accept", "decline", "cancel"]
 Category = Literal["Read", "Write", "Execute", "Destructive", "Financial"]
 
@@ -27,7 +28,9 @@ class Call:
     `grant` is the caller's label, None for a caller whose token is wrong or revoked. `schema` is a digest of
     the tool's definition, kept in the audit log. `known` is False for a name that the catalogue doesn't hold.
     `price` is what a success costs, in USD. `validate` turns the arguments into those the handler gets, or
-    raises `InvalidArguments`; without it they are passed on as they are. `answer` is what a call brings back
+    raises `InvalidArguments`; without it they are passed on as they are. `about` tells, for the question to
+    the user, what the judged arguments stand for, such as the file behind an id; a yes is bound to that too.
+    It raises `InvalidArguments` where they stand for nothing. `answer` is what a call brings back
     that was told to come again with a person's answer.
     """
 
@@ -41,4 +44,5 @@ class Call:
     price: float = 0.0
     category: str | None = None
     validate: Validate | None = None
+    about: About | None = None
     answer: Answer | None = None

@@ -100,6 +100,11 @@ class Judge:
                 judged.arguments = call.validate(call.arguments)
             except InvalidArguments as error:
                 judged.misfit = error.unquoted if rules.redact.arguments else str(error)
+        if rules.approval is not None and call.about is not None and judged.misfit is None:
+            try:
+                judged.about = call.about(judged.arguments)
+            except InvalidArguments as error:
+                judged.misfit = error.unquoted if rules.redact.arguments else str(error)
         if rules.repeats or rules.approval:
             try:
                 judged.over = self._attempt(judged, count, resumed)
@@ -150,7 +155,7 @@ class Judge:
         call, rules = judged.call, judged.rules
         if rules.approval is not None and not rules.approval.shadow:
             judged.question = self._approvals.question(
-                call, judged.arguments, rules.approval, judged.policy.digest, rules.redact
+                call, judged.arguments, rules.approval, judged.policy.digest, rules.redact, judged.about
             )
             judged.standing = standing = self._approvals.standing(judged.question)
             # A no to this very call holds against a yes that stands.

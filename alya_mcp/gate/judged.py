@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from alya_mcp.gate.approvals import Question, Standing
+from alya_mcp.gate.approvals.question import NOTHING
 from alya_mcp.gate.call import Call
 from alya_mcp.gate.decision import Decision, UserAnswer
 from alya_mcp.gate.policy import Policy
@@ -15,10 +16,11 @@ class Judged:
     """What was found out about a call so far.
 
     `arguments` are those that the handler would get, and `digest` stands for them in the log. `misfit` is why
-    they don't fit the schema, and `not_json` why they aren't JSON where that is needed. `over` are the loop
-    caps that this attempt exceeds, with the wait. `question` is what the user has to say yes to, if anything;
-    `standing` is an answer to it that holds, and `agreed` that this is a yes to be taken. With `takes_later`
-    the limits are asked when the call takes them. `said` is what the user answered just now.
+    they don't fit the schema or stand for nothing, and `not_json` why they aren't JSON where that is needed.
+    `over` are the loop caps that this attempt exceeds, with the wait. `about` is what the arguments stand
+    for. `question` is what the user has to say yes to, if anything; `standing` is an answer to it that holds,
+    and `agreed` that this is a yes to be taken. With `takes_later` the limits are asked when the call takes
+    them. `said` is what the user answered just now.
     """
 
     refusal: Decision | None = None
@@ -28,6 +30,7 @@ class Judged:
     not_json: str | None = None
     over: tuple[tuple[Repeats, int | None], ...] = ()
     question: Question | None = None
+    about: Mapping[str, Any] = NOTHING
     standing: Standing | None = None
     agreed: bool = False
     takes_later: bool = False

@@ -20,7 +20,14 @@ from alya_mcp.net.disk_cache import Cache, Kept
 from alya_mcp.net.memo import Memo
 from alya_mcp.net.records import LeftOut
 from alya_mcp.net.single_flight import SingleFlight
-from alya_mcp.net.transport import Patience, SourceRequest, SourceResponse, Transport, check_form
+from alya_mcp.net.transport import (
+    Charge,
+    Patience,
+    SourceRequest,
+    SourceResponse,
+    Transport,
+    check_form,
+)
 from alya_mcp.settings import Settings
 from alya_mcp.settings.providers import SOURCES, Source
 
@@ -70,6 +77,7 @@ class Http:
         stale_for: float = 86_400.0,
         deadline: float = 10.0,
         largest: int = LARGEST,
+        charge: Charge | None = None,
     ) -> Fetched[T]:
         """Get what `read` makes of the answer.
 
@@ -77,6 +85,7 @@ class Http:
         host sees and no log shows. An answer is used again, without asking, for `fresh_for` seconds, or for
         longer if the source says so, up to `stale_for`; when the source fails, for `stale_for` seconds,
         marked as stale. It takes at most `deadline` seconds, all tries together, and `largest` bytes.
+        `charge` is called each time before the request is sent; what it raises is raised here.
 
         `read` depends on the body alone and is called once per answer; a function of a module, which is the
         same at the next call, isn't called again for a kept one. For what it can't use it raises a
@@ -88,7 +97,14 @@ class Http:
             SourceFailed: no usable answer came, and none is kept.
         """
         request = self._request(
-            "GET", source, path, params, {"Accept": accept, **(headers or {})}, secrets, largest
+            "GET",
+            source,
+            path,
+            params,
+            {"Accept": accept, **(headers or {})},
+            secrets,
+            largest,
+            charge=charge,
         )
         kept = await anyio.to_thread.run_sync(self._cache.find, request.key)
         value: _Value[T] | None = None
@@ -152,6 +168,45 @@ class Http:
 
         return self._live(source, await self._within(request, deadline, ask), self._clock())
 
+    async def exchange(
+        self,
+        source: Source,
+        method: str,
+        path: str,
+        params: Params | None = None,
+        *,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        secrets: Mapping[str, str] | None = None,
+        deadline: float = 30.0,
+        largest: int = LARGEST,
+        charge: Charge | None = None,
+    ) -> SourceResponse:
+        """Send one request and return its answer, whatever the status.
+
+        For a protocol whose statuses are its steps, such as a resumable upload: nothing is tried again, kept
+        or redirected. `path` may also be an address that the source gave in an earlier answer. Otherwise like
+        `get`.
+
+        Raises:
+            SourceFailed: no answer came; the request may have arrived all the same.
+        """
+        request = self._request(
+            method,
+            source,
+            path,
+            params,
+            dict(headers or {}),
+            secrets,
+            largest,
+            content=content,
+            charge=charge,
+        )
+        answer = await self._within(request, deadline, lambda: self._transport.ask_once(request))
+        if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            self._note(source, f"answers {answer.status}; call again later")
+        return answer
+
     @property
     def seen(self) -> list[SourceOutcome]:
         """What came of the last request to each source that was asked, those of the table alone, by title."""
@@ -177,12 +232,16 @@ class Http:
         *,
         content: bytes | None = None,
         repeatable: bool = True,
+        charge: Charge | None = None,
     ) -> SourceRequest:
         base = self._transport.base(source)
         if not base:
             raise SourceFailed(source, f"has no address here; the user can set {source.variable}")
         try:
-            url = httpx2.URL(base.rstrip("/") + path if path else base)
+            if "://" in path:
+                url = self._transport.given(source, path)
+            else:
+                url = httpx2.URL(base.rstrip("/") + path if path else base)
             if params:
                 url = url.copy_merge_params({name: _plain(value) for name, value in params.items()})
         except (httpx2.InvalidURL, ValueError, TypeError):
@@ -197,7 +256,7 @@ class Http:
             )
         return SourceRequest(
             source=source, method=method, url=url, headers=headers, secrets=dict(secrets or {}),
-            content=content, repeatable=repeatable, largest=largest,
+            content=content, repeatable=repeatable, largest=largest, charge=charge,
         )  # fmt: skip
 
     async def _ask_and_keep(

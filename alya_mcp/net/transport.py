@@ -4,7 +4,7 @@ import logging
 import random
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -64,9 +64,16 @@ class Patience:
         return random.uniform(0.5, 1.0) * min(self.longest, self.first * 2 ** (failed - 1))  # noqa: S311
 
 
+Charge = Callable[[], Awaitable[None]]
+"""Counts one request against a quota before it is sent; it raises a `Failure` to refuse it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceRequest:
-    """What to send. `secrets` are headers for the source's own host alone; `largest` is in bytes."""
+    """What to send. `secrets` are headers for the source's own host alone; `largest` is in bytes.
+
+    `charge` is called each time before the request is sent.
+    """
 
     source: Source
     method: str
@@ -76,6 +83,7 @@ class SourceRequest:
     content: bytes | None = None
     repeatable: bool = True
     largest: int
+    charge: Charge | None = None
 
     @property
     def key(self) -> str:
@@ -144,6 +152,8 @@ class Transport:
             await self._wait_out(source, limiter)
             try:
                 async with limiter.turn():
+                    if request.charge is not None:
+                        await request.charge()
                     return await self._exchange(request, conditions)
             except _Passing as trouble:
                 failed += 1
@@ -154,6 +164,44 @@ class Transport:
                 if not request.repeatable or failed >= self._patience.tries or wait >= _time_left():
                     raise trouble.failure from None
             await anyio.sleep(wait)
+
+    async def ask_once(self, request: SourceRequest) -> SourceResponse:
+        """The answer to one try, whatever its status.
+
+        Raises:
+            SourceFailed: no answer came, or the request may not be sent.
+        """
+        source = request.source
+        limiter = self._limiter_of(source)
+        await self._wait_out(source, limiter)
+        async with limiter.turn():
+            if request.charge is not None:
+                await request.charge()
+            headers = {"User-Agent": self._agent, **request.headers, **request.secrets}
+            try:
+                return await self._send(request, request.url, headers)
+            except ForbiddenAddress as forbidden:
+                where = f"{request.url.host[:80]}, which is not on the public internet, so it isn't asked"
+                raise SourceRefused(source, f"is at {where}") from forbidden
+            except _FAILURES as error:
+                raise SourceFailed(source, _words(error)) from error
+
+    def given(self, source: Source, address: str) -> httpx2.URL:
+        """The address that the source itself gave for a further request.
+
+        Raises:
+            SourceFailed: it leads elsewhere than to the source's own host or, by https, its siblings.
+        """
+        base = httpx2.URL(self.base(source))
+        try:
+            url = base.join(address)
+        except (httpx2.InvalidURL, ValueError):
+            raise SourceFailed(source, "gives an address that is none") from None
+        check_form(source, url)
+        siblings = url.scheme == base.scheme == "https" and _parent(url.host) == _parent(base.host)
+        if _origin(url) != _origin(base) and not siblings:
+            raise SourceFailed(source, "gives an address at another host, which isn't asked")
+        return url
 
     def _limiter_of(self, source: Source) -> RateLimiter:
         return self._limiters.setdefault(source.key, RateLimiter(source, time.monotonic))
@@ -305,6 +353,12 @@ def _no_cookies() -> CookieJar:
 
 def _origin(url: httpx2.URL) -> tuple[str, str, int]:
     return url.scheme, url.host, url.port or (443 if url.scheme == "https" else 80)
+
+
+def _parent(host: str) -> list[str]:
+    """The last two labels of a host's name; nothing for an address or a name without dots."""
+    labels = host.split(".")
+    return labels[-2:] if len(labels) > 2 and not labels[-1].isdecimal() else [host]
 
 
 def _words(error: Exception) -> str:

@@ -124,17 +124,19 @@ class Dispatcher:
     def _call(self, ctx: RequestContext, params: types.CallToolRequestParams) -> Call:
         """The call as it stands now: its caller and its tool looked up."""
         tool = self.catalogue.get(params.name)
+        caller = self._hub.caller()
         return Call(
             tool=params.name,
             arguments=params.arguments or {},
             session=self._session,
             request=ctx.request_id,
-            grant=self._hub.caller(),
+            grant=caller,
             known=tool is not None,
             schema=tool.digest if tool else None,
             price=tool.price if tool else 0.0,
             category=tool.category if tool else None,
             validate=tool.validate if tool else None,
+            about=partial(tool.about, hub=self._hub, grant=caller or "") if tool else None,
             answer=approvals.answer_in(params) if approvals.is_modern(ctx) else None,
         )
 

@@ -47,6 +47,9 @@ _VARIABLES = {
     "llm_model": "ALYA_LLM_MODEL",
     "ask_model": "ALYA_ASK_MODEL",
     "a2a_agents": "ALYA_A2A_AGENTS",
+    "youtube_daily_searches": "ALYA_YOUTUBE_DAILY_SEARCHES",
+    "youtube_daily_uploads": "ALYA_YOUTUBE_DAILY_UPLOADS",
+    "youtube_daily_units": "ALYA_YOUTUBE_DAILY_UNITS",
 }
 _SOURCE_URLS = {source.variable: source.key for source in SOURCES.values()}
 _SOURCE_SECRETS = tuple(variable for source in SOURCES.values() for variable in source.keys)
@@ -102,6 +105,8 @@ class Settings:
     `web_keyless` through Tavily without a key.
     `llm_kind` is how the language model `llm_model` is spoken to; without a name there is none. `ask_model`
     is the folder of a model that answers on this machine, `a2a_agents` where the cards of agents are.
+    `youtube_daily_*` are the most requests to YouTube that search, those that begin an upload, and the most
+    units of all others, between two midnights of Pacific time.
     `source_urls` has the addresses that the user set for outside services, by the service's key, those
     cards' included; `source_secrets` their secrets, by the variable's name.
     """
@@ -134,6 +139,9 @@ class Settings:
     llm_model: str | None = None
     ask_model: Path | None = None
     a2a_agents: tuple[str, ...] = ()
+    youtube_daily_searches: int = 100
+    youtube_daily_uploads: int = 100
+    youtube_daily_units: int = 10_000
     source_urls: Mapping[str, str] = field(default_factory=dict[str, str])
     source_secrets: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
@@ -195,6 +203,9 @@ class Settings:
         if ask_model is not None and not ask_model.is_absolute():
             problems.append(f"ALYA_ASK_MODEL is {str(ask_model)!r}; it takes the absolute path of a folder")
         agents = _agents(given, problems)
+        searches = _count("youtube_daily_searches", 100, given, problems)
+        uploads = _count("youtube_daily_uploads", 100, given, problems)
+        units = _count("youtube_daily_units", 10_000, given, problems)
         source_urls = _source_urls(source, problems) | {agent_card(agent).key: agent for agent in agents}
         if problems:
             raise SettingsError("; ".join(problems))
@@ -227,6 +238,9 @@ class Settings:
             llm_model=given.get("llm_model"),
             ask_model=ask_model,
             a2a_agents=agents,
+            youtube_daily_searches=searches,
+            youtube_daily_uploads=uploads,
+            youtube_daily_units=units,
             source_urls=source_urls,
             source_secrets={v: source[v] for v in _SOURCE_SECRETS if v in source},
         )
@@ -338,6 +352,14 @@ def _seconds(
         return int(text)
     takes = f"a whole number of seconds from {least} to {_MAX_SECONDS}" + ("" if least else f", 0 {zero}")
     problems.append(f"{_VARIABLES[field]} is {text!r}; it takes {takes}")
+    return default
+
+
+def _count(field: str, default: int, given: Mapping[str, str], problems: list[str]) -> int:
+    text = given.get(field, str(default))
+    if re.fullmatch(r"[0-9]{1,9}", text):
+        return int(text)
+    problems.append(f"{_VARIABLES[field]} is {text!r}; it takes a whole number from 0 on")
     return default
 
 

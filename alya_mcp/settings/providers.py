@@ -157,6 +157,13 @@ _TABLE: Final = (
         rate=3.0,
         at_once=1,
     ),
+    Source(key="youtube", title="YouTube", url="https://www.googleapis.com", keys=("ALYA_YOUTUBE_KEY",)),
+    Source(
+        key="google_oauth",
+        title="Google sign-in",
+        url="https://oauth2.googleapis.com",
+        keys=("ALYA_YOUTUBE_CLIENT_ID", "ALYA_YOUTUBE_CLIENT_SECRET"),
+    ),
     Source(key="a2a", title="the configured A2A agent", url="", keys=("ALYA_A2A_KEY",)),
     Source(key="llm", title="the configured language model", url="", keys=("ALYA_LLM_KEY",)),
 )

@@ -9,7 +9,7 @@ import inspect
 import json
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import GenerateJsonSchema
 
-from alya_mcp.gate import InvalidArguments
+from alya_mcp.gate import InvalidArguments, ToolError
 from alya_mcp.gate.call import Category
 from alya_mcp.gate.sanitizer import outside
 from alya_mcp.toolkit import loose
@@ -49,13 +49,17 @@ class Input(BaseModel):
 
 
 class Validated(dict[str, Any]):
-    """Arguments that fit a tool: as plain JSON, which the gate judges, and as `model` for the handler."""
+    """Arguments that fit a tool: as plain JSON, which the gate judges, and as `model` for the handler.
 
-    __slots__ = ("model",)
+    `about` is what the user was told that they stand for; None when nobody was asked.
+    """
+
+    __slots__ = ("about", "model")
 
     def __init__(self, model: Input) -> None:
         super().__init__(model.model_dump(mode="json", by_alias=True))
         self.model = model
+        self.about: Mapping[str, Any] | None = None
 
 
 class NoArguments(Input):
@@ -122,6 +126,7 @@ class Context:
     `catalogue` holds every tool of the server by name; no answer may speak of one that isn't in `tools`.
     `abandoned` tells, in a call that is cancelled, whether its client only ran out of patience: it asked for
     no progress, so it couldn't know that the call was alive.
+    `about` is what the user said yes to, for a tool that tells it (see `tool`); None when nobody was asked.
     """
 
     hub: "Hub"
@@ -130,6 +135,7 @@ class Context:
     grant: str
     progress: Progress
     abandoned: Callable[[], bool]
+    about: Mapping[str, Any] | None = None
 
     @property
     def tools(self) -> Mapping[str, "Tool"]:
@@ -138,6 +144,7 @@ class Context:
 
 
 Handler = Callable[[Any, Context], Awaitable[Output | Reply[Output]]]
+About = Callable[[Any, "Hub", str], Mapping[str, Any]]
 
 
 class _UntitledSchema(GenerateJsonSchema):
@@ -160,7 +167,7 @@ class Tool:
 
     def __init__(
         self, handler: Handler, *, title: str, category: Category, risk: Risk, price: float,
-        read_only: bool, destructive: bool, idempotent: bool, open_world: bool,
+        read_only: bool, destructive: bool, idempotent: bool, open_world: bool, about: About | None = None,
     ) -> None:  # fmt: skip
         self.name = handler.__name__
         self.title = title
@@ -173,6 +180,7 @@ class Tool:
              "idempotentHint": idempotent, "openWorldHint": open_world}
         )  # fmt: skip
         self._handler = handler
+        self._about = about
         hints = get_type_hints(handler, localns={"Hub": object})
         self._input: type[Input] = _model(hints.get("arguments"), Input)
         answer = hints.get("return")
@@ -250,6 +258,20 @@ class Tool:
         except ValidationError as error:
             raise InvalidArguments(_explain(self, error), _explain(self, error, quotes=False)) from None
 
+    def about(self, arguments: Mapping[str, Any], hub: "Hub", grant: str) -> Mapping[str, Any]:
+        """What validated arguments stand for now, for the question to the user; nothing for most tools.
+
+        Raises:
+            InvalidArguments: they stand for nothing that can be used; the text says why.
+        """
+        if self._about is None or not isinstance(arguments, Validated):
+            return {}
+        try:
+            arguments.about = self._about(arguments.model, hub, grant)
+        except ToolError as error:
+            raise InvalidArguments(str(error), f"what {self.name} is asked for can't be used") from None
+        return arguments.about
+
     async def run(self, arguments: Mapping[str, Any], context: Context) -> Reply[Output]:
         """Run the handler on the model of arguments that `validate` returned; others are validated first.
 
@@ -258,6 +280,8 @@ class Tool:
             Failure: when the tool can't do what was asked.
         """
         judged = arguments if isinstance(arguments, Validated) else self.validate(arguments)
+        if judged.about is not None:
+            context = replace(context, about=judged.about)
         answer = await self._handler(judged.model, context)
         return answer if isinstance(answer, Reply) else Reply(data=answer)
 
@@ -289,11 +313,15 @@ def _model(annotation: object, base: type[_Model]) -> type[_Model]:
 
 def tool(
     *, title: str, category: Category, risk: Risk, price: float = 0.001,
-    read_only: bool, destructive: bool, idempotent: bool, open_world: bool,
+    read_only: bool, destructive: bool, idempotent: bool, open_world: bool, about: About | None = None,
 ) -> Callable[[Handler], Tool]:  # fmt: skip
     """Make a typed async function `(arguments, context) -> answer` a tool.
 
     The function's name is the tool's name and its docstring the description. `price` is in USD per call.
+    `about` tells, from the model of the arguments, the hub and the caller's label, what a call stands for,
+    such as the file behind an id: the user is shown it before they say yes, and the yes is bound to it. It
+    doesn't wait for anything, and raises a `Failure` where a call can't be made. The handler finds what it
+    told in `Context.about`.
 
     Raises:
         CatalogueError: at import, naming everything the declaration lacks.
@@ -303,6 +331,7 @@ def tool(
         return Tool(
             handler, title=title, category=category, risk=risk, price=price,
             read_only=read_only, destructive=destructive, idempotent=idempotent, open_world=open_world,
+            about=about,
         )  # fmt: skip
 
     return declare

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from alya_mcp.gate.approvals.asked import ApprovalStore, Way, YesOrNo
 from alya_mcp.gate.approvals.bounds import Full, Questions
-from alya_mcp.gate.approvals.question import Question, message, terms
+from alya_mcp.gate.approvals.question import NOTHING, Question, message, terms
 from alya_mcp.gate.approvals.sealed import Sealer
 from alya_mcp.gate.call import Answer, Call
 from alya_mcp.gate.canonical import canonical
@@ -51,23 +51,29 @@ class Approvals:
         approval: Approval,
         policy: str,
         redact: Redact,
+        about: Mapping[str, Any] = NOTHING,
     ) -> Question:
         """What the user has to say yes to before `call` with the judged `arguments` may run.
+
+        `about` is what the arguments stand for; it is shown, and a yes to this call is bound to it.
 
         Raises:
             NotCanonical: the arguments are no JSON.
             StateError: the store's key can't be read.
         """
         grant = call.grant or ""
-        bound = arguments if approval.who == "call" else call.session
+        bound: object = call.session
+        if approval.who == "call":
+            bound = [arguments, about] if about else arguments
         told = terms(call.tool, approval)
         facts = [approval.who, approval.rule, call.tool, call.schema, policy, grant, told, bound]
         binding = hmac.digest(self._store.key, canonical(facts), "sha256").hex()
         legible = cast("Mapping[str, Any]", masked(arguments, redact.arguments))
+        told_of = cast("Mapping[str, Any]", masked(about, redact.arguments))
         return Question(
             tool=call.tool,
             rule=approval.rule,
-            message=message(call.tool, approval, legible),
+            message=message(call.tool, approval, legible, told_of),
             expires=approval.expires,
             binding=binding,
             arguments=legible,

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from alya_mcp.gate.decision import shown
@@ -11,6 +12,8 @@ from alya_mcp.gate.numbers import plain
 from alya_mcp.gate.policy.rules import Approval
 
 Who = Literal["call", "session"]
+
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 LONGEST: Final = 200_000
 """Characters of a question. A call whose arguments need more can't be put to the user, and is denied."""
@@ -38,11 +41,15 @@ class Question:
     session: str
 
 
-def message(tool: str, approval: Approval, arguments: Mapping[str, Any]) -> str:
-    """The whole question: every argument whole, as one line of JSON."""
+def message(
+    tool: str, approval: Approval, arguments: Mapping[str, Any], about: Mapping[str, Any] = NOTHING
+) -> str:
+    """The whole question: every argument, and what they stand for, whole, each as one line of JSON."""
     lines = [
         *_why(tool, approval),
         *(f"  {_name(name)}: {_json(value)}" for name, value in arguments.items()),
+        *(["What that stands for now:"] if about else []),
+        *(f"  {_name(name)}: {_json(value)}" for name, value in about.items()),
         _how_far(approval),
     ]
     return "\n".join(lines)
