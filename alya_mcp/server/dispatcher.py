@@ -19,7 +19,7 @@ from alya_mcp.server.approvals import RequestContext
 from alya_mcp.server.results import describe, failure, refusal, result
 from alya_mcp.toolkit.listing import visible
 from alya_mcp.toolkit.services import Hub
-from alya_mcp.toolkit.tool import Context
+from alya_mcp.toolkit.tool import Context, Output, Reply
 from alya_mcp.tools import Catalogue
 
 logger = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ class Dispatcher:
                 reply = await tool.run(arguments, self._context(ctx, call.grant))
             except SystemExit as leaving:
                 raise RuntimeError(f"{tool.name} tried to end the process") from leaving
-            return result(reply, self._hub)
+            return self._result(reply)
 
         ask = partial(approvals.ask, ctx) if asks and not modern else None
         self._cancelled[ctx.request_id] = False
@@ -170,6 +170,9 @@ class Dispatcher:
             self._warned_of = policy.digest
             for warning in policy.warnings(self.catalogue):
                 logger.warning("the policy: %s", warning)
+
+    def _result(self, reply: Reply[Output]) -> types.CallToolResult:
+        return result(reply, self._hub)
 
     def _context(self, ctx: RequestContext, caller: str | None) -> Context:
         last = -1.0
