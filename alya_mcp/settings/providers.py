@@ -157,7 +157,13 @@ _TABLE: Final = (
         rate=3.0,
         at_once=1,
     ),
-    Source(key="youtube", title="YouTube", url="https://www.googleapis.com", keys=("ALYA_YOUTUBE_KEY",)),
+    Source(
+        key="youtube",
+        title="YouTube",
+        url="https://www.googleapis.com",
+        keys=("ALYA_YOUTUBE_KEY",),
+        rate=20.0,
+    ),
     Source(
         key="google_oauth",
         title="Google sign-in",

@@ -31,6 +31,9 @@ from alya_mcp.tools.youtube.sources.youtube_data import (
 Now = Callable[[], datetime]
 T = TypeVar("T", bound=Shape)
 
+PATIENCE: Final = Patience(tries=5, first=0.5, longest=8.0)
+"""How a request that may be sent twice is tried again."""
+
 _PASSING: Final = frozenset({408, 429, 500, 502, 503, 504})
 
 
@@ -54,7 +57,7 @@ class Refused(Failure):
 
 
 class YoutubeApi:
-    """The API as one caller uses it. `patience` is how a request that may be sent twice is tried again."""
+    """The API as one caller uses it."""
 
     def __init__(
         self,
@@ -63,12 +66,12 @@ class YoutubeApi:
         quota: Quota,
         connections: Connections,
         *,
-        patience: Patience | None = None,
+        patience: Patience,
         now: Now = lambda: datetime.now(UTC),
     ) -> None:
         self.quota = quota
         self.connections = connections
-        self.patience = patience or Patience(tries=5, first=0.5, longest=8.0)
+        self.patience = patience
         self.now = now
         self._http = http
         self._settings = settings
@@ -182,5 +185,6 @@ class YoutubeApi:
 def api_of(context: Context) -> YoutubeApi:
     """The API in the name of the caller's channel."""
     hub = context.hub
-    quota = Quota(database_of(context), hub.settings)
-    return YoutubeApi(hub.http, hub.settings, quota, Connections(hub.settings.home, context.grant))
+    quota = Quota(database_of(context.hub), hub.settings)
+    connections = Connections(hub.settings.home, context.grant)
+    return YoutubeApi(hub.http, hub.settings, quota, connections, patience=PATIENCE)

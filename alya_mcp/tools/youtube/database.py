@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from alya_mcp.toolkit.private_database import PrivateDatabase
-from alya_mcp.toolkit.tool import Context
+from alya_mcp.toolkit.services import Hub
 
 _TABLES: Final = """
     CREATE TABLE drafts (
@@ -45,7 +45,6 @@ class YoutubeDatabase(PrivateDatabase):
         self.folder = home / "youtube"
 
 
-def database_of(context: Context) -> YoutubeDatabase:
+def database_of(hub: Hub) -> YoutubeDatabase:
     """The database of this server's home."""
-    home = context.hub.settings.home
-    return context.hub.kept(YoutubeDatabase, lambda: YoutubeDatabase(home))
+    return hub.kept(YoutubeDatabase, lambda: YoutubeDatabase(hub.settings.home))

@@ -72,8 +72,10 @@ class Pipeline:
         with self.database.reading() as db:
             return self._find(db, draft)
 
-    def move(self, draft: str, state: DraftState, reason: str | None = None) -> Draft:
-        """Bring the draft into `state`, and note when and why.
+    def move(
+        self, draft: str, state: DraftState, reason: str | None = None, *, video_id: str | None = None
+    ) -> Draft:
+        """Bring the draft into `state`, and note when and why, and YouTube's id of its video if given.
 
         Raises:
             InvalidInput: the caller has no such draft.
@@ -89,6 +91,8 @@ class Pipeline:
                 )
             self._set(db, draft, "state", state)
             self._set(db, draft, "reason", reason)
+            if video_id is not None:
+                self._set(db, draft, "video_id", video_id)
             db.execute("INSERT INTO history VALUES (?, ?, ?, ?)", (draft, state, reason, _now()))
             return self._find(db, draft)
 
@@ -127,11 +131,6 @@ class Pipeline:
         with self.database.writing() as db:
             self._find(db, draft)
             self._set(db, draft, "progress", None if progress is None else json.dumps(dict(progress)))
-
-    def keep_video(self, draft: str, video_id: str) -> None:
-        """Keep YouTube's id of the draft's video."""
-        with self.database.writing() as db:
-            self._set(db, draft, "video_id", video_id)
 
     def list(self, state: DraftState | None = None, limit: int = 20, cursor: str | None = None) -> DraftPage:
         """The newest drafts first, at most `limit`, all or those in `state`, from `cursor` on.
@@ -200,7 +199,7 @@ class Pipeline:
 
 def pipeline_of(context: Context) -> Pipeline:
     """The pipeline of the caller."""
-    return Pipeline(database_of(context), context.grant)
+    return Pipeline(database_of(context.hub), context.grant)
 
 
 def _draft(db: sqlite3.Connection, row: Sequence[Any]) -> Draft:

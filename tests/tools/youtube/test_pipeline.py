@@ -37,8 +37,7 @@ def test_a_draft_goes_its_way_and_another_process_reads_it(pipeline: Pipeline, t
     file = DraftFile(path=pipeline.folder(draft) / "preview.mp4", sha256="0" * 64, size=3)
     pipeline.keep_files(draft, {"preview": file})
     for state in ORDER[1:]:
-        pipeline.move(draft, state)
-    pipeline.keep_video(draft, "abc")
+        pipeline.move(draft, state, video_id="abc" if state == "uploaded" else None)
     other = YoutubeDatabase(tmp_path)
     found = Pipeline(other, "local").get(draft)
     other.close()
