@@ -49,6 +49,7 @@ class Choice:
 
     `name` is what results call it, `notice` what the user should know of it, `full_precision` whether it is
     loaded in float32 on every device, `flat` whether a picture of one colour is one it may mean.
+    `only_side` is the side in pixels of the square pictures that are all it was trained on.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Choice:
     repository: str | None = None
     full_precision: bool = False
     flat: bool = False
+    only_side: int | None = None
 
 
 def choose(wanted: str, machine: Machine, precision: str = "auto") -> Choice:
@@ -139,6 +141,7 @@ def _sketch(why: str, remedy: str) -> Choice:
         folder=SKETCH_FOLDER,
         full_precision=True,
         flat=True,
+        only_side=1024,
     )
 
 

@@ -235,3 +235,22 @@ def test_a_plain_background_is_drawn():
     pixels = torch.frombuffer(bytearray(picture.pixels), dtype=torch.uint8).reshape(-1, 3).float()
     red, green, blue = pixels.mean(dim=0).tolist()
     assert red > 2 * max(green, blue)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (720, 1280)])
+def test_a_model_of_square_pictures_composes_others_whole_and_says_so(width: int, height: int):
+    job = Job(prompt="a red circle above a blue square", seed=5, steps=4, width=width, height=height)
+    request = RenderRequest(model="sketch", precision="auto", job=job)
+    picture = FluxRenderer().render(request, job, heard_by_nobody)
+    assert "square pictures only" in (picture.notice or "")
+    pixels = torch.frombuffer(bytearray(picture.pixels), dtype=torch.uint8).reshape(height, width, 3).int()
+    red, blue = (
+        (pixels[..., one] > 150) & (pixels[..., one] > 2 * pixels[..., other])
+        for one, other in ((0, 2), (2, 0))
+    )
+    rows, columns = torch.arange(height)[:, None], torch.arange(width)[None, :]
+    for shape in (red, blue):
+        assert shape.sum() > 5_000
+        edge = (rows < 4) | (rows >= height - 4) | (columns < 4) | (columns >= width - 4)
+        assert not bool((shape & edge).any())
+    assert (rows * red).sum() / red.sum() + 50 < (rows * blue).sum() / blue.sum()

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
+import numpy as np
 import pytest
 from raw_client import expect_nothing_running, processes_of
 from stage import RENDER_PHASES, SIDE, Stage, Steps, a_job, engine_at
@@ -137,9 +138,11 @@ async def test_width_and_height_are_not_mixed_up(studio: Studio):
     assert (picture.width, picture.height, len(picture.pixels)) == (128, 320, 128 * 320 * 3)
 
 
-async def test_a_size_that_the_model_would_round_down_is_refused_with_its_unit(studio: Studio):
-    with pytest.raises(InvalidInput, match=r"width is 272; tiny takes multiples of 32 pixels"):
-        await studio.render(Job(prompt="a red circle", seed=1, steps=1, width=272, height=256))
+async def test_a_size_between_the_models_units_is_the_middle_of_the_next_larger(studio: Studio):
+    picture = await studio.render(Job(prompt="a red circle", seed=1, steps=1, width=272, height=250))
+    larger = await studio.render(Job(prompt="a red circle", seed=1, steps=1, width=288, height=256))
+    whole = np.frombuffer(larger.pixels, np.uint8).reshape(256, 288, 3)
+    assert picture.pixels == whole[3:253, 8:280].tobytes()
 
 
 async def test_the_notice_names_the_model_that_is_not_flux(studio: Studio):

@@ -97,7 +97,8 @@ def test_a_repeat_is_a_call_like_any_other_to_the_gate(artist: RawClient) -> Non
 
 
 @pytest.mark.parametrize(
-    "changes", [{"seed": 8}, {"steps": 2}, {"format": "webp"}, {"prompt": "a red circle for zoë"}]
+    "changes",
+    [{"seed": 8}, {"steps": 2}, {"format": "webp"}, {"prompt": "a red circle for zoë"}, {"aspect": "4:3"}],
 )
 def test_anything_else_that_is_asked_is_drawn(artist: RawClient, changes: dict[str, Any]) -> None:
     assert answer(artist, **changes)["repeated"] is False

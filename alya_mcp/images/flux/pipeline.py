@@ -8,7 +8,7 @@ import contextlib
 import importlib
 from collections import OrderedDict
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -50,11 +50,16 @@ class Shortcuts:
 
 
 class Artist:
-    """Draws with `pipeline` on `device`; used by one thread."""
+    """Draws with `pipeline` on `device`; used by one thread.
 
-    def __init__(self, pipeline: Any, device: torch.device) -> None:
+    `only_side` is the side in pixels of the square pictures that are all the model has seen: others are
+    composed by `fitted`. None for a model of many sizes.
+    """
+
+    def __init__(self, pipeline: Any, device: torch.device, only_side: int | None = None) -> None:
         self.pipeline = pipeline
         self.device = device
+        self.only_side = only_side
         self.shortcuts: Shortcuts | None = None
         self._encoded: OrderedDict[str, EncodedPrompt] = OrderedDict()
         self._flux: Any = importlib.import_module("diffusers.pipelines.flux.pipeline_flux")
@@ -63,6 +68,10 @@ class Artist:
     def unit(self) -> int:
         """Both sides of a picture are multiples of this many pixels."""
         return 2 * int(self.pipeline.vae_scale_factor)
+
+    def canvas(self, job: Job) -> Job:
+        """`job` with both sides rounded up to what the model draws."""
+        return replace(job, width=_up(job.width, self.unit), height=_up(job.height, self.unit))
 
     @property
     def text_tokens(self) -> int:
@@ -158,7 +167,13 @@ class Artist:
         pipeline = self.pipeline
         channels = int(pipeline.transformer.config.in_channels) // 4
         generator = torch.Generator("cpu").manual_seed(job.seed)
-        return pipeline.prepare_latents(1, channels, job.height, job.width, dtype, self.device, generator)
+        latents, places = pipeline.prepare_latents(
+            1, channels, job.height, job.width, dtype, self.device, generator
+        )
+        if self.only_side is not None and job.width != job.height:
+            rows, columns = job.height // self.unit, job.width // self.unit
+            places = fitted(rows, columns, self.only_side // self.unit).to(self.device)
+        return latents, places
 
     @torch.no_grad()
     def step(
@@ -263,6 +278,34 @@ class Artist:
         mark = torch.cuda.Event(blocking=True)
         mark.record()
         return mark
+
+
+def fitted(rows: int, columns: int, side: int) -> Tensor:
+    """Places (rows * columns, 3) of tokens that put the composition of a square of `side` into the picture.
+
+    The model's places are those of a square. They are stretched over the shorter side and go on evenly beyond
+    the square on the longer one: half on the left and half on the right, or a fifth above and the rest below,
+    where the ground goes on better than the sky (seen with alya-sketch).
+    """
+    scale = side / min(rows, columns)
+    beyond = rows * scale - side
+    middle = (side - 1) / 2
+    down = (torch.arange(rows) - (rows - 1) / 2) * scale + middle + beyond * (0.5 - 0.2)
+    across = (torch.arange(columns) - (columns - 1) / 2) * scale + middle
+    places = torch.zeros(rows, columns, 3)
+    places[..., 1] = down[:, None]
+    places[..., 2] = across[None, :]
+    return places.reshape(rows * columns, 3)
+
+
+def middle(pixels: Tensor, width: int, height: int) -> Tensor:
+    """The middle of a picture (height, width, 3)."""
+    top, left = (pixels.shape[0] - height) // 2, (pixels.shape[1] - width) // 2
+    return pixels[top : top + height, left : left + width].contiguous()
+
+
+def _up(length: int, unit: int) -> int:
+    return -(-length // unit) * unit
 
 
 @contextlib.contextmanager

@@ -260,7 +260,8 @@ class FluxRenderer:
 
         try:
             with _device_errors():
-                return Artist(self._with_room(load), torch.device(machine.device))
+                device = torch.device(machine.device)
+                return Artist(self._with_room(load), device, choice.only_side)
         except _NoMemoryError:
             free = self._survey().free
         except (Failure, DeviceLost, CancelledJob):
@@ -284,24 +285,22 @@ class FluxRenderer:
     # -- drawing
 
     def _draw(self, loaded: _Loaded, job: Job, report: ReportProgress) -> Picture:
-        artist = loaded.artist
-        for name, side in (("width", job.width), ("height", job.height)):
-            if side % artist.unit:
-                raise InvalidInput(
-                    f"{name} is {side}; {loaded.choice.name} takes multiples of {artist.unit} pixels"
-                )
+        from alya_mcp.images.flux.pipeline import middle
+
+        artist, canvas = loaded.artist, loaded.artist.canvas(job)
         prompt, ignored = _understood(job.prompt, loaded.words)
         _require_subject(loaded, prompt, ignored)
         report("encode", 0.0, 1.0, "Reading the prompt")
-        down = _Stairs(loaded, job, self._survey)
+        down = _Stairs(loaded, canvas, self._survey)
         peaks: dict[str, int] = {}
         with loaded.counting("encode", peaks):
             encoded = down.take("encode", lambda: self._with_room(lambda: artist.read(prompt)))
         with loaded.counting("denoise", peaks):
-            latents = down.take("denoise", lambda: self._denoise(artist, job, encoded, report))
+            latents = down.take("denoise", lambda: self._denoise(artist, canvas, encoded, report))
         report("decode", 0.0, 1.0, "Turning it into pixels")
         with loaded.counting("decode", peaks):
-            pixels = down.take("decode", lambda: self._decode(loaded, job, latents, tiled=down.tiled))
+            pixels = down.take("decode", lambda: self._decode(loaded, canvas, latents, tiled=down.tiled))
+        pixels = middle(pixels, job.width, job.height)
         report("decode", 1.0, 1.0, "Drawn")
         _require_contrast(loaded.choice, job, pixels)
         return Picture(
@@ -314,6 +313,7 @@ class FluxRenderer:
             notice=_notice(
                 loaded.choice.notice,
                 loaded.plan,
+                artist.only_side is not None and job.width != job.height,
                 artist.text_tokens if encoded.truncated else None,
                 ignored,
                 None if prompt == job.prompt else prompt,
@@ -538,6 +538,7 @@ def _require_contrast(choice: Choice, job: Job, pixels: Any) -> None:
 def _notice(
     notice: str | None,
     plan: Plan,
+    fitted: bool,
     limit: int | None,
     ignored: tuple[str, ...],
     read_as: str | None,
@@ -554,6 +555,8 @@ def _notice(
         parts.append(notice)
     if plan.rounded:
         parts.append(f"Weights were rounded to {plan.precision}, so details differ from the full model's")
+    if fitted:
+        parts.append("The model knows square pictures only, and this is composed of what it knows of them")
     if taken:
         parts.append(f"Memory was short: {', '.join(taken)}")
     return ". ".join(parts) or None

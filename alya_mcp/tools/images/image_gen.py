@@ -3,12 +3,12 @@
 import logging
 import secrets
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import anyio
 from pydantic import AwareDatetime, Field, StringConstraints
@@ -37,6 +37,13 @@ _REPEATED = "Not drawn again: an earlier call with this prompt and seed drew it;
 
 logger = logging.getLogger(__name__)
 
+Aspect = Literal["1:1", "16:9", "9:16", "4:3", "3:4", "3:2", "2:3", "21:9"]
+SIZES: Final[Mapping[Aspect, tuple[int, int]]] = {
+    "1:1": (1024, 1024), "16:9": (1280, 720), "9:16": (720, 1280), "4:3": (1152, 864), "3:4": (864, 1152),
+    "3:2": (1248, 832), "2:3": (832, 1248), "21:9": (1568, 672),
+}  # fmt: skip
+"""Width and height in pixels: exact ratios of multiples of 16."""
+
 
 class ImageRequest(Input):
     """What to draw and how to deliver it."""
@@ -48,6 +55,7 @@ class ImageRequest(Input):
         None,
         description="Start of the noise: same seed, prompt and steps, same picture. Random when absent.",
     )
+    aspect: Aspect = Field("1:1", description="Width to height; about one megapixel.")
     steps: int = Field(4, ge=1, le=8, description="Denoising steps; the model is made for 4.")
     format: FileFormat = Field("png", description="File format of the picture.")
     expires_in: int = Field(
@@ -106,7 +114,7 @@ class ImageAnswer(Output):
     open_world=False,  # this machine's GPU and the one store that the user configured
 )
 async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAnswer]:
-    """Draw one 1024x1024 image from a text prompt with FLUX.1-schnell on this machine's own GPU.
+    """Draw one image, 1024x1024 or another `aspect`, from a prompt with FLUX.1-schnell on this machine's GPU.
 
     Use it when someone asks for a new picture, illustration or drawing. It makes one image a call; call it
     again with another seed for a variation. It can't edit or extend an existing picture, and it renders
@@ -128,14 +136,15 @@ async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAns
     if arguments.job is not None:
         earlier = drawings.get(context.grant, arguments.job)
         return await _deliver(earlier, drawings, arguments, context, earlier=True)
-    request = (arguments.prompt, arguments.seed, arguments.steps, arguments.format)
+    request = (arguments.prompt, arguments.seed, arguments.aspect, arguments.steps, arguments.format)
     earlier = drawings.undelivered(context.grant, request)
     if earlier is not None:
         return await _deliver(earlier, drawings, arguments, context, earlier=True)
 
     began = time.perf_counter()
     seed = secrets.randbelow(2**32) if arguments.seed is None else arguments.seed
-    job = Job(prompt=arguments.prompt, seed=seed, steps=arguments.steps)
+    width, height = SIZES[arguments.aspect]
+    job = Job(prompt=arguments.prompt, seed=seed, steps=arguments.steps, width=width, height=height)
     question = await anyio.to_thread.run_sync(
         question_of, context.hub.settings, context.grant, job, arguments.format
     )
