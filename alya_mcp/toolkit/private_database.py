@@ -2,12 +2,13 @@
 
 import sqlite3
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from alya_mcp.errors import Unavailable
+from alya_mcp.gate.state.backup import back_up
 from alya_mcp.runtime.private_files import private_folder, touch_private
 
 _BUSY_SECONDS: Final = 5.0
@@ -17,15 +18,25 @@ class PrivateDatabase:
     """The file at `home / place`, opened at first use and shared by every server process of the user.
 
     `tables` are the statements that make a new file. `application` marks the file as this one's (SQLite's
-    application_id), `schema` is its version. A file that is damaged, newer or another program's is an error
-    and stays as it is. `title` is what errors call it. The methods block and may be called from any thread.
+    application_id), `schema` is its version. `steps` are the statements that bring an older file up to date:
+    the first from version 1 to 2, and so on; a copy of the file is made before. A file that is damaged, newer
+    or another program's is an error and stays as it is. `title` is what errors call it. The methods block and
+    may be called from any thread.
 
     Raises:
         Unavailable: from every use, when the file can't be used.
     """
 
     def __init__(
-        self, home: Path, place: str, *, title: str, application: int, schema: int, tables: str
+        self,
+        home: Path,
+        place: str,
+        *,
+        title: str,
+        application: int,
+        schema: int,
+        tables: str,
+        steps: Sequence[str] = (),
     ) -> None:
         self._path = home / place
         self._place = place
@@ -33,6 +44,7 @@ class PrivateDatabase:
         self._application = application
         self._schema = schema
         self._tables = tables
+        self._steps = steps
         self._lock = threading.RLock()
         self._db: sqlite3.Connection | None = None
 
@@ -86,10 +98,13 @@ class PrivateDatabase:
         return self._db
 
     def _prepare(self, db: sqlite3.Connection) -> None:
-        """Make the tables of a new file; refuse one that isn't of this version or an earlier one."""
+        """Make the tables of a new file, bring an older one up to date, refuse any other."""
+        older = db.execute("PRAGMA user_version").fetchone()[0]
+        if 0 < older < self._schema and self._application == self._application_of(db):
+            back_up(db, self._path, older)
         db.execute("BEGIN IMMEDIATE")
         with db:
-            application = db.execute("PRAGMA application_id").fetchone()[0]
+            application = self._application_of(db)
             schema = db.execute("PRAGMA user_version").fetchone()[0]
             if application == 0 and not db.execute("SELECT 1 FROM sqlite_master").fetchone():
                 for statement in self._tables.split(";"):
@@ -100,7 +115,16 @@ class PrivateDatabase:
                 raise OSError("the file belongs to another program")
             elif schema > self._schema:
                 raise OSError("a newer version of alya-mcp wrote it; upgrade this one")
+            elif schema < self._schema:
+                for step in self._steps[schema - 1 :]:
+                    for statement in step.split(";"):
+                        db.execute(statement)
+                db.execute(f"PRAGMA user_version = {self._schema}")
         db.execute("PRAGMA journal_mode = WAL")
+
+    @staticmethod
+    def _application_of(db: sqlite3.Connection) -> int:
+        return db.execute("PRAGMA application_id").fetchone()[0]
 
 
 def _reason(error: Exception) -> str:

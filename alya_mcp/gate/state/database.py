@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from alya_mcp.gate.errors import StateError
 from alya_mcp.gate.paths import is_absent
+from alya_mcp.gate.state.backup import back_up
 
 if TYPE_CHECKING:
     import sqlite3
@@ -58,10 +59,10 @@ class Database:
     """One connection to the file `path`, shared by the threads of one process.
 
     The file is made at first use, mode 0600, in a folder of mode 0700, with `tables`: statements that make
-    what is missing. An older schema is brought up to date. A file that is corrupt, of another program or of
-    a newer version is refused and left as it is. A file that failed is opened anew, but not for
-    `RETRY_SECONDS`; until then what needs it fails at once. One that was moved away or removed is given up
-    within `LOOK_SECONDS`, and a new one made. `owner` is shared by all connections of a state.
+    what is missing. A file of an older schema is copied beside itself and brought up to date. A file that is
+    corrupt, of another program or of a newer version is refused and left as it is. A file that failed is
+    opened anew, but not for `RETRY_SECONDS`; until then what needs it fails at once. One that was moved away
+    or removed is given up within `LOOK_SECONDS`, and a new one made. Connections of a state share `owner`.
     """
 
     def __init__(self, path: Path, tables: Sequence[str], owner: Owner | None = None) -> None:
@@ -279,8 +280,15 @@ def _prepare(db: "sqlite3.Connection", path: Path, tables: Sequence[str]) -> Non
     db.execute("PRAGMA synchronous = NORMAL")
     with db:
         db.execute("BEGIN")  # one look at one moment: another process may be making the file
-        if _schema(db, path) == SCHEMA:
-            return
+        schema = _schema(db, path)
+    if schema == SCHEMA:
+        return
+    if schema:
+        try:
+            back_up(db, path, schema)
+        except OSError as error:
+            what = f"the state file {path} can't be copied before its schema changes: {error.strerror}"
+            raise StateError(what, _RIGHTS) from None
     if db.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
         what = f"the state file {path} lies on a file system that can't share it (no WAL)"
         raise StateError(what, "Keep it on a disk of this machine, not on one of the network.")

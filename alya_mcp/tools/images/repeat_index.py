@@ -28,6 +28,7 @@ MOST: Final = 1000
 RepeatKey = Mapping[str, str | int]
 T = TypeVar("T")
 
+_SCHEMA: Final = 1
 _KEY_BYTES: Final = 32
 _BUSY_SECONDS: Final = 1.0
 _LOCK_SECONDS: Final = 5.0
@@ -60,6 +61,7 @@ _TABLES: Final = """
         model TEXT NOT NULL, notice TEXT, preview BLOB NOT NULL
     );
     CREATE INDEX IF NOT EXISTS by_use ON pictures (used);
+    PRAGMA user_version = 1;
 """
 _NOW: Final = "(SELECT COALESCE(MAX(used), 0) + 1 FROM pictures)"  # counts uses: clocks step back
 _FIND: Final = f"SELECT {_COLUMNS} FROM pictures WHERE request = ?"  # noqa: S608
@@ -192,6 +194,8 @@ def _connect(file: Path) -> sqlite3.Connection:
     try:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
+        if db.execute("PRAGMA user_version").fetchone()[0] > _SCHEMA:
+            raise sqlite3.OperationalError("a newer version of alya-mcp wrote it")
         db.executescript(_TABLES)
     except BaseException:
         db.close()
