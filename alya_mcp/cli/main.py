@@ -18,6 +18,7 @@ from alya_mcp.cli.audit import audit
 from alya_mcp.cli.call import call
 from alya_mcp.cli.decisions import decisions
 from alya_mcp.cli.doctor import doctor
+from alya_mcp.cli.gems import gems
 from alya_mcp.cli.grants import grants
 from alya_mcp.cli.install import install, uninstall
 from alya_mcp.cli.model import model
@@ -59,7 +60,7 @@ def serve(policy: str | None) -> NoReturn:
 
 _COMMANDS = (
     *(call, tools, policy, approvals, stop, resume, grants, audit),
-    *(decisions, model, install, uninstall, doctor, serve),
+    *(decisions, gems, model, install, uninstall, doctor, serve),
 )
 for each in _COMMANDS:
     group.add_command(each)

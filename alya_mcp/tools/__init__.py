@@ -29,6 +29,7 @@ CATALOGUE = (
     "alya_mcp.tools.earth:alya_seismic_recent",
     "alya_mcp.tools.earth:alya_seismic_forecast",
     "alya_mcp.tools.earth:alya_weather_now",
+    "alya_mcp.tools.goods.appraise:alya_gem_appraise",
     "alya_mcp.tools.demand.demand_signals:alya_demand_signals",
 )
 """Where each tool lives, in the order in which clients see them."""
