@@ -26,6 +26,7 @@ from alya_mcp.cli.output import say
 from alya_mcp.cli.policy import policy
 from alya_mcp.cli.stop import resume, stop
 from alya_mcp.cli.tools import tools
+from alya_mcp.cli.youtube import youtube
 from alya_mcp.settings import SettingsError
 
 INTERRUPTED = 130
@@ -60,7 +61,7 @@ def serve(policy: str | None) -> NoReturn:
 
 _COMMANDS = (
     *(call, tools, policy, approvals, stop, resume, grants, audit),
-    *(decisions, gems, model, install, uninstall, doctor, serve),
+    *(decisions, gems, youtube, model, install, uninstall, doctor, serve),
 )
 for each in _COMMANDS:
     group.add_command(each)

@@ -31,6 +31,12 @@ CATALOGUE = (
     "alya_mcp.tools.earth:alya_weather_now",
     "alya_mcp.tools.goods.appraise:alya_gem_appraise",
     "alya_mcp.tools.demand.demand_signals:alya_demand_signals",
+    "alya_mcp.tools.youtube.opportunities:youtube_find_opportunities",
+    "alya_mcp.tools.youtube.upload:youtube_upload_video",
+    "alya_mcp.tools.youtube.status:youtube_get_pipeline_status",
+    "alya_mcp.tools.youtube.status:youtube_get_recommendations",
+    "alya_mcp.tools.youtube.configure:youtube_configure_channel",
+    "alya_mcp.tools.youtube.listing:youtube_list_drafts",
 )
 """Where each tool lives, in the order in which clients see them."""
 

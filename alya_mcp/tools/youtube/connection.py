@@ -81,6 +81,14 @@ class Connections:
         except OSError as error:
             raise Unavailable(f"The connection to YouTube can't be kept: {error.strerror}.") from None
 
+    def load_token(self) -> str | None:
+        """The token by which the connection can be revoked; None when there is none, or none can be read."""
+        try:
+            held = self.load()
+        except Unavailable:
+            return None
+        return None if held is None else held.refresh_token
+
     def forget(self) -> None:
         """Remove the connection from this machine.
 

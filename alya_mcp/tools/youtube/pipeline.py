@@ -152,6 +152,25 @@ class Pipeline:
         with self.database.reading() as db:
             return dict(db.execute(sql, (self.grant,)).fetchall())
 
+    def moments(self, state: DraftState, since: datetime) -> Sequence[datetime]:
+        """When drafts came into `state`, from `since` on, the oldest first."""
+        sql = (
+            "SELECT at FROM history JOIN drafts ON draft = id WHERE grant = ? AND history.state = ? "
+            "AND at >= ? ORDER BY at"
+        )
+        asked = (self.grant, state, since.astimezone(UTC).isoformat(timespec="milliseconds"))
+        with self.database.reading() as db:
+            return [datetime.fromisoformat(at) for (at,) in db.execute(sql, asked)]
+
+    def newest_ends(self, limit: int) -> Sequence[DraftState]:
+        """How the last drafts that were uploaded or failed ended, the newest first."""
+        sql = (
+            "SELECT history.state FROM history JOIN drafts ON draft = id WHERE grant = ? "
+            "AND history.state IN ('uploaded', 'failed') ORDER BY history.rowid DESC LIMIT ?"
+        )
+        with self.database.reading() as db:
+            return [state for (state,) in db.execute(sql, (self.grant, limit))]
+
     def folder(self, draft: str) -> Path:
         """The draft's own folder, `youtube/drafts/<id>` in ALYA_HOME, made with mode 0700 if it isn't there.
 
@@ -165,17 +184,22 @@ class Pipeline:
     def channel(self) -> Channel:
         """The channel as it was configured; the defaults where it wasn't."""
         with self.database.reading() as db:
-            found = db.execute("SELECT configuration FROM channels WHERE grant = ?", (self.grant,)).fetchone()
-        return Channel() if found is None else Channel.model_validate_json(found[0])
+            return self._channel(db)
 
-    def configure(self, channel: Channel) -> None:
-        """Keep the channel's configuration in place of the one before."""
+    def change_channel(self, changed: Mapping[str, Any]) -> Channel:
+        """Change those fields of the channel's configuration; returns the whole of it."""
         with self.database.writing() as db:
+            channel = Channel.model_validate({**self._channel(db).model_dump(), **changed})
             db.execute(
                 "INSERT OR REPLACE INTO channels VALUES (?, ?)", (self.grant, channel.model_dump_json())
             )
+        return channel
 
     # -- rows
+
+    def _channel(self, db: sqlite3.Connection) -> Channel:
+        found = db.execute("SELECT configuration FROM channels WHERE grant = ?", (self.grant,)).fetchone()
+        return Channel() if found is None else Channel.model_validate_json(found[0])
 
     def _find(self, db: sqlite3.Connection, draft: str) -> Draft:
         row = db.execute(f"{_SELECT} AND id = ?", (self.grant, draft)).fetchone()

@@ -90,7 +90,7 @@ def test_a_wrong_move_says_what_may_come_and_changes_nothing(pipeline: Pipeline)
 def test_each_caller_has_its_own_drafts_and_channel(database: YoutubeDatabase) -> None:
     one, two = Pipeline(database, "one"), Pipeline(database, "two")
     draft = one.create(CONTENT)
-    one.configure(Channel(niche_keywords=("tea",), colours=("#ffffff",)))
+    one.change_channel({"niche_keywords": ("tea",), "colours": ("#ffffff",)})
     refusals = []
     for unknown in (draft, "never-was"):
         with pytest.raises(InvalidInput) as refused:

@@ -15,7 +15,6 @@ from youtube_drafts import CONTENT, SIZE, connect, make_draft
 from alya_mcp.errors import Failure, InvalidInput, NotConfigured, Unavailable
 from alya_mcp.toolkit.services import Hub
 from alya_mcp.tools.youtube.api import Refused, UploadLimit
-from alya_mcp.tools.youtube.channel import Channel
 from alya_mcp.tools.youtube.pipeline import Pipeline
 from alya_mcp.tools.youtube.quota import Quota, QuotaSpent
 from alya_mcp.tools.youtube.resumable import FileChanged
@@ -418,7 +417,7 @@ async def test_what_can_not_be_uploaded_is_refused_before_anything_is_sent(
             await call(youtube_upload_video)
     with pytest.raises(Failure, match="changed since"):
         await ask(youtube_upload_video, about={"title": "Another"}, tenantVideoId=fine)
-    pipeline.configure(Channel(channel_id="UC_another"))
+    pipeline.change_channel({"channel_id": "UC_another"})
     with pytest.raises(NotConfigured, match="UC_another"):
         await ask(youtube_upload_video, tenantVideoId=fine)
     assert youtube.log == []

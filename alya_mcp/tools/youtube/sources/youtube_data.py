@@ -6,9 +6,9 @@ developers.google.com/youtube/v3/docs, read 2026-11.
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from alya_mcp.net.answers import ChangedShape, Shape
 from alya_mcp.net.records import Records
@@ -114,9 +114,16 @@ class ChannelFacts(Shape):
 
 
 class ChannelList(Shape):
-    """An answer of channels.list; without `items` there is none."""
+    """An answer of channels.list, which leaves `items` out where there is none."""
 
     items: Records[ChannelFacts] = Field(default_factory=list[ChannelFacts])
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_one(cls, value: Any) -> Any:
+        if isinstance(value, dict) and not {"items", "kind", "pageInfo"} & set(cast("dict[str, Any]", value)):
+            raise ValueError("no list of channels")
+        return cast("Any", value)
 
 
 class _ItemContent(Shape):

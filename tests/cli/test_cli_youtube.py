@@ -1,0 +1,138 @@
+"""`alya-mcp youtube`: the device flow through all its steps, the token never shown, and its end."""
+
+import json
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import loopback_youtube
+import pytest
+from command_line import Run
+from loopback_youtube import LoopbackYoutube
+from youtube_drafts import connect
+
+from alya_mcp.tools.youtube import sign_in
+from alya_mcp.tools.youtube.connection import Connections
+
+SECRETS = ("access-", "refresh-token-secret", "device-code-secret", "secret-of-the-client")
+
+
+@pytest.fixture
+def youtube() -> Iterator[LoopbackYoutube]:
+    with loopback_youtube.running() as server:
+        yield server
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sign_in, "_SLOWER", 0.05)
+
+
+def test_a_channel_is_connected_through_pending_and_slow_down(
+    run: Run, youtube: LoopbackYoutube, alya_home: Path, soon: None
+) -> None:
+    youtube.token_answers = [
+        (428, "authorization_pending"), (403, "slow_down"), (503, "x"), (428, "authorization_pending"),
+    ]  # fmt: skip
+    done = run("youtube", "connect", "--output", "json", **youtube.environment)
+    assert done.code == 0, done.err
+    assert (done.json["connected"], done.json["channel"]) == (True, {"id": "UC_mine", "title": "Tea & more"})
+    assert "https://www.google.com/device" in done.err
+    assert "ABCD-EFGH" in done.err
+    assert "locked private" in done.json["notice"]
+    assert not any(secret in done.out + done.err for secret in SECRETS)
+    assert youtube.count("POST /token") == 5
+    (file,) = (alya_home / "youtube" / "connections").glob("*.json")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert json.loads(file.read_text())["refresh_token"] == "refresh-token-secret"
+    assert youtube.forms[0]["scope"].split() == [
+        "https://www.googleapis.com/auth/youtube", "https://www.googleapis.com/auth/youtube.force-ssl",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("answer", "word"),
+    [
+        ((403, "access_denied"), "declined"),
+        ((400, "invalid_grant"), "expired"),
+        ((401, "invalid_client"), "ALYA_YOUTUBE_CLIENT_ID"),
+    ],
+)
+def test_a_connection_that_does_not_come_about_says_why_and_keeps_nothing(
+    answer: tuple[int, str], word: str, run: Run, youtube: LoopbackYoutube, alya_home: Path
+) -> None:
+    youtube.token_answers = [answer]
+    done = run("youtube", "connect", **youtube.environment)
+    assert (done.code, done.out) == (1, "")
+    assert word in done.err
+    assert not any(secret in done.err for secret in SECRETS)
+    assert Connections(alya_home, "local").load() is None
+
+
+def test_a_client_that_may_not_ask_for_captions_connects_without_them(
+    run: Run, youtube: LoopbackYoutube
+) -> None:
+    youtube.refuse("force-ssl", (400, "invalid_scope"))
+    done = run("youtube", "connect", "--output", "json", **youtube.environment)
+    assert (done.code, done.json["scopes"]) == (0, ["https://www.googleapis.com/auth/youtube"])
+    assert "captions" in done.json["notice"]
+
+
+def test_a_channel_that_can_not_be_named_is_connected_all_the_same(
+    run: Run, youtube: LoopbackYoutube, alya_home: Path
+) -> None:
+    youtube.channel = None
+    done = run("youtube", "connect", "--output", "json", **youtube.environment)
+    assert (done.code, done.json["channel"]["id"]) == (0, None)
+    assert "no YouTube channel yet" in done.json["notice"]
+    assert Connections(alya_home, "local").load() is not None
+
+
+def test_without_a_client_it_names_the_variables_and_asks_nobody(run: Run, youtube: LoopbackYoutube) -> None:
+    env = {**youtube.environment, "ALYA_YOUTUBE_CLIENT_SECRET": ""}
+    done = run("youtube", "connect", **env)
+    assert done.code == 2
+    assert "ALYA_YOUTUBE_CLIENT_SECRET is not set" in done.err
+    assert youtube.log == []
+
+
+def test_a_google_that_can_not_be_reached_is_told(run: Run, youtube: LoopbackYoutube) -> None:
+    env = {**youtube.environment, "ALYA_GOOGLE_OAUTH_URL": "http://127.0.0.1:1"}
+    done = run("youtube", "connect", **env)
+    assert done.code == 1
+    assert "Google sign-in can't be reached" in done.err
+
+
+def test_disconnecting_revokes_and_removes(run: Run, youtube: LoopbackYoutube, alya_home: Path) -> None:
+    connect(alya_home)
+    connect(alya_home, grant="other")
+    done = run("youtube", "disconnect", "--output", "json", **youtube.environment)
+    assert (done.code, done.json["disconnected"], done.json["revoked"]) == (0, True, True)
+    assert youtube.revoked == ["refresh-token-secret"]
+    assert Connections(alya_home, "local").load() is None
+    assert Connections(alya_home, "other").load() is not None
+    again = run("youtube", "disconnect", "--output", "json", **youtube.environment)
+    assert (again.code, again.json["disconnected"]) == (0, False)
+
+
+def test_a_revocation_that_fails_removes_the_token_and_says_what_is_left(
+    run: Run, youtube: LoopbackYoutube, alya_home: Path
+) -> None:
+    connect(alya_home)
+    youtube.refuse("POST /revoke", (503, "backendError"))
+    done = run("youtube", "disconnect", **youtube.environment)
+    assert done.code == 1
+    assert "myaccount.google.com/permissions" in done.err
+    assert Connections(alya_home, "local").load() is None
+
+
+def test_topics_are_imported_and_odd_rows_are_told(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "topics.csv"
+    file.write_text(
+        "topic,searchVolumeWeekly,competition,locale\n"
+        "green tea,12000,0.4,en-US\nblack tea,9000,0.2,\nmatcha,many,0.2,\n,1,0,\nwhite tea,1,7,\n"
+    )
+    done = run("youtube", "import", str(file), "--output", "json")
+    assert (done.code, done.json["imported"]) == (1, 2)
+    assert [each["row"] for each in done.json["rejected"]] == [4, 5, 6]
+    assert run("youtube", "import", str(tmp_path / "none.csv")).code == 2
