@@ -9,7 +9,7 @@ import loopback_youtube
 import pytest
 from command_line import Run
 from loopback_youtube import LoopbackYoutube
-from youtube_drafts import connect
+from youtube_drafts import connect, make_draft_in
 
 from alya_mcp.tools.youtube import sign_in
 from alya_mcp.tools.youtube.connection import Connections
@@ -136,3 +136,22 @@ def test_topics_are_imported_and_odd_rows_are_told(run: Run, tmp_path: Path) -> 
     assert (done.code, done.json["imported"]) == (1, 2)
     assert [each["row"] for each in done.json["rejected"]] == [4, 5, 6]
     assert run("youtube", "import", str(tmp_path / "none.csv")).code == 2
+
+
+def test_the_packaged_policy_asks_per_call_and_a_yes_for_private_is_none_for_publish(
+    run: Run, youtube: LoopbackYoutube, alya_home: Path
+) -> None:
+    connect(alya_home)
+    draft = make_draft_in(alya_home, 1000)
+    call = ("call", "youtube_upload_video", f"tenantVideoId={draft}", "--output", "json")
+    assert run(*call, **youtube.environment).code == 4
+    (asked,) = run("approvals", "list", "--output", "json").json
+    for shown in (draft, "Green tea in five minutes", '"private"', "0.0 MB (1,000 bytes)", "Tea & more"):
+        assert shown in asked["message"]
+    assert run("approvals", "approve", asked["id"]).code == 0
+    assert run(*call[:3], "publish=true", *call[3:], **youtube.environment).code == 4
+    assert youtube.log == []
+    done = run(*call, **youtube.environment)
+    assert (done.code, done.json["structuredContent"]["state"]) == (0, "uploaded")
+    assert run(*call, **youtube.environment).code == 4
+    assert len(youtube.videos) == 1

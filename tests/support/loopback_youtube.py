@@ -5,6 +5,7 @@ stays private, a channel without videos has no uploads playlist, counts are text
 blocks of 256 KiB. Bad days are put into `faults`, one for each request of an upload session.
 """
 
+import io
 import json
 import re
 import socket
@@ -65,7 +66,10 @@ class Posted:
 
 
 class LoopbackYoutube(ThreadingHTTPServer):
-    """`log` has a line per request; `token_answers` are those of /token before the tokens come."""
+    """`log` has a line per request; `token_answers` are those of /token before the tokens come.
+
+    A call in `stalls` is done once, and its answer kept until the client is gone.
+    """
 
     daemon_threads = True
 
@@ -76,6 +80,7 @@ class LoopbackYoutube(ThreadingHTTPServer):
         self.sessions: dict[str, Session] = {}
         self.videos: dict[str, Posted] = {}
         self.faults: list[Fault | None] = []
+        self.stalls: list[str] = []
         self.refusals: dict[str, list[tuple[int, str]]] = {}
         self.searches: dict[str, list[dict[str, Any]]] = {}
         self.channel: dict[str, Any] | None = {"id": "UC_mine", "title": "Tea & more"}
@@ -164,15 +169,34 @@ class _Handler(BaseHTTPRequestHandler):
         with server.lock:
             server.log.append(call)
             refusals = server.refusals.get(call)
-            if refusals:
-                status, reason = refusals.pop(0)
-                self._refuse(status, reason)
-                return
             handler = _ROUTES.get(call)
+            if refusals:
+                self._refuse(*refusals.pop(0))
+                return
             if handler is None:
                 self._refuse(404, "notFound")
-            elif parts.path.startswith(("/device", "/token", "/revoke")) or self._authorised():
+                return
+            if not parts.path.startswith(("/device", "/token", "/revoke")) and not self._authorised():
+                return
+            if call not in server.stalls:
                 handler(self)
+                return
+            server.stalls.remove(call)
+            self.wfile, answer = io.BytesIO(), self.wfile
+            handler(self)
+            self.wfile = answer
+        self._outwait()
+
+    def _outwait(self) -> None:
+        """Tell that the client waits, and wait until it is gone."""
+        self.server.paused.release()
+        self.connection.settimeout(60)
+        try:
+            while self.connection.recv(1 << 16):
+                pass
+        except OSError:
+            pass
+        self.close_connection = True
 
     def _authorised(self) -> bool:
         token = self.headers.get("Authorization", "").removeprefix("Bearer ")
@@ -387,13 +411,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _fail(self, session: Session, fault: Fault) -> None:
         if fault.pause:
-            self.server.paused.release()
-            self.connection.settimeout(60)
-            try:
-                while self.connection.recv(1 << 16):
-                    pass
-            except OSError:
-                pass
+            self._outwait()
         if fault.expire:
             session.expired = True
         if fault.status is not None:
