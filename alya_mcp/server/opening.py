@@ -49,9 +49,9 @@ class Opening:
         """Whether nothing more can be answered here."""
         self.answered = False
         self.listed = False
-        self.unread = b""
+        self.unread: bytes = b""
         """What was read and not answered."""
-        self.unsent = b""
+        self.unsent: bytes = b""
         """What was answered and not yet taken by the client."""
         self.replay: list[bytes] = []
         """Lines that were answered, and that the SDK has to know of."""

@@ -175,7 +175,7 @@ def test_a_link_is_printed_and_nothing_is_written(run: Run, person: Path) -> Non
     assert everything(person) == {}
 
 
-@pytest.mark.parametrize(("answer", "changed"), [(b"y\n", True), (b"n\n", False), (b"\n", False)])
+@pytest.mark.parametrize(("answer", "changed"), [(b"y\n", True), (b"\n", False)])
 def test_on_a_terminal_the_change_is_shown_and_asked_for(
     cli_env: dict[str, str], tmp_path: Path, answer: bytes, changed: bool
 ) -> None:

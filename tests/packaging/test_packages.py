@@ -123,6 +123,27 @@ def test_the_plugin_starts_from_its_wheel(wheel: Path, uv: Path, tmp_path: Path)
     _serve(command, tmp_path, {"PATH": f"{uv.parent}{os.pathsep}{os.environ['PATH']}"})
 
 
+@pytest.mark.parametrize("how", ["uv tool", "uvx"])
+def test_a_client_starts_what_uv_made_after_its_cache_is_gone(
+    how: str, wheel: Path, uv: Path, tmp_path: Path
+) -> None:
+    env = _environment(tmp_path, PATH=f"{uv.parent}{os.pathsep}{os.environ['PATH']}")
+    env |= {"UV_CACHE_DIR": str(tmp_path / "cache"), "HOME": str(tmp_path / "person")}
+    env = {name: value for name, value in env.items() if not name.startswith("XDG_")}
+    if how == "uv tool":
+        subprocess.run([uv, "tool", "install", "-q", wheel], env=env, check=True)
+        command = [str(tmp_path / "person" / ".local" / "bin" / "alya-mcp")]
+    else:
+        command = [str(uv), "tool", "run", "-q", "--from", str(wheel), "alya-mcp"]
+    file = tmp_path / "mcp.json"
+    subprocess.run([*command, "install", "cursor", "--config", file], env=env, check=True, cwd=tmp_path)
+    entry = json.loads(file.read_text())["mcpServers"]["alya-mcp"]
+    assert Path(entry["command"]).is_absolute()
+    assert str(tmp_path / "cache") not in json.dumps(entry)
+    shutil.rmtree(tmp_path / "cache")
+    _serve([entry["command"], *entry["args"]], tmp_path, {"UV_CACHE_DIR": str(tmp_path / "cache")})
+
+
 def _made(words: list[object]) -> Path:
     ran = subprocess.run([sys.executable, *words], cwd=ROOT, check=True, capture_output=True, text=True)
     return Path(ran.stdout.split()[-1])
