@@ -133,7 +133,7 @@ def _entries(path: Path) -> Iterator[Entry]:
                 except ValueError:
                     continue
                 record = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
-                if line.endswith(b"\n") and _is_record(record):
+                if line.endswith(b"\n") and is_record(record):
                     yield Entry(record, line, chain)
     except FileNotFoundError:  # retired a moment ago
         return
@@ -141,7 +141,7 @@ def _entries(path: Path) -> Iterator[Entry]:
         raise AuditError(f"the audit file {path} can't be read: {error.strerror or error}") from None
 
 
-def _is_record(record: Mapping[str, Any]) -> bool:
+def is_record(record: Mapping[str, Any]) -> bool:
     """Whether it has the form of a record, as far as its readers count on it."""
     of = record.get
     time, grant = of("time"), of("grant", 0)
