@@ -1,5 +1,6 @@
 """`alya-mcp call`: one tool call from a terminal, through the same server and gate as an agent's."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 @click.command(short_help="Call a tool through the gate and show its answer.")
 @click.argument("tool", shell_complete=tool_names)
 @click.argument("words", nargs=-1, metavar="[KEY=VALUE]...")
-@click.option("--args", "document", metavar="JSON", help="Arguments as one JSON object.")
+@click.option(
+    "--args", "document", metavar="JSON", help="Arguments as one JSON object, - for standard input."
+)
 @click.option(
     "--policy",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -52,6 +55,8 @@ def call(
     Exit codes: 0 the tool answered, 1 the tool failed or its arguments don't fit, 2 wrong usage or no such
     tool, 3 the policy denied the call, 4 a person has to approve it first, 130 stopped by Ctrl-C.
     """
+    if document == "-":
+        document = sys.stdin.read()
     given = Given(words, document)
     if save is not None and not save.absolute().parent.is_dir():
         raise click.UsageError(f"The folder of --save {save} doesn't exist; make it first.")

@@ -16,6 +16,7 @@ from alya_mcp import __version__
 from alya_mcp.cli.approvals import approvals
 from alya_mcp.cli.audit import audit
 from alya_mcp.cli.call import call
+from alya_mcp.cli.dashboard import dashboard
 from alya_mcp.cli.decisions import decisions
 from alya_mcp.cli.doctor import doctor
 from alya_mcp.cli.gems import gems
@@ -60,7 +61,7 @@ def serve(policy: str | None) -> NoReturn:
 
 
 _COMMANDS = (
-    *(call, tools, policy, approvals, stop, resume, grants, audit),
+    *(call, tools, policy, approvals, dashboard, stop, resume, grants, audit),
     *(decisions, gems, youtube, model, install, uninstall, doctor, serve),
 )
 for each in _COMMANDS:

@@ -13,6 +13,8 @@ from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 
 from alya_mcp import __version__
+from alya_mcp.app.presence import Presence
+from alya_mcp.app.presence import Progress as CallProgress
 from alya_mcp.gate import ApprovalNeeded, Call, Refused, TimedOut, ToolError
 from alya_mcp.server import approvals
 from alya_mcp.server.approvals import RequestContext
@@ -57,6 +59,10 @@ class Dispatcher:
         """The tools; imported when the first request needs them, after the handshake."""
         return self._load()
 
+    @property
+    def _presence(self) -> Presence:
+        return self._hub.kept(Presence, lambda: Presence(self._hub.settings.home, self._session))
+
     @cached_property
     def _listing(self) -> Mapping[str, types.Tool]:
         return {name: describe(tool) for name, tool in self.catalogue.items()}
@@ -88,10 +94,13 @@ class Dispatcher:
 
         async def run(arguments: Mapping[str, Any]) -> types.CallToolResult:
             tool = self.catalogue[call.tool]
+            self._presence.begin()
             try:
                 reply = await tool.run(arguments, self._context(ctx, call.grant))
             except SystemExit as leaving:
                 raise RuntimeError(f"{tool.name} tried to end the process") from leaving
+            finally:
+                self._presence.end(str(ctx.request_id))
             return self._result(reply)
 
         ask = partial(approvals.ask, ctx) if asks and not modern else None
@@ -182,7 +191,9 @@ class Dispatcher:
             nonlocal last
             if done > last:
                 last = done
-                await ctx.session.report_progress(done, total, self._hub.clean_text(message))
+                told = CallProgress(done, total, self._hub.clean_text(message))
+                self._presence.progress(str(ctx.request_id), told)
+                await ctx.session.report_progress(done, total, told.message)
 
         return Context(
             hub=self._hub,

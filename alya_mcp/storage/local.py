@@ -38,6 +38,10 @@ class LocalStore:
         """Sign a link to the picture if its file is still there and whole; see `Store.link`."""
         return await anyio.to_thread.run_sync(self._link_again, key, size, filename, expires_in)
 
+    async def delete(self, key: str) -> None:
+        """Delete the picture's file; see `Store.delete`."""
+        await anyio.to_thread.run_sync(self._delete, key)
+
     async def status(self) -> StoreStatus:
         """Whether pictures can be written, where links point, and how much room there is."""
         return await anyio.to_thread.run_sync(self._status)
@@ -65,6 +69,14 @@ class LocalStore:
         except OSError:
             return None
         return self._link(key, filename, expires_in) if whole else None
+
+    def _delete(self, key: str) -> None:
+        if not re.fullmatch(KEY, key):
+            return
+        try:
+            (self._folder.images / key).unlink(missing_ok=True)
+        except OSError as error:
+            raise Unavailable(f"The image {key} can't be deleted: {_plainly(error)}.") from error
 
     def _link(self, key: str, filename: str, expires_in: int) -> Stored:
         from alya_mcp.storage import launcher as process

@@ -79,6 +79,12 @@ class S3Store:
         del filename
         return await run_abandonable(lambda: self._link_again(key, size, expires_in))
 
+    async def delete(self, key: str) -> None:
+        """Delete the object; see `Store.delete`. A bucket with versions keeps the earlier one."""
+        await run_abandonable(
+            lambda: self._talk(lambda to: to.client.delete_object(Bucket=self._bucket, Key=key))
+        )
+
     async def status(self) -> StoreStatus:
         """Ask the bucket for one name, which shows connection, credentials and bucket."""
         with anyio.move_on_after(_STATUS_SECONDS):

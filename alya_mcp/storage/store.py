@@ -91,6 +91,14 @@ class Store(Protocol):
         """
         ...
 
+    async def delete(self, key: str) -> None:
+        """Delete the picture that was stored as `key`, if it is there. Links to it open no more.
+
+        Raises:
+            Failure: the store can't be asked, or doesn't let it go.
+        """
+        ...
+
     async def status(self) -> StoreStatus:
         """Ask the store how it is; takes at most about 10 s."""
         ...

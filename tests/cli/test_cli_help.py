@@ -26,6 +26,7 @@ COMMANDS = (
     "approvals show",
     "approvals approve",
     "approvals deny",
+    "dashboard",
     "stop",
     "resume",
     "grants",

@@ -162,6 +162,22 @@ class AuditIndex:
             for _, _, calls, newest in found
         ]
 
+    def running(self, since: float, limit: int = 50) -> list[Row]:
+        """The newest calls admitted since a time (seconds since 1970) that have no outcome yet."""
+        with self._reading() as db:
+            sql = (
+                f"{_ROWS} WHERE decision = 0 AND outcome IS NULL AND time >= ? "
+                "ORDER BY time DESC, calls.id DESC LIMIT ?"
+            )
+            return [_row(each) for each in db.execute(sql, (micro(since), limit))]
+
+    def time_of_nth(self, number: int) -> float | None:
+        """When the `number`-th newest call was made, in seconds since 1970; None when there are fewer."""
+        with self._reading() as db:
+            sql = "SELECT time FROM calls ORDER BY time DESC LIMIT 1 OFFSET ?"
+            found = db.execute(sql, (number - 1,)).fetchone()
+        return None if found is None else found[0] / 1e6
+
     def facets(self, kind: Facet) -> list[str]:
         """The tools, callers or rules that stand in the log, by name."""
         with self._reading() as db:

@@ -132,6 +132,14 @@ class SqliteState:
         rows = self._read(notes.READ_USAGE, usage_asked(grant, since, session, tool))
         return tuple(usage_of(row) for row in rows)
 
+    def usage_by_time(self, first: int, size: int, shift: int = 0) -> Sequence[tuple[int, str, Usage]]:
+        """What everybody used from the minute `first` (since 1970) on: span, grant and usage, a row per tool.
+
+        Spans are `size` minutes long; number N begins `N * size - shift` minutes after 1970. `StateError`.
+        """
+        rows = self._read(notes.READ_BUCKETS, {"first": first, "size": size, "shift": shift})
+        return [(bucket, grant, usage_of(rest)) for bucket, grant, *rest in rows]
+
     def close(self) -> None:
         """Write what is noted and let go of the file; `StateError` when it can't be written."""
         thread, self._thread = self._thread, None

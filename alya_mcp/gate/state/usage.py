@@ -28,6 +28,10 @@ READ_USAGE: Final = (
     "AND (:tool IS NULL OR tool = :tool) "
     "GROUP BY tool ORDER BY tool"
 )
+READ_BUCKETS: Final = (
+    "SELECT (minute + :shift) / :size, subject, tool, SUM(calls), SUM(ok), SUM(errors), SUM(denied), "
+    "SUM(usd) FROM usage WHERE minute >= :first GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+)
 _SET_HEAD: Final = (
     "INSERT INTO heads VALUES (?, ?, ?) "
     "ON CONFLICT (chain) DO UPDATE SET seq = excluded.seq, hash = excluded.hash WHERE excluded.seq > seq"

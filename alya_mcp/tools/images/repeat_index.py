@@ -14,10 +14,11 @@ import logging
 import secrets
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from alya_mcp.runtime.locks import exclusive
 from alya_mcp.runtime.private_files import private_folder, touch_private, write_private
@@ -61,6 +62,9 @@ _TABLES: Final = """
         model TEXT NOT NULL, notice TEXT, preview BLOB NOT NULL
     );
     CREATE INDEX IF NOT EXISTS by_use ON pictures (used);
+    CREATE TABLE IF NOT EXISTS made (
+        request BLOB PRIMARY KEY, seed INTEGER, steps INTEGER, at REAL NOT NULL
+    );
     PRAGMA user_version = 1;
 """
 _NOW: Final = "(SELECT COALESCE(MAX(used), 0) + 1 FROM pictures)"  # counts uses: clocks step back
@@ -71,9 +75,34 @@ _REMEMBER: Final = (
     f"INSERT OR REPLACE INTO pictures (request, used, {_COLUMNS}) "  # noqa: S608
     f"VALUES (?, {_NOW}{', ?' * len(_NAMES)})"
 )
+_MADE: Final = "INSERT OR REPLACE INTO made VALUES (?, ?, ?, ?)"
+_ALL: Final = (
+    "SELECT key, size, content_type, width, height, model, seed, steps, at FROM pictures "
+    "LEFT JOIN made USING (request) ORDER BY used DESC"
+)
+_PREVIEW: Final = "SELECT preview FROM pictures WHERE key = ?"
+_FORGET_KEY: Final = "DELETE FROM pictures WHERE key = ?"
+_FORGET_MADE: Final = "DELETE FROM made WHERE request NOT IN (SELECT request FROM pictures)"
 _EVICT: Final = (
     "DELETE FROM pictures WHERE used <= (SELECT used FROM pictures ORDER BY used DESC LIMIT 1 OFFSET ?)"
 )
+
+
+class Listed(NamedTuple):
+    """A remembered picture without its preview; `at` is when it was drawn, in seconds since 1970.
+
+    `seed`, `steps` and `at` are None for one that an earlier version remembered.
+    """
+
+    key: str
+    size: int
+    content_type: str
+    width: int
+    height: int
+    model: str
+    seed: int | None
+    steps: int | None
+    at: float | None
 
 
 class RepeatIndex:
@@ -104,8 +133,12 @@ class RepeatIndex:
         def remember(opened: _Opened) -> None:
             opened.db.execute("BEGIN IMMEDIATE")
             with opened.db:
-                opened.db.execute(_REMEMBER, (_digest(opened.key, question), *astuple(known)))
+                digest = _digest(opened.key, question)
+                opened.db.execute(_REMEMBER, (digest, *astuple(known)))
+                made = (digest, question.get("seed"), question.get("steps"), time.time())
+                opened.db.execute(_MADE, made)
                 opened.db.execute(_EVICT, (self._most,))
+                opened.db.execute(_FORGET_MADE)
 
         self._do(remember)
 
@@ -114,6 +147,27 @@ class RepeatIndex:
 
         def forget(opened: _Opened) -> None:
             opened.db.execute(_FORGET, (_digest(opened.key, question),))
+
+        self._do(forget)
+
+    def pictures(self) -> list[Listed]:
+        """Every picture that is remembered, the one that was asked for last first; none is made for it."""
+        if not self._file.exists():
+            return []
+        found = self._do(lambda opened: [Listed(*row) for row in opened.db.execute(_ALL)])
+        return list({each.key: each for each in reversed(found or ())}.values())[::-1]
+
+    def preview(self, key: str) -> bytes | None:
+        """The small JPEG of the picture that the store keeps as `key`; None when there is none."""
+        row = self._do(lambda opened: opened.db.execute(_PREVIEW, (key,)).fetchone())
+        return None if row is None else bytes(row[0])
+
+    def forget_picture(self, key: str) -> None:
+        """Forget the picture that the store kept as `key`, whatever it answers."""
+
+        def forget(opened: _Opened) -> None:
+            opened.db.execute(_FORGET_KEY, (key,))
+            opened.db.execute(_FORGET_MADE)
 
         self._do(forget)
 

@@ -1,0 +1,130 @@
+"""Which servers run, and how far their calls are: for the dashboard, and nothing depends on it.
+
+A server holds the lock `ALYA_HOME/servers/SESSION.lock` from its first call on, and keeps the newest progress
+of its calls in `SESSION.json` beside it. The lock ends with the process, however that ends. Trouble with
+these files costs no call anything: it is logged once.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, cast
+
+from alya_mcp.runtime.locks import FileLock
+from alya_mcp.runtime.private_files import private_folder, write_private
+
+EVERY_SECONDS: Final = 0.5
+"""The least time between two writings of progress."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a call is: `done` of `total`, in the same unit, and what it does in words."""
+
+    done: float
+    total: float
+    message: str
+
+
+class Presence:
+    """One server's sign of life."""
+
+    def __init__(self, home: Path, session: str) -> None:
+        self._folder = home / "servers"
+        self._session = session
+        self._lock: FileLock | None = None
+        self._calls: dict[str, Progress] = {}
+        self._written = 0.0
+        self._dirty = False
+        self._failed = False
+
+    def begin(self) -> None:
+        """Show that the server runs, before its first call."""
+        if self._lock is None and not self._failed:
+            try:
+                lock = FileLock(private_folder(self._folder) / f"{self._session}.lock")
+                lock.acquire()
+                self._lock = lock
+            except OSError as error:
+                self._fail(error)
+
+    def progress(self, request: str, progress: Progress) -> None:
+        """Note where the call `request` is."""
+        self._calls[request] = progress
+        self._dirty = True
+        if time.monotonic() - self._written >= EVERY_SECONDS:
+            self._write()
+
+    def end(self, request: str) -> None:
+        """Forget a call that has ended."""
+        if self._calls.pop(request, None) is not None and self._dirty:
+            self._write()
+
+    def close(self) -> None:
+        """The server ends."""
+        if self._lock is not None:
+            for suffix in (".json", ".lock"):
+                (self._folder / f"{self._session}{suffix}").unlink(missing_ok=True)
+            self._lock.release()
+            self._lock = None
+
+    def _write(self) -> None:
+        if self._lock is None or self._failed:
+            return
+        self._written, self._dirty = time.monotonic(), bool(self._calls)
+        told = {key: [each.done, each.total, each.message] for key, each in self._calls.items()}
+        try:
+            write_private(self._folder / f"{self._session}.json", json.dumps(told).encode(), synced=False)
+        except OSError as error:
+            self._fail(error)
+
+    def _fail(self, error: OSError) -> None:
+        self._failed = True
+        _log.warning("the dashboard can't see this server's calls: %s", error.strerror or error)
+
+
+def running_servers(home: Path) -> Mapping[str, Mapping[str, Progress]]:
+    """The sessions of the servers that run, each with the progress of its calls by request id.
+
+    What a killed server left is taken away.
+    """
+    found: dict[str, Mapping[str, Progress]] = {}
+    folder = home / "servers"
+    try:
+        locks = sorted(folder.glob("*.lock"))
+    except OSError:
+        return found
+    for path in locks:
+        lock = FileLock(path)
+        try:
+            dead = lock.acquire()
+        except OSError:
+            continue
+        told = path.with_suffix(".json")
+        if dead:
+            told.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+            lock.release()
+        else:
+            found[path.stem] = _read(told)
+    return found
+
+
+def _read(path: Path) -> Mapping[str, Progress]:
+    try:
+        raw: object = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    found: dict[str, Progress] = {}
+    for request, told in cast("dict[str, Any]", raw).items() if isinstance(raw, dict) else ():
+        match told:
+            case [int() | float() as done, int() | float() as total, str() as message]:
+                found[request] = Progress(done, total, message)
+            case _:
+                continue
+    return found

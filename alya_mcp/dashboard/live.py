@@ -1,0 +1,68 @@
+"""What changes on a page, sent as it changes: server-sent events of parts of the page."""
+
+import json
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
+from typing import Final
+
+import anyio
+import anyio.to_thread
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+
+from alya_mcp.dashboard.rendering import part, services_of, status_of
+
+Parts = Mapping[str, str]
+"""The parts of a page by the ids of their elements."""
+
+LOOK_SECONDS: Final = 1.0
+MOST_STREAMS: Final = 12
+_BEAT_SECONDS: Final = 15.0
+
+
+class Streams:
+    """Counts the pages that listen."""
+
+    open = 0
+
+
+def stream(request: Request, parts: Callable[[Request], Parts]) -> Response:
+    """Send `parts` whenever one of them has changed, until the page or the dashboard closes."""
+    streams: Streams = request.app.state.streams
+    if streams.open >= MOST_STREAMS:
+        return PlainTextResponse("Too many pages are open.\n", 503)
+    return StreamingResponse(
+        _events(request, parts, streams),
+        media_type="text/event-stream",
+        headers={"cache-control": "no-store"},
+    )
+
+
+def frame(request: Request) -> Parts:
+    """The parts that every page has."""
+    status = status_of(request)
+    return {"switch": part(request, "switch", **status), "waiting": part(request, "waiting", **status)}
+
+
+async def _events(
+    request: Request, parts: Callable[[Request], Parts], streams: Streams
+) -> AsyncGenerator[str]:
+    stopping = services_of(request).stopping
+    streams.open += 1
+    try:
+        sent: dict[str, str] = {}
+        beaten = time.monotonic()
+        yield "retry: 2000\n\n"
+        while not stopping.is_set():
+            now = await anyio.to_thread.run_sync(lambda: {**frame(request), **parts(request)})
+            for name, html in now.items():
+                if sent.get(name) != html:
+                    sent[name] = html
+                    beaten = time.monotonic()
+                    yield f"data: {json.dumps({'id': name, 'html': html})}\n\n"
+            if time.monotonic() - beaten >= _BEAT_SECONDS:
+                beaten = time.monotonic()
+                yield ": still here\n\n"
+            await anyio.sleep(LOOK_SECONDS)
+    finally:
+        streams.open -= 1

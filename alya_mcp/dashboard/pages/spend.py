@@ -1,0 +1,214 @@
+"""Spend: calls, denials and money over time, by tool and caller, and what is left of limits and budgets."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import anyio.to_thread
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from alya_mcp.dashboard.charts import Bar, bars, gauge
+from alya_mcp.dashboard.live import Parts, stream
+from alya_mcp.dashboard.rendering import page, part, services_of
+from alya_mcp.dashboard.services import Services
+from alya_mcp.dashboard.words import dollars, number, span
+from alya_mcp.gate import Gate, LimitRow, Policy, PolicyError, StateError
+from alya_mcp.gate.state import Usage
+from alya_mcp.text.plurals import counted
+from alya_mcp.tools import NAMES
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A span to look at: so many buckets of so many minutes, and how a bucket's beginning is shown."""
+
+    title: str
+    buckets: int
+    minutes: int
+    form: str
+
+
+PERIODS: Final = {
+    "hour": Period("Last hour", 60, 1, "%H:%M"),
+    "day": Period("Last 24 hours", 24, 60, "%H:%M"),
+    "month": Period("Last 30 days", 30, 1440, "%d %b"),
+}
+
+
+@dataclass(slots=True)
+class Sum:
+    """What one tool, one caller or one bucket used."""
+
+    calls: int = 0
+    ok: int = 0
+    errors: int = 0
+    denied: int = 0
+    usd: float = 0.0
+
+    def add(self, usage: Usage) -> None:
+        """Add a row."""
+        self.calls += usage.calls
+        self.ok += usage.ok
+        self.errors += usage.errors
+        self.denied += usage.denied
+        self.usd += usage.usd
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What is left of a limit or budget for a caller."""
+
+    caller: str
+    tool: str
+    what: str
+    words: str
+    note: str
+    meter: Markup
+    share: float
+
+
+def used(
+    services: Services, period: Period, now: float
+) -> tuple[list[tuple[str, Sum]], dict[str, dict[str, Sum]]]:
+    """The period's buckets by their names, and the sums by tool and by caller.
+
+    Raises:
+        StateError: the state can't be read.
+    """
+    offset = datetime.fromtimestamp(now).astimezone().utcoffset()
+    shift = 0 if offset is None else int(offset.total_seconds() // 60)
+    last = (int(now // 60) + shift) // period.minutes
+    first = last - period.buckets + 1
+    rows = services.state.usage_by_time(first * period.minutes - shift, period.minutes, shift)
+    buckets = {bucket: Sum() for bucket in range(first, last + 1)}
+    by: dict[str, dict[str, Sum]] = {"tool": {}, "caller": {}}
+    for bucket, caller, usage in rows:
+        for group, name in ((by["tool"], usage.tool), (by["caller"], caller or "(unknown)")):
+            group.setdefault(name, Sum()).add(usage)
+        if bucket in buckets:
+            buckets[bucket].add(usage)
+
+    def label(bucket: int) -> str:
+        return (
+            datetime.fromtimestamp((bucket * period.minutes - shift) * 60).astimezone().strftime(period.form)
+        )
+
+    return [(label(bucket), total) for bucket, total in buckets.items()], by
+
+
+def remaining(services: Services) -> Iterator[Left]:
+    """What is left of every limit that outlives a session, of every caller; limits per session are theirs.
+
+    Raises:
+        StateError: the state can't be read.
+    """
+    categories = {name: services.catalogue[name].category for name in NAMES}
+    told: set[tuple[str, str | None]] = set()
+    for caller, grant in services.callers():
+        policy = services.policy
+        if grant is not None and grant.policy is not None:
+            try:
+                policy = Policy.load(grant.policy, NAMES)
+            except PolicyError:
+                continue  # everything is denied to that caller; Health says why
+        gate = Gate(policy, services.state)
+        for row in gate.limits("", caller, categories.items()):
+            if row.scope == "host":
+                if (row.rule, row.tool) in told:
+                    continue
+                told.add((row.rule, row.tool))
+            if row.scope != "session":
+                yield _left(row, caller if row.scope == "grant" else "everyone")
+
+
+def _left(row: LimitRow, caller: str) -> Left:
+    spent = row.max - row.left
+    share = spent / row.max if row.max else 1.0
+    money = row.unit == "usd"
+
+    def amount(value: float) -> str:
+        return dollars(value) if money else number(round(value, 9))
+
+    of = "" if money or row.unit == "calls" else f" of {row.unit}"
+    words = f"{amount(spent)} of {amount(row.max)}{of} used"
+    note = ""
+    if row.left <= 0 and row.resets_in:
+        note = f"free again in {counted(-int(-row.resets_in // 1), 'second')}"
+    elif row.mode == "shadow":
+        note = "not enforced (shadow)"
+    kind = "full" if share >= 1 else "high" if share >= 0.8 else "fill"
+    what = f"{'Budget' if money else 'Limit'} per {span(row.window_s)}"
+    return Left(caller, row.tool or "all tools", what, words, note, gauge(share, kind), share)
+
+
+def _seen(services: Services, chosen: str) -> dict[str, Any]:
+    period = PERIODS[chosen]
+    seen: dict[str, Any] = {"trouble": None, "period": period, "chosen": chosen}
+    try:
+        buckets, by = used(services, period, time.time())
+        left = list(remaining(services))
+    except StateError as error:
+        nothing: dict[str, Any] = {"total": Sum(), "buckets": [], "chart": "", "tools": [], "callers": []}
+        return {**seen, **nothing, "left": [], "most": 0, "trouble": f"{error}. {error.remedy}"}
+    total = Sum()
+    for _, each in buckets:
+        total.calls += each.calls
+        total.ok += each.ok
+        total.errors += each.errors
+        total.denied += each.denied
+        total.usd += each.usd
+    chart = bars(
+        f"Calls and denials, {period.title.lower()}",
+        [
+            Bar(
+                name,
+                (
+                    ("ok", each.ok, f"{name}: {each.ok:,} answered, {dollars(each.usd)}"),
+                    ("failed", each.errors, f"{name}: {each.errors:,} failed"),
+                    ("denied", each.denied, f"{name}: {each.denied:,} denied"),
+                ),
+            )
+            for name, each in buckets
+        ],
+    )
+
+    def ranked(group: dict[str, Sum]) -> list[tuple[str, Sum]]:
+        return sorted(
+            group.items(), key=lambda each: (-each[1].usd, -each[1].calls, -each[1].denied, each[0])
+        )
+
+    most = max((each.calls + each.denied for _, each in buckets), default=0)
+    left.sort(key=lambda each: (-each.share, each.caller, each.tool))
+    return {
+        **seen, "total": total, "most": most, "buckets": buckets, "chart": chart, "tools": ranked(by["tool"]),
+        "callers": ranked(by["caller"]), "left": left,
+    }  # fmt: skip
+
+
+def _chosen(request: Request) -> str:
+    chosen = request.query_params.get("over", "day")
+    return chosen if chosen in PERIODS else "day"
+
+
+async def _page(request: Request) -> Response:
+    chosen = _chosen(request)
+    seen = await anyio.to_thread.run_sync(_seen, services_of(request), chosen)
+    live = f"live/spend?over={chosen}"
+    return page(request, "spend", "Spend", page="spend", live=live, periods=PERIODS, **seen)
+
+
+def _parts(request: Request) -> Parts:
+    seen = _seen(services_of(request), _chosen(request))
+    return {name: part(request, name, **seen) for name in ("figures", "left")}
+
+
+async def _live(request: Request) -> Response:
+    return stream(request, _parts)
+
+
+ROUTES: Final = (Route("/spend", _page), Route("/live/spend", _live))
