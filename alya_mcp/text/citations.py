@@ -70,7 +70,7 @@ def check(answer: str, texts: Sequence[str]) -> Checked:
     paragraph, citations of nothing, links and addresses.
     """
     removed = 0
-    plain, links = _without_addresses(answer.replace(NOTHING_FOUND, ""))
+    plain, links = without_addresses(answer.replace(NOTHING_FOUND, ""))
     removed += links
     kept: list[str] = []
     for paragraph in re.split(r"\n\s*", plain):
@@ -81,7 +81,8 @@ def check(answer: str, texts: Sequence[str]) -> Checked:
     return Checked("\n".join(kept), removed)
 
 
-def _without_addresses(text: str) -> tuple[str, int]:
+def without_addresses(text: str) -> tuple[str, int]:
+    """A model's text without links and addresses, whose words stay where they have any, and their number."""
     text, marked = without_links(text)
     text, addresses = _ADDRESS.subn("", text)
     return text, marked + addresses

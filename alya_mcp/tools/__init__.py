@@ -30,6 +30,8 @@ CATALOGUE = (
     "alya_mcp.tools.earth:alya_seismic_forecast",
     "alya_mcp.tools.earth:alya_weather_now",
     "alya_mcp.tools.goods.appraise:alya_gem_appraise",
+    "alya_mcp.tools.clones.catalogue:alya_iconic_clones",
+    "alya_mcp.tools.clones.chat:alya_clone_chat",
     "alya_mcp.tools.demand.demand_signals:alya_demand_signals",
     "alya_mcp.tools.youtube.opportunities:youtube_find_opportunities",
     "alya_mcp.tools.youtube.upload:youtube_upload_video",
