@@ -99,6 +99,8 @@ class YoutubeApi:
         """
         refused: str | None = None
         while True:
+            if bucket is not None:  # before a token is renewed for nothing
+                await anyio.to_thread.run_sync(self.quota.check, bucket, cost)
             token = await self.connections.access_token(
                 self._http, self._settings, refused=refused, now=self.now
             )

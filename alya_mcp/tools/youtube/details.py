@@ -18,7 +18,7 @@ from alya_mcp.errors import Failure, Unavailable
 from alya_mcp.tools.youtube.api import YoutubeApi
 from alya_mcp.tools.youtube.drafts import Draft, DraftFile, FileKind
 from alya_mcp.tools.youtube.resumable import digest
-from alya_mcp.tools.youtube.sources.youtube_data import CaptionTracks, Video, VideoList, VideoStatus
+from alya_mcp.tools.youtube.sources.youtube_data import CaptionTracks, Video, VideoList
 from alya_mcp.tools.youtube.uploads import Upload, Uploads
 
 Done = Literal["set", "failed", "none"]
@@ -58,12 +58,14 @@ class VideoDetails:
         return await self._tried("captions", self._insert_captions)
 
     async def publish(self) -> None:
-        """Let everyone see the video; everything else of its status stays as it is.
+        """Let everyone see the video, if they can't; everything else of its status stays as it is.
 
         Raises:
             Failure: YouTube refuses that, or can't be asked.
         """
         status = (await self._load()).status
+        if status.privacy == "public":
+            return
         changed: dict[str, Any] = {
             "license": status.license,
             "embeddable": status.embeddable,
@@ -102,14 +104,6 @@ class VideoDetails:
         if not found.items:
             raise Unavailable(f"YouTube has no video {self._video} any more; somebody may have deleted it.")
         return found.items[0]
-
-    async def status(self) -> VideoStatus:
-        """What YouTube says of the video's privacy.
-
-        Raises:
-            Failure: it can't be asked, or has no such video any more.
-        """
-        return (await self._load()).status
 
     async def _tried(self, kind: FileKind, send: Callable[[bytes], Awaitable[None]]) -> Done:
         file = self._draft.files.get(kind)

@@ -86,10 +86,11 @@ class ResumableUpload:
         for _ in range(_SESSIONS):
             if _too_open(upload, privacy) and not upload.finishing:
                 upload = await self._keep(upload, session=None)
-            if upload.session is None:
+            fresh = upload.session is None
+            if fresh:
                 upload = await self._begin(upload, privacy)
             try:
-                return await self._complete(upload, privacy)
+                return await self._complete(upload, privacy, fresh=fresh)
             except _SessionGone:
                 upload = await self._load()
                 if upload.finishing:
@@ -132,14 +133,14 @@ class ResumableUpload:
         begun = upload.begun_at or self._api.now()
         return await self._keep(upload, session=address, privacy=privacy, begun_at=begun, finishing=False)
 
-    async def _complete(self, upload: Upload, privacy: Privacy) -> str:
-        """Send what YouTube doesn't have yet; returns the id of the video.
+    async def _complete(self, upload: Upload, privacy: Privacy, *, fresh: bool) -> str:
+        """Send what YouTube doesn't have yet; returns the id of the video. A `fresh` session has nothing.
 
         Raises:
             _SessionGone: the session has expired.
         """
         size, failed = self._file.size, 0
-        state = await self._ask(upload)
+        state = 0 if fresh else await self._ask(upload)
         while isinstance(state, int):
             offset = state
             await self._sent(offset, size)

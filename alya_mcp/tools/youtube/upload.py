@@ -139,7 +139,7 @@ class _Publication:
         thumbnail = await details.thumbnail()
         await self._tell(size + 2, "adding the captions")
         captions = await details.captions()
-        if privacy == "public" and (await details.status()).privacy != "public":
+        if privacy == "public":
             await details.publish()
         await self._tell(size + 3, "reading the video back")
         found = await details.check(self._metadata)

@@ -117,7 +117,7 @@ async def test_an_audited_project_publishes_at_once(
 
 
 BAD_DAYS: dict[str, list[Fault | None]] = {
-    # Of the requests to a session, the first asks, the second has all but the last part.
+    # Of the requests to a session, the first has all but the last part.
     "503 in the middle": [Fault(after=BLOCK + 7, status=503)],
     "503 to the question": [Fault(after=BLOCK, status=503), Fault(status=503)],
     "reset after k bytes": [Fault(after=2 * BLOCK + 99)],
@@ -140,7 +140,7 @@ async def test_a_bad_day_ends_with_one_video_byte_for_byte(
 ) -> None:
     connect(home)
     draft = make_draft(pipeline)
-    youtube.faults = [None, *BAD_DAYS[day]]
+    youtube.faults = [*BAD_DAYS[day]]
     answer = await ask(youtube_upload_video, tenantVideoId=draft)
     assert (answer["state"], answer["checked"]) == ("uploaded", True)
     assert youtube.faults == []
@@ -152,7 +152,7 @@ async def test_it_goes_on_at_the_kept_byte_in_the_same_session_after_asking(
 ) -> None:
     connect(home)
     draft = make_draft(pipeline)
-    youtube.faults = [None, *([Fault(after=2 * BLOCK)] + [Fault(status=503)] * 4)]
+    youtube.faults = [Fault(after=2 * BLOCK), *[Fault(status=503)] * 4]
     with pytest.raises(Unavailable, match="YouTube answers 503"):
         await ask(youtube_upload_video, tenantVideoId=draft)
     assert pipeline.get(draft).state == "queued"
@@ -171,7 +171,7 @@ async def test_a_connection_that_stays_broken_is_told_and_nothing_is_lost(
     connect(home)
     draft = make_draft(pipeline)
     part, fine = Fault(), None
-    youtube.faults = [fine, part, fine, part, fine, part, fine, part, fine]
+    youtube.faults = [part, fine, part, fine, part, fine, part, fine]
     with pytest.raises(Unavailable, match="the same call goes on"):
         await ask(youtube_upload_video, tenantVideoId=draft)
     youtube.faults = []
@@ -184,7 +184,7 @@ async def test_a_lost_video_that_can_not_be_looked_for_is_not_sent_again(
 ) -> None:
     connect(home)
     draft = make_draft(pipeline)
-    youtube.faults = [None, None, Fault(lose=True, expire=True)]
+    youtube.faults = [None, Fault(lose=True, expire=True)]
     youtube.refuse("GET /youtube/v3/channels", *[(500, "backendError")] * 4)
     with pytest.raises(Unavailable, match="may be on YouTube already"):
         await ask(youtube_upload_video, tenantVideoId=draft)
@@ -200,7 +200,7 @@ async def test_another_video_with_the_same_words_is_not_taken_for_the_lost_one(
     connect(home)
     await ask(youtube_upload_video, tenantVideoId=make_draft(pipeline))
     draft = make_draft(pipeline)
-    youtube.faults = [None, None, Fault(after=10, expire=True)]
+    youtube.faults = [None, Fault(after=10, expire=True)]
     answer = await ask(youtube_upload_video, tenantVideoId=draft)
     assert (answer["videoId"], len(youtube.videos)) == ("video2", 2)
 
@@ -211,7 +211,7 @@ async def test_a_session_begun_for_everyone_is_not_ended_by_a_yes_for_private(
     connect(home)
     youtube.audited = True
     draft = make_draft(pipeline)
-    youtube.faults = [None, *([Fault(after=BLOCK)] + [Fault(status=503)] * 4)]
+    youtube.faults = [Fault(after=BLOCK), *[Fault(status=503)] * 4]
     with pytest.raises(Unavailable):
         await ask(youtube_upload_video, tenantVideoId=draft, publish=True)
     answer = await ask(youtube_upload_video, tenantVideoId=draft)
@@ -225,7 +225,7 @@ async def test_a_session_begun_private_ends_private_and_is_then_published(
     connect(home)
     youtube.audited = True
     draft = make_draft(pipeline)
-    youtube.faults = [None, *([Fault(after=BLOCK)] + [Fault(status=503)] * 4)]
+    youtube.faults = [Fault(after=BLOCK), *[Fault(status=503)] * 4]
     with pytest.raises(Unavailable):
         await ask(youtube_upload_video, tenantVideoId=draft)
     answer = await ask(youtube_upload_video, tenantVideoId=draft, publish=True)
@@ -268,7 +268,7 @@ async def test_an_upload_limit_at_the_last_byte_begins_anew_later(
 ) -> None:
     connect(home)
     draft = make_draft(pipeline)
-    youtube.faults = [None, None, Fault(status=400, reason="uploadLimitExceeded")]
+    youtube.faults = [None, Fault(status=400, reason="uploadLimitExceeded")]
     with pytest.raises(UploadLimit):
         await ask(youtube_upload_video, tenantVideoId=draft)
     assert (await ask(youtube_upload_video, tenantVideoId=draft))["state"] == "uploaded"
@@ -394,7 +394,7 @@ async def test_a_changed_file_is_never_uploaded(
         await ask(youtube_upload_video, tenantVideoId=draft)
     assert (youtube.log, pipeline.get(draft).state) == ([], "failed")
     path.write_bytes(original)
-    youtube.faults = [None, *([Fault(after=BLOCK)] + [Fault(status=503)] * 4)]
+    youtube.faults = [Fault(after=BLOCK), *[Fault(status=503)] * 4]
     with pytest.raises(Unavailable):
         await ask(youtube_upload_video, tenantVideoId=draft)
     path.write_bytes(original[:-1] + b"!")
