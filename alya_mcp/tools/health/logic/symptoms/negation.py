@@ -1,0 +1,137 @@
+"""Which words of a sentence are denied, somebody else's or long past.
+
+English denies ahead ("no fever, cough or rash"), Turkish behind ("ateş, öksürük yok", "ağrımıyor").
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from alya_mcp.tools.health.logic.symptoms.model import SpokenLanguage
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_NO: Final = _words(
+    "no not without never denies deny denied denying dont doesnt didnt havent hasnt hadnt isnt arent wasnt "
+    "nor neither nothing none negative lacks absence"
+)
+_ENDS: Final = _words("but however except although though yet just only because since until unless apart")
+_SUBJECT: Final = _words("i my he she his her we they it im ive there")
+_VERB: Final = _words("have has had having feel feels felt is are was am got get started notice noticed")
+_OPENS: Final = _words("a an my i some is are am also")
+_REACH: Final = 14
+_FALSE_FRIENDS: Final = _words("only sure idea longer matter wonder doubt relief improvement help better")
+_YOK: Final = re.compile(
+    r"yok(?:tu|tur|mus)?|degil(?:di|dir|im)?|olma(?:di|dim|yan)|olmuyor(?:du)?|hissetm\w+|gorulme\w+|gormed\w+"
+    r"|gorme(?:dim|dik)|yasam(?:adim|iyorum)|fark\s?etmedim|eslik\s?etmiyor|etmiyor|cikmadi|gelmedi"
+)
+_DENIED_VERB: Final = re.compile(
+    r"(?:agri|aci|kasin|sis|kus|oksur|yan|bulan|kana|titre|terle|bayil|don|uyus|hapsir|sizla|yayil|vur|bat"
+    r"|zorlan|daral|tikan|cik|ol|morar|kizar|ak|karar|carp|dus)"
+    r"(?:m[iu]yor\w*|m[ae]di\w*|m[ae]z\w*|m[ae]m[ia]s\w*|m[ae]dan|m[ae]ksizin|m[iu]yo)"
+)
+_FINITE: Final = re.compile(
+    r"var(?:di|dir)?|[a-z]{2,}(?:yor(?:um|du|lar)?|[dt][iu](?:m|k|r)?|m[iu]s(?:ti|tim)?)"
+)
+_NOUNS_LIKE_VERBS: Final = _words("kedi adi tadi cildi simdi kendi idrari sirti alti ayaklari karti hali")
+_TR_ENDS: Final = _words("ama fakat ancak lakin yalniz sadece fakat oysa")
+_SENSES: Final = _words("agri aci kasinti sislik bulanti")
+_FAMILY_EN: Final = _words(
+    "mother father mum mom dad brother sister uncle aunt grandfather grandmother cousin parents sibling"
+)
+_FAMILY_TR: Final = re.compile(
+    r"(?:anne|baba|kardes|abi|abla|dayi|amca|teyze|hala|dede|nine|anneanne|babaanne|kuzen|aile)(?:m|mde|mizde|n|si)?\w{0,4}"
+)
+_PAST_EN: Final = _words("died had suffered diagnosed passed history runs")
+_PAST_TR: Final = re.compile(r"gecir\w+|oldu|olmustu|vefat|vardi|oyku\w*|yakalan\w+|kaybet\w+|hikaye\w*|tani")
+_SINCE: Final = re.compile(r"start\w*|began|begin\w*|since|basla\w*|beri|onset|dan|gelip")
+_AGO_EN: Final = (("years", "ago"), ("year", "ago"), ("last", "year"), ("childhood",), ("as", "a", "child"))
+_AGO_TR: Final = (("yil", "once"), ("sene", "once"), ("gecen", "yil"), ("gecen", "sene"), ("cocukken",),
+                  ("cocuklugumda",), ("yillar", "once"))  # fmt: skip
+
+
+def denied(words: Sequence[str], language: SpokenLanguage) -> list[int]:
+    """For each word the position of what denies it, or -1."""
+    return _denied_turkish(words) if language == "tr" else _denied_english(words)
+
+
+def of_family(words: Sequence[str], language: SpokenLanguage) -> bool:
+    """Whether a sentence tells of an illness that a relative had."""
+    if language == "tr":
+        return any(_FAMILY_TR.fullmatch(word) for word in words) and any(
+            _PAST_TR.fullmatch(word) for word in words
+        )
+    joined = " ".join(words)
+    if "family history" in joined or "in the family" in joined or "in my family" in joined:
+        return True
+    for index, word in enumerate(words):
+        if word.removesuffix("s") in _FAMILY_EN and not _PAST_EN.isdisjoint(words[index : index + 5]):
+            return True
+    return False
+
+
+def long_past(words: Sequence[str], language: SpokenLanguage) -> bool:
+    """Whether a sentence tells of something over for a year or more."""
+    if any(_SINCE.fullmatch(word) for word in words):
+        return False
+    phrases = _AGO_TR if language == "tr" else _AGO_EN
+    return any(
+        tuple(words[index : index + len(phrase)]) == phrase
+        for phrase in phrases
+        for index in range(len(words) - len(phrase) + 1)
+    )
+
+
+def _denied_english(words: Sequence[str]) -> list[int]:
+    by = [-1] * len(words)
+    for index, word in enumerate(words):
+        if word not in _NO:
+            continue
+        after = words[index + 1] if index + 1 < len(words) else ""
+        if after in _FALSE_FRIENDS:
+            continue
+        for place in range(index + 1, min(len(words), index + 1 + _REACH)):
+            here = words[place]
+            if here in _ENDS:
+                break
+            before = words[place - 1]
+            if place > index + 2 and before in {",", "and", "then"} and (here in _SUBJECT or here in _OPENS):
+                break
+            if place > index + 3 and here in _SUBJECT:
+                break
+            if before == "," and here in _VERB:
+                break
+            by[place] = index
+    return by
+
+
+def _denied_turkish(words: Sequence[str]) -> list[int]:
+    by = [-1] * len(words)
+    for index, word in enumerate(words):
+        if _DENIED_VERB.fullmatch(word) and not (word.startswith("ol") and len(word) < 5):
+            if not word.startswith(("ol", "cik", "dus", "ak")):
+                by[index] = index
+                continue
+        elif not _YOK.fullmatch(word):
+            continue
+        for place in range(index - 1, max(-1, index - 1 - _REACH), -1):
+            here = words[place]
+            if here in _TR_ENDS or (here in {"ki", "ve"} and _finite(words, place - 1)):
+                break
+            if _finite(words, place) and here not in _SENSES:
+                break
+            by[place] = index
+    for index, word in enumerate(words):
+        if word.endswith(("siz", "suz")) and len(word) > 5:
+            by[index] = index
+    return by
+
+
+def _finite(words: Sequence[str], place: int) -> bool:
+    """Whether a Turkish clause ends with this word."""
+    if place < 0 or not _FINITE.fullmatch(words[place]):
+        return False
+    return words[place] not in _NOUNS_LIKE_VERBS

@@ -1,0 +1,81 @@
+"""What is known of a patient: from the complaint, from answers, and from earlier calls of a session."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from alya_mcp.tools.health.logic.symptoms.extraction import Mention, Told
+from alya_mcp.tools.health.logic.symptoms.inference import Evidence, Network
+from alya_mcp.tools.health.logic.symptoms.model import Patient, SpokenLanguage
+from alya_mcp.tools.health.logic.symptoms.patient import duration_of, patient_of, temperature
+
+FEVER: Final = 38.0
+HIGH_FEVER: Final = 39.0
+_NO_FEVER: Final = 37.5
+
+
+@dataclass(slots=True, kw_only=True)
+class Case:
+    """What is known so far.
+
+    `asked` are findings whose answer wasn't known; `days` is how long it has lasted.
+    """
+
+    language: SpokenLanguage
+    mentions: dict[str, Mention] = field(default_factory=dict[str, Mention])
+    asked: set[str] = field(default_factory=set[str])
+    days: float | None = None
+    age: float | None = None
+    sex: str | None = None
+
+    @property
+    def patient(self) -> Patient:
+        """Who it is."""
+        return Patient(age=self.age, sex="female" if self.sex == "female" else "male" if self.sex else None)
+
+    @property
+    def evidence(self) -> Evidence:
+        """What counts for the ranking."""
+        findings = {name: mention.present for name, mention in self.mentions.items()}
+        return Evidence(findings, None if self.days is None else duration_of(self.days))
+
+    def hear(self, text: str, told: Told) -> None:
+        """Add what a complaint tells; what it says of a finding counts instead of what was said before."""
+        self.mentions.update(told.mentions)
+        degrees = temperature(text)
+        if degrees is not None:
+            self._measured(degrees)
+        self.days = told.days if told.days is not None else self.days
+        patient = patient_of(text)
+        self.age = patient.age if patient.age is not None else self.age
+        self.sex = patient.sex or self.sex
+
+    def answer(self, finding: str, *, present: bool | None) -> None:
+        """Add an answer; None: not known."""
+        if present is None:
+            self.asked.add(finding)
+        else:
+            self.mentions[finding] = Mention(finding, present=present)
+
+    def present(self, network: Network) -> dict[str, str]:
+        """Every finding that is there, those that follow from others included, with the one that was said."""
+        said = [name for name, mention in self.mentions.items() if mention.present]
+        present = dict(zip(said, said, strict=True))
+        for name in said:
+            for above in network.ancestors[name]:
+                present.setdefault(above, name)
+        return present
+
+    def tells_enough(self, network: Network) -> bool:
+        """Whether there is a symptom at all, rather than circumstances or how something came on."""
+        return any(
+            mention.present and network.findings[name].alone and not network.findings[name].background
+            for name, mention in self.mentions.items()
+        )
+
+    def _measured(self, degrees: float) -> None:
+        name = "high_fever" if degrees >= HIGH_FEVER else "fever"
+        if degrees >= FEVER:
+            self.mentions.pop("fever", None)
+            self.mentions[name] = Mention(name, present=True)
+        elif degrees < _NO_FEVER:
+            self.mentions["fever"] = Mention("fever", present=False)
