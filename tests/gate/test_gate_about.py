@@ -44,6 +44,7 @@ def test_the_user_is_shown_it_with_nothing_hidden() -> None:
         anyio.run(Gate(Policy.parse(POLICY)).call, a_call(), ran)
     assert 'sha256: "aa"' in needed.value.question.message
     assert "\u202e" not in needed.value.question.message
+    assert needed.value.question.arguments == {"id": "7", "about.title": "Tea\u202e", "about.sha256": "aa"}
 
 
 def test_a_kept_yes_is_good_for_what_was_shown_and_for_nothing_else() -> None:

@@ -76,7 +76,7 @@ class Approvals:
             message=message(call.tool, approval, legible, told_of),
             expires=approval.expires,
             binding=binding,
-            arguments=legible,
+            arguments={**legible, **{f"about.{name}": value for name, value in told_of.items()}},
             grant=grant,
             who=approval.who,
             session=call.session,

@@ -27,7 +27,7 @@ class Question:
     answered, and how long a yes holds once it is given. `binding` is a keyed digest of what the yes is good
     for: the tool, its schema, the policy, the grant, the words that are shown, and either the judged
     arguments or, with `who` `session`, the session. `arguments` are the judged ones with redacted fields
-    masked. `session` is the one that asks.
+    masked, and after them what they stand for, as `about.NAME`. `session` is the one that asks.
     """
 
     tool: str
