@@ -109,6 +109,7 @@ def test_the_bundle_starts_as_its_manifest_says(wheel: Path, uv: Path, tmp_path:
     command = [word.replace("${__dirname}", str(folder)) for word in (started["command"], *started["args"])]
     env = {**started["env"], "PATH": f"{uv.parent}{os.pathsep}{os.environ['PATH']}"}  # every field left empty
     _serve(command, tmp_path, env)
+    _serve(command, tmp_path, env | {"UV_OFFLINE": "1"})  # every later start asks nobody
 
 
 def test_the_plugin_starts_from_its_wheel(wheel: Path, uv: Path, tmp_path: Path) -> None:
