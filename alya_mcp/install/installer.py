@@ -1,6 +1,5 @@
 """Installs this server into a client's configuration and takes it out, with a backup of what was there."""
 
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -70,53 +69,53 @@ class Installer:
     def _apply(self, change: Change) -> Done:
         before = change.config.data
         backup = None if before is None else self._history.back_up(before)
-        record = self._record(change, backup)
-        made: Sequence[Path] = ()
         if load(self._client, self._file).data != before:
             raise Unusable(self._file, "was changed meanwhile by another program; run the command again")
-        if change.after is None:
-            self._target.unlink()
-        else:
-            made = _missing_folders(self._target.parent)
+        held = self._history.record()
+        self._remember(self._record(change, backup, held))
+        try:
             self._write(change.after, new=before is None)
-        if record is not None:
-            folders = record.made_folders or [str(each) for each in made]
-            self._history.keep(replace(record, made_folders=folders))
-        elif change.kind == "remove":
-            self._forget(gone=change.after is None)
+        except BaseException:
+            self._remember(held)
+            raise
+        if change.after is None and held is not None:
+            for folder in held.made_folders:
+                with suppress(OSError):  # something else stands in it now
+                    Path(folder).rmdir()
         return Done(self._file, backup, changed=True)
 
-    def _record(self, change: Change, backup: Path | None) -> Record | None:
+    def _record(self, change: Change, backup: Path | None, held: Record | None) -> Record | None:
         """The record after the change; None when this server is out, or was put in by somebody else."""
-        if change.kind == "insert" and change.after is not None:
+        if change.after is None or change.kind == "remove":
+            return None
+        if change.kind == "insert":
             made_key = self._client.key not in change.config.values
-            return Record(None if backup is None else backup.name, digest(change.after), made_key)
-        held = self._history.record()
-        if held is None or change.kind == "remove" or change.after is None:
+            folders = [str(each) for each in _missing_folders(self._target.parent)]
+            before = None if backup is None else backup.name
+            return Record(before, digest(change.after), made_key, folders)
+        if held is None:
             return None
         untouched = change.config.data is not None and digest(change.config.data) == held.after
         return replace(held, after=digest(change.after)) if untouched else held
 
-    def _forget(self, *, gone: bool) -> None:
-        record = self._history.record()
+    def _remember(self, record: Record | None) -> None:
         if record is None:
-            return
-        if gone:
-            for folder in record.made_folders:
-                with suppress(OSError):  # something else stands in it now
-                    Path(folder).rmdir()
-        self._history.forget()
+            self._history.forget()
+        else:
+            self._history.keep(record)
 
-    def _write(self, data: bytes, *, new: bool) -> None:
+    def _write(self, data: bytes | None, *, new: bool) -> None:
         """Write the whole file with the mode it has; a new one is the user's alone, as it may hold keys."""
-        if new:
+        if data is None:
+            self._target.unlink()
+        elif new:
             self._target.parent.mkdir(parents=True, exist_ok=True)
             write_whole(self._target, data, mode=0o600, new=True)
-            return
-        with self._target.open("rb+"):  # a file that may not be written isn't replaced either
-            mode = self._target.stat().st_mode & 0o7777
-        write_whole(self._target, data, mode=0o600)
-        self._target.chmod(mode)
+        else:
+            with self._target.open("rb+"):  # a file that may not be written isn't replaced either
+                mode = self._target.stat().st_mode & 0o7777
+            write_whole(self._target, data, mode=0o600)
+            self._target.chmod(mode)
 
 
 def _missing_folders(folder: Path) -> list[Path]:

@@ -17,6 +17,7 @@ from alya_mcp.app.client_configs.clients import CLIENTS, System
 from alya_mcp.app.client_configs.documents import load
 from alya_mcp.app.diagnostics import clients
 from alya_mcp.app.diagnostics.check import Check
+from alya_mcp.install import installer
 
 SCRIPT = str(Path(sys.executable).with_name("alya-mcp"))
 ALL = sorted(CLIENTS)
@@ -149,6 +150,24 @@ def test_a_backup_that_cannot_be_kept_leaves_the_file_as_it_is(run: Run, tmp_pat
     home.write_text("")
     done = run("install", "cursor", "--config", str(file), ALYA_HOME=str(home))
     assert (done.code, file.read_text()) == (1, "{}")
+
+
+def test_a_file_that_cannot_be_written_is_not_counted_as_changed(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, *_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    file = tmp_path / "mcp.json"
+    file.write_text('{"mcpServers": {}}')
+    monkeypatch.setattr(installer, "write_whole", full)
+    done = run("install", "cursor", "--config", str(file))
+    assert (done.code, "No space left" in done.err, file.read_text()) == (1, True, '{"mcpServers": {}}')
+    monkeypatch.undo()
+    entry = {"mcpServers": {"alya-mcp": {"command": SCRIPT, "args": []}}}
+    file.write_text(json.dumps(entry))  # somebody else's work: taken out by itself, not by an old record
+    assert run("uninstall", "cursor", "--config", str(file)).code == 0
+    assert json.loads(file.read_text()) == {"mcpServers": {}}
 
 
 @pytest.mark.parametrize(
