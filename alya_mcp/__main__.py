@@ -39,6 +39,10 @@ def _run_module(name: str) -> None:
     match name:
         case "alya_mcp.storage.link_server":
             from alya_mcp.storage.link_server import main as run
+        case "alya_mcp.tools.youtube.video.ffmpeg_child":
+            from alya_mcp.tools.youtube.video.ffmpeg_child import main as run
+        case "alya_mcp.tools.youtube.video.voices.kokoro_child":
+            from alya_mcp.tools.youtube.video.voices.kokoro_child import main as run
         case "alya_mcp.images.worker.main":
             from alya_mcp.images.worker.main import main as run
         case "alya_mcp.images.weights.child":

@@ -11,7 +11,15 @@ from urllib.parse import unquote, urlsplit
 
 Kind = Literal["binary", "uv tool", "uvx", "pipx", "pip", "uv"]
 
-EXTRAS: Final = {"image": "diffusers", "s3": "boto3", "aws-login": "awscrt", "ray": "ray", "web": "ddgs"}
+EXTRAS: Final = {
+    "image": "diffusers",
+    "s3": "boto3",
+    "aws-login": "awscrt",
+    "ray": "ray",
+    "web": "ddgs",
+    "video": "imageio_ffmpeg",
+    "voices": "onnxruntime",
+}
 """Each extra, and a module that is there when it is installed."""
 
 _UV_CACHE: Final = frozenset({"archive-v0", "environments-v2"})

@@ -10,6 +10,8 @@ ChildModule = Literal[
     "alya_mcp.images.weights.child",
     "alya_mcp.images.worker.main",
     "alya_mcp.storage.link_server",
+    "alya_mcp.tools.youtube.video.ffmpeg_child",
+    "alya_mcp.tools.youtube.video.voices.kokoro_child",
 ]
 """The modules that run as processes of their own: `alya-mcp --run-module NAME` calls their `main`."""
 

@@ -3,6 +3,7 @@
 import difflib
 import os
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -46,6 +47,9 @@ _VARIABLES = {
     "llm_kind": "ALYA_LLM_KIND",
     "llm_model": "ALYA_LLM_MODEL",
     "ask_model": "ALYA_ASK_MODEL",
+    "video_voice": "ALYA_VIDEO_VOICE",
+    "video_voice_command": "ALYA_VIDEO_VOICE_COMMAND",
+    "video_font": "ALYA_VIDEO_FONT",
     "a2a_agents": "ALYA_A2A_AGENTS",
     "youtube_daily_searches": "ALYA_YOUTUBE_DAILY_SEARCHES",
     "youtube_daily_uploads": "ALYA_YOUTUBE_DAILY_UPLOADS",
@@ -107,6 +111,8 @@ class Settings:
     is the folder of a model that answers on this machine, `a2a_agents` where the cards of agents are.
     `youtube_daily_*` are the most requests to YouTube that search, those that begin an upload, and the most
     units of all others, between two midnights of Pacific time.
+    `video_voice` is who speaks in videos: `auto`, `off`, or the path of a Piper voice; `video_voice_command`
+    a program of the user's that does instead; `video_font` the font of videos, None for the bundled one.
     `source_urls` has the addresses that the user set for outside services, by the service's key, those
     cards' included; `source_secrets` their secrets, by the variable's name.
     """
@@ -142,6 +148,9 @@ class Settings:
     youtube_daily_searches: int = 100
     youtube_daily_uploads: int = 100
     youtube_daily_units: int = 10_000
+    video_voice: str = "auto"
+    video_voice_command: str | None = None
+    video_font: Path | None = None
     source_urls: Mapping[str, str] = field(default_factory=dict[str, str])
     source_secrets: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
@@ -202,6 +211,7 @@ class Settings:
         ask_model = expanded(given["ask_model"]) if "ask_model" in given else None
         if ask_model is not None and not ask_model.is_absolute():
             problems.append(f"ALYA_ASK_MODEL is {str(ask_model)!r}; it takes the absolute path of a folder")
+        voice, voice_command, font = _video(given, problems)
         agents = _agents(given, problems)
         searches = _count("youtube_daily_searches", 100, given, problems)
         uploads = _count("youtube_daily_uploads", 100, given, problems)
@@ -241,6 +251,9 @@ class Settings:
             youtube_daily_searches=searches,
             youtube_daily_uploads=uploads,
             youtube_daily_units=units,
+            video_voice=voice,
+            video_voice_command=voice_command,
+            video_font=font,
             source_urls=source_urls,
             source_secrets={v: source[v] for v in _SOURCE_SECRETS if v in source},
         )
@@ -418,6 +431,26 @@ def _agents(given: Mapping[str, str], problems: list[str]) -> tuple[str, ...]:
     for url in urls:
         problems += _address_problems("ALYA_A2A_AGENTS", url, "https://a.example/.well-known/agent-card.json")
     return urls
+
+
+def _video(given: Mapping[str, str], problems: list[str]) -> tuple[str, str | None, Path | None]:
+    voice = given.get("video_voice", "auto")
+    if voice not in {"auto", "off"}:
+        path = expanded(voice)
+        voice = str(path)
+        if not path.is_absolute() or path.suffix != ".onnx":
+            takes = "auto, off, or the absolute path of a Piper voice, an .onnx file"
+            problems.append(f"ALYA_VIDEO_VOICE is {voice!r}; it takes {takes}")
+    command = given.get("video_voice_command")
+    try:
+        if command is not None and not shlex.split(command):
+            raise ValueError("it is empty")
+    except ValueError as error:
+        problems.append(f"ALYA_VIDEO_VOICE_COMMAND is {command!r:.120}, which is not a command line: {error}")
+    font = expanded(given["video_font"]) if "video_font" in given else None
+    if font is not None and not font.is_absolute():
+        problems.append(f"ALYA_VIDEO_FONT is {str(font)!r}; it takes the absolute path of a font file")
+    return voice, command, font
 
 
 def _contact(given: Mapping[str, str], problems: list[str]) -> str | None:

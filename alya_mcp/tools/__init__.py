@@ -35,6 +35,7 @@ CATALOGUE = (
     "alya_mcp.tools.clones.chat:alya_clone_chat",
     "alya_mcp.tools.demand.demand_signals:alya_demand_signals",
     "alya_mcp.tools.youtube.opportunities:youtube_find_opportunities",
+    "alya_mcp.tools.youtube.generate:youtube_generate_video",
     "alya_mcp.tools.youtube.upload:youtube_upload_video",
     "alya_mcp.tools.youtube.status:youtube_get_pipeline_status",
     "alya_mcp.tools.youtube.status:youtube_get_recommendations",

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import get_args
 
+import anyio
 import pytest
 from pictures import end_store_process, fetch, picture
 from raw_client import environment
@@ -19,6 +20,7 @@ from alya_mcp.images.worker.launcher import Launcher
 from alya_mcp.runtime.python_process import ChildModule, module_command
 from alya_mcp.settings import Settings
 from alya_mcp.storage.local import LocalStore
+from alya_mcp.tools.youtube.video import ffmpeg
 
 pytestmark = pytest.mark.anyio
 
@@ -66,12 +68,30 @@ async def serves(home: Path) -> None:
     end_store_process(home)
 
 
+async def renders(home: Path) -> None:
+    said: list[str] = []
+
+    async def line(text: str) -> None:
+        said.append(text)
+
+    await ffmpeg.run(["-version"], home, line)
+    assert said[0].startswith("ffmpeg version")
+
+
+async def speaks(home: Path) -> None:
+    command = module_command("alya_mcp.tools.youtube.video.voices.kokoro_child")
+    ended = await anyio.run_process(command, input=b"{}\n")
+    assert b"Kokoro can't speak: KeyError" in ended.stdout
+
+
 STARTS: dict[ChildModule, Callable[[Path], Awaitable[None]]] = {
     "alya_mcp.app.diagnostics.probe": probes,
     "alya_mcp.images.bench.baseline": compares,
     "alya_mcp.images.weights.child": fetches,
     "alya_mcp.images.worker.main": works,
     "alya_mcp.storage.link_server": serves,
+    "alya_mcp.tools.youtube.video.ffmpeg_child": renders,
+    "alya_mcp.tools.youtube.video.voices.kokoro_child": speaks,
 }
 
 

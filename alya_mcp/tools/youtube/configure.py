@@ -33,7 +33,7 @@ class ChannelRequest(Input):
         None, ge=0, le=50, description="Videos a week that the channel aims at; 0 for no aim."
     )
     colours: Annotated[list[Colour], Field(max_length=6)] | None = Field(
-        None, description="Colours of the videos as #rrggbb: ground, text, accents."
+        None, description="Colours of the videos as #rrggbb: the ground, then accents."
     )
     channel_id: Annotated[str, StringConstraints(max_length=64, pattern=r"^$|^UC[\w-]{4,62}$")] | None = (
         Field(None, description="The only YouTube channel that uploads may go to; an empty text lifts that.")
