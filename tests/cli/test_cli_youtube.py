@@ -11,6 +11,8 @@ from command_line import Run
 from loopback_youtube import LoopbackYoutube
 from youtube_drafts import connect, make_draft_in
 
+from alya_mcp.app.diagnostics.youtube import channel
+from alya_mcp.settings import Settings
 from alya_mcp.tools.youtube import sign_in
 from alya_mcp.tools.youtube.connection import Connections
 
@@ -155,3 +157,22 @@ def test_the_packaged_policy_asks_per_call_and_a_yes_for_private_is_none_for_pub
     assert (done.code, done.json["structuredContent"]["state"]) == (0, "uploaded")
     assert run(*call, **youtube.environment).code == 4
     assert len(youtube.videos) == 1
+
+
+def test_doctor_says_whether_a_channel_is_connected(
+    youtube: LoopbackYoutube, alya_home: Path, tmp_path: Path
+) -> None:
+    def states(**more: str) -> list[tuple[str, str]]:
+        env = {"ALYA_HOME": str(alya_home), **more}
+        return [(check.state, check.detail) for check in channel(Settings.from_environment(env))]
+
+    assert states() == []
+    assert states(**youtube.environment) == [("warn", "no channel is connected")]
+    connect(alya_home)
+    assert states(**youtube.environment) == [("ok", "connected to Tea & more")]
+    assert "ALYA_YOUTUBE_CLIENT_ID" in states()[0][1]
+    other = {**youtube.environment, "ALYA_YOUTUBE_CLIENT_ID": "another"}
+    assert states(**other)[0][0] == "warn"
+    (file,) = (alya_home / "youtube" / "connections").glob("*.json")
+    file.write_text("{")
+    assert states()[0][0] == "fail"

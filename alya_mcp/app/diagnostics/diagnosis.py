@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 
-from alya_mcp.app.diagnostics import clients, gate, images, machine, state, storage
+from alya_mcp.app.diagnostics import clients, gate, images, machine, state, storage, youtube
 from alya_mcp.app.diagnostics.check import Check, fail
 from alya_mcp.settings import Settings, SettingsError
 
@@ -27,4 +27,5 @@ def diagnose(placeholders: Mapping[str, str]) -> Iterator[Check]:
     yield from images.drawing(settings)
     yield from images.weights()
     yield from storage.store(settings)
+    yield from youtube.channel(settings)
     yield from clients.clients(settings.home)

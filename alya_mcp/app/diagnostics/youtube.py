@@ -1,0 +1,38 @@
+"""The check of the YouTube connection; nothing is said where nobody has begun to set one up."""
+
+from collections.abc import Iterator
+
+from alya_mcp.app.diagnostics.check import Check, fail, ok, warn
+from alya_mcp.settings import Settings
+
+_CONNECT = "Run: alya-mcp youtube connect"
+
+
+def channel(settings: Settings) -> Iterator[Check]:
+    """Whether the caller's channel is connected and its token can be renewed. Google isn't asked."""
+    from alya_mcp.errors import Failure
+    from alya_mcp.gate import StateError
+    from alya_mcp.toolkit.caller import LOCAL, calling_grant
+    from alya_mcp.tools.youtube.connection import Connections, oauth_client
+
+    try:
+        grant = calling_grant(settings)
+    except StateError:  # the check of the state says so
+        return
+    try:
+        held = Connections(settings.home, LOCAL if grant is None else grant.label).load()
+    except Failure as failure:
+        yield fail("youtube", str(failure), _CONNECT)
+        return
+    try:
+        client = oauth_client(settings)
+    except Failure as failure:
+        if held is not None:
+            yield warn("youtube", f"a channel is connected, and can't be used: {failure}", "Set them again.")
+        return
+    if held is None:
+        yield warn("youtube", "no channel is connected", _CONNECT)
+    elif held.client_id != client.id:
+        yield warn("youtube", "the channel was connected with another OAuth client", _CONNECT)
+    else:
+        yield ok("youtube", f"connected to {held.channel_title or 'a channel that YouTube did not name'}")
