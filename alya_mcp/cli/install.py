@@ -164,8 +164,8 @@ def _tell(
         say(f"{'Removed' if change.after is None else 'Changed'} {shown}.{kept} {then}")
     if command is None:
         return
-    if (odd := change.config.beyond_json) and not client.lenient:
-        say(f"{shown} has a comment or a trailing comma ({odd}), which {client.title} may not read.")
+    if unread := change.config.unread:
+        say(f"{shown} has {unread}, which {client.title} may not read.")
     for name in change.config.ours:
         if name != NAME:
             say(f"{shown} starts alya-mcp as {name} too; take that entry out, or it runs twice.")

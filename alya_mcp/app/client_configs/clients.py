@@ -62,8 +62,9 @@ class Launch:
 class Client:
     """A client: `key` is the member of its configuration that holds the servers, by their names.
 
-    `places` are the files that the configuration may be, the one to write to first. `lenient` clients read
-    comments and trailing commas in JSON. `then` is what the user does for a change to take effect.
+    `places` are the files that the configuration may be, the one to write to first. `comments` and
+    `trailing_commas` tell whether it reads these in JSON. `then` is what the user does for a change to take
+    effect.
     """
 
     name: str
@@ -71,7 +72,8 @@ class Client:
     format: Format
     key: str
     places: Callable[[System], Sequence[Path]]
-    lenient: bool = False
+    comments: bool = False
+    trailing_commas: bool = False
     typed: bool = False
     then: str
 
@@ -160,22 +162,25 @@ CLIENTS: Final[Mapping[str, Client]] = {
         Client(name="claude-code", title="Claude Code", format="json", key="mcpServers", typed=True,
                places=lambda system: (system.folder("CLAUDE_CONFIG_DIR") / ".claude.json",),
                then="Start a new session of Claude Code; /mcp shows the server."),
-        Client(name="cursor", title="Cursor", format="json", key="mcpServers", lenient=True,
+        Client(name="cursor", title="Cursor", format="json", key="mcpServers",
+               comments=True, trailing_commas=True,
                places=lambda system: (system.home / ".cursor" / "mcp.json",), then=_RESTART.format("Cursor")),
-        Client(name="vscode", title="VS Code", format="json", key="servers", lenient=True, typed=True,
+        Client(name="vscode", title="VS Code", format="json", key="servers", typed=True,
+               comments=True, trailing_commas=True,
                places=lambda system: (system.application_data / "Code" / "User" / "mcp.json",),
                then="VS Code asks whether you trust the server when it first starts it."),
         Client(name="windsurf", title="Windsurf", format="json", key="mcpServers",
                places=lambda system: (system.home / ".codeium" / "windsurf" / "mcp_config.json",),
                then=_RESTART.format("Windsurf")),
-        Client(name="zed", title="Zed", format="json", key="context_servers", lenient=True, places=_zed,
+        Client(name="zed", title="Zed", format="json", key="context_servers", places=_zed,
+               comments=True, trailing_commas=True,
                then="Zed starts the server as soon as the file is saved."),
         Client(name="codex", title="Codex", format="toml", key="mcp_servers",
                places=lambda system: (system.folder("CODEX_HOME", ".codex") / "config.toml",),
                then="Start a new session of Codex; /mcp shows the server."),
-        Client(name="gemini", title="Gemini CLI", format="json", key="mcpServers", lenient=True,
+        Client(name="gemini", title="Gemini CLI", format="json", key="mcpServers", comments=True,
                places=lambda system: (system.folder("GEMINI_CLI_HOME") / ".gemini" / "settings.json",),
-               then="Start a new session of Gemini CLI; /mcp shows the server."),
+               then="Start a new session of Gemini CLI in a folder that it trusts; /mcp shows the server."),
         Client(name="goose", title="Goose", format="yaml", key="extensions", places=_goose,
                then="Start a new session of Goose."),
         Client(name="lm-studio", title="LM Studio", format="json", key="mcpServers", places=_lm_studio,

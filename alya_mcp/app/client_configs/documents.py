@@ -62,12 +62,17 @@ class ConfigFile:
         return {name: entry for name, entry in self.servers.items() if self.client.starts_us(name, entry)}
 
     @property
-    def beyond_json(self) -> str | None:
-        """Where a JSON text first has what JSON hasn't: a comment, or a trailing comma; None if nowhere."""
+    def unread(self) -> str | None:
+        """The first comment or trailing comma that the client doesn't read in JSON, in words; `Unusable`."""
         if self.client.format != "json" or not self.text.strip():
             return None
-        found = jsonc.read(self.text).extensions
-        return jsonc.place(self.text, min(found)) if found else None
+        text = jsonc.read(self.text)
+        found = [(at, "a comment") for at in text.comments if not self.client.comments]
+        found += [(at, "a trailing comma") for at in text.trailing_commas if not self.client.trailing_commas]
+        if not found:
+            return None
+        at, what = min(found)
+        return f"{what} ({jsonc.place(self.text, at)})"
 
     @property
     def values(self) -> dict[str, Any]:

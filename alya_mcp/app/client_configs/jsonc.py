@@ -5,7 +5,7 @@ The rest is strict: what no client would read is an error with its line and colu
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from json import JSONDecodeError, JSONDecoder
 from typing import Any, Final
 
@@ -55,10 +55,11 @@ class Node:
 
 @dataclass(slots=True)
 class Text:
-    """A text that was read: its `root`, and where it goes beyond JSON (comments, trailing commas)."""
+    """A text that was read: its `root`, and where it goes beyond JSON."""
 
     root: Node
-    extensions: list[int] = field(default_factory=list[int])
+    comments: list[int]
+    trailing_commas: list[int]
 
 
 def read(text: str) -> Text:
@@ -73,7 +74,7 @@ def read(text: str) -> Text:
     end = reader.skip(root.end)
     if end != len(text):
         raise reader.wrong(end, "something stands after the end of the document")
-    return Text(root, reader.extensions)
+    return Text(root, reader.comments, reader.trailing_commas)
 
 
 def place(text: str, at: int) -> str:
@@ -91,7 +92,8 @@ def comments(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 class _Reader:
     def __init__(self, text: str) -> None:
         self._text = text
-        self.extensions: list[int] = []
+        self.comments: list[int] = []
+        self.trailing_commas: list[int] = []
 
     def wrong(self, at: int, what: str) -> NotJson:
         return NotJson(f"{place(self._text, at)}: {what}")
@@ -105,7 +107,7 @@ class _Reader:
             comment = _COMMENT.match(self._text, at)
             if comment is None:
                 raise self.wrong(at, "a comment is not closed, or a / stands alone")
-            self.extensions.append(at)
+            self.comments.append(at)
             at = comment.end()
 
     def value(self, at: int, depth: int) -> Node:
@@ -154,7 +156,7 @@ class _Reader:
             members.append(Member(key, at, node))
             at, comma = self._comma(node.end)
         if comma is not None:
-            self.extensions.append(comma - 1)
+            self.trailing_commas.append(comma - 1)
         plain = {each.key: each.node.value for each in members}
         return Node(start, at + 1, plain, members, comma)
 
@@ -168,7 +170,7 @@ class _Reader:
             items.append(node.value)
             at, comma = self._comma(node.end)
         if comma is not None:
-            self.extensions.append(comma - 1)
+            self.trailing_commas.append(comma - 1)
         return Node(start, at + 1, items)
 
     def _comma(self, at: int) -> tuple[int, int | None]:

@@ -29,9 +29,9 @@ def clients(home: Path, system: System | None = None) -> Iterator[Check]:
                 yield fail(_part(client), str(error), f"Correct it: {client.title} can't use it as it is.")
                 continue
             starts = starts or bool(ours)
-            if ours and not client.lenient and (odd := config.beyond_json):
-                detail = f"{tilde(file)} has a comment or a trailing comma ({odd}), which isn't JSON"
-                yield warn(_part(client), detail, f"Take it out: {client.title} may not read the file.")
+            if ours and (unread := config.unread):
+                detail = f"{tilde(file)} has {unread}, which {client.title} may not read"
+                yield warn(_part(client), detail, "Take it out: the client may ignore the whole file.")
             if config.data is not None and not ours:
                 without.append(client.name)
             for name, server in ours.items():
