@@ -45,8 +45,8 @@ def test_a_name_means_one_ingredient_or_one_product() -> None:
         for name in (row["ingredient"], *(name for key in LISTS for name in parts(row[key]))):
             assert meanings.setdefault(bare(name), row["ingredient"]) == row["ingredient"], name
     for row in rows("combinations.csv"):
-        assert bare(row["product"]) not in meanings, row["product"]
-        meanings[bare(row["product"])] = row["product"]
+        name, contents = bare(row["product"]), row["ingredients"]
+        assert meanings.setdefault(name, contents) == contents, row["product"]
 
 
 def test_a_product_has_two_or_more_known_ingredients() -> None:
