@@ -86,7 +86,7 @@ def accepted(names: dict[frozenset[str], set[str]], wanted: str) -> set[str]:
 def case_of(known: Knowledge, text: str, age: str = "", sex: str = "") -> Case:
     told, language = known.told(text)
     case = Case(language=language)
-    case.hear(text, told)
+    case.hear(text, told, known.network.findings)
     case.age = float(age) if age else case.age
     case.sex = {"f": "female", "m": "male"}.get(sex[:1].lower(), case.sex)
     return case

@@ -195,7 +195,7 @@ def assess(sessions: SymptomSessions, grant: str, asked: SymptomRequest) -> Symp
     def change(case: Case) -> None:
         if told.mentions:
             case.language = language
-        case.hear(asked.complaint, told)
+        case.hear(asked.complaint, told, known.network.findings)
         case.age = asked.age if asked.age is not None else case.age
         case.sex = asked.sex or case.sex
         for each in asked.answers:

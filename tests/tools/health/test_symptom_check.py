@@ -28,7 +28,7 @@ VIGNETTES = Path(__file__).with_name("vignettes.csv")
 def heard(text: str) -> Case:
     told, language = knowledge().told(text)
     case = Case(language=language)
-    case.hear(text, told)
+    case.hear(text, told, knowledge().network.findings)
     return case
 
 

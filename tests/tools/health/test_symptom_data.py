@@ -1,6 +1,7 @@
 """The symptom checker's data fits together: docs/tools/symptoms.md, "Correct an entry"."""
 
 import shutil
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,22 @@ def test_a_wrong_entry_is_named(tmp_path: Path, file: str, before: str, after: s
 
 def test_the_data_is_small() -> None:
     assert sum(file.stat().st_size for file in FOLDER.glob("*.toml")) < 1_000_000
+
+
+def test_every_pattern_tells_its_finding() -> None:
+    """A text made of a pattern's own first spellings is read as that finding."""
+    known = knowledge()
+    missed: list[str] = []
+    for file in FOLDER.glob("findings_*.toml"):
+        for name, entry in tomllib.loads(file.read_text(encoding="utf-8")).items():
+            for language in ("en", "tr"):
+                vocabulary = known.extractors[language]._vocabulary
+                lists = vocabulary._classes
+                for pattern in entry[f"said_{language}"].split(","):
+                    spelled = [part.split("|")[0] for part in pattern.split() if part not in {"_", "..."}]
+                    spelled = [lists[each[1:-1]].split()[0] if each[0] == "<" else each for each in spelled]
+                    text = " ".join(spelled).replace("*", "").replace("~", "")
+                    targets = {hit.target for each in vocabulary.read(text) for hit in vocabulary.hits(each)}
+                    if name not in targets:
+                        missed.append(f"{language} [{name}] {pattern.strip()}")
+    assert missed == []

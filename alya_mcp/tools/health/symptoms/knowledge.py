@@ -97,7 +97,8 @@ def read_knowledge(folder: Path) -> Knowledge:
             part, _, sense = pair.partition(":")
             pairs[part, sense].append(name)
     for each in findings.values():
-        _known(f"[{each.id}]", (*each.parents, *([each.one_side] if each.one_side else [])), findings)
+        lasting = each.lasting and each.lasting[0]
+        _known(f"[{each.id}]", [name for name in (*each.parents, each.one_side, lasting) if name], findings)
     publishers = _read(folder / "sources.toml")
     references: dict[str, Reference] = {}
     conditions: dict[str, Condition] = {}
@@ -138,7 +139,12 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _finding(where: str, name: str, entry: Mapping[str, Any]) -> Finding:
-    _fields(where, entry, "en tr base said_en said_tr", "is at background asked alone one_side ask_en ask_tr")
+    _fields(
+        where,
+        entry,
+        "en tr base said_en said_tr",
+        "is at background asked alone personal one_side lasting ask_en ask_tr",
+    )
     return Finding(
         id=name,
         en=entry["en"],
@@ -148,7 +154,9 @@ def _finding(where: str, name: str, entry: Mapping[str, Any]) -> Finding:
         background=entry.get("background", False),
         asked=entry.get("asked", True),
         alone=entry.get("alone", True),
+        personal=entry.get("personal", False),
         one_side=entry.get("one_side"),
+        lasting=_lasting(where, entry["lasting"]) if "lasting" in entry else None,
         ask_en=entry.get("ask_en"),
         ask_tr=entry.get("ask_tr"),
     )
@@ -257,13 +265,15 @@ def _spelled(where: str, spellings: Iterable[str]) -> None:
 
 
 def _spellings(pattern: str) -> list[str]:
-    return [
-        one
-        for part in pattern.split()
-        if part not in {"_", "..."}
-        for one in re.sub(r"<\w+>", "", part).split("|")
-        if one
-    ]
+    parts = [part for part in pattern.split() if part not in {"_", "..."}]
+    return [one for part in parts for one in part.split("|") if not re.fullmatch(r"<\w+>", one)]
+
+
+def _lasting(where: str, text: str) -> tuple[str, float]:
+    name, _, length = text.partition(" ")
+    if not length.isdecimal():
+        raise DataError(f"{where}: lasting takes a finding and a number of days, such as cough_long 21")
+    return name, float(length)
 
 
 def _list(text: str) -> list[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from alya_mcp.tools.health.logic.symptoms.model import Finding, SpokenLanguage
-from alya_mcp.tools.health.logic.symptoms.negation import denied, long_past, of_family
+from alya_mcp.tools.health.logic.symptoms.negation import denied, others, past
 from alya_mcp.tools.health.logic.symptoms.patient import days
 from alya_mcp.tools.health.logic.symptoms.words import (
     PhraseHit,
@@ -43,6 +43,11 @@ _PREPOSITIONS_TEXT: Final = (
     "in on at around behind under over across to near inside below above of down up into between along"
 )
 _PREPOSITIONS: Final = frozenset(_PREPOSITIONS_TEXT.split())
+_PERSON_TEXT: Final = (
+    "i im ive my me he she his her hes shes patient old son daughter husband wife baby child mother "
+    "father mum mom dad boy girl man woman male female feeling feel myself"
+)
+_PERSON: Final = frozenset(_PERSON_TEXT.split())
 _SUBJECTS_TEXT: Final = "i ben there also then have has var"
 _SUBJECTS: Final = frozenset(_SUBJECTS_TEXT.split())
 
@@ -95,32 +100,37 @@ class Extractor:
     def told(self, text: str) -> Told:
         """What a complaint tells."""
         told = Told()
-        for sentence in self._vocabulary.read(text):
-            if of_family(sentence.words, self._language):
-                if "family_heart_disease" in self._findings and self._heart(sentence):
-                    _keep(
-                        told,
-                        Mention("family_heart_disease", present=True, words=" ".join(sentence.words)[:80]),
-                    )
-                continue
+        sentences = self._vocabulary.read(text)
+        speaks_of_a_person = self._language == "tr" or any(
+            not _PERSON.isdisjoint(sentence.words) for sentence in sentences
+        )
+        for sentence in sentences:
             length = days(sentence.words, self._language)
-            found = self._in(sentence, length)
-            past = long_past(sentence.words, self._language)
+            former = past(sentence.words, self._language)
+            theirs = others(sentence.words, self._language)
+            if theirs and self._heart(sentence):
+                _keep(told, Mention("family_heart_disease", present=True))
+            found: list[Mention] = []
+            for mention, at in self._in(sentence, length):
+                background = self._findings[mention.finding].background
+                if self._findings[mention.finding].personal and not speaks_of_a_person:
+                    continue
+                if theirs.isdisjoint(at) and (background or former.isdisjoint(at)):
+                    found.append(mention)
             for mention in found:
-                if not past or self._findings[mention.finding].background:
-                    _keep(told, mention)
+                _keep(told, mention)
             symptoms = [each for each in found if not self._findings[each.finding].background]
-            if length is not None and not past and (symptoms or not found):
+            if length is not None and not former and (symptoms or not found):
                 told.days = max(length, told.days or 0.0)
         return told
 
     def _heart(self, sentence: Sentence) -> bool:
         return any(word.startswith(("heart", "kalp", "stroke", "inme")) for word in sentence.words)
 
-    def _in(self, sentence: Sentence, length: float | None) -> list[Mention]:
+    def _in(self, sentence: Sentence, length: float | None) -> list[tuple[Mention, Sequence[int]]]:
         by = denied(sentence.words, self._language)
         hits = self._vocabulary.hits(sentence)
-        found: list[Mention] = []
+        found: list[tuple[Mention, Sequence[int]]] = []
         parts: list[PhraseHit] = []
         senses: list[PhraseHit] = []
         for hit in hits:
@@ -129,11 +139,11 @@ class Extractor:
             elif hit.target.startswith(SENSE):
                 senses.append(hit)
             else:
-                found.append(self._mention(sentence, hit.target, hit.at, by, length))
+                found.append((self._mention(sentence, hit.target, hit.at, by, length), hit.at))
         for sense, part in self._bound(sentence, _outermost(parts), _single(senses)):
             targets = self._pairs.get((part.target.removeprefix(PART), sense.target.removeprefix(SENSE)), ())
             at = tuple(sorted({*sense.at, *part.at}))
-            found += [self._mention(sentence, target, at, by, length, part) for target in targets]
+            found += [(self._mention(sentence, target, at, by, length, part), at) for target in targets]
         return found
 
     def _mention(

@@ -21,10 +21,11 @@ DURATIONS: Final[tuple[Duration, ...]] = ("hours", "days", "weeks", "months")
 class Finding:
     """Something that a patient can say of themselves.
 
-    `base` is the probability that somebody with an unrelated illness says it; whoever has it has every one of
-    `parents` too; `background` marks circumstances (smoking, pregnancy) rather than symptoms;
-    what isn't `alone` says how something came on and is no complaint by itself; `one_side` is what it is when
-    only the left or the right is told of.
+    `base` is the probability that somebody with an unrelated illness says it; whoever has it has every
+    one of `parents` too; `background` marks circumstances (smoking, pregnancy) rather than symptoms; what
+    isn't `alone` says how something came on and is no complaint by itself; what is `personal` counts only
+    in a text that speaks of a person ("markets are worried"); `one_side` is what it is when only the left
+    or the right is told of, `lasting` what it is too after so many days.
     """
 
     id: str
@@ -35,7 +36,9 @@ class Finding:
     background: bool = False
     asked: bool = True
     alone: bool = True
+    personal: bool = False
     one_side: str | None = None
+    lasting: tuple[str, float] | None = None
     ask_en: str | None = None
     ask_tr: str | None = None
 

@@ -4,7 +4,7 @@ English denies ahead ("no fever, cough or rash"), Turkish behind ("ateş, öksü
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from alya_mcp.tools.health.logic.symptoms.model import SpokenLanguage
@@ -23,19 +23,29 @@ _SUBJECT: Final = _words("i my he she his her we they it im ive there")
 _VERB: Final = _words("have has had having feel feels felt is are was am got get started notice noticed")
 _OPENS: Final = _words("a an my i some is are am also")
 _REACH: Final = 14
-_FALSE_FRIENDS: Final = _words("only sure idea longer matter wonder doubt relief improvement help better")
+_FALSE_FRIENDS: Final = _words(
+    "only sure idea longer matter wonder doubt relief improvement help better warning reason"
+)
 _YOK: Final = re.compile(
-    r"yok(?:tu|tur|mus)?|degil(?:di|dir|im)?|olma(?:di|dim|yan)|olmuyor(?:du)?|hissetm\w+|gorulme\w+|gormed\w+"
-    r"|gorme(?:dim|dik)|yasam(?:adim|iyorum)|fark\s?etmedim|eslik\s?etmiyor|etmiyor|cikmadi|gelmedi"
+    r"yok(?:tu|tur|mus)?|degil(?:di|dir|im)?|olma(?:di|dim|yan)|olmuyo\w*|hissetm\w+|gorulme\w+|gormed\w+"
+    r"|gorme(?:dim|dik)|yasam(?:adim|iyo\w*)|fark\s?etmedim|etmiyo\w*|cikmadi|gelmedi"
 )
 _DENIED_VERB: Final = re.compile(
     r"(?:agri|aci|kasin|sis|kus|oksur|yan|bulan|kana|titre|terle|bayil|don|uyus|hapsir|sizla|yayil|vur|bat"
     r"|zorlan|daral|tikan|cik|ol|morar|kizar|ak|karar|carp|dus)"
-    r"(?:m[iu]yor\w*|m[ae]di\w*|m[ae]z\w*|m[ae]m[ia]s\w*|m[ae]dan|m[ae]ksizin|m[iu]yo)"
+    r"(?:m[iu]yo\w*|m[ae]di\w*|m[ae]z\w*|m[ae]m[ia]s\w*|m[ae]dan|m[ae]ksizin)"
 )
 _FINITE: Final = re.compile(
-    r"var(?:di|dir)?|[a-z]{2,}(?:yor(?:um|du|lar)?|[dt][iu](?:m|k|r)?|m[iu]s(?:ti|tim)?)"
+    r"var(?:di|dir)?|[a-z]{2,}(?:yor?(?:um|m|du|lar)?|[dt][iu](?:m|k|r)?|m[iu]s(?:ti|tim)?)"
 )
+_DURING: Final = _words("over for since during within past in son boyunca")
+_PARTING: Final = _words("but now although though however ama fakat ancak simdi lakin")
+_NEW_SUBJECT: Final = _words("i my im ive now last he she his her it there this today ben benim simdi bende")
+_THINGS: Final = re.compile(
+    r"dogs?|cats?|puppy|kitten|engine|laptop|printer|phone|router|battery|kopegim\w*|kedim\w*|araba(?:m|min|nin)?"
+    r"|telefon\w*|bilgisayar\w*"
+)
+_HARMS: Final = re.compile(r"bit|scratch|allerg|hair|around|near|play|isir|tirmal|alerji|tuy|kaza|gel|temas")
 _NOUNS_LIKE_VERBS: Final = _words("kedi adi tadi cildi simdi kendi idrari sirti alti ayaklari karti hali")
 _TR_ENDS: Final = _words("ama fakat ancak lakin yalniz sadece fakat oysa")
 _SENSES: Final = _words("agri aci kasinti sislik bulanti")
@@ -58,8 +68,37 @@ def denied(words: Sequence[str], language: SpokenLanguage) -> list[int]:
     return _denied_turkish(words) if language == "tr" else _denied_english(words)
 
 
-def of_family(words: Sequence[str], language: SpokenLanguage) -> bool:
-    """Whether a sentence tells of an illness that a relative had."""
+def others(words: Sequence[str], language: SpokenLanguage) -> set[int]:
+    """The positions in clauses that tell of an illness that a relative had."""
+    return {
+        place
+        for start, end in _clauses(words)
+        if _of_family(words[start:end], language) or _of_things(words[start:end])
+        for place in range(start, end)
+    }
+
+
+def past(words: Sequence[str], language: SpokenLanguage) -> set[int]:
+    """The positions in clauses that tell of something over for a year or more."""
+    return {
+        place
+        for start, end in _clauses(words)
+        if _long_past(words[start:end], language)
+        for place in range(start, end)
+    }
+
+
+def _clauses(words: Sequence[str]) -> Iterator[tuple[int, int]]:
+    start = 0
+    for place, word in enumerate(words):
+        after = words[place + 1] if place + 1 < len(words) else ""
+        if word in _PARTING or (word in {",", "and", "ve"} and after in _NEW_SUBJECT):
+            yield start, place
+            start = place + 1
+    yield start, len(words)
+
+
+def _of_family(words: Sequence[str], language: SpokenLanguage) -> bool:
     if language == "tr":
         return any(_FAMILY_TR.fullmatch(word) for word in words) and any(
             _PAST_TR.fullmatch(word) for word in words
@@ -73,16 +112,22 @@ def of_family(words: Sequence[str], language: SpokenLanguage) -> bool:
     return False
 
 
-def long_past(words: Sequence[str], language: SpokenLanguage) -> bool:
-    """Whether a sentence tells of something over for a year or more."""
+def _of_things(words: Sequence[str]) -> bool:
+    """Whether a clause is about an animal or a device rather than about a person."""
+    return any(_THINGS.fullmatch(word) for word in words) and not any(_HARMS.match(word) for word in words)
+
+
+def _long_past(words: Sequence[str], language: SpokenLanguage) -> bool:
     if any(_SINCE.fullmatch(word) for word in words):
         return False
     phrases = _AGO_TR if language == "tr" else _AGO_EN
-    return any(
-        tuple(words[index : index + len(phrase)]) == phrase
-        for phrase in phrases
-        for index in range(len(words) - len(phrase) + 1)
-    )
+    for phrase in phrases:
+        for index in range(len(words) - len(phrase) + 1):
+            if tuple(words[index : index + len(phrase)]) == phrase:
+                before = set(words[max(0, index - 2) : index])
+                if before.isdisjoint(_DURING):
+                    return True
+    return False
 
 
 def _denied_english(words: Sequence[str]) -> list[int]:
@@ -93,6 +138,7 @@ def _denied_english(words: Sequence[str]) -> list[int]:
         after = words[index + 1] if index + 1 < len(words) else ""
         if after in _FALSE_FRIENDS:
             continue
+        comma = 0
         for place in range(index + 1, min(len(words), index + 1 + _REACH)):
             here = words[place]
             if here in _ENDS:
@@ -102,7 +148,11 @@ def _denied_english(words: Sequence[str]) -> list[int]:
                 break
             if place > index + 3 and here in _SUBJECT:
                 break
-            if before == "," and here in _VERB:
+            if before == ",":
+                comma = place
+            if comma and here in _VERB:
+                for back in range(comma, place):
+                    by[back] = -1
                 break
             by[place] = index
     return by

@@ -1,11 +1,12 @@
 """What is known of a patient: from the complaint, from answers, and from earlier calls of a session."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from alya_mcp.tools.health.logic.symptoms.extraction import Mention, Told
 from alya_mcp.tools.health.logic.symptoms.inference import Evidence, Network
-from alya_mcp.tools.health.logic.symptoms.model import Patient, SpokenLanguage
+from alya_mcp.tools.health.logic.symptoms.model import Finding, Patient, SpokenLanguage
 from alya_mcp.tools.health.logic.symptoms.patient import duration_of, patient_of, temperature
 
 FEVER: Final = 38.0
@@ -38,9 +39,14 @@ class Case:
         findings = {name: mention.present for name, mention in self.mentions.items()}
         return Evidence(findings, None if self.days is None else duration_of(self.days))
 
-    def hear(self, text: str, told: Told) -> None:
+    def hear(self, text: str, told: Told, findings: Mapping[str, Finding]) -> None:
         """Add what a complaint tells; what it says of a finding counts instead of what was said before."""
         self.mentions.update(told.mentions)
+        for name, mention in told.mentions.items():
+            length = mention.days if mention.days is not None else told.days
+            lasting = findings[name].lasting
+            if mention.present and lasting and length is not None and length >= lasting[1]:
+                self.mentions.setdefault(lasting[0], Mention(lasting[0], present=True, days=length))
         degrees = temperature(text)
         if degrees is not None:
             self._measured(degrees)

@@ -2,7 +2,7 @@
 
 A pattern is a row of elements: `cough* up <blood>`. An element is one or more spellings joined by `|`: a
 whole word, the beginning of one (`cough*`), or a Turkish noun with any of its case and possessive endings
-(`karin~`). Between two elements up to two words may stand (little words don't count), at `_` none, at `...`
+(`karin~`). Between two elements up to two words may stand (little words never count), at `_` none, at `...`
 up to seven. `<name>` stands for a list of spellings that many patterns share. Words are compared as `fold`
 leaves them.
 """
@@ -145,8 +145,6 @@ class Vocabulary:
             while place < len(sentence.words):
                 if element in sentence.elements[place]:
                     break
-                if gap == 0:
-                    return None
                 cost += sentence.costs[place]
                 if cost > gap:
                     return None
