@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, Literal, cast
 from urllib.parse import unquote, urlsplit
 
-Kind = Literal["binary", "uv tool", "uvx", "pipx", "pip", "uv"]
+Kind = Literal["binary", "bundle", "uv tool", "uvx", "pipx", "pip", "uv"]
 
 EXTRAS: Final = {
     "image": "diffusers",
@@ -46,6 +46,7 @@ class Installation:
         what = f"{'-e ' if self.editable else ''}'{self.requirement}{named}'"
         return {
             "binary": f"uv tool install {what}",
+            "bundle": f"uv tool install {what}",
             "uv tool": f"uv tool install {what}",
             "uvx": f"uvx --from {what} alya-mcp",
             "pipx": f"pipx install --force {what}",
@@ -59,6 +60,8 @@ class Installation:
         match self.kind:
             case "binary":
                 return f"The binary can't be extended; install the package beside it: {command}"
+            case "bundle":
+                return f"A bundle can't be extended; install the package from its checkout: {command}"
             case "uvx":
                 return f"Start it as: {command}"
             case "uv" | "pip":
@@ -75,8 +78,9 @@ class Installation:
 
 def this_installation(prefix: Path = Path(sys.prefix)) -> Installation:
     """The installation that this process runs from; `prefix` is its environment."""
-    requirement, editable = _source()
-    return Installation(_kind(prefix), requirement, editable, frozenset(filter(_has, EXTRAS)))
+    kind = _kind(prefix)
+    requirement, editable = (".", False) if kind == "bundle" else _source()
+    return Installation(kind, requirement, editable, frozenset(filter(_has, EXTRAS)))
 
 
 def _kind(prefix: Path) -> Kind:
@@ -86,6 +90,8 @@ def _kind(prefix: Path) -> Kind:
         return "uv tool"
     if (prefix / "pipx_metadata.json").is_file():
         return "pipx"
+    if (prefix.parent / "manifest.json").is_file():  # `uv run` made it inside an MCP bundle
+        return "bundle"
     if not _UV_CACHE.isdisjoint(prefix.parts):
         return "uvx"
     return "uv" if find_spec("pip") is None else "pip"

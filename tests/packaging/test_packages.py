@@ -8,7 +8,8 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,10 @@ def test_the_bundle_starts_as_its_manifest_says(wheel: Path, uv: Path, tmp_path:
     command = [word.replace("${__dirname}", str(folder)) for word in (started["command"], *started["args"])]
     env = {**started["env"], "PATH": f"{uv.parent}{os.pathsep}{os.environ['PATH']}"}  # every field left empty
     _serve(command, tmp_path, env)
-    _serve(command, tmp_path, env | {"UV_OFFLINE": "1"})  # every later start asks nobody
+    with _server(command, tmp_path, env | {"UV_OFFLINE": "1"}) as client:  # every later start asks nobody
+        drawn = client.call("image_gen", {"prompt": "a star"})["result"]
+    assert drawn["isError"]
+    assert "A bundle can't be extended; install the package" in drawn["content"][0]["text"]
 
 
 def test_the_plugin_starts_from_its_wheel(wheel: Path, uv: Path, tmp_path: Path) -> None:
@@ -155,10 +159,16 @@ def _environment(folder: Path, **extra: str) -> dict[str, str]:
     return {name: value for name, value in env.items() if not name.startswith(("VIRTUAL_ENV", "PYTHONPATH"))}
 
 
-def _serve(command: list[str], folder: Path, extra: Mapping[str, str]) -> None:
-    """Start a server as a client does: it answers, lists every tool and judges a call."""
+@contextmanager
+def _server(command: list[str], folder: Path, extra: Mapping[str, str]) -> Iterator[RawClient]:
     with RawClient(_environment(folder, **extra), folder / "errors.log", command) as client:
         client.initialize()
+        yield client
+
+
+def _serve(command: list[str], folder: Path, extra: Mapping[str, str]) -> None:
+    """Start a server as a client does: it answers, lists every tool and judges a call."""
+    with _server(command, folder, extra) as client:
         listed = client.request("tools/list")["result"]["tools"]
         assert [tool["name"] for tool in listed] == list(NAMES)
         assert not client.call("alya_status")["result"].get("isError")

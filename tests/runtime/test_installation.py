@@ -47,6 +47,13 @@ def test_an_installer_is_known_by_what_it_leaves(tmp_path: Path, mark: str, kind
     assert this_installation((tmp_path / mark).parent).kind == kind
 
 
+def test_a_bundle_is_known_by_its_manifest_and_cannot_be_extended(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").touch()
+    here = this_installation(tmp_path / ".venv")
+    assert (here.kind, here.requirement) == ("bundle", ".")
+    assert "uv tool install '.[image" in here.advice("image")
+
+
 def test_the_environment_of_the_tests_is_a_checkout_with_its_extras() -> None:
     here = this_installation()
     assert (here.kind, here.requirement, here.editable) == ("pip", ".", True)
