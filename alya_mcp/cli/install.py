@@ -12,6 +12,7 @@ import click
 
 from alya_mcp.app.client_configs.clients import CLIENTS, NAME, Client, Launch, System
 from alya_mcp.cli.output import Command, OutputFormat, can_ask, output_option, say, show_json
+from alya_mcp.gate.documents.document import is_text
 from alya_mcp.runtime.paths import expanded, tilde
 from alya_mcp.settings import Settings, SettingsError
 
@@ -182,6 +183,8 @@ def _environment(variables: Sequence[str]) -> dict[str, str]:
         name, equals, value = each.partition("=")
         if not equals or not _VARIABLE.fullmatch(name):
             raise click.UsageError(f"--env takes NAME=VALUE, not {name[:60]!r}.")
+        if not is_text(value) or "\0" in value:
+            raise click.UsageError(f"--env gives {name} a value that is not text in UTF-8.")
         if name in given:
             raise click.UsageError(f"--env gives {name} twice; give it once.")
         given[name] = value

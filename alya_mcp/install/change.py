@@ -91,7 +91,12 @@ def _changed(config: ConfigFile, how: Kind, entry: dict[str, Any] | None, **more
     if found is None or _bare(found, client) != _bare(expected, client):
         what = f"is laid out in a way that takes no single change; {_by_hand(client, entry)}"
         raise Unusable(config.file, what)
-    return ((BOM if config.marked else "") + text).encode()
+    try:
+        return ((BOM if config.marked else "") + text).encode()
+    except UnicodeEncodeError:
+        raise Unusable(
+            config.file, f"has half a surrogate pair in the entry {NAME}; correct it first"
+        ) from None
 
 
 def _readable(text: str, config: ConfigFile) -> bool:

@@ -131,13 +131,18 @@ def test_print_shows_the_file_as_it_would_be_and_writes_nothing(
     assert place("codex", person).read_text() == printed.out == as_json["text"]
 
 
-@pytest.mark.parametrize("content", [b'{"mcpServers": [', b"[]", b"\xff\xfe{}", b'{"mcpServers": 1}', None])
+HALF = b'{"mcpServers": {"alya-mcp": {"command": "x", "note": "\\ud800"}}}'
+
+
+@pytest.mark.parametrize(
+    "content", [b'{"mcpServers": [', b"[]", b"\xff\xfe{}", b'{"mcpServers": 1}', HALF, None]
+)
 def test_a_file_that_cannot_be_used_is_named_and_stays_as_it_is(
     run: Run, tmp_path: Path, content: bytes | None
 ) -> None:
     file = tmp_path / "mcp.json"
     file.mkdir() if content is None else file.write_bytes(content)
-    for command in ("install", "uninstall"):
+    for command in ("install", "uninstall") if content != HALF else ("install",):
         done = run(command, "claude-desktop", "--config", str(file), "--output", "json")
         assert (done.code, done.out) == (1, "")
         assert str(file) in done.err
@@ -185,6 +190,13 @@ def test_a_file_that_cannot_be_written_is_not_counted_as_changed(
 def test_wrong_usage_ends_with_2_and_writes_nothing(run: Run, person: Path, words: tuple[str, ...]) -> None:
     done = run(*words)
     assert (done.code, done.out, everything(person)) == (2, "", {})
+
+
+def test_a_value_that_is_not_utf_8_is_refused(run: Run, person: Path) -> None:
+    """As Python has the byte 0xFF of a command line."""
+    done = run("install", "cursor", "--env", "A=" + chr(0xDCFF))
+    assert (done.code, everything(person)) == (2, {})
+    assert "UTF-8" in done.err
 
 
 def test_a_link_is_printed_and_nothing_is_written(run: Run, person: Path) -> None:

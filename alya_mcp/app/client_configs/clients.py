@@ -1,6 +1,6 @@
 """The ten clients that alya-mcp can add itself to: where their configuration stands, and its shape.
 
-Sources: the documentation of each client, as of November 2026; docs/install.md lists them.
+Source: the documentation of each client, as of November 2026.
 """
 
 import os
