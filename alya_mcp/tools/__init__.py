@@ -30,6 +30,7 @@ CATALOGUE = (
     "alya_mcp.tools.earth:alya_seismic_forecast",
     "alya_mcp.tools.earth:alya_weather_now",
     "alya_mcp.tools.health.symptom_check:alya_symptom_check",
+    "alya_mcp.tools.health.drug_interactions:alya_drug_interactions",
     "alya_mcp.tools.goods.appraise:alya_gem_appraise",
     "alya_mcp.tools.clones.catalogue:alya_iconic_clones",
     "alya_mcp.tools.clones.chat:alya_clone_chat",
