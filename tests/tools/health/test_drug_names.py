@@ -41,10 +41,9 @@ def test_what_stands_for_nothing_is_unresolved(base: DrugBase, given: str) -> No
 
 
 def test_a_short_or_doubtful_misspelling_is_not_taken_but_suggested(base: DrugBase) -> None:
-    for name in ("xasix", "levofloksasim"):
-        found = base.names.find(name)
-        assert isinstance(found, Unresolved), name
-        assert found.suggestions, name
+    found = base.names.find("xasix")  # as near to Lasix as to Fusix
+    assert isinstance(found, Unresolved)
+    assert {"Lasix", "Fusix"} <= set(found.suggestions)
 
 
 def test_no_known_name_is_taken_for_another_by_its_spelling(base: DrugBase) -> None:
