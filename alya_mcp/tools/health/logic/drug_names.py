@@ -147,21 +147,20 @@ def _without_salts(name: str) -> str:
 
 def as_table(rows: Sequence[Mapping[str, str]]) -> list[tuple[str, tuple[str, ...], MatchedBy]]:
     """The names in rows of ingredients.csv, the ingredients' own first."""
-    names: list[tuple[str, tuple[str, ...], MatchedBy]] = []
-    for row in rows:
-        names.append((row["ingredient"], (row["ingredient"],), "name"))  # noqa: PERF401 - typed
     columns: tuple[tuple[str, MatchedBy], ...] = (
+        ("ingredient", "name"),
         ("synonyms", "synonym"),
         ("turkish", "synonym"),
         ("salts", "synonym"),
         ("brands_en", "brand"),
         ("brands_tr", "brand"),
     )
-    for column, how in columns:
-        for row in rows:
-            for name in listed(row[column]):
-                names.append((name, (row["ingredient"],), how))
-    return names
+    return [
+        (name, (row["ingredient"],), how)
+        for column, how in columns
+        for row in rows
+        for name in listed(row[column])
+    ]
 
 
 def listed(cell: str) -> list[str]:
