@@ -35,6 +35,9 @@ def _run(arguments: list[str]) -> None:
 
 def _run_module(name: str) -> None:
     """Be one of the processes that `runtime.python_process` starts."""
+    from alya_mcp.runtime.frozen import hold_unpacked
+
+    hold_unpacked()
     del sys.argv[1:3]
     match name:
         case "alya_mcp.storage.link_server":
@@ -45,6 +48,8 @@ def _run_module(name: str) -> None:
             from alya_mcp.tools.youtube.video.voices.kokoro_child import main as run
         case "alya_mcp.images.worker.main":
             from alya_mcp.images.worker.main import main as run
+        case "alya_mcp.images.file_process":
+            from alya_mcp.images.file_process import main as run
         case "alya_mcp.images.weights.child":
             from alya_mcp.images.weights.child import main as run
         case "alya_mcp.app.diagnostics.probe":

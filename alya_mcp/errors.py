@@ -36,6 +36,17 @@ class NotInstalled(NotConfigured):
         )
 
 
+class EngineNotInstalled(NotInstalled):
+    """What draws pictures is installed nowhere that this process could start it."""
+
+    def __init__(self, what: str) -> None:
+        Failure.__init__(
+            self,
+            f"{what} needs the image engine, which is not installed. The user can run: "
+            f"{this_installation().program} engine install",
+        )
+
+
 _OWN: Final[tuple[type[Failure], ...]] = (InvalidInput, NotConfigured, Unavailable)
 _KINDS: Final = {cls.__name__: cls for cls in _OWN}
 

@@ -19,6 +19,7 @@ from alya_mcp.cli.call import call
 from alya_mcp.cli.dashboard import dashboard
 from alya_mcp.cli.decisions import decisions
 from alya_mcp.cli.doctor import doctor
+from alya_mcp.cli.engine import engine
 from alya_mcp.cli.gems import gems
 from alya_mcp.cli.grants import grants
 from alya_mcp.cli.install import install, uninstall
@@ -62,7 +63,7 @@ def serve(policy: str | None) -> NoReturn:
 
 _COMMANDS = (
     *(call, tools, policy, approvals, dashboard, stop, resume, grants, audit),
-    *(decisions, gems, youtube, model, install, uninstall, doctor, serve),
+    *(decisions, gems, youtube, model, engine, install, uninstall, doctor, serve),
 )
 for each in _COMMANDS:
     group.add_command(each)

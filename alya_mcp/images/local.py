@@ -1,36 +1,25 @@
 """The engine on this machine: asks the image worker that all servers of the user share."""
 
 import asyncio
-import importlib.util
 import time
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any, Final, get_args
 
 from alya_mcp import __version__
-from alya_mcp.errors import NotInstalled, Unavailable, failure_of
+from alya_mcp.errors import NotConfigured, Unavailable, failure_of
 from alya_mcp.images.engine import EngineStatus, Job, JobProgress, OnProgress, Phase, Picture
+from alya_mcp.images.environment.packages import require_packages
 from alya_mcp.images.progress import Meter
 from alya_mcp.images.worker.connection import PendingCall, WorkerConnection, WorkerGoneError
 from alya_mcp.images.worker.launcher import Launcher
 from alya_mcp.images.worker.protocol import DEVICE_LOST, LEAVING, Frame, RefusedError
-from alya_mcp.runtime.python_process import module_command
 from alya_mcp.settings import Settings
 
 _CLOSED: Final = "The image engine was closed while the image was drawn; call again"
 _LOOK_LIMIT: Final = 20.0
 _STATUS_LIMIT: Final = 5.0
 _MAX_LOST_BEFORE_START: Final = 3
-_PACKAGES: Final = (
-    "torch",
-    "diffusers",
-    "transformers",
-    "accelerate",
-    "safetensors",
-    "numpy",
-    "PIL",
-    "psutil",
-)
 
 
 class LocalEngine:
@@ -40,9 +29,11 @@ class LocalEngine:
         self, settings: Settings, *, command: Sequence[str] | None = None, version: str = __version__
     ) -> None:
         self._settings = settings
+        self.home = settings.home
+        self._command = command
         self._launcher = Launcher(
             settings.home,
-            command or module_command("alya_mcp.images.worker.main"),
+            command,
             version,
             patience=settings.image_deadline,
         )
@@ -53,7 +44,7 @@ class LocalEngine:
 
     async def render(self, job: Job, progress: OnProgress) -> Picture:
         """Draw `job`. A worker that dies takes the job with it once; the second time it is the job's end."""
-        _require_installed()
+        self._require_installed()
         began = time.monotonic()
         meter = Meter(progress)
         head = {
@@ -75,14 +66,14 @@ class LocalEngine:
 
     async def warm(self) -> None:
         """Load the model in the worker, starting it if need be."""
-        _require_installed()
+        self._require_installed()
         await self._ask({"type": "warm", **self._request()}, Meter(_nobody))
 
     async def status(self) -> EngineStatus:
         """Ask the worker, if one runs."""
         try:
-            _require_installed()
-        except NotInstalled as missing:
+            self._require_installed()
+        except NotConfigured as missing:
             return EngineStatus(state="not installed", detail=str(missing))
         own = self._connection if self._connection is not None and not self._connection.lost else None
         try:
@@ -109,6 +100,10 @@ class LocalEngine:
             await asyncio.wait({self._joining})
         for connection in list(self._connections):
             await connection.close()
+
+    def _require_installed(self) -> None:
+        if self._command is None:
+            require_packages("image_gen", self._settings.home)
 
     def _request(self) -> dict[str, Any]:
         settings = self._settings
@@ -250,11 +245,6 @@ class _Attempt:
                     return frame
                 case _:
                     pass
-
-
-def _require_installed() -> None:
-    if any(importlib.util.find_spec(package) is None for package in _PACKAGES):
-        raise NotInstalled("image_gen", "image")
 
 
 def _picture(frame: Frame, job: Job) -> Picture:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from alya_mcp.app.client_configs.clients import NAME, Launch
+from alya_mcp.runtime.frozen import started_file
 from alya_mcp.runtime.installation import Installation, this_installation
 
 _SCRIPT: Final = f"{NAME}.exe" if os.name == "nt" else NAME
@@ -31,7 +32,7 @@ def launch(environment: Mapping[str, str], prefix: Path = Path(sys.prefix)) -> L
     here = this_installation(prefix)
     match here.kind:
         case "binary":
-            return Launch(str(Path(sys.executable).resolve()), (), environment)
+            return Launch(str(started_file()), (), environment)
         case "uvx":
             return Launch(_uv(), ("tool", "run", "--from", _requirement(here), NAME), environment)
         case _:

@@ -10,6 +10,7 @@ Imports the standard library only, as the store process does.
 import hashlib
 import hmac
 import json
+import os
 import re
 import secrets
 import subprocess
@@ -19,6 +20,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Final, cast
 
+from alya_mcp.runtime.frozen import for_other_programs
 from alya_mcp.runtime.private_files import write_private
 
 KEY_BYTES: Final = 32
@@ -138,16 +140,13 @@ def spawn(
     Raises:
         OSError: it can't be started.
     """
-    own = {"ALYA_HOME": str(home)}
-    if getattr(sys, "frozen", False):
-        own["PYINSTALLER_RESET_ENVIRONMENT"] = "1"  # else it would use files that vanish with this process
     child = subprocess.Popen(  # noqa: S603 - our own interpreter and code
         command,
         stdin=subprocess.PIPE if held else subprocess.DEVNULL,
         stdout=log or subprocess.DEVNULL,
         stderr=log or subprocess.DEVNULL,
         cwd=cwd,
-        env={**environment, **own},
+        env={**for_other_programs(environment), "ALYA_HOME": str(home)},
         start_new_session=True,
         creationflags=_flags(),
     )
@@ -162,13 +161,39 @@ def let_go(child: subprocess.Popen[bytes]) -> None:
 
 
 def runs(pid: int) -> bool:
-    """Whether a process of this number runs."""
-    import psutil
-
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except (psutil.Error, ValueError):
+    """Whether a process of this number runs; on Linux one that only waits for its parent's look doesn't."""
+    if pid <= 0:
         return False
+    if sys.platform == "win32":
+        return _runs_on_windows(pid)
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    try:
+        state = Path("/proc", str(pid), "stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return True
+    return state[:1] != [b"Z"]
+
+
+def _runs_on_windows(pid: int) -> bool:
+    """Open the process and look whether it has ended (Win32: OpenProcess, WaitForSingleObject)."""
+    import ctypes
+
+    synchronize, timeout = 0x00100000, 0x00000102
+    kernel: Any = getattr(ctypes, "WinDLL")("kernel32")  # noqa: B009 - there on Windows alone
+    kernel.OpenProcess.restype = ctypes.c_void_p
+    handle = kernel.OpenProcess(synchronize, False, pid)
+    if not handle:
+        return False
+    process = ctypes.c_void_p(handle)
+    try:
+        return bool(kernel.WaitForSingleObject(process, 0) == timeout)
+    finally:
+        kernel.CloseHandle(process)
 
 
 def _flags() -> int:

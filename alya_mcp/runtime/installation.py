@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Final, Literal, cast
 from urllib.parse import unquote, urlsplit
 
+from alya_mcp.runtime.frozen import is_frozen
+from alya_mcp.runtime.paths import tilde
+
 Kind = Literal["binary", "bundle", "uv tool", "uvx", "pipx", "pip", "uv"]
 
 EXTRAS: Final = {
@@ -54,6 +57,13 @@ class Installation:
             "pip": f"python -m pip install {what}",
         }[self.kind]
 
+    @property
+    def program(self) -> str:
+        """How the user runs `alya-mcp` of this installation."""
+        if self.kind == "uvx":
+            return f"uvx --from '{self.requirement}' alya-mcp"
+        return _script_of_bundle() if self.kind == "bundle" else "alya-mcp"
+
     def advice(self, *extras: str) -> str:
         """The command in a sentence that says where it is to be run."""
         command = self.command(*extras)
@@ -83,8 +93,15 @@ def this_installation(prefix: Path = Path(sys.prefix)) -> Installation:
     return Installation(kind, requirement, editable, frozenset(filter(_has, EXTRAS)))
 
 
+def _script_of_bundle() -> str:
+    """The command in a bundle's environment, which is on nobody's PATH, as a shell takes it."""
+    if sys.platform == "win32":
+        return f'"{Path(sys.prefix, "Scripts", "alya-mcp.exe")}"'
+    return tilde(Path(sys.prefix, "bin", "alya-mcp")).replace(" ", "\\ ")
+
+
 def _kind(prefix: Path) -> Kind:
-    if getattr(sys, "frozen", False):
+    if is_frozen():
         return "binary"
     if (prefix / "uv-receipt.toml").is_file():
         return "uv tool"

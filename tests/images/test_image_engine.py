@@ -8,8 +8,9 @@ import pytest
 from stage import Steps, a_job
 
 from alya_mcp.errors import InvalidInput, NotInstalled
-from alya_mcp.images import local, open_engine
+from alya_mcp.images import open_engine
 from alya_mcp.images.engine import Job
+from alya_mcp.images.environment import packages
 from alya_mcp.settings import Settings
 
 pytestmark = pytest.mark.anyio
@@ -46,15 +47,15 @@ def test_a_job_is_1024_pixels_square_unless_told_otherwise():
 async def test_without_the_extra_the_answer_is_the_command_that_installs_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(local, "_PACKAGES", ("torch", "a_package_that_is_not_here"))
+    monkeypatch.setattr(packages, "PACKAGES", ("torch", "a_package_that_is_not_here"))
     engine = open_engine(Settings(home=tmp_path))
-    with pytest.raises(NotInstalled, match=r"\[image"):
+    with pytest.raises(NotInstalled, match="alya-mcp engine install"):
         await engine.render(a_job(), Steps())
     with pytest.raises(NotInstalled):
         await engine.warm()
     status = await engine.status()
     assert status.state == "not installed"
-    assert "[image" in status.detail
+    assert "alya-mcp engine install" in status.detail
     assert not any((tmp_path / name).exists() for name in ("run", "logs"))
     await engine.aclose()
 

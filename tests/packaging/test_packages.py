@@ -113,7 +113,7 @@ def test_the_bundle_starts_as_its_manifest_says(wheel: Path, uv: Path, tmp_path:
     with _server(command, tmp_path, env | {"UV_OFFLINE": "1"}) as client:  # every later start asks nobody
         drawn = client.call("image_gen", {"prompt": "a star"})["result"]
     assert drawn["isError"]
-    assert "A bundle can't be extended; install the package" in drawn["content"][0]["text"]
+    assert "bin/alya-mcp engine install" in drawn["content"][0]["text"]
 
 
 def test_the_plugin_starts_from_its_wheel(wheel: Path, uv: Path, tmp_path: Path) -> None:

@@ -58,18 +58,23 @@ def test_a_damaged_record_counts_as_none(tmp_path: Path, content: bytes) -> None
     assert read_record(tmp_path / "record") == read_record(tmp_path / "missing") == {}
 
 
-def test_a_process_is_detached_and_one_of_a_binary_unpacks_files_of_its_own(
+def test_a_process_is_detached_and_looks_for_libraries_where_it_would_without_the_binary(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "frozen", True, raising=False)
     out = tmp_path / "out"
+    inside = {
+        "LANG": "C",
+        "LD_LIBRARY_PATH": "/unpacked",
+        "LD_LIBRARY_PATH_ORIG": "/opt/lib",
+        "_PYI_ARCHIVE_FILE": "/unpacked/alya-mcp",
+    }
     code = "import os; print(os.getsid(0) == os.getpid(), os.getcwd(), sorted(os.environ.items()))"
     with out.open("wb") as log:
-        child = spawn(
-            [sys.executable, "-c", code], tmp_path, cwd=tmp_path, environment={"LANG": "C"}, log=log
-        )
+        child = spawn([sys.executable, "-c", code], tmp_path, cwd=tmp_path, environment=inside, log=log)
     eventually(lambda: child.poll() is not None, "the end of the process")
-    told = {"LANG": "C", "ALYA_HOME": str(tmp_path), "PYINSTALLER_RESET_ENVIRONMENT": "1"}
+    told = {"LANG": "C", "ALYA_HOME": str(tmp_path), "LD_LIBRARY_PATH": "/opt/lib"}
     said = out.read_text()
     assert said.startswith(f"True {os.path.realpath(tmp_path)} ")
     assert all(repr(item) in said for item in told.items())
+    assert "unpacked" not in said

@@ -1,5 +1,6 @@
 """Every process that the package starts, by an interpreter and by a binary that has none to call."""
 
+import json
 import os
 import subprocess
 import sys
@@ -56,6 +57,15 @@ async def fetches(home: Path) -> None:
         pull(str(home / "no model"), lambda step: None)
 
 
+async def makes_files(home: Path) -> None:
+    asked = {"width": 1, "height": 1, "format": "png", "provenance": {}}
+    command = module_command("alya_mcp.images.file_process")
+    ended = await anyio.run_process(command, input=json.dumps(asked).encode() + b"\nRGB")
+    head, _, files = ended.stdout.partition(b"\n")
+    assert json.loads(head)["suffix"] == "png"
+    assert files.startswith(b"\x89PNG")
+
+
 async def works(home: Path) -> None:
     link = await Launcher(home, module_command("alya_mcp.images.worker.main")).join()
     assert link.hello.pid != os.getpid()
@@ -87,6 +97,7 @@ async def speaks(home: Path) -> None:
 STARTS: dict[ChildModule, Callable[[Path], Awaitable[None]]] = {
     "alya_mcp.app.diagnostics.probe": probes,
     "alya_mcp.images.bench.baseline": compares,
+    "alya_mcp.images.file_process": makes_files,
     "alya_mcp.images.weights.child": fetches,
     "alya_mcp.images.worker.main": works,
     "alya_mcp.storage.link_server": serves,

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from alya_mcp.app.diagnostics.check import Check, fail, ok, warn
 from alya_mcp.app.diagnostics.engine import engine_status, last_error, words_of
-from alya_mcp.app.diagnostics.machine import has_image_extra, hub_cache
+from alya_mcp.app.diagnostics.machine import hub_cache
 from alya_mcp.app.diagnostics.probe import ProbeError, ProbeResult, probe
+from alya_mcp.images.environment.packages import packages_anywhere
 from alya_mcp.runtime.paths import tilde
 from alya_mcp.settings import Settings
 
@@ -27,7 +28,7 @@ def drawing(settings: Settings) -> Iterator[Check]:
     except Failure as failure:
         status = None
         yield fail("worker", str(failure), "Change the settings as that says.")
-    if has_image_extra() and settings.image_engine == "local":
+    if packages_anywhere(settings.home) and settings.image_engine == "local":
         try:
             found = probe(settings, 0 if status is None else status.held)
         except ProbeError as error:

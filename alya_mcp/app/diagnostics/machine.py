@@ -11,6 +11,8 @@ from pathlib import Path
 
 from alya_mcp import __version__
 from alya_mcp.app.diagnostics.check import Check, fail, ok, warn
+from alya_mcp.images.environment.folder import EngineFolder
+from alya_mcp.images.environment.packages import PACKAGES, packages_here, require_packages
 from alya_mcp.runtime.environment import unfilled as sentences_on
 from alya_mcp.runtime.installation import this_installation
 from alya_mcp.runtime.paths import expanded, tilde
@@ -18,7 +20,6 @@ from alya_mcp.settings import Settings, unknown_variables
 
 _OLDEST = (3, 11)
 _BASE = ("mcp", "anyio", "pydantic", "click", "platformdirs")
-_IMAGE = ("torch", "diffusers", "transformers", "accelerate", "safetensors", "numpy", "PIL")
 _LEAST_FREE = 500_000_000
 """Bytes: about 250 pictures, the log and the audit of a busy day."""
 
@@ -114,15 +115,7 @@ def _is_there(path: Path) -> bool:
 
 def extras(settings: Settings) -> Iterator[Check]:
     """The parts that are installed separately."""
-    missing = [name for name in _IMAGE if find_spec(name) is None]
-    if missing:
-        yield warn(
-            "image extra",
-            f"missing: {', '.join(missing)}; image_gen answers only how to install it",
-            this_installation().advice("image"),
-        )
-    else:
-        yield ok("image extra", ", ".join(f"{name} {_version(name)}" for name in _IMAGE[:3]))
+    yield _image_engine(settings)
     if find_spec("boto3") is not None:
         yield ok("s3 extra", f"boto3 {_version('boto3')}")
     elif settings.s3_bucket is not None:
@@ -135,9 +128,20 @@ def extras(settings: Settings) -> Iterator[Check]:
         yield ok("s3 extra", "not installed, and not needed: pictures stay on this machine")
 
 
-def has_image_extra() -> bool:
-    """Whether everything that draws is installed; imports none of it."""
-    return all(find_spec(name) is not None for name in _IMAGE)
+def _image_engine(settings: Settings) -> Check:
+    """What draws: this environment, or the one that `alya-mcp engine install` made."""
+    from alya_mcp.errors import Failure
+
+    if packages_here():
+        return ok("image engine", ", ".join(f"{name} {_version(name)}" for name in PACKAGES[:3]))
+    folder = EngineFolder(settings.home)
+    try:
+        require_packages("image_gen", settings.home)
+    except Failure as failure:
+        return warn("image engine", str(failure), f"{this_installation().program} engine install")
+    installed = folder.read()
+    found = "" if installed is None else f"torch {installed.torch}, diffusers {installed.diffusers}"
+    return ok("image engine", f"{found}, in {tilde(folder.folder)}")
 
 
 def hub_cache(variables: Mapping[str, str]) -> Path:

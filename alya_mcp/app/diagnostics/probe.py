@@ -1,6 +1,7 @@
 """Asks torch for the device, the model and its plan, in a process of its own, which may hang or crash."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,7 +9,8 @@ from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
-from alya_mcp.runtime.python_process import module_command
+from alya_mcp.images.environment.packages import image_command
+from alya_mcp.runtime.frozen import for_other_programs
 from alya_mcp.settings import Settings
 from alya_mcp.settings.precisions import SELECTABLE
 
@@ -71,9 +73,16 @@ def probe(settings: Settings, held: int) -> ProbeResult:
         ProbeError: when torch can't be asked.
     """
     asked = (settings.image_model, settings.image_precision, settings.image_memory or 0, held)
-    command = module_command("alya_mcp.app.diagnostics.probe", *map(str, asked))
+    command = image_command("alya_mcp.app.diagnostics.probe", *map(str, asked), home=settings.home)
     try:
-        ended = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False, text=True)  # noqa: S603
+        ended = subprocess.run(  # noqa: S603
+            command,
+            capture_output=True,
+            timeout=_SECONDS,
+            check=False,
+            text=True,
+            env=for_other_programs(os.environ),
+        )
     except subprocess.TimeoutExpired:
         raise ProbeError(f"torch didn't answer within {_SECONDS} s") from None
     try:

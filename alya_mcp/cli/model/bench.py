@@ -51,9 +51,9 @@ def bench(weights: str, precisions: tuple[str, ...], count: int, output: OutputF
 
     Exit codes: 0 all was measured, 1 something could not be, 2 wrong usage, 130 stopped.
     """
-    from alya_mcp.app.diagnostics.machine import has_image_extra
     from alya_mcp.app.diagnostics.probe import ProbeError, probe
-    from alya_mcp.errors import Failure, NotConfigured, NotInstalled
+    from alya_mcp.errors import Failure, NotConfigured
+    from alya_mcp.images.environment.packages import require_packages
     from alya_mcp.images.models import RANDOM
 
     settings = Settings.from_environment()
@@ -61,8 +61,7 @@ def bench(weights: str, precisions: tuple[str, ...], count: int, output: OutputF
         settings = replace(settings, image_model=RANDOM)
     report = BenchReport(weights=weights, text=output == "text")
     try:
-        if not has_image_extra():
-            raise NotInstalled("model bench", "image")
+        require_packages("model bench", settings.home)
         found = probe(settings, held=0)
         report.device = found.name
         if found.refusal is not None and weights == "random":

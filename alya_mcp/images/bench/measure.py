@@ -1,9 +1,11 @@
 """The measurements: a real worker, pictures from prompt to URL."""
 
 import asyncio
+import base64
 import contextlib
 import hashlib
 import json
+import os
 import statistics
 import subprocess
 import time
@@ -14,11 +16,11 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from alya_mcp.errors import Failure
-from alya_mcp.images.encode import encode_with_preview
 from alya_mcp.images.engine import Job, JobProgress
+from alya_mcp.images.environment.packages import image_command
+from alya_mcp.images.file_process import make_file
 from alya_mcp.images.local import LocalEngine
-from alya_mcp.images.png import png
-from alya_mcp.runtime.python_process import module_command
+from alya_mcp.runtime.frozen import for_other_programs
 from alya_mcp.settings import Settings
 from alya_mcp.storage import open_store
 from alya_mcp.storage.store import Store, Upload, image_key
@@ -36,6 +38,10 @@ _PATIENCE: Final = 180.0
 _LEAVING: Final = 30.0
 """Seconds that a worker without clients may take to end."""
 _POLL: Final = 0.01
+_PIXEL: Final = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR42mNgYGAAAAAEAAHI6uv5AAAAAElFTkSuQmCC"
+)
+"""A PNG file of one black pixel."""
 _UNSETTLED: Final = ("compiled when idle", "compiling")
 """How the plan's words end while compiled parts are still to come."""
 _COMPILED: Final = ", compiled"
@@ -150,8 +156,9 @@ async def try_store(settings: Settings) -> None:
     """
     store = open_store(settings)
     try:
-        data = png(bytes(3), 1, 1, ())
-        await store.put(_upload(data, hashlib.sha256(data).hexdigest(), "png", "image/png", 0), expires_in=60)
+        await store.put(
+            _upload(_PIXEL, hashlib.sha256(_PIXEL).hexdigest(), "png", "image/png", 0), expires_in=60
+        )
     finally:
         await store.aclose()
 
@@ -163,10 +170,11 @@ def baseline(model: str, count: int) -> tuple[dict[str, Any], str | None]:
     `count` is 0.
     """
     child = subprocess.run(  # noqa: S603 - our own interpreter and code
-        module_command("alya_mcp.images.bench.baseline", model, str(count)),
+        image_command("alya_mcp.images.bench.baseline", model, str(count)),
         capture_output=True,
         text=True,
         check=False,
+        env=for_other_programs(os.environ),
     )
     found: dict[str, Any] = {}
     for line in child.stdout.splitlines():
@@ -233,7 +241,7 @@ async def _picture(
     drawn = time.monotonic()
     if peaks is not None:
         peaks |= {phase: max(most, peaks.get(phase, 0)) for phase, most in picture.peaks.items()}
-    file, _ = await asyncio.to_thread(encode_with_preview, picture, "png", {})
+    file, _ = await asyncio.to_thread(make_file, picture, "png", {}, engine.home)
     written = time.monotonic()
     upload = _upload(file.data, file.sha256, file.suffix, file.content_type, seed)
     stored = await store.put(upload, expires_in=600)

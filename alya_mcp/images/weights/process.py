@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import queue
 import subprocess
 import threading
@@ -11,9 +12,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Literal, TextIO
 
-from alya_mcp.errors import NotInstalled, Unavailable, failure_of
+from alya_mcp.errors import Unavailable, failure_of
+from alya_mcp.images.environment.packages import image_command, require_packages
 from alya_mcp.images.weights.refusals import Gated
+from alya_mcp.runtime.frozen import for_other_programs
 from alya_mcp.runtime.python_process import module_command
+from alya_mcp.settings import Settings
 
 _POLL: Final = 0.5
 _DOWNLOAD_SHARE: Final = 0.9
@@ -81,12 +85,11 @@ def pull(model: str, report: Callable[[PullProgress], None], errors: TextIO | No
         Unavailable: when the hub can't be reached.
         Failure: when a file doesn't fit its checksum; it was removed.
     """
-    if not Path(model).is_absolute() and find_spec("huggingface_hub") is None:
-        raise NotInstalled("Downloading a model", "image")
+    command = _command(model)
     step = PullProgress()
     report(step)
     child = subprocess.Popen(  # noqa: S603 - our own interpreter and code
-        module_command("alya_mcp.images.weights.child", model),
+        command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=errors,
@@ -94,6 +97,7 @@ def pull(model: str, report: Callable[[PullProgress], None], errors: TextIO | No
         encoding="utf-8",
         # Ctrl-C is for the starter, which ends this process itself.
         start_new_session=True,
+        env=for_other_programs(os.environ),
     )
     said: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
     listener = threading.Thread(target=_listen, args=(child, said), daemon=True)
@@ -113,6 +117,15 @@ def pull(model: str, report: Callable[[PullProgress], None], errors: TextIO | No
         for pipe in (child.stdin, child.stdout):
             if pipe is not None:
                 pipe.close()
+
+
+def _command(model: str) -> list[str]:
+    """Where the hub's library is; a folder on this machine is checked without it."""
+    if Path(model).is_absolute() or find_spec("huggingface_hub") is not None:
+        return module_command("alya_mcp.images.weights.child", model)
+    home = Settings.from_environment().home
+    require_packages("Downloading a model", home)
+    return image_command("alya_mcp.images.weights.child", model, home=home)
 
 
 def _result(last: dict[str, Any] | None, model: str) -> Pulled:

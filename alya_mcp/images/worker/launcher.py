@@ -11,6 +11,7 @@ from typing import Final
 
 from alya_mcp import __version__
 from alya_mcp.errors import Unavailable
+from alya_mcp.images.environment.packages import image_command
 from alya_mcp.images.worker.connection import WorkerConnection, WorkerGoneError
 from alya_mcp.images.worker.log import open_log
 from alya_mcp.images.worker.protocol import ALIVE, PROTOCOL, Hello, RefusedError
@@ -30,17 +31,24 @@ _STARTING: Final = "Starting the image worker"
 class Launcher:
     """Joins the worker at `run_folder`; `command` gets the home folder as its last argument.
 
+    Without one the worker runs where the packages are that draw.
+
     `patience` is for how many seconds a worker that has to make room may finish its pictures. `doing` says
     in words what `join` does now.
     """
 
     def __init__(
-        self, home: Path, command: Sequence[str], version: str = __version__, *, patience: float = 600.0
+        self,
+        home: Path,
+        command: Sequence[str] | None,
+        version: str = __version__,
+        *,
+        patience: float = 600.0,
     ) -> None:
         self._patience = patience
         self.doing = _STARTING
         self._home = home
-        self._command = [*command, str(home)]
+        self._command = command
         self._own = Hello(version=version, protocol=PROTOCOL, pid=os.getpid())
         self.run_folder = RunFolder(home)
 
@@ -181,12 +189,13 @@ class Launcher:
         )
 
     def _spawn(self) -> subprocess.Popen[bytes]:
+        command = self._command or image_command("alya_mcp.images.worker.main", home=self._home)
         with kept_in_home():
             log = open_log(self.run_folder.log)
         with log:
             try:
                 return spawn(
-                    self._command,
+                    [*command, str(self._home)],
                     self._home,
                     cwd=self.run_folder.folder,
                     environment=os.environ,

@@ -14,7 +14,7 @@ import anyio
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from alya_mcp import __version__
-from alya_mcp.errors import Failure, InvalidInput, NotInstalled, Unavailable
+from alya_mcp.errors import Failure, InvalidInput, Unavailable
 from alya_mcp.toolkit.tool import Context, Image, Input, Output, Progress, Reply, tool
 from alya_mcp.tools.images.drawings import Drawing, Drawings, Drawn, FileFormat
 
@@ -239,14 +239,11 @@ async def _draw(job: "Job", arguments: ImageRequest, hub: "Hub", progress: Progr
         "steps": str(picture.steps),
         "software": f"alya-mcp {__version__}",
     }
-    try:
-        from alya_mcp.images.encode import encode_with_preview
+    from alya_mcp.images.file_process import make_file
 
-        file, small = await anyio.to_thread.run_sync(
-            encode_with_preview, picture, arguments.format, provenance
-        )
-    except ModuleNotFoundError as missing:
-        raise NotInstalled("image_gen", "image") from missing
+    file, small = await anyio.to_thread.run_sync(
+        make_file, picture, arguments.format, provenance, hub.settings.home
+    )
     timings = {**picture.timings, "file": _milliseconds(started)}
 
     started = time.perf_counter()

@@ -1,0 +1,94 @@
+"""Makes a picture's file in the environment that draws, for a process whose own lacks Pillow and NumPy.
+
+One line of JSON says what is wanted, then come the pixels; the answer is a line of JSON, the file and its
+preview.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from alya_mcp.errors import Unavailable
+from alya_mcp.images.encode import Encoded, Format, encode_with_preview
+from alya_mcp.images.engine import Picture
+from alya_mcp.images.environment.packages import image_command, packages_here, require_packages
+from alya_mcp.runtime.frozen import for_other_programs
+
+_SECONDS: Final = 120.0
+
+
+def make_file(
+    picture: Picture,
+    format: Format,  # noqa: A002
+    provenance: Mapping[str, str],
+    home: Path,
+) -> tuple[Encoded, bytes]:
+    """What `encode_with_preview` returns, made here or where the image engine of `home` is installed.
+
+    Raises:
+        EngineNotInstalled: the packages are nowhere.
+        Unavailable: the other process failed.
+    """
+    if packages_here():
+        return encode_with_preview(picture, format, provenance)
+    require_packages("image_gen", home)
+    asked = {
+        "width": picture.width,
+        "height": picture.height,
+        "format": format,
+        "provenance": dict(provenance),
+    }
+    try:
+        ended = subprocess.run(  # noqa: S603 - our own interpreter and code
+            image_command("alya_mcp.images.file_process", home=home),
+            input=json.dumps(asked).encode() + b"\n" + picture.pixels,
+            capture_output=True,
+            timeout=_SECONDS,
+            check=True,
+            env=for_other_programs(os.environ),
+        )
+        head, _, files = ended.stdout.partition(b"\n")
+        told: dict[str, Any] = json.loads(head)
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
+        said = getattr(error, "stderr", None) or b""
+        sys.stderr.write(said.decode(errors="replace"))
+        raise Unavailable(
+            "The picture was drawn, but its file can't be made: the image engine's environment doesn't run. "
+            "The user can make it again: alya-mcp engine install"
+        ) from error
+    size = int(told["size"])
+    encoded = Encoded(
+        data=files[:size],
+        content_type=told["contentType"],
+        suffix=told["suffix"],
+        sha256=told["sha256"],
+    )
+    return encoded, files[size:]
+
+
+def main() -> None:
+    """Answer the one request on standard input."""
+    asked: dict[str, Any] = json.loads(sys.stdin.buffer.readline())
+    picture = Picture(
+        pixels=sys.stdin.buffer.read(),
+        width=asked["width"],
+        height=asked["height"],
+        seed=0,
+        steps=0,
+        model="",
+        notice=None,
+        timings={},
+    )
+    file, small = encode_with_preview(picture, asked["format"], asked["provenance"])
+    told = {
+        "size": len(file.data),
+        "contentType": file.content_type,
+        "suffix": file.suffix,
+        "sha256": file.sha256,
+    }
+    sys.stdout.buffer.write(json.dumps(told).encode() + b"\n" + file.data + small)
+    sys.stdout.buffer.flush()
