@@ -48,6 +48,8 @@ def _run_module(name: str) -> None:
             from alya_mcp.tools.youtube.video.voices.kokoro_child import main as run
         case "alya_mcp.images.worker.main":
             from alya_mcp.images.worker.main import main as run
+        case "alya_mcp.notify.main":
+            from alya_mcp.notify.main import main as run
         case "alya_mcp.images.file_process":
             from alya_mcp.images.file_process import main as run
         case "alya_mcp.images.weights.child":

@@ -212,6 +212,10 @@ class Http:
         """What came of the last request to each source that was asked, those of the table alone, by title."""
         return sorted(self._seen.values(), key=lambda seen: seen.source.title)
 
+    def address_of(self, source: Source) -> str:
+        """Where `source` answers, without a slash at its end; empty when nobody said so."""
+        return self._transport.base(source).rstrip("/")
+
     def pause(self, source: Source, seconds: float) -> None:
         """Ask `source` nothing for `seconds`, an hour at most, as its answer said."""
         self._transport.pause(source, seconds)

@@ -12,6 +12,7 @@ ChildModule = Literal[
     "alya_mcp.images.file_process",
     "alya_mcp.images.weights.child",
     "alya_mcp.images.worker.main",
+    "alya_mcp.notify.main",
     "alya_mcp.storage.link_server",
     "alya_mcp.tools.youtube.video.ffmpeg_child",
     "alya_mcp.tools.youtube.video.voices.kokoro_child",

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from alya_mcp.runtime.environment import holds_placeholder, placeholder, tidy
 from alya_mcp.runtime.paths import expanded
+from alya_mcp.settings.notifiers import NOTIFIERS, NotifyName, notify_names
 from alya_mcp.settings.precisions import REQUESTED, Requested
 from alya_mcp.settings.providers import SOURCES, agent_card
 
@@ -51,12 +52,18 @@ _VARIABLES = {
     "video_voice_command": "ALYA_VIDEO_VOICE_COMMAND",
     "video_font": "ALYA_VIDEO_FONT",
     "a2a_agents": "ALYA_A2A_AGENTS",
+    "notify": "ALYA_NOTIFY",
+    "notify_arguments": "ALYA_NOTIFY_ARGUMENTS",
+    "telegram_chat": "ALYA_TELEGRAM_CHAT",
+    "slack_channel": "ALYA_SLACK_CHANNEL",
+    "slack_user": "ALYA_SLACK_USER",
     "youtube_daily_searches": "ALYA_YOUTUBE_DAILY_SEARCHES",
     "youtube_daily_uploads": "ALYA_YOUTUBE_DAILY_UPLOADS",
     "youtube_daily_units": "ALYA_YOUTUBE_DAILY_UNITS",
 }
-_SOURCE_URLS = {source.variable: source.key for source in SOURCES.values()}
-_SOURCE_SECRETS = tuple(variable for source in SOURCES.values() for variable in source.keys)
+_SERVICES = SOURCES | NOTIFIERS
+_SOURCE_URLS = {source.variable: source.key for source in _SERVICES.values()}
+_SOURCE_SECRETS = tuple(variable for source in _SERVICES.values() for variable in source.keys)
 _MAX_SECONDS = 604_800
 _LONGEST_PREFIX = 900
 """Bytes: a key has at most 1024."""
@@ -109,6 +116,8 @@ class Settings:
     `web_keyless` through Tavily without a key.
     `llm_kind` is how the language model `llm_model` is spoken to; without a name there is none. `ask_model`
     is the folder of a model that answers on this machine, `a2a_agents` where the cards of agents are.
+    `notify` are the ways by which questions are sent to the user, `notify_arguments` whether with the
+    arguments; `telegram_chat`, `slack_channel` and `slack_user` say to whom.
     `youtube_daily_*` are the most requests to YouTube that search, those that begin an upload, and the most
     units of all others, between two midnights of Pacific time.
     `video_voice` is who speaks in videos: `auto`, `off`, or the path of a Piper voice; `video_voice_command`
@@ -145,6 +154,11 @@ class Settings:
     llm_model: str | None = None
     ask_model: Path | None = None
     a2a_agents: tuple[str, ...] = ()
+    notify: tuple[NotifyName, ...] = ()
+    notify_arguments: bool = True
+    telegram_chat: str | None = None
+    slack_channel: str | None = None
+    slack_user: str | None = None
     youtube_daily_searches: int = 100
     youtube_daily_uploads: int = 100
     youtube_daily_units: int = 10_000
@@ -213,6 +227,8 @@ class Settings:
             problems.append(f"ALYA_ASK_MODEL is {str(ask_model)!r}; it takes the absolute path of a folder")
         voice, voice_command, font = _video(given, problems)
         agents = _agents(given, problems)
+        notify = notify_names(given.get("notify", ""), source, problems)
+        notify_arguments = _flag("notify_arguments", "1", given, problems)
         searches = _count("youtube_daily_searches", 100, given, problems)
         uploads = _count("youtube_daily_uploads", 100, given, problems)
         units = _count("youtube_daily_units", 10_000, given, problems)
@@ -248,6 +264,11 @@ class Settings:
             llm_model=given.get("llm_model"),
             ask_model=ask_model,
             a2a_agents=agents,
+            notify=notify,
+            notify_arguments=notify_arguments,
+            telegram_chat=given.get("telegram_chat"),
+            slack_channel=given.get("slack_channel"),
+            slack_user=given.get("slack_user"),
             youtube_daily_searches=searches,
             youtube_daily_uploads=uploads,
             youtube_daily_units=units,
@@ -421,7 +442,7 @@ def _source_urls(environment: Mapping[str, str], problems: list[str]) -> dict[st
     found: dict[str, str] = {}
     for variable, key in _SOURCE_URLS.items():
         if text := environment.get(variable):
-            problems += _address_problems(variable, text, SOURCES[key].url or "http://127.0.0.1:8888")
+            problems += _address_problems(variable, text, _SERVICES[key].url or "http://127.0.0.1:8888")
             found[key] = text
     return found
 

@@ -20,6 +20,7 @@ from alya_mcp.dashboard.services import Services
 from alya_mcp.dashboard.words import parsed_arguments
 from alya_mcp.gate import StateError
 from alya_mcp.gate.approvals import Unanswerable
+from alya_mcp.gate.approvals.question import STANDS_FOR
 
 if TYPE_CHECKING:
     from alya_mcp.gate.approvals import Asked, Status
@@ -51,6 +52,7 @@ class Question:
     rule: str
     reason: str
     arguments: list[tuple[str, str]]
+    about: list[str]
     session: bool
     hold: float
     asked: float
@@ -111,6 +113,7 @@ def _question(asked: "Asked", status: "Status") -> Question:
         rule=asked.rule,
         reason=reason,
         arguments=parsed_arguments(asked.arguments),
+        about=[line.strip() for line in told[told.index(STANDS_FOR) + 1 : -1]] if STANDS_FOR in told else [],
         session=asked.who == "session",
         hold=asked.hold_ns / _SECOND,
         asked=asked.created_ns / _SECOND,

@@ -15,6 +15,9 @@ Who = Literal["call", "session"]
 
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
+STANDS_FOR: Final = "What that stands for now:"
+"""The line between a question's arguments and what they stand for."""
+
 LONGEST: Final = 200_000
 """Characters of a question. A call whose arguments need more can't be put to the user, and is denied."""
 
@@ -48,7 +51,7 @@ def message(
     lines = [
         *_why(tool, approval),
         *(f"  {_name(name)}: {_json(value)}" for name, value in arguments.items()),
-        *(["What that stands for now:"] if about else []),
+        *([STANDS_FOR] if about else []),
         *(f"  {_name(name)}: {_json(value)}" for name, value in about.items()),
         _how_far(approval),
     ]

@@ -1,0 +1,32 @@
+"""Starts the notifier where a question was kept and the user wants to be told."""
+
+import logging
+import os
+
+from alya_mcp.runtime.daemon import spawn
+from alya_mcp.runtime.locks import FileLock
+from alya_mcp.runtime.private_files import private_folder
+from alya_mcp.runtime.python_process import module_command
+from alya_mcp.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+
+def notify(settings: Settings) -> None:
+    """Have the questions that wait sent; returns at once, and does nothing where one process does so already.
+
+    Trouble is logged: the question waits for `alya-mcp approvals` and the dashboard all the same.
+    """
+    if not settings.notify:
+        return
+    try:
+        lock = FileLock(private_folder(settings.home / "notify") / "lock")
+        if not lock.acquire():
+            return
+        lock.release()
+        environment = {name: value for name, value in os.environ.items() if name != "ALYA_GRANT"}
+        spawn(
+            module_command("alya_mcp.notify.main"), settings.home, cwd=settings.home, environment=environment
+        )
+    except OSError as error:
+        _log.warning("a question can't be sent to the user: %s", error.strerror or error)

@@ -1,0 +1,40 @@
+"""What every way of a notification does."""
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from alya_mcp.gate.approvals import Way
+from alya_mcp.notify.notice import Notice
+
+Redeem = Callable[[str], Awaitable[str | None]]
+"""Gives the answer that a token stands for; what to tell the user, or None for a token that is not good."""
+
+
+class CantNotify(Exception):
+    """A question couldn't be sent, or answers not be asked for. The text is for the user, without secrets."""
+
+
+class NotifyWay(Protocol):
+    """One way to the user."""
+
+    name: Way
+
+    async def send(self, notice: Notice) -> None:
+        """Send a question.
+
+        Raises:
+            CantNotify, Failure: it didn't arrive, or nobody knows.
+        """
+        ...
+
+    async def listen(self, redeem: Redeem) -> None:
+        """Look for answers once, waiting some seconds for them where the service can, and `redeem` each.
+
+        Raises:
+            CantNotify, Failure: nobody knows whether there are any.
+        """
+        ...
+
+    async def settled(self, notice: Notice, words: str) -> None:
+        """The question waits no more, which `words` tell: take its buttons away where that can be done."""
+        ...
