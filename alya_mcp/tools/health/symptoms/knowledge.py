@@ -243,7 +243,7 @@ def _extractor(
     lists = {name: fold(spellings) for name, spellings in lexicon["lists"].items()}
     for name, spellings in lists.items():
         _spelled(f"{language} <{name}>", spellings.split())
-    vocabulary = Vocabulary(lists)
+    vocabulary = Vocabulary(lists, lexicon["rewrites"])
     parts, senses = lexicon["parts"], lexicon["senses"]
     for prefix, entries in ((PART, parts), (SENSE, senses), ("", said)):
         for name, text in entries.items():

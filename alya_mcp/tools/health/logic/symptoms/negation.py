@@ -32,7 +32,7 @@ _YOK: Final = re.compile(
 )
 _DENIED_VERB: Final = re.compile(
     r"(?:agri|aci|kasin|sis|kus|oksur|yan|bulan|kana|titre|terle|bayil|don|uyus|hapsir|sizla|yayil|vur|bat"
-    r"|zorlan|daral|tikan|cik|ol|morar|kizar|ak|karar|carp|dus)"
+    r"|zorlan|daral|tikan|cik|ol|morar|kizar|ak|karar|carp)"
     r"(?:m[iu]yo\w*|m[ae]di\w*|m[ae]z\w*|m[ae]m[ia]s\w*|m[ae]dan|m[ae]ksizin)"
 )
 _FINITE: Final = re.compile(
@@ -42,7 +42,7 @@ _DURING: Final = _words("over for since during within past in son boyunca")
 _PARTING: Final = _words("but now although though however ama fakat ancak simdi lakin")
 _NEW_SUBJECT: Final = _words("i my im ive now last he she his her it there this today ben benim simdi bende")
 _THINGS: Final = re.compile(
-    r"dogs?|cats?|puppy|kitten|engine|laptop|printer|phone|router|battery|kopegim\w*|kedim\w*|araba(?:m|min|nin)?"
+    r"dogs?|cats?|puppy|kitten|engine|laptop|printer|phone|router|kopegim\w*|kedim\w*|araba(?:m|min|nin)?"
     r"|telefon\w*|bilgisayar\w*"
 )
 _HARMS: Final = re.compile(r"bit|scratch|allerg|hair|around|near|play|isir|tirmal|alerji|tuy|kaza|gel|temas")
@@ -162,7 +162,7 @@ def _denied_turkish(words: Sequence[str]) -> list[int]:
     by = [-1] * len(words)
     for index, word in enumerate(words):
         if _DENIED_VERB.fullmatch(word) and not (word.startswith("ol") and len(word) < 5):
-            if not word.startswith(("ol", "cik", "dus", "ak")):
+            if not word.startswith(("ol", "cik", "ak")):
                 by[index] = index
                 continue
         elif not _YOK.fullmatch(word):
@@ -174,9 +174,6 @@ def _denied_turkish(words: Sequence[str]) -> list[int]:
             if _finite(words, place) and here not in _SENSES:
                 break
             by[place] = index
-    for index, word in enumerate(words):
-        if word.endswith(("siz", "suz")) and len(word) > 5:
-            by[index] = index
     return by
 
 

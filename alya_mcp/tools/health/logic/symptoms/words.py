@@ -19,7 +19,10 @@ _SENTENCE: Final = re.compile(r"[.!?;]+(?!\d)|(?<=\s)-(?=\s)")
 _TOKEN: Final = re.compile(r"\d+(?:[.,]\d+)?|[a-z]+|[,:()/%]")
 _NOUN_ENDING: Final = re.compile(
     r"(?:l[ae]r)?(?:[iu]?m|[iu]?n|s?[iu]|[iu]?m[iu]z|[iu]?n[iu]z)?"
-    r"(?:n?[dt][ae](?:n|ki)?|[yn]?[iuae]|n?[iu]n|yl[ae]|l[ae]|[cs][iu]z|l[iu])?"
+    r"(?:n?[dt][ae](?:n|ki)?|[yn]?[iuae]|n?[iu]n|yl[ae]|l[ae]|l[iu])?"
+)
+_WITHOUT: Final = re.compile(
+    r"(agri|aci|sanci|ates|oksuruk|kasinti|bulanti|balgam|kusma|ishal|akinti|dokuntu)s[iu]z\w*"
 )
 _LITTLE_TEXT: Final = (
     "a an the my his her their our your of in on at is are was were be been being am have has had i "
@@ -67,10 +70,16 @@ class Sentence:
 
 
 class Vocabulary:
-    """All patterns of one language, made to be looked for together."""
+    """All patterns of one language, made to be looked for together.
 
-    def __init__(self, classes: Mapping[str, str]) -> None:
+    `classes` are the shared lists of spellings; `rewrites` are words that are read as others.
+    """
+
+    def __init__(self, classes: Mapping[str, str], rewrites: Mapping[str, str]) -> None:
         self._classes = classes
+        longest = sorted(rewrites, key=len, reverse=True)
+        self._rewrites = rewrites
+        self._rewritten = re.compile(rf"\b(?:{'|'.join(map(re.escape, longest))})\b") if rewrites else None
         self._numbers: dict[str, int] = {}
         self._exact: dict[str, set[int]] = defaultdict(set)
         self._prefix: dict[str, set[int]] = defaultdict(set)
@@ -108,7 +117,10 @@ class Vocabulary:
     def read(self, text: str) -> list[Sentence]:
         """The sentences of a text."""
         sentences: list[Sentence] = []
-        for part in _SENTENCE.split(fold(_plain(text))):
+        folded = fold(_plain(text))
+        if self._rewritten is not None:
+            folded = self._rewritten.sub(lambda match: self._rewrites[match[0]], folded)
+        for part in _SENTENCE.split(folded):
             words = tuple(_TOKEN.findall(part))
             if words:
                 costs = tuple(map(word_cost, words))
@@ -186,7 +198,8 @@ class Vocabulary:
 
     def _spelled(self, word: str) -> set[int]:
         found = set(self._exact.get(word, ()))
-        for end in range(2, len(word) + 1):
+        without = _WITHOUT.fullmatch(word)
+        for end in range(2 if without is None else without.end(1) + 1, len(word) + 1):
             begin = word[:end]
             if begin in self._prefix:
                 found |= self._prefix[begin]
