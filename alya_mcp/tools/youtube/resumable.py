@@ -38,6 +38,7 @@ _GONE: Final = frozenset({404, 410})
 _SESSIONS: Final = 3
 _LOOKS: Final = 3
 _PART_SECONDS: Final = 120.0
+_LONGEST_WAIT: Final = 60.0
 _EARLIER: Final = timedelta(minutes=5)
 _READ: Final = 1 << 20
 
@@ -321,7 +322,7 @@ class ResumableUpload:
 
     def _wait(self, answer: SourceResponse | None, failed: int) -> float:
         asked = None if answer is None else wait_asked(answer.headers)
-        return max(self._api.patience.wait(failed), min(asked or 0.0, self._api.patience.longest))
+        return max(self._api.patience.wait(failed), min(asked or 0.0, _LONGEST_WAIT))
 
 
 def _too_open(upload: Upload, privacy: Privacy) -> bool:

@@ -251,6 +251,21 @@ async def test_two_at_once_make_one_video(
     whole(youtube, pipeline, draft)
 
 
+async def test_a_cancelled_call_lets_go_and_the_next_one_goes_on(
+    ask: Ask, youtube: LoopbackYoutube, pipeline: Pipeline, home: Path
+) -> None:
+    connect(home)
+    draft = make_draft(pipeline)
+    youtube.faults = [Fault(after=2 * BLOCK, pause=True)]
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(partial(ask, tenantVideoId=draft), youtube_upload_video)
+        assert await anyio.to_thread.run_sync(partial(youtube.paused.acquire, timeout=60))
+        tasks.cancel_scope.cancel()
+    assert (await ask(youtube_upload_video, tenantVideoId=draft))["state"] == "uploaded"
+    assert youtube.count(BEGIN) == 1
+    whole(youtube, pipeline, draft)
+
+
 async def test_an_upload_limit_is_told_and_the_same_call_works_later(
     ask: Ask, youtube: LoopbackYoutube, pipeline: Pipeline, home: Path
 ) -> None:
