@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-TITLE: Final = 100
+LONGEST_TITLE: Final = 100
 """Characters."""
-DESCRIPTION: Final = 5000
-"""Bytes of UTF-8."""
-TAGS: Final = 500
-"""Characters of all tags, with commas between them, and quotation marks around those that hold a blank."""
+LARGEST_DESCRIPTION: Final = 5000
+"""Bytes in UTF-8."""
+LONGEST_TAGS: Final = 500
+"""Characters of all tags together, with the commas between them and the quotes around those with a blank."""
 
 
 def tags_length(tags: Sequence[str]) -> int:
@@ -19,13 +19,13 @@ def tags_length(tags: Sequence[str]) -> int:
 def problems(titles: Sequence[str], description: str, tags: Sequence[str]) -> Iterator[str]:
     """What YouTube wouldn't take, in words."""
     for title in titles:
-        if not title.strip() or len(title) > TITLE:
-            yield f"the title {title[:40]!r} has {len(title)} characters; it takes 1 to {TITLE}"
+        if not title.strip() or len(title) > LONGEST_TITLE:
+            yield f"the title {title[:40]!r} has {len(title)} characters; it takes 1 to {LONGEST_TITLE}"
     size = len(description.encode())
-    if size > DESCRIPTION:
-        yield f"the description has {size:,} bytes; it takes at most {DESCRIPTION:,}"
-    if tags_length(tags) > TAGS:
-        yield f"the tags have {tags_length(tags)} characters together; they take at most {TAGS}"
+    if size > LARGEST_DESCRIPTION:
+        yield f"the description has {size:,} bytes; it takes at most {LARGEST_DESCRIPTION:,}"
+    if tags_length(tags) > LONGEST_TAGS:
+        yield f"the tags have {tags_length(tags)} characters together; they take at most {LONGEST_TAGS}"
     for name, text in (*(("title", title) for title in titles), ("description", description)):
         if "<" in text or ">" in text:
             yield f"the {name} holds < or >, which YouTube refuses"

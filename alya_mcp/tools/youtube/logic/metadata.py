@@ -1,20 +1,21 @@
 """What YouTube is told of a video, within its limits: titles, description with chapters, tags.
 
-Limits: https://developers.google.com/youtube/v3/docs/videos#properties and, for chapters,
-https://support.google.com/youtube/answer/9884579 (from 0:00, three or more, each at least 10 s).
+The limits are in `limits`; those of chapters are at https://support.google.com/youtube/answer/9884579 (from
+0:00, three or more, each at least 10 s).
 """
 
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from alya_mcp.tools.youtube.logic.limits import (
+    LARGEST_DESCRIPTION,
+    LONGEST_TAGS,
+    LONGEST_TITLE,
+    tags_length,
+)
 from alya_mcp.tools.youtube.logic.script import plain, shortened
 from alya_mcp.tools.youtube.logic.timing import TimedScene
 
-LONGEST_TITLE: Final = 100
-LARGEST_DESCRIPTION: Final = 5000
-"""Bytes in UTF-8."""
-LONGEST_TAGS: Final = 500
-"""Characters of all tags together, with the commas between them and the quotes around those with a blank."""
 _LONGEST_TAG: Final = 60
 _FEWEST_CHAPTERS: Final = 3
 _SHORTEST_CHAPTER: Final = 10.0
@@ -29,14 +30,12 @@ def titles(candidates: Iterable[str]) -> tuple[str, ...]:
 def tags(candidates: Iterable[str]) -> tuple[str, ...]:
     """The `candidates` that fit into the limit of all tags, in order, none twice."""
     kept: dict[str, str] = {}
-    used = 0
     for candidate in candidates:
         tag = plain(candidate).replace(",", " ").replace('"', "").strip()
-        size = len(tag) + (2 if " " in tag else 0) + (1 if kept else 0)
-        if not tag or len(tag) > _LONGEST_TAG or tag.casefold() in kept or used + size > LONGEST_TAGS:
+        if not tag or len(tag) > _LONGEST_TAG or tag.casefold() in kept:
             continue
-        kept[tag.casefold()] = tag
-        used += size
+        if tags_length([*kept.values(), tag]) <= LONGEST_TAGS:
+            kept[tag.casefold()] = tag
     return tuple(kept.values())
 
 

@@ -4,9 +4,8 @@ developers.google.com/identity/protocols/oauth2/limited-input-device, read 2026-
 428 and 403 of `/token` say to ask again.
 """
 
-import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Literal, TypeVar
 from urllib.parse import urlencode
 
 from pydantic import AliasChoices, Field, ValidationError
@@ -57,6 +56,10 @@ class Tokens(Shape):
     refresh_token: str | None = Field(None, repr=False)
     expires_in: float = 3600.0
     scope: str = ""
+
+
+class _Told(Shape):
+    error: str = Field(default="", validation_alias=AliasChoices("error", "error_code"))
 
 
 class SignInRefused(NotConfigured):
@@ -143,14 +146,12 @@ def _read(answer: "SourceResponse", shape: type[T]) -> T:
 
 
 def _error(answer: "SourceResponse") -> str:
+    """Google's word for what is wrong; empty when there is none."""
     try:
-        told: object = json.loads(answer.body)
-    except ValueError:
+        error = _Told.model_validate_json(answer.body).error
+    except ValidationError:
         return ""
-    error = cast("dict[str, object]", told).get("error") if isinstance(told, dict) else None
-    if not isinstance(error, str):
-        error = cast("dict[str, object]", told).get("error_code") if isinstance(told, dict) else None
-    return error if isinstance(error, str) and error.isascii() and error.isprintable() else ""
+    return error if error.isascii() and error.isprintable() else ""
 
 
 _REMEDIES: Final = {

@@ -133,7 +133,7 @@ class _ItemContent(Shape):
 class PlaylistItem(Shape):
     """A video in a playlist."""
 
-    snippet: Snippet
+    snippet: Snippet = Snippet()
     content: _ItemContent = Field(default=_ItemContent(), validation_alias="contentDetails")
 
 
@@ -148,10 +148,9 @@ class _FoundId(Shape):
 
 
 class SearchItem(Shape):
-    """A video that a search found."""
+    """A video that a search found. Its words are left to videos.list: here they are escaped as HTML."""
 
     id: _FoundId
-    snippet: Snippet
 
 
 class SearchResults(Shape):
