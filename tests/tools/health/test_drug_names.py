@@ -25,6 +25,8 @@ def base() -> DrugBase:
         ("parasetamol", ("paracetamol",), "synonym"),
         ("isosorbide mononitrate", ("isosorbide mononitrate",), "name"),
         ("Augmentin", ("amoxicillin", "clavulanic acid"), "combination"),
+        ("Delix Plus 5/25 mg", ("ramipril", "hydrochlorothiazide"), "combination"),
+        ("Delix 5 mg tb", ("ramipril",), "brand"),
         ("warfarn", ("warfarin",), "spelling"),
         ("atorvastatine", ("atorvastatin",), "spelling"),
     ],

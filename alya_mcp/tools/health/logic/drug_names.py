@@ -15,7 +15,7 @@ _DOSE: Final = re.compile(
 )
 _FORMS_WORDS: Final = """
 tablet tablets tab tabs capsule capsules cap caps pill pills syrup suspension injection inhaler spray
-drops cream gel patch oral film coated retard sr er xr xl cr mr la forte plus retard tablets'
+drops cream gel patch oral film coated retard sr er xr xl cr mr la forte fort tb plus retard tablets'
 effervescent tableti kapsul surup damla krem jel iv im po daily hap hapi ampul saşe sase eye nasal drop goz
 """
 _FORMS: Final = frozenset(_FORMS_WORDS.split())
@@ -64,13 +64,14 @@ class Names:
     def find(self, given: str) -> Named | Unresolved:
         """What `given` stands for. A misspelling counts when one known name alone is as near."""
         whole = plain(given)
-        for candidate in dict.fromkeys((whole, _without_doses(whole), _without_salts(_without_doses(whole)))):
+        dosed, formed = _without_doses(whole), _without_forms(_without_doses(whole))
+        for candidate in dict.fromkeys((whole, dosed, formed, _without_salts(formed))):
             found = self._known.get(candidate)
             if found is not None:
                 name, ingredients, how = found
                 literal = how == "name" and candidate == plain(name)
                 return Named(given, ingredients, how, None if literal else name)
-        return self._near(given, _without_salts(_without_doses(whole)))
+        return self._near(given, _without_salts(formed))
 
     def _near(self, given: str, asked: str) -> Named | Unresolved:
         if len(asked) < 3:
@@ -135,8 +136,11 @@ def _trigrams(name: str) -> set[str]:
 
 
 def _without_doses(name: str) -> str:
-    words = [word for word in _DOSE.sub(" ", name).split() if word not in _FORMS]
-    return " ".join(words) or name
+    return " ".join(_DOSE.sub(" ", name).split()) or name
+
+
+def _without_forms(name: str) -> str:
+    return " ".join(word for word in name.split() if word not in _FORMS) or name
 
 
 def _without_salts(name: str) -> str:
