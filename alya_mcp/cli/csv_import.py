@@ -1,4 +1,4 @@
-"""What the commands that import a CSV file share: reading, keeping, and saying which rows were rejected."""
+"""What the commands for imported records share: reading a CSV file, keeping its rows, taking them out."""
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -47,6 +47,26 @@ def import_file(
         return UNREADABLE
     _show(len(rows) - len(rejected), rejected, output, noun)
     return SOME_REJECTED if rejected else 0
+
+
+def clear_records(
+    grant: str, output: OutputFormat, *, yes: bool, noun: str, clear: Callable[[str], int]
+) -> int:
+    """Take every record of a caller out, after asking unless `yes`; returns the exit code."""
+    from alya_mcp.errors import Failure
+
+    if not yes:
+        click.confirm(f"Take out every {noun} of {grant}?", abort=True, err=True)
+    try:
+        count = clear(grant)
+    except Failure as error:
+        say(f"Error: {error}")
+        return UNREADABLE
+    if output == "json":
+        show_json({"removed": count})
+    else:
+        click.echo(f"{counted(count, noun)} removed")
+    return 0
 
 
 def words_of(error: Exception) -> str:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alya_mcp.cli.csv_import import UNREADABLE, grant_option, import_file
+from alya_mcp.cli.csv_import import UNREADABLE, clear_records, grant_option, import_file
 from alya_mcp.cli.output import OutputFormat, output_option, say, show_json, show_table
 from alya_mcp.settings import Settings
-from alya_mcp.text.plurals import counted
 
 if TYPE_CHECKING:
     from alya_mcp.tools.goods.gems import GemCatalogue
@@ -96,23 +95,11 @@ def clear(yes: bool, grant: str, output: OutputFormat) -> int:
 
     Exit codes: 0, or 2 when the catalogue can't be used.
     """
-    from alya_mcp.errors import Failure
-
-    if not yes:
-        click.confirm(f"Take out every gem of {grant}?", abort=True, err=True)
     catalogue = _catalogue()
     try:
-        count = catalogue.clear(grant)
-    except Failure as error:
-        say(f"Error: {error}")
-        return UNREADABLE
+        return clear_records(grant, output, yes=yes, noun="gem", clear=catalogue.clear)
     finally:
         catalogue.close()
-    if output == "json":
-        show_json({"removed": count})
-    else:
-        click.echo(f"{counted(count, 'gem')} removed")
-    return 0
 
 
 def _catalogue() -> "GemCatalogue":

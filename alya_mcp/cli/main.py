@@ -13,6 +13,7 @@ from typing import NoReturn
 import click
 
 from alya_mcp import __version__
+from alya_mcp.cli.antiques import antiques
 from alya_mcp.cli.approvals import approvals
 from alya_mcp.cli.audit import audit
 from alya_mcp.cli.call import call
@@ -63,7 +64,7 @@ def serve(policy: str | None) -> NoReturn:
 
 _COMMANDS = (
     *(call, tools, policy, approvals, dashboard, stop, resume, grants, audit),
-    *(decisions, gems, youtube, model, engine, install, uninstall, doctor, serve),
+    *(decisions, gems, antiques, youtube, model, engine, install, uninstall, doctor, serve),
 )
 for each in _COMMANDS:
     group.add_command(each)

@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Generic, TypeVar, cast
+from typing import Final, Generic, TypeVar, cast
+from urllib.parse import urlencode
 
 import anyio
 import httpx2
@@ -36,6 +37,9 @@ Params = Mapping[str, str | int | float]
 
 LARGEST = 4 << 20
 """Bytes of an answer, decompressed, unless a source's module allows more."""
+
+_JSON: Final = "application/json"
+_FORM: Final = "application/x-www-form-urlencoded"
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +77,8 @@ class Http:
         accept: str = "application/json",
         headers: Mapping[str, str] | None = None,
         secrets: Mapping[str, str] | None = None,
+        identity: str | None = None,
+        authorise: Callable[[], Awaitable[Mapping[str, str]]] | None = None,
         fresh_for: float = 60.0,
         stale_for: float = 86_400.0,
         deadline: float = 10.0,
@@ -82,10 +88,13 @@ class Http:
         """Get what `read` makes of the answer.
 
         `path` follows the source's base address; `params` is its query. `secrets` are headers that no other
-        host sees and no log shows. An answer is used again, without asking, for `fresh_for` seconds, or for
-        longer if the source says so, up to `stale_for`; when the source fails, for `stale_for` seconds,
-        marked as stale. It takes at most `deadline` seconds, all tries together, and `largest` bytes.
-        `charge` is called each time before the request is sent; what it raises is raised here.
+        host sees and no log shows; a kept answer is found with the same secrets only, or with the same
+        `identity` where those change by themselves, such as a token. `authorise` gives further secrets when
+        the source is asked and not before; it goes with an `identity`. An answer is used again, without
+        asking, for `fresh_for` seconds, or for longer if the source says so, up to `stale_for`; when the
+        source fails, for `stale_for` seconds, marked as stale. It takes at most `deadline` seconds, all tries
+        together, and `largest` bytes. `charge` is called each time before the request is sent; what it raises
+        is raised here.
 
         `read` depends on the body alone and is called once per answer; a function of a module, which is the
         same at the next call, isn't called again for a kept one. For what it can't use it raises a
@@ -105,6 +114,7 @@ class Http:
             secrets,
             largest,
             charge=charge,
+            identity=identity,
         )
         kept = await anyio.to_thread.run_sync(self._cache.find, request.key)
         value: _Value[T] | None = None
@@ -118,6 +128,8 @@ class Http:
             return self._from_cache(source, cast("_Value[T]", value), kept, now)
 
         async def ask() -> Kept:
+            if authorise is not None:
+                request.secrets.update(await authorise())
             return await self._ask_and_keep(request, read, kept)
 
         try:
@@ -137,7 +149,8 @@ class Http:
         source: Source,
         path: str = "",
         *,
-        json: object,
+        json: object = None,
+        form: Mapping[str, str] | None = None,
         read: Callable[[Body], T],
         headers: Mapping[str, str] | None = None,
         secrets: Mapping[str, str] | None = None,
@@ -145,20 +158,24 @@ class Http:
         deadline: float = 30.0,
         largest: int = LARGEST,
     ) -> Fetched[T]:
-        """Send `json` and get what `read` makes of the answer; nothing is kept.
+        """Send `json`, or a `form`, and get what `read` makes of the answer; nothing is kept.
 
         It is tried again only when it is `repeatable`: sending it twice does what sending it once does.
         Otherwise like `get`.
         """
+        if form is None:
+            kind, content = _JSON, json_text.dumps(json, ensure_ascii=False).encode("utf-8", "replace")
+        else:
+            kind, content = _FORM, urlencode(form).encode()
         request = self._request(
             "POST",
             source,
             path,
             None,
-            {"Accept": "application/json", "Content-Type": "application/json", **(headers or {})},
+            {"Accept": _JSON, "Content-Type": kind, **(headers or {})},
             secrets,
             largest,
-            content=json_text.dumps(json, ensure_ascii=False).encode("utf-8", "replace"),
+            content=content,
             repeatable=repeatable,
         )
 
@@ -237,6 +254,7 @@ class Http:
         content: bytes | None = None,
         repeatable: bool = True,
         charge: Charge | None = None,
+        identity: str | None = None,
     ) -> SourceRequest:
         base = self._transport.base(source)
         if not base:
@@ -261,6 +279,7 @@ class Http:
         return SourceRequest(
             source=source, method=method, url=url, headers=headers, secrets=dict(secrets or {}),
             content=content, repeatable=repeatable, largest=largest, charge=charge,
+            identity=identity,
         )  # fmt: skip
 
     async def _ask_and_keep(

@@ -72,7 +72,8 @@ Charge = Callable[[], Awaitable[None]]
 class SourceRequest:
     """What to send. `secrets` are headers for the source's own host alone; `largest` is in bytes.
 
-    `charge` is called each time before the request is sent.
+    `charge` is called each time before the request is sent. `identity` stands for the secrets in `key` where
+    these change by themselves.
     """
 
     source: Source
@@ -84,11 +85,13 @@ class SourceRequest:
     repeatable: bool = True
     largest: int
     charge: Charge | None = None
+    identity: str | None = None
 
     @property
     def key(self) -> str:
         """What makes two requests the same, whoever's secret they carry included."""
-        lines = [f"{name.lower()}: {value}" for name, value in (self.headers | self.secrets).items()]
+        who = self.secrets if self.identity is None else {"identity": self.identity}
+        lines = [f"{name.lower()}: {value}" for name, value in (self.headers | who).items()]
         return "\n".join([self.source.key, self.method, str(self.url), *sorted(lines)])
 
 

@@ -170,6 +170,22 @@ _TABLE: Final = (
         url="https://oauth2.googleapis.com",
         keys=("ALYA_YOUTUBE_CLIENT_ID", "ALYA_YOUTUBE_CLIENT_SECRET"),
     ),
+    Source(
+        key="ebay",
+        title="eBay",
+        url="https://api.ebay.com",
+        keys=("ALYA_EBAY_CLIENT_ID", "ALYA_EBAY_CLIENT_SECRET"),
+        attribution="eBay Browse API",
+        at_once=2,
+    ),
+    Source(
+        key="ecb",
+        title="ECB",
+        url="https://www.ecb.europa.eu",
+        attribution="European Central Bank, euro foreign exchange reference rates",
+        rate=1.0,
+        at_once=1,
+    ),
     Source(key="a2a", title="the configured A2A agent", url="", keys=("ALYA_A2A_KEY",)),
     Source(key="llm", title="the configured language model", url="", keys=("ALYA_LLM_KEY",)),
 )

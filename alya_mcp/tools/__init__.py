@@ -32,6 +32,7 @@ CATALOGUE = (
     "alya_mcp.tools.health.symptom_check:alya_symptom_check",
     "alya_mcp.tools.health.drug_interactions:alya_drug_interactions",
     "alya_mcp.tools.goods.appraise:alya_gem_appraise",
+    "alya_mcp.tools.goods.undervalued:alya_antiques_undervalued",
     "alya_mcp.tools.clones.catalogue:alya_iconic_clones",
     "alya_mcp.tools.clones.chat:alya_clone_chat",
     "alya_mcp.tools.demand.demand_signals:alya_demand_signals",

@@ -79,3 +79,27 @@ def test_a_file_that_is_no_catalogue_changes_nothing(run: Run, table, text: str 
     assert refused.code == 2
     assert refused.err.startswith("Error: ")
     assert run("gems", "list", "--output", "json").json == []
+
+
+def test_listings_are_imported_with_a_named_rate_and_cleared(run: Run, table) -> None:
+    rows = [
+        "id,title,price,currency,usd_rate,rate_name,sale,url",
+        "1,Copper ewer,100,eur,1.25,ECB 2026-11-30,,https://shop.example/1",
+        "2,Copper ewer,100,EUR,,,sold,",
+        "3,Copper ewer,100,EUR,1.25,,,",
+        "4,Copper ewer,free,,,,,",
+        "5,Copper ewer,100,euros,,,,",
+        "6,Copper ewer,100,,,,bidding,",
+        "7,Copper ewer,100,,,,,javascript:alert(1)",
+        "1,Copper ewer,100,,,,,",
+    ]
+    came = run("antiques", "import", table("\n".join(rows)), "--output", "json")
+    assert (came.code, came.json["imported"]) == (1, 2)
+    assert [each["row"] for each in came.json["rejected"]] == list(range(4, 10))
+    first, second = run("antiques", "list", "--output", "json").json
+    assert (first["price"], first["currency"]) == (125, "USD")
+    assert (second["price"], second["currency"], second["sale"]) == (100, "EUR", "sold")
+    assert "125 USD" in run("antiques", "list").out
+    assert run("antiques", "import", table("title\nx\n")).code == 2
+    assert run("antiques", "clear", "--yes", "--output", "json").json == {"removed": 2}
+    assert run("antiques", "list").err.startswith("No listings")

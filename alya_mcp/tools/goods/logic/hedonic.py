@@ -1,15 +1,14 @@
 """A hedonic model: the log price of a gem by its weight and qualities, robust to wrong prices.
 
 Rosen, Hedonic Prices and Implicit Markets, Journal of Political Economy 82 (1974). Bayesian ridge regression
-by iteratively reweighted least squares (Holland and Welsch, Communications in Statistics A6 (1977)): a price
-counts fully up to two standard deviations from the fit and with the inverse square of its distance beyond.
+that wrong prices hardly move (`robust`).
 Intervals are conformal: quantiles of the errors that each priced gem has when the model doesn't know it
 (Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World, 2005), by the closed form of
 leave-one-out residuals.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from math import ceil, exp, inf, log, sqrt
 from statistics import median
@@ -17,7 +16,7 @@ from typing import Final
 
 from alya_mcp.tools.goods.logic.design import Design
 from alya_mcp.tools.goods.logic.gems import Gem
-from alya_mcp.tools.goods.logic.ridge import RidgeFit, Row, fit_ridge
+from alya_mcp.tools.goods.logic.robust import settle
 
 FEWEST: Final = 8
 """Priced gems of a species without which nothing is said."""
@@ -26,14 +25,8 @@ MOST: Final = 1000
 LEVEL: Final = 0.9
 CEILING: Final = 0.7
 """The share of such gems that sell for less than the fair price ceiling."""
-_BELIEVED: Final = 2.0
-_ROUNDS: Final = 6
-_ROUNDS_OF_LEVERAGE: Final = 2
-_SETTLED: Final = 0.01
 _SUSPECT: Final = 7.0
 """Robust standard deviations from which a price counts as wrong."""
-_SMALLEST_NOISE: Final = 0.005
-_NORMAL_MAD: Final = 1.4826
 _FIXED_WEIGHTS: Final = 1.05
 """How much larger errors are than leave-one-out ones say, whose weights are those of the whole fit; measured
 on made-up markets (scripts/eval/gems.py, seeds below 100)."""
@@ -72,7 +65,7 @@ class HedonicModel:
         self.design = Design(self.gems)
         self._rows = [self.design.row(gem) for gem in self.gems]
         self._logs = [log(gem.price_usd or 1.0) for gem in self.gems]
-        self._solution = _settled(self._rows, self._logs, self.design.spreads)
+        self._solution = settle(self._rows, self._logs, self.design.spreads)
         errors = self._solution.left_out_errors(self._rows, self._logs)
         noise = self._solution.noise
         wrong = [abs(error) > _SUSPECT * noise * spread for error, spread in errors]
@@ -115,70 +108,6 @@ class HedonicModel:
         slope = self._solution.fit.coefficients[column]
         reach = 1.645 * self._solution.noise * sqrt(self._solution.fit.inverse[column][column])
         return Trend(yearly=exp(slope), low=exp(slope - reach), high=exp(slope + reach))
-
-
-@dataclass(frozen=True, slots=True)
-class _Solution:
-    """A settled fit: `noise` is the standard deviation of log prices around it, `weights` those of the gems,
-    `penalties` those of the columns, in units of the noise's variance.
-    """
-
-    fit: RidgeFit
-    noise: float
-    weights: Sequence[float]
-    penalties: Sequence[float]
-
-    def left_out_errors(
-        self, rows: Sequence[Row], logs: Sequence[float], leverages: Sequence[float] | None = None
-    ) -> list[tuple[float, float]]:
-        """The error of each gem when it isn't known, and the spread that it is measured by, in noises.
-
-        `leverages` are those of the rows where they are known already.
-        """
-        found: list[tuple[float, float]] = []
-        known = leverages or [self.fit.leverage(row) for row in rows]
-        for row, target, weight, leverage in zip(rows, logs, self.weights, known, strict=True):
-            rest = max(1 - weight * leverage, 1e-6)
-            found.append(((target - self.fit.value(row)) / rest, sqrt(1 + leverage / rest)))
-        return found
-
-    def without(self, index: int, rows: Sequence[Row], logs: Sequence[float]) -> "_Solution":
-        """The same when one gem isn't known."""
-        weights = [*self.weights[:index], 0.0, *self.weights[index + 1 :]]
-        return replace(self, fit=fit_ridge(rows, logs, weights, self.penalties))
-
-
-def _settled(rows: Sequence[Row], logs: Sequence[float], spreads: Sequence[float]) -> _Solution:
-    """Fit until the noise holds still; how much a row bears on its own fit changes little and is kept."""
-    weights = [1.0] * len(rows)
-    noise = 0.3
-    penalties = _penalties(spreads, noise)
-    solution = _Solution(fit_ridge(rows, logs, weights, penalties), noise, weights, penalties)
-    leverages: list[float] = []
-    for turn in range(_ROUNDS):
-        if turn < _ROUNDS_OF_LEVERAGE:
-            leverages = [solution.fit.leverage(row) for row in rows]
-        errors = solution.left_out_errors(rows, logs, leverages)
-        before, noise = noise, max(_SMALLEST_NOISE, _spread_of(errors))
-        weights = [_weight(error / (noise * spread)) for error, spread in errors]
-        penalties = _penalties(spreads, noise)
-        solution = _Solution(fit_ridge(rows, logs, weights, penalties), noise, weights, penalties)
-        if turn and abs(noise / before - 1) < _SETTLED:
-            break
-    return solution
-
-
-def _weight(score: float) -> float:
-    return min(1.0, (_BELIEVED / max(abs(score), 1e-9)) ** 2)
-
-
-def _penalties(spreads: Sequence[float], noise: float) -> list[float]:
-    return [(noise / spread) ** 2 for spread in spreads]
-
-
-def _spread_of(errors: Sequence[tuple[float, float]]) -> float:
-    """The noise by the median absolute error, which wrong prices hardly move."""
-    return _NORMAL_MAD * median(abs(error) / spread for error, spread in errors)
 
 
 def _reach(scores: Sequence[float]) -> float:
