@@ -206,10 +206,11 @@ class Extractor:
                 continue
             between = range(sense.at[-1] + 1, start)
             words = [sentence.words[place] for place in between]
-            if self._language == "en" and _PREPOSITIONS.isdisjoint(words):
-                return None
             loose = [w for p, w in zip(between, words, strict=True) if p not in senses]
             if sum(map(word_cost, loose)) > _RIGHT_FAR:
+                return None
+            before_its_part = joins(loose) and "," not in words and _SUBJECTS.isdisjoint(words)
+            if self._language == "en" and _PREPOSITIONS.isdisjoint(words) and not before_its_part:
                 return None
             if self._language == "tr" and any(place in senses for place in between):
                 return None

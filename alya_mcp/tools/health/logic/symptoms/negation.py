@@ -42,7 +42,7 @@ _DURING: Final = _words("over for since during within past in son boyunca")
 _PARTING: Final = _words("but now although though however ama fakat ancak simdi lakin")
 _NEW_SUBJECT: Final = _words("i my im ive now last he she his her it there this today ben benim simdi bende")
 _THINGS: Final = re.compile(
-    r"dogs?|cats?|puppy|kitten|engine|laptop|printer|phone|router|kopegim\w*|kedim\w*|araba(?:m|min|nin)?"
+    r"dogs?|cats?|puppy|kitten|engine|laptop|printer|phone|router|kopegim\w*|kedim\w*|araba(?:m|min|nin)"
     r"|telefon\w*|bilgisayar\w*"
 )
 _HARMS: Final = re.compile(r"bit|scratch|allerg|hair|around|near|play|isir|tirmal|alerji|tuy|kaza|gel|temas")
@@ -92,7 +92,8 @@ def _clauses(words: Sequence[str]) -> Iterator[tuple[int, int]]:
     start = 0
     for place, word in enumerate(words):
         after = words[place + 1] if place + 1 < len(words) else ""
-        if word in _PARTING or (word in {",", "and", "ve"} and after in _NEW_SUBJECT):
+        new_subject = after in _NEW_SUBJECT or _FAMILY_TR.fullmatch(after) is not None
+        if word in _PARTING or (word in {",", "and", "ve"} and new_subject):
             yield start, place
             start = place + 1
     yield start, len(words)
