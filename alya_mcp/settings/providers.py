@@ -158,6 +158,19 @@ _TABLE: Final = (
         at_once=1,
     ),
     Source(
+        key="rxnorm",
+        title="RxNorm",
+        url="https://rxnav.nlm.nih.gov",
+        attribution="RxNorm, U.S. National Library of Medicine, public domain",
+    ),
+    Source(
+        key="openfda",
+        title="openFDA",
+        url="https://api.fda.gov",
+        attribution="openFDA, CC0; not to be relied on for medical care",
+        rate=4.0,
+    ),
+    Source(
         key="youtube",
         title="YouTube",
         url="https://www.googleapis.com",

@@ -10,8 +10,11 @@ from pydantic import Field, StringConstraints
 from alya_mcp import __version__
 from alya_mcp.errors import InvalidInput
 from alya_mcp.text.folding import fold
-from alya_mcp.toolkit.tool import Context, Input, Output, tool
+from alya_mcp.toolkit.provenance import Provenance
+from alya_mcp.toolkit.tool import Context, Input, Output, Outside, tool
+from alya_mcp.tools.health import drug_online
 from alya_mcp.tools.health.drug_base import DrugBase, drug_base
+from alya_mcp.tools.health.drug_online import Quote
 from alya_mcp.tools.health.logic.drug_names import MatchedBy, Named, Unresolved
 from alya_mcp.tools.health.logic.drug_rules import SEVERITIES, Finding, Severity
 
@@ -28,6 +31,8 @@ _UNKNOWN: Final = (
     "Not checked, since no ingredient of that name is known: nothing here speaks for or against it"
 )
 
+_MOST_LABELS: Final = 10
+
 Drug = Annotated[str, StringConstraints(min_length=1, max_length=120, pattern=r"\S")]
 
 
@@ -36,6 +41,10 @@ class DrugRequest(Input):
 
     drugs: Annotated[list[Drug], Field(min_length=2, max_length=10)] = Field(
         description="2 to 10 generic or brand names, English or Turkish; alcohol, grapefruit, herbs too."
+    )
+    online: bool = Field(
+        False,
+        description="Also ask RxNorm for names not known here and openFDA for labels; sends them the names.",
     )
 
 
@@ -87,6 +96,14 @@ class PairAnswer(Output):
     )
 
 
+class LabelQuote(Output):
+    """A sentence of one drug's label that mentions another."""
+
+    label_of: str = Field(description="The ingredient whose label it is.")
+    mentions: str = Field(description="The ingredient that it mentions.")
+    quote: Outside = Field(description="The sentence, with the label's address (set id) as its source.")
+
+
 class DrugAnswer(Output):
     """Every pair among the drugs."""
 
@@ -98,6 +115,8 @@ class DrugAnswer(Output):
     )
     duplicates: list[str] = Field(description="Ingredients that came under more than one name.")
     complete: bool = Field(description="False when a name wasn't recognised.")
+    labels: list[LabelQuote] = Field(description="What US labels say, with `online`.")
+    sources: list[Provenance] = Field(description="Who was asked, with `online`.")
     notice: str | None = Field(description="What to know before reading on.")
     basis: str = Field(description="What the answer rests on, and of which version.")
     disclaimer: str = Field(description="To be shown with the answer.")
@@ -111,9 +130,9 @@ class DrugAnswer(Output):
     read_only=True,
     destructive=False,
     idempotent=True,
-    open_world=False,  # the knowledge base comes with the package
+    open_world=True,  # with `online`; the knowledge base itself comes with the package
 )
-async def alya_drug_interactions(arguments: DrugRequest, _context: Context) -> DrugAnswer:
+async def alya_drug_interactions(arguments: DrugRequest, context: Context) -> DrugAnswer:
     """Check every pair among 2 to 10 drugs, foods and substances for known interactions.
 
     Use it when someone asks whether medicines go together. It takes brand and generic names, splits
@@ -124,12 +143,20 @@ async def alya_drug_interactions(arguments: DrugRequest, _context: Context) -> D
     the rules with their sources. Names it doesn't know are in `unresolved` and were not checked. `none-known`
     is not `safe`. It knows no dose, age, kidneys or illness. Show `disclaimer` and `notice`.
     """
-    return await anyio.to_thread.run_sync(_answer, arguments.drugs)
+    base = await anyio.to_thread.run_sync(drug_base)
+    found: list[Named | Unresolved] = [base.names.find(name) for name in arguments.drugs]
+    if not arguments.online:
+        return _answer(base, found, [], [])
+    found, asked = await drug_online.resolve(context.hub.http, base, found)
+    known = dict.fromkeys(part for each in found if isinstance(each, Named) for part in each.ingredients)
+    drugs = [name for name in known if base.ingredients[name].kind == "drug"][:_MOST_LABELS]
+    quoted, said = await drug_online.quotes(context.hub.http, drugs)
+    return _answer(base, found, quoted, [*asked, *said])
 
 
-def _answer(given: Sequence[str]) -> DrugAnswer:
-    base = drug_base()
-    found = [base.names.find(name) for name in given]
+def _answer(
+    base: DrugBase, found: Sequence[Named | Unresolved], quoted: Sequence[Quote], asked: list[Provenance]
+) -> DrugAnswer:
     named = [each for each in found if isinstance(each, Named)]
     unresolved = [each for each in found if isinstance(each, Unresolved)]
     if not named:
@@ -158,10 +185,15 @@ def _answer(given: Sequence[str]) -> DrugAnswer:
         ],
         duplicates=duplicates,
         complete=not unresolved,
-        notice=_notice(named, unresolved, duplicates, pairs),
+        labels=[
+            LabelQuote(label_of=one, mentions=other, quote=Outside.of(sentence, address))
+            for one, other, sentence, address in quoted
+        ],
+        sources=asked,
+        notice=_notice(named, unresolved, duplicates, pairs, asked),
         basis=f"The knowledge base of alya-mcp {__version__}: {len(base.ingredients):,} ingredients, "
-        f"{len(base.all_rules)} rules and the published tables of enzymes and transporters; nothing was "
-        "asked online",
+        f"{len(base.all_rules)} rules and the published tables of enzymes and transporters; who was "
+        "asked online is in sources",
         disclaimer=_DISCLAIMER,
     )
 
@@ -219,7 +251,7 @@ def _duplicates(named: Sequence[Named]) -> list[str]:
 
 def _notice(
     named: Sequence[Named], unresolved: Sequence[Unresolved], duplicates: Sequence[str],
-    pairs: Sequence[PairAnswer],
+    pairs: Sequence[PairAnswer], asked: Sequence[Provenance],
 ) -> str | None:  # fmt: skip
     parts: list[str] = []
     if unresolved:
@@ -232,6 +264,9 @@ def _notice(
         parts.append(
             f"The same ingredient under more than one name, so its dose adds up: {', '.join(duplicates)}"
         )
+    silent = dict.fromkeys(each.source for each in asked if each.state == "failed")
+    if silent:
+        parts.append(f"Didn't answer, so nothing of theirs is here: {', '.join(silent)}")
     if not pairs:
         parts.append("Less than two different ingredients were recognised, so no pair could be checked")
     return ". ".join(parts) or None

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from alya_mcp.text.folding import fold
 
-MatchedBy = Literal["name", "synonym", "brand", "combination", "spelling"]
+MatchedBy = Literal["name", "synonym", "brand", "combination", "spelling", "rxnorm"]
 
 MOST_SUGGESTIONS: Final = 3
 _DOSE: Final = re.compile(
