@@ -220,7 +220,7 @@ ARGUMENTS = [f"topic={TOPIC}", "durationSec=60", "narrate=false"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("phase", ["writing the script", "PyTorch", "drawing slide", "rendering second 5"])
+@pytest.mark.parametrize("phase", ["writing the script", "PyTorch", "rendering second"])
 def test_a_killed_server_leaves_no_ffmpeg_and_the_next_call_makes_the_same_draft(
     alya_home: Path, phase: str
 ) -> None:

@@ -95,9 +95,9 @@ _ENGLISH: Final = _Words(
         ),
         (
             "How would you know?",
-            "Evidence that could say no",
-            "How would you know that it is true? Look for the evidence that could have said no.",
-            "If no result could have said no, keep looking.",
+            "Evidence that could prove it wrong",
+            "How would you know that it is true? Look for the evidence that could have proved you wrong.",
+            "If no result could have done that, keep looking.",
         ),
         (
             "What are the alternatives?",
