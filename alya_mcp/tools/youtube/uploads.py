@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from alya_mcp.tools.youtube.database import YoutubeDatabase
 
@@ -21,7 +21,7 @@ class Upload(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    session: str | None = None
+    session: str | None = Field(default=None, repr=False)
     privacy: Privacy = "private"
     begun_at: datetime | None = None
     finishing: bool = False
