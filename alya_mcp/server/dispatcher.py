@@ -16,7 +16,6 @@ from alya_mcp import __version__
 from alya_mcp.app.presence import Presence
 from alya_mcp.app.presence import Progress as CallProgress
 from alya_mcp.gate import ApprovalNeeded, Call, Refused, TimedOut, ToolError
-from alya_mcp.notify.launcher import notify
 from alya_mcp.server import approvals
 from alya_mcp.server.approvals import RequestContext
 from alya_mcp.server.results import describe, failure, refusal, result
@@ -113,7 +112,10 @@ class Dispatcher:
         except ApprovalNeeded as needed:
             if needed.state:
                 return approvals.question_result(needed, self._hub)
-            notify(self._hub.settings)
+            if self._hub.settings.notify:
+                from alya_mcp.notify.launcher import notify
+
+                notify(self._hub.settings)
             return refusal(needed.decision, self._hub)
         except Refused as refused:
             if refused.decision.rule in _UNKNOWN_RULES:

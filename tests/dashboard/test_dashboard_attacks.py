@@ -109,7 +109,7 @@ async def test_no_page_can_be_framed_sniffed_cached_or_led_elsewhere(user: Brows
         assert "unsafe" not in policy_of_page
         assert page.header("x-frame-options") == "DENY"
         assert page.header("x-content-type-options") == "nosniff"
-        assert page.header("referrer-policy") == "no-referrer"
+        assert page.header("referrer-policy") == "same-origin"
         assert page.header("cross-origin-resource-policy") == "same-origin"
         assert path.startswith("/static") or page.header("cache-control") == "no-store"
         assert not re.search(

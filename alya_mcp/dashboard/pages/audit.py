@@ -116,14 +116,15 @@ async def _record(request: Request) -> Response:
 
 
 def rule_in(document: object, rule: str) -> object | None:
-    """What stands in a policy under the rule's id, as far as the id leads; None for nothing."""
+    """The object in a policy that holds the rule of that id, as far as the id leads; None for nothing."""
     node: object = document
     for step in rule.split("/")[1:]:
         name = step.replace("~1", "/").replace("~0", "~")
-        if not isinstance(node, dict) or name not in node:
+        inside = cast("dict[str, object]", node).get(name) if isinstance(node, dict) else None
+        if not isinstance(inside, dict):
             break
-        node = cast("dict[str, object]", node)[name]
-    return None if node is document else cast("object", node)
+        node = cast("object", inside)
+    return None if node is document else node
 
 
 def _parts(request: Request) -> Parts:
