@@ -24,6 +24,12 @@ _INHIBITED: Final[Mapping[tuple[str, str], Severity]] = {
 """Severity by the strength of the inhibitor or inducer and the sensitivity of its victim
 (docs/tools/health.md).
 """
+_SEVERE: Final = frozenset(["cyp3a4"])
+"""Pathways by which a strong inhibitor or inducer alone makes a pair severe.
+
+Most victims of the others are taken, at lower doses, by people who lack the enzyme: the exceptions have
+rules.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +142,8 @@ def _pathways(actor: Ingredient, victim: Ingredient) -> list[Finding]:
         if strength is None or sensitivity is None:
             continue
         severity = _INHIBITED.get((strength, sensitivity))
+        if severity == "severe" and key not in _SEVERE:
+            severity = "moderate"
         if NARROW in victim.effects:
             severity = _raised(severity)
         if severity is not None:
