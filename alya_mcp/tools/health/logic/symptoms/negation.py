@@ -5,6 +5,7 @@ English denies ahead ("no fever, cough or rash"), Turkish behind ("ateş, öksü
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Final
 
 from alya_mcp.tools.health.logic.symptoms.model import SpokenLanguage
@@ -42,10 +43,14 @@ _DURING: Final = _words("over for since during within past in son boyunca")
 _PARTING: Final = _words("but now although though however ama fakat ancak simdi lakin")
 _NEW_SUBJECT: Final = _words("i my im ive now last he she his her it there this today ben benim simdi bende")
 _THINGS: Final = re.compile(
-    r"dogs?|cats?|puppy|kitten|engine|laptop|printer|phone|router|kopegim\w*|kedim\w*|araba(?:m|min|nin)"
-    r"|telefon\w*|bilgisayar\w*"
+    r"dogs?|cats?|puppy|kitten|engine|laptop|printer|phone|router|battery|car|van|server|website|traffic|roses?"
+    r"|plants?|tree|lawn|drawers|chair|table|kopegim\w*|kedim\w*|arabam\w*|telefon\w*|bilgisayar\w*|yaprak\w*"
+    r"|saksi\w*|bitki\w*"
 )
-_HARMS: Final = re.compile(r"bit|scratch|allerg|hair|around|near|play|isir|tirmal|alerji|tuy|kaza|gel|temas")
+_SUBJECT_WORDS: Final = 4
+_HARMS: Final = re.compile(
+    r"bit|scratch|allerg|hair|around|near|play|crash|accident|hit|sick|isir|tirmal|alerji|tuy|kaza|gel|temas"
+)
 _NOUNS_LIKE_VERBS: Final = _words("kedi adi tadi cildi simdi kendi idrari sirti alti ayaklari karti hali")
 _TR_ENDS: Final = _words("ama fakat ancak lakin yalniz sadece fakat oysa")
 _SENSES: Final = _words("agri aci kasinti sislik bulanti")
@@ -56,7 +61,7 @@ _FAMILY_TR: Final = re.compile(
     r"(?:anne|baba|kardes|abi|abla|dayi|amca|teyze|hala|dede|nine|anneanne|babaanne|kuzen|aile)(?:m|mde|mizde|n|si)?\w{0,4}"
 )
 _PAST_EN: Final = _words("died had suffered diagnosed passed history runs")
-_PAST_TR: Final = re.compile(r"gecir\w+|oldu|olmustu|vefat|vardi|oyku\w*|yakalan\w+|kaybet\w+|hikaye\w*|tani")
+_PAST_TR: Final = re.compile(r"gecir\w+|vefat|vardi|oyku\w*|yakalan\w+|kaybet\w+|hikaye\w*|tani")
 _SINCE: Final = re.compile(r"start\w*|began|begin\w*|since|basla\w*|beri|onset|dan|gelip")
 _AGO_EN: Final = (("years", "ago"), ("year", "ago"), ("last", "year"), ("childhood",), ("as", "a", "child"))
 _AGO_TR: Final = (("yil", "once"), ("sene", "once"), ("gecen", "yil"), ("gecen", "sene"), ("cocukken",),
@@ -101,9 +106,11 @@ def _clauses(words: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 def _of_family(words: Sequence[str], language: SpokenLanguage) -> bool:
     if language == "tr":
-        return any(_FAMILY_TR.fullmatch(word) for word in words) and any(
-            _PAST_TR.fullmatch(word) for word in words
+        died = any(
+            word.startswith("oldu") and cause.endswith(("dan", "den", "tan", "ten"))
+            for cause, word in pairwise(words)
         )
+        return any(map(_FAMILY_TR.fullmatch, words)) and (died or any(map(_PAST_TR.fullmatch, words)))
     joined = " ".join(words)
     if "family history" in joined or "in the family" in joined or "in my family" in joined:
         return True
@@ -115,7 +122,8 @@ def _of_family(words: Sequence[str], language: SpokenLanguage) -> bool:
 
 def _of_things(words: Sequence[str]) -> bool:
     """Whether a clause is about an animal or a device rather than about a person."""
-    return any(_THINGS.fullmatch(word) for word in words) and not any(_HARMS.match(word) for word in words)
+    subject = words[:_SUBJECT_WORDS]
+    return any(map(_THINGS.fullmatch, subject)) and not any(map(_HARMS.match, words))
 
 
 def _long_past(words: Sequence[str], language: SpokenLanguage) -> bool:
