@@ -38,6 +38,7 @@ _SCRIPT: Final = 4.0
 """How far a making is, of 100, when its script is written."""
 _MADE: Final = 95.0
 _NOTED_EVERY: Final = 5.0
+_HEARTBEAT: Final = 1.5
 _UNLOCKED: Final = timedelta(minutes=2)
 """How old a draft without a note of its maker is before it counts as left behind."""
 _LOOKED_AT: Final = 50
@@ -48,16 +49,28 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Making:
-    """A draft on its way. Several calls may wait for it; it ends with the last one unless that was left."""
+    """A draft on its way. Several calls may wait for it.
+
+    It ends with the last of them, unless that one `left` it: then its outcome waits for the next same call.
+    """
 
     request: Hashable
     listeners: list[Progress] = field(default_factory=list[Progress])
     over: anyio.Event = field(default_factory=anyio.Event)
     task: asyncio.Task[None] | None = None
     outcome: Draft | Exception | None = None
+    left: bool = False
+    done: float = 0.0
+    message: str = "beginning"
 
     async def tell(self, done: float, message: str) -> None:
         """Tell everyone who waits."""
+        self.done, self.message = max(self.done, done), message
+        await self.tell_again()
+
+    async def tell_again(self) -> None:
+        """Tell everyone who waits what was told last."""
+        done, message = self.done, self.message
         for listener in tuple(self.listeners):
             await listener(done, _TOTAL, message)
 
@@ -96,29 +109,57 @@ class Makings:
             making = self._all[key] = Making(key)
             making.task = asyncio.create_task(self._run(making, request, hub, pipeline))
         making.listeners.append(progress)
+        making.left = False
         try:
             await making.over.wait()
         except anyio.get_cancelled_exc_class():
             making.listeners.remove(progress)
-            if not making.listeners and not goes_on() and making.task is not None:
-                making.task.cancel()
-                with anyio.CancelScope(shield=True):
-                    await making.over.wait()
+            if not making.listeners and making.task is not None:
+                making.left = goes_on()
+                if not making.left:
+                    making.task.cancel()
+                    with anyio.CancelScope(shield=True):
+                        await making.over.wait()
             raise
+        if self._all.get(key) is making:
+            del self._all[key]
         if isinstance(making.outcome, Draft):
             return making.outcome
         raise making.outcome or Unavailable("The making of the video was stopped; call again")
 
     async def _run(self, making: Making, request: Request, hub: "Hub", pipeline: Pipeline) -> None:
         try:
-            making.outcome = await _make(making, request, hub, pipeline)
+            async with _beating(making):
+                making.outcome = await _make(making, request, hub, pipeline)
         except Exception as error:  # noqa: BLE001 - raised again in the calls that wait
             making.outcome = error
         except asyncio.CancelledError:
             making.outcome = None
         finally:
-            self._all.pop(making.request, None)
+            if not making.left:
+                self._all.pop(making.request, None)
             making.over.set()
+
+
+@asynccontextmanager
+async def _beating(making: Making) -> AsyncGenerator[None]:
+    """Tell those who wait at least every 2 s, as long as the body runs."""
+
+    async def beat() -> None:
+        while True:
+            await anyio.sleep(_HEARTBEAT)
+            await making.tell_again()
+
+    failure: Exception | None = None
+    async with anyio.create_task_group() as group:
+        group.start_soon(beat)
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - raised below, outside of the group, which would wrap it
+            failure = error
+        group.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
 
 
 async def _make(making: Making, request: Request, hub: "Hub", pipeline: Pipeline) -> Draft:

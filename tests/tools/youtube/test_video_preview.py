@@ -22,6 +22,7 @@ from alya_mcp.errors import InvalidInput, NotInstalled
 from alya_mcp.images.models import SKETCH
 from alya_mcp.toolkit.services import Hub
 from alya_mcp.tools.youtube.generate import youtube_generate_video as tool
+from alya_mcp.tools.youtube.making import Makings
 from alya_mcp.tools.youtube.pipeline import Pipeline
 from alya_mcp.tools.youtube.video import ffmpeg, graph, preview, sound
 from alya_mcp.tools.youtube.video.artwork import Artwork
@@ -202,6 +203,28 @@ async def test_a_cancelled_call_ends_ffmpeg_and_fails_the_draft(
     (draft,) = pipeline.list().drafts
     assert (draft.state, draft.reason) == ("failed", "cancelled")
     assert "work" not in names_in(pipeline.folder(draft.id))
+
+
+async def test_a_call_that_a_client_gave_up_goes_on_and_the_next_one_gets_its_draft(
+    ask: Ask, hub: Hub, painter: Painter, pipeline: Pipeline
+) -> None:
+    makings, begun = Makings(), anyio.Event()
+    request: dict[str, Any] = tool.validate({"topic": TOPIC, "durationSec": 30, "narrate": False})
+
+    async def progress(done: float, total: float, message: str) -> None:
+        begun.set()
+
+    async def impatient() -> None:
+        await makings.draft(request, hub, pipeline, progress, goes_on=lambda: True)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(impatient)
+        await begun.wait()
+        group.cancel_scope.cancel()
+    draft = await makings.draft(request, hub, pipeline, progress, goes_on=lambda: True)
+    assert [each.id for each in pipeline.list().drafts] == [draft.id]
+    again = await makings.draft(request, hub, pipeline, progress, goes_on=lambda: True)
+    assert again.id != draft.id
 
 
 async def test_without_the_extra_a_call_says_how_to_install_it_and_keeps_no_draft(

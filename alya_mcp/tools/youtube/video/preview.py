@@ -4,10 +4,9 @@ The order: voice, pictures, slides, video. What a part couldn't do is in the not
 without it: captions alone, designed slides, the plain font, still backgrounds.
 """
 
-import contextlib
 import logging
 import shutil
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -33,7 +32,6 @@ from alya_mcp.tools.youtube.video.thumbnail import thumbnail
 _log = logging.getLogger(__name__)
 _PHASES: Final = {"voice": (4, 30), "pictures": (30, 45), "slides": (45, 52), "video": (52, 94)}
 """Where each phase begins and ends, of 100."""
-_HEARTBEAT: Final = 1.5
 _SHORTEST_SPEECH: Final = 0.05
 _VIDEO: Final = "preview.mp4"
 _THUMBNAIL: Final = "thumbnail.jpg"
@@ -84,13 +82,10 @@ class _Told:
 
     report: Report
     done: float = 0.0
-    phase: str = "voice"
-    message: str = ""
 
     async def tell(self, phase: str, share: float, message: str) -> None:
         begin, end = _PHASES[phase]
         self.done = max(self.done, begin + (end - begin) * min(1.0, share))
-        self.phase, self.message = phase, message
         await self.report(self.done, phase, message)
 
 
@@ -112,8 +107,7 @@ async def make(order: Order, folder: Path, engine: Engine, settings: Settings, r
     told = _Told(report)
     work = await anyio.to_thread.run_sync(_fresh, folder)
     try:
-        async with _heartbeat(told):
-            return await _make(order, folder, work, engine, settings, told)
+        return await _make(order, folder, work, engine, settings, told)
     finally:
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(lambda: shutil.rmtree(work, ignore_errors=True))
@@ -290,27 +284,6 @@ def _fresh(folder: Path) -> Path:
 
 async def _in_thread(work: Callable[[], T]) -> T:
     return await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
-
-
-@contextlib.asynccontextmanager
-async def _heartbeat(told: _Told) -> AsyncGenerator[None]:
-    """Report again what was reported last, at least every 2 s."""
-
-    async def beat() -> None:
-        while True:
-            await anyio.sleep(_HEARTBEAT)
-            await told.report(told.done, told.phase, told.message)
-
-    failure: Exception | None = None
-    async with anyio.create_task_group() as group:
-        group.start_soon(beat)
-        try:
-            yield
-        except Exception as error:  # noqa: BLE001 - raised below, outside of the group, which would wrap it
-            failure = error
-        group.cancel_scope.cancel()
-    if failure is not None:
-        raise failure
 
 
 def _plainly(error: Exception) -> str:
