@@ -142,7 +142,7 @@ def save_text(text: str, path: Path, before: str, catalogue: "Catalogue") -> Pol
         raise NotSaved("The policy has errors, so it was not saved.")
     target = path.resolve()  # a link stays one
     try:
-        there = target.read_text(encoding="utf-8-sig")
+        there = target.read_bytes().decode("utf-8-sig")  # its line ends as they are, for the digest
     except FileNotFoundError:
         there = None
     except (OSError, UnicodeDecodeError):
