@@ -187,12 +187,15 @@ def made_up(first: int, markets: int, sizes: Sequence[int], wrong: float) -> Tal
     print(f"{markets} markets per row from seed {first} on, {wrong:.0%} of the prices wrong\n{HEADINGS}")
     whole = Tally()
     for size in sizes:
+        part = Tally()
         for kind in KINDS:
             tally = Tally()
             for seed in range(first, first + markets):
                 tally.play(market(seed, kind, size, 40, wrong))
             print(tally.line(f"{kind.name}, {size} priced"), flush=True)
-            whole += tally
+            part += tally
+        print(part.line(f"all, {size} priced"))
+        whole += part
     print(whole.line("all"))
     return whole
 

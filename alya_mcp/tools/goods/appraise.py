@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from typing import Annotated, Literal
 
@@ -11,10 +12,10 @@ from pydantic import AwareDatetime, Field, StringConstraints
 
 from alya_mcp.errors import InvalidInput, NotConfigured
 from alya_mcp.toolkit.tool import Context, Input, Output, tool
-from alya_mcp.tools.goods.gems import SAMPLE_NOTE, GemCatalogue, sample
+from alya_mcp.tools.goods.gems import SAMPLE_NOTE, GemCatalogue, canonical, sample
 from alya_mcp.tools.goods.logic.comparables import nearest
 from alya_mcp.tools.goods.logic.gems import QUALITIES, Gem, grade, plain
-from alya_mcp.tools.goods.logic.hedonic import FEWEST, LEVEL, MOST, HedonicModel
+from alya_mcp.tools.goods.logic.hedonic import FEWEST, LEVEL, MOST, Factor, HedonicModel
 
 _COMPARABLES = 5
 _ALTERNATIVES = 3
@@ -76,6 +77,8 @@ class Sensitivity(Output):
     given: str = Field(description="What this gem has; empty when the catalogue doesn't say.")
     instead: str = Field(description="What it has instead.")
     change_percent: float = Field(description="How much the value changes, in percent.")
+    low: float = Field(description="Lower end of the 90 % interval of changePercent.")
+    high: float = Field(description="Upper end.")
     gems: int = Field(description="Priced gems with that quality.")
 
 
@@ -140,7 +143,7 @@ async def alya_gem_appraise(arguments: AppraisalRequest, context: Context) -> Ap
     no stone and replaces no gemmologist.
     """
     catalogue = context.hub.kept(GemCatalogue, lambda: GemCatalogue(context.hub.settings.home))
-    gem_id = str(arguments.gem_id).strip()
+    gem_id = canonical(str(arguments.gem_id))
     known = await anyio.to_thread.run_sync(partial(_known, catalogue, context.grant, gem_id))
     key = ("gems", context.grant, known.version, plain(known.gem.species))
     model = await context.hub.http.memo.get_slow(
@@ -217,7 +220,7 @@ def _appraised(known: _Known, model: HedonicModel) -> Appraisal:
         interval=PriceInterval(low=round(estimate.low, 2), high=round(estimate.high, 2), level=LEVEL),
         fair_price_ceiling=round(estimate.ceiling, 2),
         as_of=as_of,
-        comparables=[_comparable(model, gem, other, apart) for other, apart in near],
+        comparables=[_comparable(model, gem, other, apart, as_of) for other, apart in near],
         sensitivity=list(_sensitivity(model, gem)),
         trend=_trend(model),
         basis="import" if known.imported else "sample",
@@ -228,12 +231,13 @@ def _appraised(known: _Known, model: HedonicModel) -> Appraisal:
     )
 
 
-def _comparable(model: HedonicModel, gem: Gem, other: Gem, apart: float) -> Comparable:
-    price = other.price_usd or 0.0
+def _comparable(
+    model: HedonicModel, gem: Gem, other: Gem, apart: float, as_of: datetime | None
+) -> Comparable:
     return Comparable(
         gem_id=other.id,
-        price_usd=price,
-        adjusted_usd=round(price * model.change(other, gem), 2),
+        price_usd=other.price_usd or 0.0,
+        adjusted_usd=round(model.moved(other, gem, as_of), 2),
         carat=other.carat,
         sold_at=other.sold_at,
         differs=[name for name in QUALITIES if gem.quality(name) != other.quality(name)],
@@ -248,7 +252,7 @@ def _sensitivity(model: HedonicModel, gem: Gem) -> Iterator[Sensitivity]:
             quality="carat",
             given=f"{gem.carat:g}",
             instead=f"{other.carat:.4g}",
-            change_percent=round(100 * (model.change(gem, other) - 1), 1),
+            **_percent(model.change(gem, other)),
             gems=sum(abs(each.carat / other.carat - 1) < _WEIGHT_STEP - 1 for each in model.gems),
         )
     for name in QUALITIES:
@@ -258,9 +262,17 @@ def _sensitivity(model: HedonicModel, gem: Gem) -> Iterator[Sensitivity]:
                 quality=name,
                 given=getattr(gem, name),
                 instead=next(getattr(each, name) for each in model.gems if each.quality(name) == word),
-                change_percent=round(100 * (model.change(gem, other) - 1), 1),
+                **_percent(model.change(gem, other)),
                 gems=model.design.levels[name][word],
             )
+
+
+def _percent(factor: Factor) -> dict[str, float]:
+    return {
+        "change_percent": round(100 * (factor.value - 1), 1),
+        "low": round(100 * (factor.low - 1), 1),
+        "high": round(100 * (factor.high - 1), 1),
+    }
 
 
 def _alternatives(model: HedonicModel, gem: Gem, name: str) -> list[str]:
@@ -281,7 +293,7 @@ def _trend(model: HedonicModel) -> PriceTrend | None:
     if trend is None or design.oldest is None or design.newest is None:
         return None
     return PriceTrend(
-        percent_per_year=round(100 * (trend.yearly - 1), 2),
+        percent_per_year=round(100 * (trend.value - 1), 2),
         low=round(100 * (trend.low - 1), 2),
         high=round(100 * (trend.high - 1), 2),
         since=design.oldest,

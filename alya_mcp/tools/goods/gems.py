@@ -3,6 +3,7 @@
 Each caller (grant) sees its own gems only.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -24,6 +25,7 @@ SAMPLE_NOTE: Final = (
 )
 
 _LONGEST: Final = {**dict.fromkeys(COLUMNS, 60), "id": 64}
+_UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _HEAVIEST: Final = 100_000.0
 _DEAREST: Final = 1e9
 _TABLES: Final = """
@@ -136,6 +138,12 @@ def sample() -> Mapping[str, Gem]:
         return {gem.id: gem for _, gem in read_gems(file) if isinstance(gem, Gem)}
 
 
+def canonical(gem_id: str) -> str:
+    """An id as it is compared: a UUID in small letters, anything else as it stands."""
+    text = gem_id.strip()
+    return text.lower() if _UUID.fullmatch(text) else text
+
+
 def values(gem: Gem) -> tuple[object, ...]:
     """A gem as a row of `COLUMNS`."""
     found = dict(zip(_FIELDS.split(", "), _values(gem), strict=True))
@@ -166,7 +174,7 @@ def _read(cells: Mapping[str, str]) -> Gem:
     if sold_at is not None and sold_at > datetime.now(UTC):
         raise ValueError(f"sold_at is {cells['sold_at']!r}, which is in the future")
     return Gem(
-        id=cells["id"],
+        id=canonical(cells["id"]),
         species=cells["species"],
         carat=carat,
         variety=cells.get("variety", ""),

@@ -64,7 +64,28 @@ async def test_a_gem_is_valued_with_everything_in_order(ask: Ask, catalogue: Gem
     heated = next(each for each in answer["sensitivity"] if each["quality"] == "treatment")
     assert heated["instead"] == "heated"
     assert heated["changePercent"] == pytest.approx(-50, abs=5)
+    assert heated["low"] < heated["changePercent"] < heated["high"] < -40
     assert abs(answer["trend"]["percentPerYear"]) < 5
+
+
+async def test_a_trend_of_prices_is_found_and_comparables_are_moved_along_it(
+    ask: Ask, catalogue: GemCatalogue
+) -> None:
+    def grown(gem: Gem) -> Gem:
+        years = (NOW - (gem.sold_at or NOW)).days / 365.25
+        return replace(gem, price_usd=(gem.price_usd or 0) * 1.2**-years)
+
+    uuid = "5F0C2A9E-6A0B-4B9F-8F0E-0D9D6F6F2B11"
+    asked = Gem(id=uuid.lower(), species="ruby", carat=2.0, treatment="none")
+    catalogue.keep("local", [*map(grown, rubies(120)), asked])
+    answer = await ask(alya_gem_appraise, gemId=uuid)
+    assert answer["trend"]["low"] < 20 < answer["trend"]["high"] + 2
+    assert answer["trend"]["percentPerYear"] == pytest.approx(20, abs=4)
+    assert answer["valueUsd"] == pytest.approx(8000, rel=0.06)
+    assert all(each["adjustedUsd"] == pytest.approx(8000, rel=0.15) for each in answer["comparables"])
+    past = replace(asked, id="9", sold_at=NOW - timedelta(days=365))
+    catalogue.keep("local", [past])
+    assert (await ask(alya_gem_appraise, gemId="9"))["valueUsd"] == pytest.approx(8000 / 1.2, rel=0.08)
 
 
 async def test_wrong_prices_hardly_move_a_value_and_are_named(ask: Ask, catalogue: GemCatalogue) -> None:

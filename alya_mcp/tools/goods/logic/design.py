@@ -12,7 +12,8 @@ from alya_mcp.tools.goods.logic.ridge import Row
 FEWEST_DATED: Final = 12
 """Dated sales from which a trend of prices is learned."""
 _SHORTEST_SPAN: Final = 0.5
-_YEAR: Final = 365.25 * 86_400
+YEAR: Final = 365.25 * 86_400
+"""Seconds."""
 _STEPS: Final = (0.5, 0.7, 0.9, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 """Weights in carats at which the trade asks more per carat."""
 _FEWEST_BESIDE_STEP: Final = 8
@@ -78,13 +79,13 @@ class Design:
         self.newest = max(dates, default=None)
         self.oldest = min(dates, default=None)
         self.dated = len(dates)
-        self._trend = (
+        self.trend = (
             self.newest is not None
             and self.oldest is not None
             and self.dated >= FEWEST_DATED
-            and (self.newest - self.oldest).total_seconds() / _YEAR >= _SHORTEST_SPAN
+            and (self.newest - self.oldest).total_seconds() / YEAR >= _SHORTEST_SPAN
         )
-        if self._trend:
+        if self.trend:
             self._add(_YEARLY, "years")
             self._ages = sorted(self._age(date) for date in dates)
             self._turns = [
@@ -95,11 +96,6 @@ class Design:
             ]
             for turn in self._turns:
                 self._add(_HALF_YEARLY, "turn", str(turn))
-
-    @property
-    def trend_column(self) -> int | None:
-        """The column of the yearly trend, None without one."""
-        return self._columns.get(("years",))
 
     def row(self, gem: Gem, *, at: datetime | None = None) -> Row:
         """The row of a gem, priced when it was sold or `at`, else at the middle of the dated sales."""
@@ -118,7 +114,7 @@ class Design:
             key = ("pair", *pair, *(gem.quality(name) for name in pair))
             if key in self._columns:
                 cells[self._columns[key]] = 1.0
-        if self._trend:
+        if self.trend:
             date = at or gem.sold_at
             years = self._ages[len(self._ages) // 2] if date is None else self._age(date)
             cells[self._columns["years",]] = years
@@ -138,7 +134,7 @@ class Design:
     def _age(self, date: datetime) -> float:
         """Years from the newest sale; never after it, as the trend isn't drawn on into the future."""
         newest = self.newest or date
-        return min(0.0, (date - newest).total_seconds() / _YEAR)
+        return min(0.0, (date - newest).total_seconds() / YEAR)
 
     def _add(self, spread: float, *key: str) -> None:
         if key not in self._columns:

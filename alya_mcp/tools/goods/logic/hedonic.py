@@ -14,8 +14,9 @@ from math import ceil, exp, inf, log, sqrt
 from statistics import median
 from typing import Final
 
-from alya_mcp.tools.goods.logic.design import Design
+from alya_mcp.tools.goods.logic.design import YEAR, Design
 from alya_mcp.tools.goods.logic.gems import Gem
+from alya_mcp.tools.goods.logic.ridge import Row
 from alya_mcp.tools.goods.logic.robust import settle
 
 FEWEST: Final = 8
@@ -27,9 +28,11 @@ CEILING: Final = 0.7
 """The share of such gems that sell for less than the fair price ceiling."""
 _SUSPECT: Final = 7.0
 """Robust standard deviations from which a price counts as wrong."""
-_FIXED_WEIGHTS: Final = 1.05
-"""How much larger errors are than leave-one-out ones say, whose weights are those of the whole fit; measured
-on made-up markets (scripts/eval/gems.py, seeds below 100)."""
+_NORMAL: Final = 1.6448536
+_FIXED_WEIGHTS: Final = 0.3
+"""How much larger errors are than leave-one-out ones say, whose weights are those of the whole fit: this
+times the fit's degrees of freedom per gem; measured on made-up markets (scripts/eval/gems.py, seeds below
+100)."""
 _BLEND: Final = 20.0
 """Priced gems at which the errors' own quantile counts as much as Student's t."""
 
@@ -45,10 +48,10 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trend:
-    """How prices move, as factors per year with a 90 % interval."""
+class Factor:
+    """How a value changes, as a factor with its 90 % interval."""
 
-    yearly: float
+    value: float
     low: float
     high: float
 
@@ -72,7 +75,8 @@ class HedonicModel:
         self.suspects = {gem.id for gem, is_wrong in zip(self.gems, wrong, strict=True) if is_wrong}
         kept = [pair for pair, is_wrong in zip(errors, wrong, strict=True) if not is_wrong]
         self._scores = sorted(error / (noise * spread) for error, spread in kept)
-        self._reach = _reach(self._scores)
+        freedom = self._solution.freedom(self._rows) / len(self.gems)
+        self._reach = _reach(self._scores, 1 + _FIXED_WEIGHTS * freedom)
         self.typical_error = exp(median(abs(error) for error, _ in kept)) - 1
 
     def estimate(self, gem: Gem, *, at: datetime | None = None) -> Estimate:
@@ -95,35 +99,53 @@ class HedonicModel:
             low=exp(centre - high), value=exp(centre), ceiling=exp(centre + ceiling), high=exp(centre + high)
         )
 
-    def change(self, gem: Gem, other: Gem) -> float:
+    def change(self, gem: Gem, other: Gem) -> Factor:
         """The value of `other` over that of `gem`, both at the same date."""
-        fit, date = self._solution.fit, self.design.newest
-        return exp(fit.value(self.design.row(other, at=date)) - fit.value(self.design.row(gem, at=date)))
+        date = self.design.newest
+        return self._factor(self.design.row(gem, at=date), self.design.row(other, at=date))
 
-    def trend(self) -> Trend | None:
-        """How prices of such gems move; None where the dates don't tell."""
-        column = self.design.trend_column
-        if column is None:
+    def moved(self, other: Gem, gem: Gem, at: datetime | None) -> float:
+        """The price of a priced gem, moved to what `gem` is and to a date."""
+        rows = self.design.row(other), self.design.row(gem, at=at or self.design.newest)
+        return (other.price_usd or 0.0) * self._factor(*rows).value
+
+    def trend(self) -> Factor | None:
+        """How prices of such gems move in a year; None where the dates don't tell."""
+        design, gem = self.design, self.gems[0]
+        if not design.trend or design.oldest is None or design.newest is None:
             return None
-        slope = self._solution.fit.coefficients[column]
-        reach = 1.645 * self._solution.noise * sqrt(self._solution.fit.inverse[column][column])
-        return Trend(yearly=exp(slope), low=exp(slope - reach), high=exp(slope + reach))
+        span = (design.newest - design.oldest).total_seconds() / YEAR
+        rows = design.row(gem, at=design.oldest), design.row(gem, at=design.newest)
+        return self._factor(*rows, share=1 / span)
+
+    def _factor(self, before: Row, after: Row, *, share: float = 1.0) -> Factor:
+        """The value by one row over that by another, to the power `share`."""
+        cells = dict(after)
+        for column, value in before:
+            cells[column] = cells.get(column, 0.0) - value
+        row = sorted((column, value) for column, value in cells.items() if value)
+        fit = self._solution.fit
+        middle, reach = fit.value(row), _NORMAL * self._solution.noise * sqrt(fit.leverage(row))
+        return Factor(
+            value=exp(share * middle), low=exp(share * (middle - reach)), high=exp(share * (middle + reach))
+        )
 
 
-def _reach(scores: Sequence[float]) -> float:
+def _reach(scores: Sequence[float], stretched: float) -> float:
     """How many spreads the interval goes either way.
 
-    The conformal quantile of the errors, drawn to that of Student's t where there are few.
+    The conformal quantile of the errors, `stretched` by a factor, drawn to that of Student's t where there
+    are few.
     """
     sizes = sorted(map(abs, scores))
     own = sizes[min(len(sizes), ceil((len(sizes) + 1) * LEVEL)) - 1]
     share = len(sizes) / (len(sizes) + _BLEND)
-    return _FIXED_WEIGHTS * share * own + (1 - share) * _student(max(3, len(sizes) - 2))
+    return stretched * share * own + (1 - share) * _student(max(3, len(sizes) - 2))
 
 
 def _student(freedom: int) -> float:
     """The 95 % quantile of Student's t, by the expansion of Cornish and Fisher."""
-    z = 1.6448536
+    z = _NORMAL
     return z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
 
 

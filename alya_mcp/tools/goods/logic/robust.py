@@ -45,6 +45,12 @@ class RobustFit:
             found.append(((target - self.fit.value(row)) / rest, sqrt(1 + leverage / rest)))
         return found
 
+    def freedom(self, rows: Sequence[Row]) -> float:
+        """The degrees of freedom that the fit uses up: the trace of its hat matrix."""
+        return sum(
+            weight * self.fit.leverage(row) for row, weight in zip(rows, self.weights, strict=True) if weight
+        )
+
     def without(self, index: int, rows: Sequence[Row], logs: Sequence[float]) -> "RobustFit":
         """The same when one gem isn't known."""
         weights = [*self.weights[:index], 0.0, *self.weights[index + 1 :]]
