@@ -1,6 +1,8 @@
 """The dashboard's process: one per state, on a port of 127.0.0.1."""
 
+import os
 import socket
+import sys
 import webbrowser
 from collections.abc import Callable
 from dataclasses import replace
@@ -46,10 +48,12 @@ def new_link(settings: Settings, port: int) -> str:
 
 
 def open_browser(settings: Settings, link: str) -> bool:
-    """Open `link` in the user's browser; False where there is none.
+    """Open `link` in the user's browser; False where there is none, or only one in the terminal.
 
     The browser is given a private file that leads there: other users see the arguments of processes.
     """
+    if sys.platform not in {"darwin", "win32"} and not {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys():
+        return False
     page = _folder(settings) / "open.html"
     lead = f'<!doctype html><meta http-equiv="refresh" content="0;url={escape(link)}"><title>Alya</title>'
     try:

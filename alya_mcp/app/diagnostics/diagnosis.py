@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 
-from alya_mcp.app.diagnostics import clients, gate, images, machine, state, storage, youtube
+from alya_mcp.app.diagnostics import clients, gate, images, machine, notify, state, storage, youtube
 from alya_mcp.app.diagnostics.check import Check, fail
 from alya_mcp.settings import Settings, SettingsError
 
@@ -23,6 +23,7 @@ def diagnose(placeholders: Mapping[str, str]) -> Iterator[Check]:
     yield from gate.policy(settings)
     yield from state.state(settings)
     yield from gate.audit(settings)
+    yield from notify.notify(settings)
     yield from machine.extras(settings)
     yield from images.drawing(settings)
     yield from images.weights()

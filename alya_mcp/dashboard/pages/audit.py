@@ -124,7 +124,7 @@ def rule_in(document: object, rule: str) -> object | None:
         if not isinstance(inside, dict):
             break
         node = cast("object", inside)
-    return None if node is document else node
+    return None if node is document else cast("object", node)
 
 
 def _parts(request: Request) -> Parts:
