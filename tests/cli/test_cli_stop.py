@@ -6,6 +6,9 @@ from command_line import Run
 from raw_client import Servers
 from scene import ALLOW_ALL, write_policy
 
+from alya_mcp.app.diagnostics.gate import switch
+from alya_mcp.settings import Settings
+
 
 def test_stop_denies_the_next_call_of_running_and_new_servers_until_resume(
     run: Run, start_server: Servers, alya_home: Path
@@ -24,7 +27,8 @@ def test_stop_denies_the_next_call_of_running_and_new_servers_until_resume(
     assert "alya-mcp resume" in denied.err
     assert run("policy", "explain", "alya_usage", "--live").code == 3
     assert run("policy", "explain", "alya_usage").code == 0
-    assert "every call is denied" in run("doctor").out
+    (check,) = switch(Settings(home=alya_home))
+    assert (check.state, check.remedy) == ("warn", "Let calls run again: alya-mcp resume")
     assert run("resume", "--output", "json").json == {"stopped": False, "changed": True}
     assert run("resume", "--output", "json").json == {"stopped": False, "changed": False}
     assert not client.call("alya_usage")["result"].get("isError")
