@@ -8,11 +8,14 @@ from alya_mcp.errors import Failure
 from alya_mcp.llm import LanguageModel, Message
 from alya_mcp.text.words import Language, guess_language, terms
 from alya_mcp.tools.youtube.channel import Channel
-from alya_mcp.tools.youtube.logic import outline, written
+from alya_mcp.tools.youtube.logic import metadata, outline, written
 from alya_mcp.tools.youtube.logic.script import Scene, plain
 
 T = TypeVar("T")
 _TRIES = 2
+_FEWEST_TITLES = 2
+_LONG = 30.0
+"""Seconds for which a scene of an outline stays before the answer says so."""
 Report = Callable[[float, str], Awaitable[None]]
 
 
@@ -48,6 +51,9 @@ async def write(
         except (Failure, written.NotAScript) as failure:
             why = f"{model.name} didn't write it: {failure}"
     made = outline.outline(topic, seconds, spoken)
+    stays = seconds / len(made.scenes)
+    if stays > _LONG:
+        why += f". Each scene stays for about {stays:.0f} s, since an outline has no more to say"
     elsewhere = "" if asked.partition("-")[0].lower() == spoken else f", in English and not in {asked!r}"
     return Written(
         mode="outline",
@@ -79,12 +85,15 @@ async def _by_model(
         scenes += [
             replace(plan.scenes[index], narration=text) for index, text in zip(part, said, strict=True)
         ]
-    name = plain(topic)
+    name = plain(topic)[:1].upper() + plain(topic)[1:]
+    titles = [*([hint] if hint else []), *plan.titles, name]
+    if len(metadata.titles(titles)) < _FEWEST_TITLES:
+        titles += [f"{name}: {scene.heading}" for scene in scenes]
     return Written(
         mode="model",
         language=language,
         scenes=scenes,
-        titles=[*([hint] if hint else []), *plan.titles, name[:1].upper() + name[1:], scenes[0].heading],
+        titles=titles,
         summary=plan.summary or plain(topic),
         chapters_heading=outline.chapters_heading(spoken),
         tags=_tags(topic, plan.tags, channel, spoken),

@@ -100,6 +100,13 @@ async def test_a_model_writes_the_plan_and_then_the_narration_in_parts() -> None
     assert "nobody has checked" in (script.notice or "")
 
 
+async def test_a_model_that_suggests_no_titles_still_leaves_two() -> None:
+    bare = json.dumps({"scenes": json.loads(plan(4))["scenes"]})
+    said = json.dumps({"narration": ["Text."] * 4})
+    script = await write("tea", None, 60, Channel(), Author(bare, said), told)
+    assert metadata.titles(script.titles)[:2] == ("Tea", "Tea: Part \u20390\u203a")
+
+
 @pytest.mark.parametrize(
     "answers",
     [["no JSON", "none"], [plan(1), plan(2)], [plan(4), "{}", '{"narration": ["", "", "", ""]}']],
