@@ -68,10 +68,9 @@ class Presence:
     def close(self) -> None:
         """The server ends."""
         if self._lock is not None:
-            for suffix in (".json", ".lock"):
-                (self._folder / f"{self._session}{suffix}").unlink(missing_ok=True)
             self._lock.release()
             self._lock = None
+            _remove(self._folder / f"{self._session}.lock")
 
     def _write(self) -> None:
         if self._lock is None or self._failed:
@@ -105,14 +104,21 @@ def running_servers(home: Path) -> Mapping[str, Mapping[str, Progress]]:
             dead = lock.acquire()
         except OSError:
             continue
-        told = path.with_suffix(".json")
         if dead:
-            told.unlink(missing_ok=True)
-            path.unlink(missing_ok=True)
             lock.release()
+            _remove(path)
         else:
-            found[path.stem] = _read(told)
+            found[path.stem] = _read(path.with_suffix(".json"))
     return found
+
+
+def _remove(lock: Path) -> None:
+    """Take away a lock that nobody holds, and what was told beside it; another process may be faster."""
+    for path in (lock.with_suffix(".json"), lock):
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            _log.info("a file of a server that ended stays: %s", error.strerror or error)
 
 
 def _read(path: Path) -> Mapping[str, Progress]:
