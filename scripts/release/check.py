@@ -292,7 +292,7 @@ def check_read_only(binary: Path, work: Path) -> None:
     home.mkdir()
     script = (
         'set -e; mount --bind "$1" "$1"; mount -t tmpfs -o ro none /dev/shm 2>/dev/null || true; '
-        "mount -o remount,bind,ro /; ! touch /alya-mcp-probe 2>/dev/null; "
+        "mount -o remount,bind,ro /; if touch /alya-mcp-probe 2>/dev/null; then exit 9; fi; "
         'cd /; shift 2; exec "$@"'
     )
     inside = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", str(home), "--"]
