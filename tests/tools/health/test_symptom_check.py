@@ -153,6 +153,24 @@ async def test_warning_signs_come_with_what_to_do_and_the_number_of_the_place(as
     assert "988" in crisis["redFlags"][0]["action"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "My friend collapsed and is not breathing",
+        "Arkadaşım yığıldı, nefes almıyor",
+        "I'm 7 weeks pregnant, one sided lower tummy pain and I'm bleeding",
+        "I am 8 weeks pregnant and have bad pain on one side of my tummy and bleeding",
+        "Pregnant and bleeding heavily",
+        "Karım hamile, kanaması var, karnı çok ağrıyor",
+        "37 weeks pregnant and baby isn't moving",
+        "I had my spleen removed and have a high fever",
+    ],
+)
+async def test_an_emergency_in_plain_words_is_one(ask: Ask, text: str) -> None:
+    answer = await ask(alya_symptom_check, complaint=text)
+    assert "emergency" in {flag["level"] for flag in answer["redFlags"]}
+
+
 async def test_a_denied_symptom_raises_no_flag(ask: Ask) -> None:
     answer = await ask(
         alya_symptom_check, complaint="I have a cough and a runny nose. No chest pain, no breathlessness."
