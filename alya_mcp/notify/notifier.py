@@ -64,15 +64,22 @@ class Notifier:
         Raises:
             StateError: the questions can't be read.
         """
+        trouble: StateError | None = None
         async with anyio.create_task_group() as group:
             for way in self._ways:
                 group.start_soon(self._listen, way)
             idle = 0.0
-            while idle < self._pace.linger:
-                waiting = await self._look(group)
-                idle = 0.0 if waiting else idle + self._pace.look
-                await anyio.sleep(self._pace.look)
+            while idle < self._pace.linger and trouble is None:
+                try:
+                    waiting = await self._look(group)
+                except StateError as error:
+                    trouble = error  # raised below, outside the group that would wrap it
+                else:
+                    idle = 0.0 if waiting else idle + self._pace.look
+                    await anyio.sleep(self._pace.look)
             group.cancel_scope.cancel()
+        if trouble is not None:
+            raise trouble
 
     async def _look(self, group: anyio.abc.TaskGroup) -> bool:
         """Send what is new, settle what waits no more; whether anything waits."""
@@ -90,9 +97,16 @@ class Notifier:
         return bool(self._sent)
 
     async def _send(self, way: NotifyWay, asked: Asked) -> None:
-        yes, no = await anyio.to_thread.run_sync(
-            lambda: (token(self._state, asked, way.name, "yes"), token(self._state, asked, way.name, "no"))
-        )
+        try:
+            yes, no = await anyio.to_thread.run_sync(
+                lambda: (
+                    token(self._state, asked, way.name, "yes"),
+                    token(self._state, asked, way.name, "no"),
+                )
+            )
+        except StateError as error:
+            _log.error("a question was not sent by %s: %s", way.name, error)
+            return
         told = notice(asked, yes, no, arguments=self._arguments)
         for number in range(TRIES):
             if asked.id not in self._sent:
@@ -104,7 +118,10 @@ class Notifier:
                 if asked.id in self._sent:
                     self._sent[asked.id].remove((way, told))
                 _log.warning("a question was not sent by %s: %s", way.name, error)
-                await anyio.sleep(self._pace.pauses[min(number, len(self._pace.pauses) - 1)])
+                await self._pause(number)
+            except Exception:  # noqa: BLE001 - a bug in one way costs no other way
+                _log.exception("a question was not sent by %s", way.name)
+                return
             else:
                 return
 
@@ -120,8 +137,16 @@ class Notifier:
             except (CantNotify, Failure) as error:
                 if not failed:
                     _log.warning("answers can't be read by %s: %s", way.name, error)
-                await anyio.sleep(self._pace.pauses[min(failed, len(self._pace.pauses) - 1)])
+                await self._pause(failed)
                 failed += 1
+            except Exception:  # noqa: BLE001 - a bug in one way costs no other way
+                _log.exception("answers can't be read by %s", way.name)
+                await self._pause(failed)
+                failed += 1
+
+    async def _pause(self, failed: int) -> None:
+        """Wait after one failure more than `failed`."""
+        await anyio.sleep(self._pace.pauses[min(failed, len(self._pace.pauses) - 1)])
 
     async def _redeem(self, way: NotifyWay, given: str) -> str | None:
         try:

@@ -11,7 +11,7 @@ import pytest
 from gate_support import a_call, echo, outcome_of, policy
 from loopback_source import LoopbackSource, Reply, running
 
-from alya_mcp.gate import ApprovalNeeded, Gate, SqliteState
+from alya_mcp.gate import ApprovalNeeded, Gate, SqliteState, StateError
 from alya_mcp.net.client import Http
 from alya_mcp.notify.notifier import Notifier, Pace
 from alya_mcp.notify.ntfy import Ntfy
@@ -222,3 +222,34 @@ async def test_a_question_that_nobody_answers_expires_and_the_notifier_ends(
         await soon(lambda: phone.topics.get(services.TOPIC))
     phone.tap("Approve")
     assert await outcome_of(gate, a_call()) == "/tools/draw/action"
+
+
+class Broken:
+    """A way with a bug."""
+
+    name = "webhook"
+
+    async def send(self, notice: object) -> None:
+        """Send, and fail to read the answer."""
+
+    async def listen(self, redeem: object) -> None:
+        raise KeyError("a bug")
+
+    async def settled(self, notice: object, words: str) -> None:
+        """Nothing to take away."""
+
+
+async def test_a_bug_in_one_way_costs_no_other_and_a_state_that_breaks_ends_the_notifier(
+    state: SqliteState, http: Http, source: LoopbackSource
+) -> None:
+    chat = services.Telegram(source)
+    question = await asked(state)
+    broken: Any = Broken()
+    async with notifying(state, broken, Telegram(http, services.BOT, str(services.CHAT), wait=0)):
+        await soon(lambda: chat.messages)
+        chat.tap("Approve")
+    assert status(state, question) == ("approved", "telegram")
+    state.close()
+    state.path.write_bytes(b"this is no database, and long enough to be looked at" * 50)
+    with pytest.raises(StateError):
+        await Notifier(state, [broken], pace=QUICK).run()
