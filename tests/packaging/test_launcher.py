@@ -1,4 +1,4 @@
-"""The launcher of the one binary, around a program of a few lines: unpacked once, whole, for its owner alone."""
+"""The launcher of the one binary, around a program of a few lines: unpacked once, whole and private."""
 
 import fcntl
 import importlib.util
