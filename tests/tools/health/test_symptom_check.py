@@ -190,6 +190,8 @@ async def test_a_denied_symptom_raises_no_flag(ask: Ask) -> None:
         "\U0001f600\U0001f600",
         "<script>alert(1)</script>",
         "I smoke and I am pregnant",
+        "My car coughs and shakes on cold mornings",
+        pytest.param("a" * 10_000, id="one word of 10,000 letters"),
     ],
 )
 async def test_text_without_a_symptom_is_refused_and_begins_no_session(ask: Ask, hub: Hub, text: str) -> None:

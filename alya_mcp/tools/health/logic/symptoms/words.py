@@ -40,6 +40,8 @@ _GAP: Final = 2
 _GAPS: Final = {"_": 0, "...": 7}
 _COMMA_COST: Final = 2
 _FUZZY_FROM: Final = 6
+_FUZZY_TO: Final = 20
+_LONGEST_WORD: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +190,7 @@ class Vocabulary:
         known = self._seen.get(word)
         if known is None:
             found = self._spelled(word)
-            if not found and len(word) >= _FUZZY_FROM and word.isalpha():
+            if not found and _FUZZY_FROM <= len(word) <= _FUZZY_TO and word.isalpha():
                 for near in self._near(word):
                     found |= self._spelled(near)
             known = frozenset(found)
@@ -197,6 +199,8 @@ class Vocabulary:
         return known
 
     def _spelled(self, word: str) -> set[int]:
+        if len(word) > _LONGEST_WORD:
+            return set()
         found = set(self._exact.get(word, ()))
         without = _WITHOUT.fullmatch(word)
         for end in range(2 if without is None else without.end(1) + 1, len(word) + 1):
