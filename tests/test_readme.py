@@ -92,7 +92,9 @@ def test_the_way_from_nothing_to_a_picture_in_claude_desktop(home: Path) -> None
     assert shutil.which(entry["command"]) == entry["command"]
     with RawClient(env, home.parent / "errors.log", [entry["command"], *entry["args"]]) as client:
         client.initialize()
-        answer = client.call("image_gen", {"prompt": "Draw a red star over a green meadow"})["result"]
+        answer = client.call("image_gen", {"prompt": "Draw a red star over a green meadow", "wait": 600})[
+            "result"
+        ]
     assert not answer.get("isError"), answer
     assert answer["content"][0]["text"].startswith("http://127.0.0.1:")
 

@@ -25,8 +25,8 @@ from jsonschema import Draft202012Validator
 from PIL import Image
 from raw_client import RawClient, Servers, eventually, processes_of
 
-PROMPT = {"prompt": "a red circle", "seed": 7, "steps": 1}
-LONG = {"prompt": "a blue square", "seed": 8, "steps": 8}
+PROMPT = {"prompt": "a red circle", "seed": 7, "steps": 1, "wait": 600}
+LONG = {"prompt": "a blue square", "seed": 8, "steps": 8, "wait": 600}
 LARGEST_RESULT = 1_048_576
 
 

@@ -227,7 +227,9 @@ def test_a_plain_background_comes_through_the_tool_without_a_network(start_serve
         )
         server.initialize()
 
-        result = server.call("image_gen", {"prompt": "a plain red background", "seed": 3})["result"]
+        result = server.call("image_gen", {"prompt": "a plain red background", "seed": 3, "wait": 600})[
+            "result"
+        ]
 
         assert not result.get("isError"), result
         answer = result["structuredContent"]

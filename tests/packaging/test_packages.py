@@ -125,7 +125,7 @@ def test_the_bundle_starts_as_its_manifest_says(wheel: Path, uv: Path, tmp_path:
     env = {**started["env"], "PATH": f"{uv.parent}{os.pathsep}{os.environ['PATH']}"}  # every field left empty
     _serve(command, tmp_path, env)
     with _server(command, tmp_path, env | {"UV_OFFLINE": "1"}) as client:  # every later start asks nobody
-        drawn = client.call("image_gen", {"prompt": "a star"})["result"]
+        drawn = client.call("image_gen", {"prompt": "a star", "wait": 600})["result"]
     assert drawn["isError"]
     assert "bin/alya-mcp engine install" in drawn["content"][0]["text"]
 

@@ -36,7 +36,10 @@ def held(home: Path) -> Iterator[None]:
 
 
 def post(client: RawClient, token: str | None = None, **arguments: Any) -> int:
-    params = {"name": "image_gen", "arguments": {"prompt": "a red circle", "steps": 1, **arguments}}
+    params = {
+        "name": "image_gen",
+        "arguments": {"prompt": "a red circle", "steps": 1, "wait": 600, **arguments},
+    }
     return client.post(
         "tools/call", params if token is None else {**params, "_meta": {"progressToken": token}}
     )

@@ -21,7 +21,7 @@ from scene import ALLOW_ALL, audit_records, write_policy
 from alya_mcp.settings import Settings
 from alya_mcp.toolkit.caller import open_grants
 
-ASKED = {"prompt": "a red circle for Zoë", "seed": 7, "steps": 1}
+ASKED = {"prompt": "a red circle for Zoë", "seed": 7, "steps": 1, "wait": 600}
 PATIENCE = 180
 
 

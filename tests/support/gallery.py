@@ -10,7 +10,7 @@ from typing import Any
 
 from raw_client import RawClient, environment, expect_nothing_running
 
-FIRST = {"prompt": "a red circle", "seed": 7, "steps": 8}
+FIRST = {"prompt": "a red circle", "seed": 7, "steps": 8, "wait": 600}
 PATIENCE = 180.0
 
 
