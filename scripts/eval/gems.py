@@ -7,7 +7,7 @@ has; its quality is an aggregate of constant elasticity that the weakest grade d
 size along a logistic curve; premiums for origin are paid for fine colours alone; prices wander from month to
 month; one sale in ten is a forced or a lucky one. Some recorded prices are wrong: digits too many or too few,
 the price per carat, another currency. The gems that are valued have no price; what they are compared with is
-what they would sell for in the newest month, luck included. Nothing was tuned on seeds from 100 on.
+what they would sell for in the newest month, luck included. Tuning was on seeds below 100.
 
 DIAMONDS.csv is a table of real prices with the columns carat, cut, color, clarity and price, such as the
 53,940 diamonds of 2008 in the package plotnine.
