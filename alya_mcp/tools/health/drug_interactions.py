@@ -108,7 +108,9 @@ class DrugAnswer(Output):
     """Every pair among the drugs."""
 
     pairs: list[PairAnswer] = Field(description="Every pair of their ingredients, the most severe first.")
-    worst: Severity = Field(description="The most severe of them.")
+    worst: Severity | None = Field(
+        description="The most severe of them; null where no pair could be checked."
+    )
     drugs: list[RecognisedDrug] = Field(description="The names that were recognised.")
     unresolved: list[UnresolvedDrug] = Field(
         description="Names that weren't; their pairs are NOT in this answer."
@@ -169,7 +171,7 @@ def _answer(
     duplicates = _duplicates(named)
     return DrugAnswer(
         pairs=pairs,
-        worst=pairs[0].severity if pairs else "none-known",
+        worst=pairs[0].severity if pairs else None,
         drugs=[
             RecognisedDrug(
                 given=each.given,

@@ -35,6 +35,12 @@ async def test_names_that_are_unknown_are_listed_with_what_looks_like_them(ask: 
     assert len(answer["pairs"]) == 1
 
 
+async def test_where_no_pair_could_be_checked_nothing_is_said_of_its_severity(ask: Ask) -> None:
+    answer = await ask(alya_drug_interactions, drugs=["Cialis", "Blorfizan"])
+    assert (answer["pairs"], answer["worst"], answer["complete"]) == ([], None, False)
+    assert "no pair could be checked" in answer["notice"]
+
+
 async def test_one_ingredient_under_two_names_is_told_and_is_no_pair(ask: Ask) -> None:
     answer = await ask(alya_drug_interactions, drugs=["Tylenol", "Parol"])
     assert answer["duplicates"] == ["paracetamol"]
