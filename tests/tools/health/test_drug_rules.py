@@ -103,6 +103,10 @@ def test_the_order_of_two_drugs_changes_nothing_and_the_most_severe_comes_first(
         ("ethinylestradiol", "carbamazepine"),
         ("tacrolimus", "St John's wort"),
         ("colchicine", "clarithromycin"),
+        ("ceftriaxone", "calcium gluconate"),
+        ("ozanimod", "phenelzine"),
+        ("didanosine", "ribavirin"),
+        ("halofantrine", "mefloquine"),
     ],
 )
 def test_what_can_kill_is_severe(base: DrugBase, one: str, other: str) -> None:
