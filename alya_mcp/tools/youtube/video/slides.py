@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 _MARGIN: Final = 76
 """Units between the words and the picture's edge."""
 _BAR: Final = (64, 8)
+_HALO: Final = 28
+"""Units around the letters in which the ground shines through forms and pictures."""
+_HALO_STRENGTH: Final = 2
+_HALO_COVER: Final = 150
+"""How much of what is behind the letters the halo covers at most, of 255."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +65,13 @@ def words_of(scene: Scene, frame: Frame, palette: Palette, fonts: Fonts, *, open
     y += heading.height
     if point:
         draw(layer, point, 0, y + gap - frame.px(6), palette.muted)
-    layer = _even(layer)
-    top = round(
-        frame.height * (0.09 if frame.vertical else 0.43) - (0 if frame.vertical else layer.height / 2)
-    )
-    top = max(frame.px(_MARGIN), top)
-    return Layer(layer, frame.px(_MARGIN) // 2 * 2, top // 2 * 2)
+    halo = frame.px(_HALO)
+    layer = _even(_with_halo(layer, halo, palette))
+    if frame.vertical:
+        top = round(frame.height * 0.09) - halo
+    else:
+        top = max(frame.px(_MARGIN) - halo, round(frame.height * 0.43 - layer.height / 2))
+    return Layer(layer, (frame.px(_MARGIN) - halo) // 2 * 2, top // 2 * 2)
 
 
 def _line(text: str, fonts: Fonts, frame: Frame, size: int, width: int) -> Block | None:
@@ -75,6 +81,21 @@ def _line(text: str, fonts: Fonts, frame: Frame, size: int, width: int) -> Block
         text, fonts, "text", width=width, lines=2, largest=frame.px(size), smallest=frame.px(size * 0.8)
     )
     return block if block.lines else None
+
+
+def _with_halo(words: "Image", halo: int, palette: Palette) -> "Image":
+    """The words over a soft cloud of the ground's colour, `halo` pixels larger on each side."""
+    from PIL import Image, ImageFilter
+
+    size = (words.width + 2 * halo, words.height + 2 * halo)
+    cover = Image.new("L", size, 0)
+    cover.paste(words.getchannel("A"), (halo, halo))
+    cover = cover.filter(ImageFilter.GaussianBlur(halo / 2.4))
+    cover = cover.point([min(_HALO_COVER, value * _HALO_STRENGTH) for value in range(256)])
+    image = Image.new("RGBA", size, (*palette.ground, 0))
+    image.putalpha(cover)
+    image.alpha_composite(words, (halo, halo))
+    return image
 
 
 def _even(image: "Image") -> "Image":
