@@ -15,7 +15,7 @@ from alya_mcp.toolkit.tool import Context, Input, Output, tool
 from alya_mcp.tools.goods.gems import SAMPLE_NOTE, GemCatalogue, canonical, sample
 from alya_mcp.tools.goods.logic.comparables import nearest
 from alya_mcp.tools.goods.logic.gems import QUALITIES, Gem, grade, plain
-from alya_mcp.tools.goods.logic.hedonic import FEWEST, LEVEL, MOST, Factor, HedonicModel
+from alya_mcp.tools.goods.logic.hedonic import FEWEST, LEVEL, MOST, Estimate, Factor, HedonicModel
 
 _COMPARABLES = 5
 _ALTERNATIVES = 3
@@ -25,6 +25,9 @@ _BEYOND = 1.25
 _FAR_BEYOND = 3.0
 _MOST_SUSPECTS = 10
 _FAR_AWAY = 3.0
+_WIDE = 6.0
+_NO_VALUE = 100.0
+"""Factor between the ends of an interval from which a value says nothing."""
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"\S")]
 Number = Annotated[int, Field(ge=0, le=10**18)]
@@ -187,7 +190,7 @@ def _known(catalogue: GemCatalogue, grant: str, gem_id: str) -> _Known:
     lightest, heaviest = min(each.carat for each in others), max(each.carat for each in others)
     if not lightest / _FAR_BEYOND <= gem.carat <= heaviest * _FAR_BEYOND:
         raise InvalidInput(
-            f"No basis: gem {gem.id} has {gem.carat:g} carats, and the priced {plain(gem.species)}s have "
+            f"No basis: gem {gem.id} has {gem.carat:g} carats, and the priced ones of its species have "
             f"{lightest:g} to {heaviest:g}. The user can import prices of such gems."
         )
     return _Known(gem, priced, version, imported=imported)
@@ -208,6 +211,13 @@ def _no_basis(gem: Gem, count: int, counts: Mapping[str, tuple[int, int]]) -> st
 def _appraised(known: _Known, model: HedonicModel) -> Appraisal:
     gem = known.gem
     estimate = model.estimate(gem if gem.price_usd is None else replace(gem, sold_at=None))
+    if estimate.high > _NO_VALUE * estimate.low:
+        raise NotConfigured(
+            f"No basis: the prices of {len(model.gems)} gems of the species {plain(gem.species)!r} don't "
+            f"explain each other; the value could be anything from {estimate.low:,.2f} to "
+            f"{estimate.high:,.0f} USD. The user should look whether they are of one species, in USD and for "
+            "the whole stone, and import more."
+        )
     near = nearest(gem, [each for each in model.gems if each.id not in model.suspects], _COMPARABLES)
     design = model.design
     as_of = gem.sold_at if gem.price_usd is None and gem.sold_at is not None else design.newest
@@ -227,7 +237,7 @@ def _appraised(known: _Known, model: HedonicModel) -> Appraisal:
         priced=len(model.gems),
         typical_error_percent=round(100 * model.typical_error, 1),
         suspects=sorted(model.suspects)[:_MOST_SUSPECTS],
-        warnings=list(_warnings(known, model, near[0][1] if near else _FAR_AWAY)),
+        warnings=list(_warnings(known, model, estimate, near[0][1] if near else _FAR_AWAY)),
     )
 
 
@@ -302,7 +312,7 @@ def _trend(model: HedonicModel) -> PriceTrend | None:
     )
 
 
-def _warnings(known: _Known, model: HedonicModel, nearest_apart: float) -> Iterator[str]:
+def _warnings(known: _Known, model: HedonicModel, estimate: Estimate, nearest_apart: float) -> Iterator[str]:
     gem, others = known.gem, [each for each in known.priced if each.id != known.gem.id]
     if not known.imported:
         yield SAMPLE_NOTE
@@ -320,6 +330,8 @@ def _warnings(known: _Known, model: HedonicModel, nearest_apart: float) -> Itera
             if getattr(gem, name)
             else (f"every priced gem has its {name} told, this one not")
         )
+    if estimate.high > _WIDE * estimate.low:
+        yield f"the interval is wide: its ends differ by a factor of {estimate.high / estimate.low:.0f}"
     if nearest_apart >= _FAR_AWAY:
         yield "even the nearest priced gem is far from it; see comparables"
     if len(others) < _FEW:

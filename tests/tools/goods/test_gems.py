@@ -126,6 +126,14 @@ async def test_without_a_basis_nothing_is_said(
         await ask(alya_gem_appraise, gemId="x")
 
 
+async def test_prices_that_explain_nothing_are_no_basis(ask: Ask, catalogue: GemCatalogue) -> None:
+    rng = random.Random(2)
+    wild = [replace(gem, price_usd=rng.choice((0.01, 1e3, 1e8))) for gem in rubies(20)]
+    catalogue.keep("local", wild)
+    with pytest.raises(NotConfigured, match=r"No basis.*could be anything"):
+        await ask(alya_gem_appraise, gemId=1)
+
+
 async def test_what_makes_a_value_doubtful_is_warned_of(ask: Ask, catalogue: GemCatalogue) -> None:
     odd = Gem(id="x", species="ruby", carat=5.5, treatment="glass filled")
     catalogue.keep("local", [*rubies(20), odd])
