@@ -1,5 +1,6 @@
 """Sends the questions that wait by every way, takes the answers, and ends when no question waits."""
 
+import itertools
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,8 +19,7 @@ from alya_mcp.notify.way import CantNotify, NotifyWay
 
 LOOK_SECONDS: Final = 0.5
 LINGER_SECONDS: Final = 3.0
-TRIES: Final = 4
-_PAUSES: Final = (2.0, 5.0, 15.0, 30.0)
+_PAUSES: Final = (2.0, 5.0, 15.0, 30.0, 60.0)
 _WORDS: Final = {"yes": "Approved.", "no": "Denied."}
 _STATUS_WORDS: Final[Mapping[Status, str]] = {
     "pending": "",
@@ -108,7 +108,7 @@ class Notifier:
             _log.error("a question was not sent by %s: %s", way.name, error)
             return
         told = notice(asked, yes, no, arguments=self._arguments)
-        for number in range(TRIES):
+        for number in itertools.count():  # a network may be away for longer than a few tries
             if asked.id not in self._sent:
                 return
             self._sent[asked.id].append((way, told))  # before: a reply may be lost, not the message
@@ -117,7 +117,8 @@ class Notifier:
             except (CantNotify, Failure) as error:
                 if asked.id in self._sent:
                     self._sent[asked.id].remove((way, told))
-                _log.warning("a question was not sent by %s: %s", way.name, error)
+                log = _log.info if number else _log.warning
+                log("a question was not sent by %s: %s", way.name, error)
                 await self._pause(number)
             except Exception:  # noqa: BLE001 - a bug in one way costs no other way
                 _log.exception("a question was not sent by %s", way.name)

@@ -190,6 +190,7 @@ async def test_bad_days_of_a_service_lose_no_question_and_let_nothing_pass(
 ) -> None:
     chat = services.Telegram(source)
     chat.trouble = [
+        *[Reply({"ok": False, "error_code": 503}, 503)] * 4,
         Reply({"ok": False, "error_code": 500}, 500),
         Reply("<html>gateway</html>", 502, content_type="text/html"),
         Reply(b"", length=10, then="reset"),
