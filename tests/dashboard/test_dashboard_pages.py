@@ -122,6 +122,8 @@ async def test_the_log_is_searched_and_a_record_explained(user: Browser, service
         assert shown in record.text
     assert "kept from the log" not in record.text
     assert (await user.get(f"{user.path}/audit/0000/1")).status == 404
+    assert (await user.get(f"{user.path}/audit/0000/{2**63}")).status == 404
+    assert (await user.get(f"{user.path}/audit?before={'9' * 5000}-{'9' * 5000}")).status == 200
     await until(user, "/audit", "nothing was changed")
     whole = await user.get(f"{user.path}/audit")
     assert (await user.submit(whole, "/audit/verify")).status == 303

@@ -42,7 +42,7 @@ def _wanted(request: Request) -> tuple[Search, dict[str, str], list[str]]:
     if cursor := request.query_params.get("before"):
         moment_text, _, row = cursor.partition("-")
         if moment_text.isascii() and moment_text.isdigit() and row.isascii() and row.isdigit():
-            before = (min(int(moment_text), 2**62), min(int(row), 2**62))
+            before = (min(int(moment_text[:19]), 2**62), min(int(row[:19]), 2**62))
     decision: Verdict | None = given["decision"] if given["decision"] in DECISIONS else None
     search = Search(
         tool=given["tool"] or None,

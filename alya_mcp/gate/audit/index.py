@@ -31,6 +31,8 @@ from alya_mcp.gate.errors import AuditError
 
 Facet = Literal["tool", "caller", "rule"]
 
+_LARGEST: Final = 2**63 - 1
+"""What SQLite holds in an integer."""
 _ROWS: Final = (
     "SELECT calls.id, time, c.name, seq, t.name, g.name, r.name, s.name, decision, shadow, outcome, ms, usd "
     "FROM calls JOIN names c ON c.id = chain JOIN names t ON t.id = tool JOIN names g ON g.id = caller "
@@ -187,6 +189,8 @@ class AuditIndex:
 
     def record(self, chain: str, seq: int) -> Found | None:
         """The records of the call whose decision is number `seq` of `chain`; None when there is none."""
+        if seq > _LARGEST:
+            return None
         with self._reading() as db:
             found = db.execute(
                 "SELECT f.name, at, e.name, end_at FROM calls JOIN names c ON c.id = chain "
