@@ -73,6 +73,8 @@ def test_a_call_answers_when_its_wait_is_over_and_the_job_brings_the_picture(slo
     with held(slow.home):
         first = answer(slow.client, seed=seed, wait=1)
         still = answer(slow.client, seed=seed, wait=1, job=first["job"])
+        # The user may be asked about the prompt, and a policy may refuse it: it has to be the picture's.
+        assert "another prompt" in refusal(slow.client, prompt="a kitten", wait=1, job=first["job"])
     assert (first["state"], first["url"], first["seed"]) == ("drawing", None, seed)
     assert first["job"] in first["notice"]
     assert still["job"] == first["job"]

@@ -135,6 +135,11 @@ async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAns
     drawings = context.hub.kept(Drawings, Drawings)
     if arguments.job is not None:
         earlier = drawings.get(context.grant, arguments.job)
+        if earlier.job.prompt != arguments.prompt:
+            raise InvalidInput(
+                f"job {earlier.id!r} draws another prompt than the given one; give the prompt of the call "
+                "that began it"
+            )
         return await _deliver(earlier, drawings, arguments, context, earlier=True)
     request = (arguments.prompt, arguments.seed, arguments.aspect, arguments.steps, arguments.format)
     earlier = drawings.undelivered(context.grant, request)
