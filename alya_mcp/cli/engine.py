@@ -42,8 +42,8 @@ def engine() -> None:
 def install(build: str, python: str | None, wheels: Path | None, output: OutputFormat) -> int:
     """Make an environment in ALYA_HOME with PyTorch, diffusers and transformers, in which pictures are drawn.
 
-    It is for the one binary and for installations without the image extra, and needs 1.3 GB, with CUDA up to
-    7 GB. uv makes it: the one on PATH, or one that is fetched from PyPI and checked. Where there is no
+    It is for the one binary and for installations without the image extra, and needs 1.1 GB, with CUDA
+    5 GB. uv makes it: the one on PATH, or one that is fetched from PyPI and checked. Where there is no
     Python 3.11 to 3.14, uv fetches one too. Stop it whenever you like: the same command goes on with what
     came whole. An environment of an older version is brought up to date.
 

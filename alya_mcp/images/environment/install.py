@@ -118,7 +118,7 @@ def _install(folder: EngineFolder, wanted: Wanted, say: Say) -> Installed:
         command += ["--offline", "--no-index", "--find-links", str(wanted.wheels)]
     elif build != INDEX:
         command += ["--torch-backend", build]
-    say("installing PyTorch, diffusers and transformers: 1.3 GB on the disk, up to 7 GB with CUDA")
+    say("installing PyTorch, diffusers and transformers: 1.1 GB on the disk, 5 GB with CUDA")
     _run(uv, command, folder, "The packages can't be installed")
     installed = _look(folder, build, needed)
     folder.write(installed)
