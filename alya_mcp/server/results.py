@@ -80,7 +80,7 @@ def refusal(decision: Decision, hub: Hub) -> types.CallToolResult:
     """The result of a call that the gate denied, with the decision for programs in `_meta`."""
     text = decision.message
     if decision.decision == "deny" and decision.retry_after is None:
-        text += " Tell the user instead of trying again."
+        text = f"{text.removesuffix('.')}. Tell the user instead of trying again."
     if hub.gate.policy_error is not None and decision.rule != NO_POLICY:
         # What is wrong would quote the file, which the model may not know: names of hidden tools, patterns.
         text += " (The policy file has an error and is not in force; `alya-mcp doctor` tells the user which.)"

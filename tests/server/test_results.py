@@ -167,3 +167,10 @@ def test_a_policy_denial_of_an_odd_name_is_cleaned(start_odd: Callable[..., RawC
         error = client.call("\u202ename\u0000\n" * 20)["error"]
         assert error["code"] == -32602
         assert len(error["message"]) < 200
+
+
+def test_a_denial_is_told_in_whole_sentences(start_odd: Callable[..., RawClient]) -> None:
+    with start_odd({"version": "1", "default": "deny"}) as client:
+        text = client.call("large", {"characters": 1})["result"]["content"][0]["text"]
+        assert text.endswith(". Tell the user instead of trying again.")
+        assert not text.endswith(".. Tell the user instead of trying again.")
