@@ -46,6 +46,8 @@ def said(text: str) -> dict[str, bool]:
         ("Karnım ağrımıyor ama midem bulanıyor", {"nausea"}, {"belly_pain"}),
         ("nefes alamıyorum", {"breathless"}, set()),
         ("I can't breathe", {"breathless"}, set()),
+        ("No, I can't breathe", {"breathless"}, set()),
+        ("My chest pain doesn't stop, it goes into my jaw", {"chest_pain"}, set()),
         ("pain in my chest, left arm and jaw", {"chest_pain", "chest_pain_spread"}, set()),
         ("I have diarhea and vommiting", {"diarrhoea", "vomiting"}, set()),
         ("My father had chest pain and died of a heart attack. I cough.", {"cough"}, set()),

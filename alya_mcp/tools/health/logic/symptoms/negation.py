@@ -25,7 +25,7 @@ _VERB: Final = _words("have has had having feel feels felt is are was am got get
 _OPENS: Final = _words("a an my i some is are am also")
 _REACH: Final = 14
 _FALSE_FRIENDS: Final = _words(
-    "only sure idea longer matter wonder doubt relief improvement help better warning reason"
+    "only sure idea longer matter wonder doubt relief improvement help better warning reason stop stopping ,"
 )
 _YOK: Final = re.compile(
     r"yok(?:tu|tur|mus)?|degil(?:di|dir|im)?|olma(?:di|dim|yan)|olmuyo\w*|hissetm\w+|gorulme\w+|gormed\w+"
