@@ -3,7 +3,7 @@
     python scripts/new_tool.py weather alya_tide_now --title "Tides now"
 
 writes alya_mcp/tools/FAMILY/NAME.py and tests/tools/FAMILY/test_NAME.py, adds the tool to tools.CATALOGUE
-and an empty entry to the family's questions.toml, by which alya_ask is to find the tool,
+and an empty entry to the family's questions.toml, from which scripts/ask/train.py learns to find the tool,
 and denies it in policy.json until you decide otherwise. The skeleton passes the checks of `@tool`; its
 handler raises NotConfigured and its test fails, so that it can't be taken for finished.
 """
@@ -104,7 +104,7 @@ def main() -> int:
         f"alya_mcp.tools.{given.family}.{given.name}:{given.name}",
     )
     with module.with_name("questions.toml").open("a", encoding="utf-8") as questions:
-        questions.write(f'\n[{given.name}]\nturkish = ""\ncues = []\nquestions = []\n')
+        questions.write(f'\n[{given.name}]\nturkish = ""\nquestions = []\n')
     _deny(root / "policy.json", given.name)
     for path in (module, test):
         print(path.relative_to(root))

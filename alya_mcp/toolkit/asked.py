@@ -10,23 +10,16 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class ToolQuestions:
-    """How users ask for a tool: `turkish` says what it does, `cues` and `questions` lead to it.
-
-    A cue is a list of groups of words; one word of every group has to occur in a question.
-    """
+    """How users ask for a tool: `turkish` says what it does, `questions` are examples."""
 
     turkish: str | None = None
-    cues: tuple[tuple[tuple[str, ...], ...], ...] = ()
     questions: tuple[str, ...] = ()
 
 
 def read_asked(folder: Path, tool: str) -> ToolQuestions:
     """What `folder` says of `tool`; nothing when it has no entry there."""
     given = _entries(folder / "questions.toml").get(tool)
-    if given is None:
-        return ToolQuestions()
-    cues = tuple(tuple(tuple(group.split()) for group in cue) for cue in given["cues"])
-    return ToolQuestions(given["turkish"], cues, tuple(given["questions"]))
+    return ToolQuestions() if given is None else ToolQuestions(given["turkish"], tuple(given["questions"]))
 
 
 @cache

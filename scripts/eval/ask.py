@@ -77,7 +77,7 @@ async def ask_all(questions: list[tuple[str, str]], home: Path) -> list[tuple[st
         arguments = tool.validate({"question": question})
         return await hub.gate.call(Call(tool=tool.name, arguments=arguments, session="eval"), handler)
 
-    await ask("warm up")
+    await ask("How long is the audit log kept?")
     found: list[tuple[str, str, float]] = []
     for question, right in questions:
         began = time.process_time()

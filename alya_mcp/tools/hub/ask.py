@@ -21,6 +21,8 @@ from alya_mcp.tools.hub.knowledge.questions import Lead, asks_for_tool, identifi
 
 _PASSAGES = 5
 _STATEMENTS = 4
+_OF_THE_HUB = frozenset({"alya_ask", "alya_status", "alya_usage"})
+"""Tools that a question about the hub's state is led to."""
 _CAN = {
     "tr": "Bununla ilgili bir şey bulamadım. Şunları yanıtlayabilirim: araçlar ve ücretleri, politika ve "
     "sınırlar, son çağrının neden reddedildiği, ne kadar kullanıldığı, kurulum ve ayarlar.",
@@ -131,14 +133,18 @@ async def _pages(question: str, lead: Lead, context: Context) -> list[Passage]:
     index, hidden = await _knowledge(context).index(context.catalogue.values()), _hidden(context)
     if lead.section is not None:
         return index.section(lead.section, without=hidden)[:_PASSAGES]
-    return [] if asks_for_tool(question) else index.find(question, _PASSAGES, without=hidden)
+    if asks_for_tool(question) or not (lead.pages or facts.mentioned(question, context.tools.values())):
+        return []
+    return index.find(question, _PASSAGES, without=hidden)
 
 
 def _own(question: str, language: Language, lead: Lead, context: Context) -> tuple[list[Passage], bool]:
     """What the hub itself knows that the question is about, and whether the documentation may know more."""
     gate = context.hub.gate
     tools = list(context.tools.values())
-    topics, named = facts.about(question), facts.mentioned(question, tools)
+    named = facts.mentioned(question, tools)
+    of_the_hub = named or lead.tool in _OF_THE_HUB or lead.section is not None or lead.pages
+    topics = facts.about(question) if of_the_hub else frozenset[str]()
     found: list[Passage] = []
     if "refusal" in topics:
         found.append(facts.of_refusal(gate.last_refusal(context.session), language))

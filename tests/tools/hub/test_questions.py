@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from alya_mcp.text.words import guess_language
-from alya_mcp.toolkit.asked import ToolQuestions
 from alya_mcp.tools import load_catalogue
 from alya_mcp.tools.hub.knowledge import questions as module
+from alya_mcp.tools.hub.knowledge.classifier import DOCUMENTATION, ELSEWHERE, classifier
 from alya_mcp.tools.hub.knowledge.passages import documentation
 from alya_mcp.tools.hub.knowledge.questions import Guide, Lead
 
@@ -22,14 +22,21 @@ ASKED = {name: tool.asked for name, tool in load_catalogue().items()}
 
 @pytest.fixture(scope="module")
 def guide() -> Guide:
-    return Guide(ASKED, SECTIONS)
+    return Guide(classifier(), ASKED, SECTIONS)
+
+
+def test_the_classifier_knows_the_tools_and_was_learnt_from_the_questions_that_stand_here() -> None:
+    assert set(classifier().names) == {*ASKED, DOCUMENTATION, ELSEWHERE}
+    command = [sys.executable, ROOT / "scripts/ask/train.py", "--check"]
+    checked = subprocess.run(command, capture_output=True, text=True)
+    assert (checked.stdout, checked.returncode) == ("up to date\n", 0), checked.stderr
 
 
 @pytest.mark.parametrize("name", ASKED)
-def test_a_tool_brings_questions_in_both_languages_and_is_found_by_each(guide: Guide, name: str) -> None:
+def test_a_tool_is_found_by_nearly_all_of_its_questions_in_two_languages(guide: Guide, name: str) -> None:
     examples = ASKED[name].questions
     assert min(Counter(map(guess_language, examples)).values()) >= 5
-    assert {each: guide.lead(each).tool for each in examples} == dict.fromkeys(examples, name)
+    assert sum(guide.lead(each).tool == name for each in examples) >= 0.9 * len(examples)
     assert guess_language(ASKED[name].turkish or "") == "tr"
 
 
@@ -50,7 +57,7 @@ def test_a_section_exists_and_is_found_by_each_of_its_questions(guide: Guide) ->
         ("Where are the pictures stored?", Lead(section="docs/storage.md \u203a On this machine")),
         ("Which tool reads barcodes?", Lead()),
         ("Bana bir taksi çağır", Lead()),
-        ("what does ALYA_WEATHER_IMAGE do", Lead()),
+        ("what does ALYA_WEATHER_IMAGE do", Lead(pages=True)),
         ("", Lead()),
         ("\u4f60\u597d", Lead()),
     ],
@@ -59,22 +66,9 @@ def test_a_question_is_led_to_a_tool_a_section_or_nowhere(guide: Guide, question
     assert guide.lead(question) == lead
 
 
-def test_a_new_tool_is_found_by_what_it_brings_and_a_hidden_one_is_as_if_it_were_not() -> None:
-    brought = ToolQuestions("Metni çevirir.", ((("translat*", "cevir*"),),), ("Translate this", "Bunu çevir"))
-    without, with_it = Guide(ASKED, SECTIONS), Guide({**ASKED, "translate": brought}, SECTIONS)
-    assert without.lead("Which tool translates?") == Lead()
-    assert with_it.lead("Which tool translates?") == Lead(tool="translate")
-    seen = {name: asked for name, asked in ASKED.items() if not name.startswith("alya_seismic")}
-    assert Guide(seen, SECTIONS).lead("Which tool lists earthquakes?") == Lead()
-
-
-def test_of_equal_cues_the_nearest_example_decides() -> None:
-    both = {
-        "one": ToolQuestions("-", ((("market",),),), ("market of fish",)),
-        "two": ToolQuestions("-", ((("market",),),), ("market of stocks",)),
-    }
-    guide = Guide(both, {})
-    assert [guide.lead(f"the market for {what}").tool for what in ("stocks", "fish")] == ["two", "one"]
+def test_a_hidden_tool_is_as_if_it_were_not() -> None:
+    seen = [name for name in ASKED if not name.startswith("alya_seismic")]
+    assert Guide(classifier(), seen, SECTIONS).lead("Which tool lists earthquakes?") == Lead()
 
 
 def test_the_evaluation_counts_what_is_found_and_what_is_not_known(tmp_path: Path) -> None:

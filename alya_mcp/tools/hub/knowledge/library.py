@@ -1,7 +1,7 @@
 """State that Alya keeps between questions: passages, agents and the model of this machine."""
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from alya_mcp.net.single_flight import SingleFlight
 from alya_mcp.runtime.threads import run_abandonable
 from alya_mcp.settings import Settings
-from alya_mcp.toolkit.asked import ToolQuestions
 from alya_mcp.toolkit.tool import Tool
+from alya_mcp.tools.hub.knowledge.classifier import classifier
 from alya_mcp.tools.hub.knowledge.index import PassageIndex
 from alya_mcp.tools.hub.knowledge.passages import Passage, documentation
 from alya_mcp.tools.hub.knowledge.questions import Guide
@@ -40,10 +40,9 @@ class Alya:
 
     async def guide(self, tools: Iterable[Tool]) -> Guide:
         """What answers a question of a caller for whom only `tools` exist."""
-        asked = {each.name: each.asked for each in tools}
-        seen = frozenset(asked)
+        seen = frozenset(each.name for each in tools)
         if seen not in self._guides:
-            made = await self._flights.join(seen, lambda: run_abandonable(partial(_guide, asked)))
+            made = await self._flights.join(seen, lambda: run_abandonable(partial(_guide, seen)))
             while len(self._guides) >= _MOST_GUIDES:
                 del self._guides[next(iter(self._guides))]
             self._guides[seen] = made
@@ -71,6 +70,6 @@ def _read(tools: Iterable[Tool]) -> PassageIndex:
     return PassageIndex([*documentation(), *described])
 
 
-def _guide(asked: Mapping[str, ToolQuestions]) -> Guide:
+def _guide(tools: frozenset[str]) -> Guide:
     sections = tomllib.loads((Path(__file__).parent / "sections.toml").read_text(encoding="utf-8"))
-    return Guide(asked, sections)
+    return Guide(classifier(), tools, sections)

@@ -1,0 +1,56 @@
+"""Which tool answers a question, by a linear classifier that scripts/ask/train.py writes: `classifier.bin`.
+
+The file is a line of JSON (`names`, `biases`, `scales`, `questions`), then one signed byte per feature and
+name. The score of a name is its bias plus its scale times the sum of the values of the question's features
+times their weights; the highest wins (multinomial logistic regression).
+"""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from alya_mcp.tools.hub.knowledge.features import BUCKETS, features
+
+FILE: Final = Path(__file__).with_name("classifier.bin")
+DOCUMENTATION: Final = "documentation"
+ELSEWHERE: Final = "elsewhere"
+"""Beside the tools, a question belongs to the documentation or to nothing that is here."""
+
+
+class Classifier(NamedTuple):
+    """Names with their weights; `questions` is the digest of what they were learnt from."""
+
+    names: tuple[str, ...]
+    biases: tuple[float, ...]
+    scales: tuple[float, ...]
+    questions: str
+    weights: memoryview
+
+    def scores(self, question: str) -> dict[str, float]:
+        """The names with their scores (natural logarithms of odds) for `question`, the highest first."""
+        count = len(self.names)
+        sums = [0.0] * count
+        for number, value in features(question).items():
+            row = self.weights[number * count : (number + 1) * count]
+            sums = [total + value * weight for total, weight in zip(sums, row, strict=True)]
+        scored = zip(self.names, self.biases, self.scales, sums, strict=True)
+        by_name = {name: bias + scale * total for name, bias, scale, total in scored}
+        return dict(sorted(by_name.items(), key=lambda each: -each[1]))
+
+
+@cache
+def classifier() -> Classifier:
+    """What the package ships."""
+    head, _, weights = FILE.read_bytes().partition(b"\n")
+    given = json.loads(head)
+    names = tuple(given["names"])
+    if len(weights) != len(names) * BUCKETS:
+        raise ValueError(f"{FILE.name} has {len(weights)} weights for {len(names)} names")
+    return Classifier(
+        names,
+        tuple(given["biases"]),
+        tuple(given["scales"]),
+        given["questions"],
+        memoryview(weights).cast("b"),
+    )
