@@ -172,15 +172,15 @@ async def _deliver(
 ) -> Reply[ImageAnswer]:
     """The picture when it is done in time, else how to get it; an `earlier` call may have begun it."""
     try:
-        drawn = await drawing.wait(arguments.wait, context.progress)
+        drawn = await drawing.work.wait(context.progress, arguments.wait)
     except BaseException as error:
         if isinstance(error, anyio.get_cancelled_exc_class()) and context.abandoned():
-            drawings.leave(drawing)
-        else:
+            drawing.work.left = True
+        elif not drawing.work.is_waited_for:
             drawings.drop(drawing)
         raise
     if drawn is None:
-        drawings.leave(drawing)
+        drawing.work.left = True
         return Reply(data=_unfinished(drawing))
     if earlier:
         stored = await _link(drawn.known, drawing.job.seed, arguments, context)
@@ -310,7 +310,7 @@ def _unfinished(drawing: Drawing) -> ImageAnswer:
     return ImageAnswer(
         state="drawing",
         job=drawing.id,
-        remaining_sec=drawing.remaining,
+        remaining_sec=drawing.work.remaining,
         url=None,
         expires_at=None,
         width=job.width,

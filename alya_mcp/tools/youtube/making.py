@@ -10,7 +10,6 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Hashable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -23,6 +22,7 @@ from alya_mcp.errors import Failure, Unavailable
 from alya_mcp.llm import open_model
 from alya_mcp.runtime.locks import FileLock
 from alya_mcp.toolkit.tool import Progress
+from alya_mcp.toolkit.work import Work
 from alya_mcp.tools.youtube import writing
 from alya_mcp.tools.youtube.drafts import Draft, DraftContent, DraftFile, Narration
 from alya_mcp.tools.youtube.logic import metadata
@@ -38,7 +38,6 @@ _SCRIPT: Final = 4.0
 """How far a making is, of 100, when its script is written."""
 _MADE: Final = 95.0
 _NOTED_EVERY: Final = 5.0
-_HEARTBEAT: Final = 1.5
 _UNLOCKED: Final = timedelta(minutes=2)
 """How old a draft without a note of its maker is before it counts as left behind."""
 _LOOKED_AT: Final = 50
@@ -47,45 +46,16 @@ Request = Mapping[str, str | int | bool | None]
 _log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class Making:
-    """A draft on its way. Several calls may wait for it.
-
-    It ends with the last of them, unless that one `left` it: then its outcome waits for the next same call.
-    """
-
-    request: Hashable
-    listeners: list[Progress] = field(default_factory=list[Progress])
-    over: anyio.Event = field(default_factory=anyio.Event)
-    task: asyncio.Task[None] | None = None
-    outcome: Draft | Exception | None = None
-    left: bool = False
-    done: float = 0.0
-    message: str = "beginning"
-
-    async def tell(self, done: float, message: str) -> None:
-        """Tell everyone who waits."""
-        self.done, self.message = max(self.done, done), message
-        await self.tell_again()
-
-    async def tell_again(self) -> None:
-        """Tell everyone who waits what was told last."""
-        done, message = self.done, self.message
-        for listener in tuple(self.listeners):
-            await listener(done, _TOTAL, message)
-
-
 class Makings:
-    """The makings of one server."""
+    """The makings of one server, by what was asked for."""
 
     def __init__(self) -> None:
-        self._all: dict[Hashable, Making] = {}
+        self._all: dict[Hashable, Work[Draft]] = {}
 
     def close(self) -> None:
         """Stop them all."""
         for each in tuple(self._all.values()):
-            if each.task is not None:
-                each.task.cancel()
+            each.stop()
 
     async def draft(
         self,
@@ -98,88 +68,58 @@ class Makings:
     ) -> Draft:
         """The previewed draft of `request`: made now, or by a making of the same that goes on already.
 
-        When cancelled, the making ends within a second, unless `goes_on()` or another call waits for it.
+        When cancelled, the making ends within a second, unless `goes_on()` or another call waits for it. What
+        goes on is kept for the next same call.
 
         Raises:
             Failure: it can't be made; the text says why.
         """
         key = (pipeline.grant, tuple(request.items()))
         making = self._all.get(key)
-        if making is None:
-            making = self._all[key] = Making(key)
-            making.task = asyncio.create_task(self._run(making, request, hub, pipeline))
-        making.listeners.append(progress)
-        making.left = False
+        if making is None or making.is_stale:
+            making = self._all[key] = Work(partial(_make, request, hub, pipeline))
         try:
-            await making.over.wait()
+            draft = await making.wait(progress)
         except anyio.get_cancelled_exc_class():
-            making.listeners.remove(progress)
-            if not making.listeners and making.task is not None:
+            if not making.is_waited_for:
                 making.left = goes_on()
                 if not making.left:
-                    making.task.cancel()
+                    self._forget(key, making)
+                    making.stop()
                     with anyio.CancelScope(shield=True):
-                        await making.over.wait()
+                        await making.over()
             raise
+        except Exception:
+            self._forget(key, making)
+            raise
+        self._forget(key, making)
+        if draft is None:
+            raise Unavailable("The making of the video was stopped; call again")
+        return draft
+
+    def _forget(self, key: Hashable, making: Work[Draft]) -> None:
         if self._all.get(key) is making:
             del self._all[key]
-        if isinstance(making.outcome, Draft):
-            return making.outcome
-        raise making.outcome or Unavailable("The making of the video was stopped; call again")
-
-    async def _run(self, making: Making, request: Request, hub: "Hub", pipeline: Pipeline) -> None:
-        try:
-            async with _beating(making):
-                making.outcome = await _make(making, request, hub, pipeline)
-        except Exception as error:  # noqa: BLE001 - raised again in the calls that wait
-            making.outcome = error
-        except asyncio.CancelledError:
-            making.outcome = None
-        finally:
-            if not making.left:
-                self._all.pop(making.request, None)
-            making.over.set()
 
 
-@asynccontextmanager
-async def _beating(making: Making) -> AsyncGenerator[None]:
-    """Tell those who wait at least every 2 s, as long as the body runs."""
-
-    async def beat() -> None:
-        while True:
-            await anyio.sleep(_HEARTBEAT)
-            await making.tell_again()
-
-    failure: Exception | None = None
-    async with anyio.create_task_group() as group:
-        group.start_soon(beat)
-        try:
-            yield
-        except Exception as error:  # noqa: BLE001 - raised below, outside of the group, which would wrap it
-            failure = error
-        group.cancel_scope.cancel()
-    if failure is not None:
-        raise failure
-
-
-async def _make(making: Making, request: Request, hub: "Hub", pipeline: Pipeline) -> Draft:
+async def _make(request: Request, hub: "Hub", pipeline: Pipeline, progress: Progress) -> Draft:
     found = await _in_thread(_left_behind, pipeline, request)
     if found is None:
-        content = await _write(making, request, hub, pipeline)
+        content = await _write(request, hub, pipeline, progress)
         found = await _in_thread(_begin, pipeline, content)
     draft, lock = found
     try:
         async with _failing(pipeline, draft):
-            return await _preview(making, draft, request, hub, pipeline)
+            return await _preview(draft, request, hub, pipeline, progress)
     finally:
         lock.release()
 
 
-async def _write(making: Making, request: Request, hub: "Hub", pipeline: Pipeline) -> DraftContent:
+async def _write(request: Request, hub: "Hub", pipeline: Pipeline, progress: Progress) -> DraftContent:
     channel = await _in_thread(pipeline.channel)
 
     async def report(share: float, message: str) -> None:
-        await making.tell(_SCRIPT * share, message)
+        await progress(_SCRIPT * share, _TOTAL, message)
 
     await report(0, "writing the script")
     topic, hint, seconds = str(request["topic"]), request["titleHint"], float(request["durationSec"] or 0)
@@ -206,14 +146,14 @@ async def _write(making: Making, request: Request, hub: "Hub", pipeline: Pipelin
 
 
 async def _preview(
-    making: Making, draft: Draft, request: Request, hub: "Hub", pipeline: Pipeline
+    draft: Draft, request: Request, hub: "Hub", pipeline: Pipeline, progress: Progress
 ) -> Draft:  # fmt: skip
     content, extra = draft.content, draft.content.extra
     folder = await _in_thread(pipeline.folder, draft.id)
     noted = {"phase": "", "at": 0.0}
 
     async def report(done: float, phase: str, message: str) -> None:
-        await making.tell(_SCRIPT + (_MADE - _SCRIPT) * done / _TOTAL, message)
+        await progress(_SCRIPT + (_MADE - _SCRIPT) * done / _TOTAL, _TOTAL, message)
         now = time.monotonic()
         if phase != noted["phase"] or now - float(noted["at"]) > _NOTED_EVERY:
             noted.update(phase=phase, at=now)

@@ -1,0 +1,108 @@
+"""Work that may outlive the call that asked for it, in a task of its own."""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, Generic, TypeVar
+
+import anyio
+
+from alya_mcp.errors import Unavailable
+from alya_mcp.toolkit.tool import Progress
+
+T = TypeVar("T")
+
+KEPT_SECONDS: Final = 600.0
+"""How long what nobody has collected is kept."""
+_BEAT: Final = 1.5
+"""Seconds after which those who wait hear again that the work goes on."""
+_CREEP: Final = 1e-4
+"""Share of the whole by which each beat adds to what was told; clients take only progress that grows."""
+_TELLING: Final = 0.1
+"""Share of the whole from which on the time that it took says how long the rest takes."""
+
+
+class Work(Generic[T]):
+    """What `do` makes, begun at once; calls wait for it, several at a time.
+
+    `began` and `ended` are seconds of the monotonic clock. Its owner sets `left` when it goes on without a
+    call that waits for it.
+    """
+
+    def __init__(self, do: Callable[[Progress], Coroutine[Any, Any, T]]) -> None:
+        self.began = time.monotonic()
+        self.ended: float | None = None
+        self.left = False
+        self._told = (0.0, 0.0, "")
+        self._outcome: T | Exception | None = None
+        self._listeners: list[Progress] = []
+        self._over = anyio.Event()
+        self._task = asyncio.create_task(self._run(do))
+
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether a call waits for it now."""
+        return bool(self._listeners)
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether it ended so long ago that nobody is expected to collect what came of it."""
+        return self.ended is not None and time.monotonic() - self.ended > KEPT_SECONDS
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds that it may still take, by how far it is; None while that says nothing."""
+        done, total, _ = self._told
+        if not total or done / total < _TELLING:
+            return None
+        return (time.monotonic() - self.began) * (total / done - 1)
+
+    async def wait(self, progress: Progress, seconds: float | None = None) -> T | None:
+        """What came of it, or None when that isn't there after `seconds`; `progress` is told meanwhile.
+
+        Raises:
+            Exception: why nothing came of it.
+        """
+        self.left = False
+        self._listeners.append(progress)
+        try:
+            with anyio.move_on_after(seconds):
+                await self._over.wait()
+        finally:
+            self._listeners.remove(progress)
+        if isinstance(self._outcome, Exception):
+            raise self._outcome
+        return self._outcome
+
+    def stop(self) -> None:
+        """Give it up, if it isn't over."""
+        self._task.cancel()
+
+    async def over(self) -> None:
+        """Return when it has ended, however that was."""
+        await self._over.wait()
+
+    async def _run(self, do: Callable[[Progress], Coroutine[Any, Any, T]]) -> None:
+        beating = asyncio.create_task(self._beat())
+        try:
+            self._outcome = await do(self._tell)
+        except Exception as error:  # noqa: BLE001 - raised again in the calls that wait
+            self._outcome = error
+        except asyncio.CancelledError:
+            self._outcome = Unavailable("It was given up before it was done; call again")
+        finally:
+            beating.cancel()
+            self.ended = time.monotonic()
+            self._over.set()
+
+    async def _tell(self, done: float, total: float, message: str) -> None:
+        self._told = (max(done, self._told[0]), total, message)
+        for listener in tuple(self._listeners):
+            await listener(*self._told)
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(_BEAT)
+            done, total, message = self._told
+            if message:
+                await self._tell(min(done + _CREEP * total, total), total, message)
