@@ -43,6 +43,13 @@ _CRISIS_LINE: Final[dict[SpokenLanguage, str]] = {
     "en": "Somebody to talk to at any hour: {number}.",
     "tr": "Günün her saati konuşabileceğiniz hat: {number}.",
 }
+_AGE_SUPPOSED: Final[dict[SpokenLanguage, str]] = {
+    "en": "No age was given; this counts {ages}.",
+    "tr": "Yaş belirtilmedi; bu, {ages} geçerlidir.",
+}
+_UNITS: Final[dict[SpokenLanguage, tuple[str, str]]] = {"en": ("months", "years"), "tr": ("ay", "yaş")}
+_MONTHS_BELOW: Final = 1
+_OLDEST: Final = 120
 
 
 class SymptomAnswer(Input):
@@ -238,7 +245,7 @@ def _assessment(
             for each in worth_asking(network, posterior, asked, _QUESTIONS)
         ],
         understood=[_understood(known, mention, language) for mention in case.mentions.values()],
-        age=case.age,
+        age=case.patient.age,
         sex=case.patient.sex,
         duration_days=case.days,
         estimate=True,
@@ -288,6 +295,8 @@ def _flag(known: Knowledge, flag: RaisedFlag, language: SpokenLanguage, place: s
     if rule.level == "crisis" and place in known.places.crisis:
         parts.append(_CRISIS_LINE[language].format(number=known.places.crisis[place]))
     parts.append(rule.do_tr if language == "tr" else rule.do_en)
+    if flag.age_supposed:
+        parts.append(_AGE_SUPPOSED[language].format(ages=_ages(rule.ages, language)))
     return RedFlag(
         id=rule.id,
         title=rule.tr if language == "tr" else rule.en,
@@ -296,6 +305,19 @@ def _flag(known: Knowledge, flag: RaisedFlag, language: SpokenLanguage, place: s
         action=" ".join(parts),
         emergency_number=number,
     )
+
+
+def _ages(ages: tuple[float, float], language: SpokenLanguage) -> str:
+    """Ages in words: `from 30 years on`, `under 3 months`, `3 to 6 months`."""
+    low, high = ages
+    months = high < _MONTHS_BELOW
+    start, end = (f"{12 * each if months else each:g}" for each in ages)
+    unit = _UNITS[language][not months]
+    if not low:
+        return f"under {end} {unit}" if language == "en" else f"{end} {unit} altında"
+    if high > _OLDEST:
+        return f"from {start} {unit} on" if language == "en" else f"{start} {unit} ve üstünde"
+    return f"{start} to {end} {unit}" if language == "en" else f"{start}-{end} {unit} arasında"
 
 
 def _care(known: Knowledge, flags: list[RaisedFlag], posterior: dict[str, float]) -> Care:

@@ -15,6 +15,7 @@ from typing import Any, Final
 from alya_mcp.errors import InvalidInput
 from alya_mcp.toolkit.private_database import PrivateDatabase
 from alya_mcp.tools.health.logic.symptoms.extraction import Mention
+from alya_mcp.tools.health.logic.symptoms.model import Patient
 from alya_mcp.tools.health.logic.symptoms.reading import Case
 
 LIFETIME: Final = 24 * 3600.0
@@ -99,6 +100,7 @@ def _facts(case: Case) -> dict[str, Any]:
         "asked": sorted(case.asked),
         "days": case.days,
         "age": case.age,
+        "supposed": [case.supposed.age, case.supposed.ages],
         "sex": case.sex,
     }
 
@@ -111,4 +113,6 @@ def _restore(case: Case, facts: dict[str, Any]) -> None:
     case.asked = set(facts["asked"])
     case.days = facts["days"]
     case.age = facts["age"]
+    typical, ages = facts.get("supposed", (None, None))
+    case.supposed = Patient(age=typical, ages=tuple(ages) if ages else None)
     case.sex = facts["sex"]

@@ -104,10 +104,14 @@ class Reference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patient:
-    """What is known of who has the complaint; `age` in years."""
+    """What is known of who has the complaint; `age` in years.
+
+    `ages` are the youngest and the oldest that it may be where the age itself isn't known.
+    """
 
     age: float | None = None
     sex: Sex | None = None
+    ages: tuple[float, float] | None = None
 
 
 def age_band(age: float) -> int:

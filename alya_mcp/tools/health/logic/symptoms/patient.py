@@ -87,6 +87,11 @@ _BABY: Final = re.compile(r"\b(?:baby|infant|bebe[gk]\w*)\b")
 _PREGNANCY: Final = re.compile(r"my baby is due|pregnan|hamile|gebe|breastfe|emzir|birth|dogum")
 _TODDLER: Final = re.compile(r"\btoddler\b")
 _CHILD: Final = re.compile(r"\bmy (?:little )?(?:child|kid)\b|\bcocugum\w*")
+_OFFSPRING: Final = re.compile(
+    r"^(?:(?!(?:i|im|ive|my|our)\s)\w+\W+){0,3}(?:my|our)\s(?:\w+\s){0,2}"
+    r"(?:son|daughter|boy|girl|grandson|granddaughter|grandchild|nephew|niece|kids|children|little one)s?\b"
+    r"|^(?:\w+\W+){0,3}(?:oglum|kizim|torunum|yegenim)\w*"
+)
 _FEMALE: Final = re.compile(
     r"\b(?:female|woman|girl|daughter|wife|pregnan\w*|my periods?|menopaus\w*|breastfeeding|vagina\w*"
     r"|girlfriend|kadin\w*|kiz(?:im\w*|i\w*)?|esim hamile|hamile\w*|gebe\w*|adet(?:im|ler\w*)?|regl\w*"
@@ -113,9 +118,17 @@ _WEEKS_DAYS: Final = 10.0
 
 
 def patient_of(text: str) -> Patient:
-    """The age and sex that a complaint states; None where it states none."""
+    """The age and sex that a complaint states; None where it states none.
+
+    Words such as `baby` give a typical age, and in `ages` those that it may be.
+    """
     folded = fold(text.replace("'", " ").replace("\u2019", " "))
-    return Patient(age=_age(folded), sex=_sex(folded))
+    sex = _sex(folded)
+    age = _age(folded)
+    if age is not None:
+        return Patient(age=age, sex=sex)
+    typical, ages = _supposed(folded)
+    return Patient(age=typical, sex=sex, ages=ages)
 
 
 def temperature(text: str) -> float | None:
@@ -176,13 +189,20 @@ def _age(text: str) -> float | None:
         match = pattern.search(text)
         if match and int(match[1]) <= _OLDEST:
             return float(match[1])
+    return None
+
+
+def _supposed(text: str) -> tuple[float | None, tuple[float, float] | None]:
+    """A typical age, and the least and the most, by what the patient is called."""
     if _INFANT.search(text):
-        return 0.05
+        return 0.05, (0.0, 0.2)
     if _BABY.search(text) and not _PREGNANCY.search(text):
-        return 0.7
+        return 0.7, (0.0, 1.5)
     if _TODDLER.search(text):
-        return 2.0
-    return 7.0 if _CHILD.search(text) else None
+        return 2.0, (1.0, 4.0)
+    if _CHILD.search(text):
+        return 7.0, (1.0, 17.0)
+    return None, (1.0, 120.0) if _OFFSPRING.search(text) else None
 
 
 def _sex(text: str) -> Sex | None:

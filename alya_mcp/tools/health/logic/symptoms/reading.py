@@ -18,7 +18,8 @@ _NO_FEVER: Final = 37.5
 class Case:
     """What is known so far.
 
-    `asked` are findings whose answer wasn't known; `days` is how long it has lasted.
+    `asked` are findings whose answer wasn't known; `days` is how long it has lasted; `supposed` is the
+    patient as words such as `baby` suggest, for as long as no `age` is given.
     """
 
     language: SpokenLanguage
@@ -27,11 +28,15 @@ class Case:
     days: float | None = None
     age: float | None = None
     sex: str | None = None
+    supposed: Patient = field(default_factory=Patient)
 
     @property
     def patient(self) -> Patient:
         """Who it is."""
-        return Patient(age=self.age, sex="female" if self.sex == "female" else "male" if self.sex else None)
+        sex = "female" if self.sex == "female" else "male" if self.sex else None
+        if self.age is not None:
+            return Patient(age=self.age, sex=sex)
+        return Patient(age=self.supposed.age, sex=sex, ages=self.supposed.ages)
 
     @property
     def evidence(self) -> Evidence:
@@ -52,7 +57,10 @@ class Case:
             self._measured(degrees)
         self.days = told.days if told.days is not None else self.days
         patient = patient_of(text)
-        self.age = patient.age if patient.age is not None else self.age
+        if patient.ages is not None:
+            self.supposed = patient
+        elif patient.age is not None:
+            self.age = patient.age
         self.sex = patient.sex or self.sex
 
     def answer(self, finding: str, *, present: bool | None) -> None:
