@@ -18,7 +18,7 @@ _WORD: Final = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)?")
 _DIGITS: Final = re.compile(r"\d+")
 _SHORT: Final = 5
 _SHORTEST_PART: Final = 3
-_LONGEST_PART: Final = 5
+_LONGEST_PART: Final = 4
 _LONGEST_PHRASE: Final = 3
 _VALUES: Final = {"stem": 1.0, "part": 0.7, "pair": 1.0, "meaning": 2.5, "meanings": 0.7}
 """Chosen by cross-validation on the questions that the classifier learns from."""
