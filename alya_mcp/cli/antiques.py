@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alya_mcp.cli.csv_import import UNREADABLE, clear_records, grant_option, import_file
+from alya_mcp.cli.csv_import import UNREADABLE, clear_records, import_file
+from alya_mcp.cli.grant_option import grant_option
 from alya_mcp.cli.output import OutputFormat, output_option, say, show_json, show_table
 from alya_mcp.settings import Settings
 
@@ -27,7 +28,7 @@ def antiques() -> None:
 
 @antiques.command("import", short_help="Add the listings of a CSV file.")
 @click.argument("file", type=click.Path(path_type=Path))
-@grant_option
+@grant_option("records they are")
 @output_option
 def import_(file: Path, grant: str, output: OutputFormat) -> int:
     """Add the listings of FILE.
@@ -53,7 +54,7 @@ def import_(file: Path, grant: str, output: OutputFormat) -> int:
 
 
 @antiques.command("list", short_help="List what was imported.")
-@grant_option
+@grant_option("records they are")
 @output_option
 def list_(grant: str, output: OutputFormat) -> int:
     """List the imported listings.
@@ -88,7 +89,7 @@ def list_(grant: str, output: OutputFormat) -> int:
 
 @antiques.command(short_help="Take every imported listing out.")
 @click.option("--yes", is_flag=True, help="Don't ask.")
-@grant_option
+@grant_option("records they are")
 @output_option
 def clear(yes: bool, grant: str, output: OutputFormat) -> int:
     """Take every imported listing of a caller out.

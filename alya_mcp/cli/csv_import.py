@@ -15,10 +15,6 @@ SOME_REJECTED = 1
 UNREADABLE = 2
 _SHOWN = 20
 
-grant_option = click.option(
-    "--grant", default="local", show_default=True, help="Label of the caller whose records they are."
-)
-
 
 def import_file(
     file: Path,

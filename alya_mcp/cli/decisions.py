@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alya_mcp.cli.csv_import import UNREADABLE, grant_option, import_file
+from alya_mcp.cli.csv_import import UNREADABLE, import_file
+from alya_mcp.cli.grant_option import grant_option
 from alya_mcp.cli.output import OutputFormat, output_option, say
 from alya_mcp.settings import Settings
 
@@ -26,7 +27,7 @@ def decisions() -> None:
 
 @decisions.command("import", short_help="Add the cases of a CSV file.")
 @click.argument("file", type=click.Path(path_type=Path))
-@grant_option
+@grant_option("records they are")
 @output_option
 def import_(file: Path, grant: str, output: OutputFormat) -> int:
     """Add the cases of FILE to the ledger.
@@ -55,7 +56,7 @@ def import_(file: Path, grant: str, output: OutputFormat) -> int:
 
 
 @decisions.command(short_help="Print the ledger as CSV.")
-@grant_option
+@grant_option("records they are")
 def export(grant: str) -> int:
     """Print every case of the ledger as CSV, the oldest first; `decisions import` reads it back.
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alya_mcp.cli.csv_import import UNREADABLE, clear_records, grant_option, import_file
+from alya_mcp.cli.csv_import import UNREADABLE, clear_records, import_file
+from alya_mcp.cli.grant_option import grant_option
 from alya_mcp.cli.output import OutputFormat, output_option, say, show_json, show_table
 from alya_mcp.settings import Settings
 
@@ -27,7 +28,7 @@ def gems() -> None:
 
 @gems.command("import", short_help="Add the gems of a CSV file.")
 @click.argument("file", type=click.Path(path_type=Path))
-@grant_option
+@grant_option("records they are")
 @output_option
 def import_(file: Path, grant: str, output: OutputFormat) -> int:
     """Add the gems of FILE to the catalogue.
@@ -54,7 +55,7 @@ def import_(file: Path, grant: str, output: OutputFormat) -> int:
 
 @gems.command("list", short_help="List species, or print every gem as CSV.")
 @click.option("--csv", "as_csv", is_flag=True, help="Every gem as CSV, which `gems import` reads back.")
-@grant_option
+@grant_option("records they are")
 @output_option
 def list_(as_csv: bool, grant: str, output: OutputFormat) -> int:
     """List the species of the catalogue with how many gems, and how many priced ones, there are of each.
@@ -88,7 +89,7 @@ def list_(as_csv: bool, grant: str, output: OutputFormat) -> int:
 
 @gems.command(short_help="Take every gem out of the catalogue.")
 @click.option("--yes", is_flag=True, help="Don't ask.")
-@grant_option
+@grant_option("records they are")
 @output_option
 def clear(yes: bool, grant: str, output: OutputFormat) -> int:
     """Take every gem of a caller out of the catalogue. `gems list --csv` keeps a copy before.

@@ -30,7 +30,10 @@ def stop(output: OutputFormat) -> int:
     if output == "json":
         show_json({"stopped": True, "since": None if since is None else since.isoformat(timespec="seconds")})
     else:
-        click.echo("Stopped: every call is denied from now on. Let them run again: alya-mcp resume")
+        click.echo(
+            f"Stopped: every call of the servers that keep their state in {tilde(settings.home)} is denied "
+            "from now on. Let them run again: alya-mcp resume"
+        )
     return 0
 
 

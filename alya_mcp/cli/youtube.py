@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from alya_mcp.cli.csv_import import import_file
+from alya_mcp.cli.grant_option import grant_option
 from alya_mcp.cli.output import OutputFormat, output_option, say, show_json
 from alya_mcp.settings import Settings
 
@@ -18,10 +19,6 @@ if TYPE_CHECKING:
 FAILED = 1
 NOT_SET_UP = 2
 
-_grant_option = click.option(
-    "--grant", default="local", show_default=True, help="Label of the caller whose channel it is."
-)
-
 
 @click.group(short_help="Connect a YouTube channel, and bring figures of topics.")
 def youtube() -> None:
@@ -32,7 +29,7 @@ def youtube() -> None:
 
 
 @youtube.command(short_help="Connect a channel.")
-@_grant_option
+@grant_option("channel it is")
 @output_option
 def connect(grant: str, output: OutputFormat) -> int:
     """Connect a channel: shows an address and a code, and waits until you have entered it there.
@@ -66,7 +63,7 @@ def connect(grant: str, output: OutputFormat) -> int:
 
 
 @youtube.command(short_help="Disconnect the channel.")
-@_grant_option
+@grant_option("channel it is")
 @output_option
 def disconnect(grant: str, output: OutputFormat) -> int:
     """Revoke the connection at Google and remove its token from this machine.
@@ -109,7 +106,7 @@ def disconnect(grant: str, output: OutputFormat) -> int:
 
 @youtube.command("import", short_help="Add figures of topics from a CSV file.")
 @click.argument("file", type=click.Path(path_type=Path))
-@_grant_option
+@grant_option("channel it is")
 @output_option
 def import_(file: Path, grant: str, output: OutputFormat) -> int:
     """Add the topics of FILE, for youtube_find_opportunities without a key.

@@ -77,7 +77,7 @@ def number_in(cells: Mapping[str, str], name: str, *, low: float, high: float) -
     if not text:
         return None
     try:
-        value = float(text)
+        value = float("nan") if "_" in text else float(text)  # 1_000 is Python's way to write a number
     except ValueError:
         value = float("nan")
     if not low <= value <= high:

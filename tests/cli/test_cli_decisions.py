@@ -33,6 +33,10 @@ def test_a_ledger_is_imported_exported_and_imported_again(run: Run, table) -> No
     again = run("decisions", "import", table(out.out), "--output", "json")
     assert (again.code, again.json["imported"]) == (1, 0)
     assert [each["row"] for each in again.json["rejected"]] == [2, 3, 4]
+    nobody = run("decisions", "import", table(out.out), "--grant", "other")
+    assert nobody.code == 2
+    assert "'other'" in nobody.err
+    assert run("grants", "create", "other").code == 0
     elsewhere = run("decisions", "import", table(out.out), "--grant", "other", "--output", "json")
     assert (elsewhere.code, elsewhere.json["imported"]) == (1, 0)
     assert run("decisions", "export").out == out.out

@@ -41,6 +41,7 @@ def test_a_catalogue_is_imported_listed_corrected_and_cleared(run: Run, table) -
     assert corrected.code == 0
     assert "9000.0" in run("gems", "list", "--csv").out
     assert "25000.0" not in run("gems", "list", "--csv").out
+    assert run("grants", "create", "other").code == 0
     assert run("gems", "list", "--grant", "other", "--output", "json").json == []
     assert run("gems", "clear").code == 130
     assert run("gems", "clear", "--yes", "--output", "json").json == {"removed": 3}
