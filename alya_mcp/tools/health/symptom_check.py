@@ -127,7 +127,7 @@ class RedFlag(Output):
     id: str = Field(description="Its id.")
     title: str = Field(description="What it is a sign of.")
     level: FlagLevel = Field(
-        description="emergency: now; urgent: soon, as the action says; crisis: danger to oneself, now."
+        description="emergency: now; urgent: soon, as the action says; crisis: danger to oneself or others."
     )
     because: list[str] = Field(description="The findings for which it is raised.")
     action: str = Field(description="What to do.")
@@ -147,7 +147,7 @@ class SymptomAssessment(Output):
     )
     red_flags: list[RedFlag] = Field(description="Warning signs in the complaint; show these first.")
     conditions: list[PossibleCondition] = Field(
-        description="The conditions that fit, the most probable first."
+        description="The conditions that fit, the most probable first; none where the data have none."
     )
     other_probability: float = Field(description="Probability of something that this tool doesn't know.")
     questions: list[SymptomQuestion] = Field(description="What would tell most, the most telling first.")
@@ -227,7 +227,9 @@ def _assessment(
     posterior = network.posterior(case.evidence, case.patient)
     flags = raised(known.flags, case.present(network), case.patient)
     ranked = sorted((name for name in posterior if name != OTHER), key=lambda name: -posterior[name])
-    shown = [name for name in ranked[:_SHOWN] if posterior[name] >= _LEAST_SHOWN]
+    told = {name for name in case.present(network) if not network.findings[name].background}
+    fitting = any(not told.isdisjoint(network.conditions[name].findings) for name in ranked)
+    shown = [name for name in ranked[:_SHOWN] if fitting and posterior[name] >= _LEAST_SHOWN]
     place = (country or known.places.of_language.get(language, "")).upper()
     asked = case.asked | case.present(network).keys() | case.mentions.keys()
     return SymptomAssessment(

@@ -66,3 +66,210 @@ async def test_what_rests_on_an_age_that_was_not_given_says_so(ask: Ask) -> None
         assert "Yaş belirtilmedi; bu, 3 ay altında geçerlidir." in answer["redFlags"][0]["action"]
     told = await ask(alya_symptom_check, complaint="8 aylık", sessionId=turkish["sessionId"], age=0.7)
     assert "baby_fever" not in {each["id"] for each in told["redFlags"]}
+
+
+EMERGENCIES = {
+    "heart attack": """
+        I think I'm having a heart attack
+        my dad is having a heart attack
+        heart attack!
+        she had a heart attack an hour ago
+        kalp krizi geçiriyorum
+        babam kalp krizi geçiriyor
+        sanırım kalp krizi
+        my chest is crushing and my arm hurts
+        my chest feels crushed and my jaw hurts
+        göğsüm eziliyor kolum ağrıyor
+        no pulse
+        kalbi durdu
+    """,
+    "stroke": """
+        mom is having a stroke
+        my wife might be having a stroke
+        my grandma had a stroke an hour ago
+        inme geçiriyor
+        annem felç geçiriyor
+        babaannem bu sabah inme geçirdi
+        dede inme geçirdi az önce
+    """,
+    "headache": """
+        never had such a bad headache before, it hit me like a hammer
+        headache hit me like a ton of bricks
+        never had a headache like this in my life
+        hayatımda böyle baş ağrısı görmedim, çekiç yemiş gibi
+        daha önce hiç böyle baş ağrım olmadı, çekiç indi sanki
+    """,
+    "birth": """
+        umbilical cord is hanging out
+        the cord came out before the baby
+        my water broke and I see the cord
+        kordon sarktı
+        suyum geldi kordon görünüyor
+    """,
+    "limbs": """
+        my finger got cut off
+        I chopped off the end of my finger
+        the machine took his hand off
+        parmağım koptu
+        elimi makine kopardı
+        my leg below the cast is numb and hugely painful
+        cast is too tight and my toes are blue
+        arm in plaster, fingers white and numb
+        alçının altında bacağım uyuşuyor ve çok ağrıyor
+        alçı çok sıkıyor parmaklarım mosmor
+    """,
+    "current and water": """
+        elektrik çarptı
+        I got an electric shock and have palpitations
+        got a shock from the socket
+        ceryana kapıldım
+        lightning struck him
+        drowned in the pool, coughing
+        he was pulled from the pool and coughs
+        our toddler fell into the pond
+        havuzda boğuluyordu şimdi öksürüyor
+        çocuk havuza düştü su yuttu
+        he hanged himself
+        she was found hanging
+        kendini astı
+    """,
+    "violence": """
+        my boyfriend is beating me
+        my husband keeps hitting me
+        my partner choked me
+        kocam beni dövüyor
+        eşim bana şiddet uyguluyor
+        kocamdan dayak yiyorum
+    """,
+    "poison and venom": """
+        he overdosed
+        she took a whole bottle of paracetamol
+        aşırı doz aldı
+        my child swallowed bleach
+        swallowed a battery
+        my son ate a battery
+        bebeğim pil yuttu
+        kızım deterjan içmiş
+        a snake bit my leg
+        yılan ısırdı
+        anaphylaxis
+        I'm going into anaphylactic shock
+        alerjik şoka girdi
+        bee sting and I need my epipen
+    """,
+    "consciousness": """
+        he is unconscious
+        he doesn't respond
+        bilinci kapalı
+        bir türlü kendine gelmiyor
+        seizure won't stop
+        she keeps seizing
+        nöbet durmuyor
+        he's choking
+        lokma takıldı boğazına
+        can't remember where he is, started this morning, 70 years old
+        grandpa doesn't know who I am since today
+        my husband, 72, suddenly doesn't know what year it is
+        dedem bugün kim olduğunu hatırlamıyor
+    """,
+    "injury": """
+        car accident, neck pain and tingling in arms
+        fell off a ladder, neck hurts and my hands tingle
+        trafik kazası geçirdim boynum ağrıyor kollarım uyuşuyor
+        havuza atladım boynum ağrıyor ellerim uyuşuyor
+        stiff jaw and muscle spasms after stepping on a nail
+        nail went through my foot last week, now jaw stiff
+        ayağıma paslı çivi battı, çenem açılmıyor
+        paslı çiviye bastım kaslarım kasılıyor
+        burned with boiling water on my face
+        hot oil splashed on my face
+        my toddler pulled hot tea over herself
+        yüzüme kaynar su döküldü
+        çocuğun üstüne çaydanlık döküldü
+    """,
+    "baby": """
+        soft spot is bulging and fever
+        soft spot on her head looks swollen
+        fontanelle is bulging and he vomits
+        bıngıldağı şiş ve ateşi var
+        bıngıldak şişti kusuyor
+    """,
+}
+
+
+@pytest.mark.parametrize("kind", EMERGENCIES)
+def test_an_emergency_is_one_in_many_wordings(kind: str) -> None:
+    lines = [line.strip() for line in EMERGENCIES[kind].strip().splitlines()]
+    assert [line for line in lines if "emergency" not in flags(line).values()] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "flag"),
+    [
+        ("I feel like hurting my baby", "harm_to_others"),
+        ("I'm afraid I will shake my baby", "harm_to_others"),
+        ("thoughts of smothering my baby", "harm_to_others"),
+        ("bebeğime zarar vermek istiyorum", "harm_to_others"),
+        ("voices telling me to kill people", "harm_to_others"),
+        ("a voice says I must stab my wife", "harm_to_others"),
+        ("sesler bana insanları öldürmemi söylüyor", "harm_to_others"),
+        ("I want to kill my neighbour", "harm_to_others"),
+        ("I think I'm pregnant. I'm bleeding a bit.", "pregnancy_bleeding"),
+        ("10 weeks gone and spotting", "pregnancy_bleeding"),
+        ("gebeyim kan geldi", "pregnancy_bleeding"),
+        ("tecavüze uğradım", "assault"),
+    ],
+)
+def test_a_warning_sign_is_raised(text: str, flag: str) -> None:
+    assert flag in flags(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "this headache is killing me",
+        "she hits her knee on the table, it's bruised and hurts",
+        "I had a heart attack in 2015 and take aspirin, now I have a runny nose",
+        "since my heart attack I take aspirin, I have a rash",
+        "my father had a heart attack ten years ago, I have a cough",
+        "I'm afraid of a stroke because my father had one at 80. I cough",
+        "I don't think it's a stroke, I have a runny nose",
+        "I was vaccinated against meningitis and have a sore arm",
+        "electric shock pains in my leg from sciatica",
+        "bacağımda elektrik çarpar gibi ağrı",
+        "sleep is bad, I'm drowning in work",
+        "plaster on my finger itches",
+        "cut off my toenail too short, toe is sore",
+        "my gums are bleeding when brushing",
+        "neck pain from sleeping badly",
+        "I have sunburn on my face",
+        "hamileyim belim ağrıyor",
+        "kocamın beli ağrıyor",
+        "my son has an itchy rash",
+        "kızım öksürüyor, burnu akıyor",
+        "I can't say I have chest pain, but I have a cough",
+        "It is not breathing that hurts, it is my knee that hurts",
+        "El bileğimin üzerine düştüm, bileğim ağrıyor",
+    ],
+)
+def test_an_ordinary_complaint_raises_no_emergency(text: str) -> None:
+    assert not {"emergency", "crisis"} & set(flags(text).values())
+
+
+def test_a_denial_that_is_denied_is_a_complaint() -> None:
+    for text, finding in (
+        ("I can't say I don't have chest pain", "chest_pain"),
+        ("I can't deny that I have chest pain", "chest_pain"),
+        ("It's not that I don't have a headache", "headache"),
+        ("göğüs ağrım yok diyemem", "chest_pain"),
+    ):
+        told, _ = knowledge().told(text)
+        assert told.mentions[finding].present
+        assert "slurred_speech" not in told.mentions
+
+
+async def test_care_follows_the_signs_and_no_condition_is_made_up(ask: Ask) -> None:
+    wrist = await ask(alya_symptom_check, complaint="El bileğimin üzerine düştüm, bileğim ağrıyor")
+    assert (wrist["seekCare"], wrist["redFlags"]) == ("urgent", [])
+    shock = await ask(alya_symptom_check, complaint="elektrik çarptı")
+    assert (shock["seekCare"], shock["conditions"]) == ("emergency", [])

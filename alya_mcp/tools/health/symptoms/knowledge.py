@@ -114,7 +114,7 @@ def read_knowledge(folder: Path) -> Knowledge:
         network=Network(findings, conditions, Calibration(**_read(folder / "calibration.toml"))),
         flags=tuple(
             _flag(f"{file}: [{name}]", name, entry, findings)
-            for file, name, entry in _entries(folder, "red_flags.toml")
+            for file, name, entry in _entries(folder, "red_flags*.toml")
         ),
         references=references,
         places=_places(_read(folder / "places.toml")),

@@ -49,7 +49,8 @@ _THINGS: Final = re.compile(
 )
 _SUBJECT_WORDS: Final = 4
 _HARMS: Final = re.compile(
-    r"bit|scratch|allerg|hair|around|near|play|crash|accident|hit|sick|isir|tirmal|alerji|tuy|kaza|gel|temas"
+    r"bit|scratch|allerg|hair|around|near|play|crash|accident|hit|sick|isir|tirmal|alerji|tuy|kaza|gel|temas|swallow|ate$|ingest|yut"
+    r"|burn|explod|shock|electr|crush|trap|fell|carp|patla|dustu"
 )
 _NOUNS_LIKE_VERBS: Final = _words("kedi adi tadi cildi simdi kendi idrari sirti alti ayaklari karti hali")
 _TR_ENDS: Final = _words("ama fakat ancak lakin yalniz sadece fakat oysa")
@@ -61,7 +62,10 @@ _FAMILY_TR: Final = re.compile(
     r"(?:anne|baba|kardes|abi|abla|dayi|amca|teyze|hala|dede|nine|anneanne|babaanne|kuzen|aile)(?:m|mde|mizde|n|si)?\w{0,4}"
 )
 _PAST_EN: Final = _words("died had suffered diagnosed passed history runs")
-_PAST_TR: Final = re.compile(r"gecir\w+|vefat|vardi|oyku\w*|yakalan\w+|kaybet\w+|hikaye\w*|tani")
+_PAST_TR: Final = re.compile(r"gecir(?!iyo)\w+|vefat|vardi|oyku\w*|yakalan\w+|kaybet\w+|hikaye\w*|tani")
+_JUST_NOW: Final = _words(
+    "hour hours minute minutes now just today tonight morning saat dakika simdi demin bugun sabah aksam az"
+)
 _SINCE: Final = re.compile(r"start\w*|began|begin\w*|since|basla\w*|beri|onset|dan|gelip")
 _AGO_EN: Final = (("years", "ago"), ("year", "ago"), ("last", "year"), ("childhood",), ("as", "a", "child"))
 _AGO_TR: Final = (("yil", "once"), ("sene", "once"), ("gecen", "yil"), ("gecen", "sene"), ("cocukken",),
@@ -105,6 +109,8 @@ def _clauses(words: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 
 def _of_family(words: Sequence[str], language: SpokenLanguage) -> bool:
+    if not _JUST_NOW.isdisjoint(words):
+        return False
     if language == "tr":
         died = any(
             word.startswith("oldu") and cause.endswith(("dan", "den", "tan", "ten"))

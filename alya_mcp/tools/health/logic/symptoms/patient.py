@@ -90,7 +90,8 @@ _CHILD: Final = re.compile(r"\bmy (?:little )?(?:child|kid)\b|\bcocugum\w*")
 _OFFSPRING: Final = re.compile(
     r"^(?:(?!(?:i|im|ive|my|our)\s)\w+\W+){0,3}(?:my|our)\s(?:\w+\s){0,2}"
     r"(?:son|daughter|boy|girl|grandson|granddaughter|grandchild|nephew|niece|kids|children|little one)s?\b"
-    r"|^(?:\w+\W+){0,3}(?:oglum|kizim|torunum|yegenim)\w*"
+    r"|^(?:\w+\W+)?(?:the|a|this|our)\s(?:little\s)?(?:child|kid|boy|girl)\b"
+    r"|^(?:\w+\W+){0,3}(?:(?:oglum|kizim|torunum|yegenim)\w*|cocu(?:k|gun|ga|gu)\b)"
 )
 _FEMALE: Final = re.compile(
     r"\b(?:female|woman|girl|daughter|wife|pregnan\w*|my periods?|menopaus\w*|breastfeeding|vagina\w*"
