@@ -19,6 +19,7 @@ ELSEWHERE = {
     "alya-mcp doctor": "tests/cli/test_cli_doctor.py",
     "alya-mcp model status": "tests/cli/test_cli_model_status.py",
     "alya-mcp youtube connect": "tests/cli/test_cli_youtube.py",
+    "alya-mcp dashboard": "tests/cli/test_cli_dashboard.py",
     "alya-mcp model pull": "tests/cli/test_cli_model_pull.py",
     ".venv/bin/python -m build --no-isolation": "tests/packaging/test_packages.py",
     ".venv/bin/python packaging/bundle/build.py": "tests/packaging/test_packages.py",
