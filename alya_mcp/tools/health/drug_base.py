@@ -8,7 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final, cast
 
-from alya_mcp.tools.health.logic.drug_names import MatchedBy, Named, Names, as_table, listed
+from alya_mcp.tools.health.logic.drug_classes import ClassWords, DrugClass
+from alya_mcp.tools.health.logic.drug_names import MatchedBy, Named, Names, as_table, listed, plain
 from alya_mcp.tools.health.logic.drug_rules import Ingredient, Rule, Rules
 
 _DATA: Final = Path(__file__).parent / "data"
@@ -33,7 +34,7 @@ class DrugBase:
         combined: list[tuple[str, tuple[str, ...], MatchedBy]] = [
             (product, parts, "combination") for product, parts in products
         ]
-        self.names = Names([*as_table(rows), *combined])
+        self.names = Names([*as_table(rows), *combined], _classes(folder))
         self.unknown: set[str] = set()
         """Names in rules and effects that no ingredient has; empty when the data are whole."""
         effects = self._effects(folder)
@@ -93,6 +94,14 @@ class DrugBase:
 def drug_base() -> DrugBase:
     """The knowledge base that comes with the package, read once."""
     return DrugBase()
+
+
+def _classes(folder: Path) -> ClassWords:
+    return ClassWords(
+        (plain(word), DrugClass(row["class"], tuple(listed(row["examples"]))))
+        for row in _table(folder / "class_words.csv")
+        for word in listed(row["words"])
+    )
 
 
 def _table(file: Path) -> list[dict[str, str]]:

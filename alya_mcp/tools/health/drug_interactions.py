@@ -64,7 +64,9 @@ class UnresolvedDrug(Output):
     """A name that stands for nothing known; its pairs were not checked."""
 
     given: str = Field(description="The name as it was given.")
-    suggestions: list[str] = Field(description="Known names that look like it.")
+    suggestions: list[str] = Field(
+        description="Known names that look like it; for a class of drugs (see notice) three of its drugs."
+    )
 
 
 class Reason(Output):
@@ -162,10 +164,11 @@ def _answer(
     named = [each for each in found if isinstance(each, Named)]
     unresolved = [each for each in found if isinstance(each, Unresolved)]
     if not named:
+        classes = _classes(unresolved)
         raise InvalidInput(
             "drugs holds no name that is known: "
             f"{', '.join(repr(each.given[:40]) for each in unresolved)}. Give generic or brand names, one "
-            "each, without sentences"
+            f"each, without sentences{'. ' + classes if classes else ''}"
         )
     pairs = _pairs(base, named)
     duplicates = _duplicates(named)
@@ -251,13 +254,31 @@ def _duplicates(named: Sequence[Named]) -> list[str]:
     return [ingredient for ingredient, count in counts.items() if count > 1]
 
 
+def _classes(unresolved: Sequence[Unresolved]) -> str:
+    """What to do about words for a class of drugs; empty where there is none."""
+    said = [
+        f"{each.given[:60]} ({each.of_class}, such as {', '.join(each.suggestions)})"
+        for each in unresolved
+        if each.of_class
+    ]
+    if not said:
+        return ""
+    return (
+        f"Not checked, since a class of drugs was named and its drugs interact differently: "
+        f"{'; '.join(said)}. The answer needs the drug's own name: ask the user, or read it from the package"
+    )
+
+
 def _notice(
     named: Sequence[Named], unresolved: Sequence[Unresolved], duplicates: Sequence[str],
     pairs: Sequence[PairAnswer], asked: Sequence[Provenance],
 ) -> str | None:  # fmt: skip
     parts: list[str] = []
-    if unresolved:
-        parts.append(f"{_UNKNOWN}: {', '.join(each.given[:60] for each in unresolved)}")
+    unknown = [each for each in unresolved if not each.of_class]
+    if unknown:
+        parts.append(f"{_UNKNOWN}: {', '.join(each.given[:60] for each in unknown)}")
+    if classes := _classes(unresolved):
+        parts.append(classes)
     spelled = [each for each in named if each.matched_by == "spelling" and fold(each.given) != each.read_as]
     if spelled:
         read = ", ".join(f"{each.given[:60]} as {each.read_as}" for each in spelled)

@@ -29,7 +29,7 @@ async def resolve(
     http: "Http", base: DrugBase, found: Sequence[Named | Unresolved]
 ) -> tuple[list[Named | Unresolved], list[Provenance]]:
     """`found` with names that RxNorm knows put in the place of unresolved ones, and what it had to say."""
-    asked = [at for at, each in enumerate(found) if isinstance(each, Unresolved)]
+    asked = [at for at, each in enumerate(found) if isinstance(each, Unresolved) and not each.of_class]
     answers = await all_answers([partial(rxnorm.ingredients, http, found[at].given) for at in asked])
     better = list(found)
     said: list[Provenance] = []

@@ -35,6 +35,33 @@ async def test_names_that_are_unknown_are_listed_with_what_looks_like_them(ask: 
     assert len(answer["pairs"]) == 1
 
 
+async def test_a_class_word_is_not_checked_and_the_name_is_asked_for(ask: Ask) -> None:
+    answer = await ask(alya_drug_interactions, drugs=["sildenafil", "nitrates", "warfarin"])
+    (unresolved,) = answer["unresolved"]
+    assert unresolved["given"] == "nitrates"
+    assert "glyceryl trinitrate" in unresolved["suggestions"]
+    assert not answer["complete"]
+    assert "a class of drugs was named" in answer["notice"]
+    assert "glyceryl trinitrate" in answer["notice"]
+    assert "no ingredient of that name" not in answer["notice"]
+    with pytest.raises(InvalidInput, match="isosorbide"):
+        await ask(alya_drug_interactions, drugs=["nitrates", "kan sulandırıcı"])
+
+
+@pytest.mark.parametrize(
+    "drugs",
+    [
+        ["denosumab", "etelcalcetide"],
+        ["Prolia", "cinacalcet"],
+        ["etelcalcetide", "cinacalcet"],
+        ["bromocriptine", "ergotamine"],
+        ["kumadin", "aspirin"],
+    ],
+)
+async def test_pairs_that_are_severe(ask: Ask, drugs: list[str]) -> None:
+    assert (await ask(alya_drug_interactions, drugs=drugs))["worst"] == "severe"
+
+
 async def test_where_no_pair_could_be_checked_nothing_is_said_of_its_severity(ask: Ask) -> None:
     answer = await ask(alya_drug_interactions, drugs=["Cialis", "Blorfizan"])
     assert (answer["pairs"], answer["worst"], answer["complete"]) == ([], None, False)

@@ -65,3 +65,19 @@ def test_the_tables_are_as_large_as_promised_and_small_enough_to_ship() -> None:
     assert len(rows("combinations.csv")) >= 120
     names = ("groups.csv", "ingredients.csv", "combinations.csv")
     assert sum((DATA / name).stat().st_size for name in names) < 250_000
+
+
+def test_a_class_word_is_no_name_and_its_examples_are_of_the_class() -> None:
+    groups = {row["ingredient"]: parts(row["groups"]) for row in rows("ingredients.csv")}
+    names = {bare(name) for row in rows("ingredients.csv") for key in LISTS for name in parts(row[key])}
+    names |= {bare(row["product"]) for row in rows("combinations.csv")} | {bare(name) for name in groups}
+    words: dict[str, str] = {}
+    for row in rows("class_words.csv"):
+        examples = parts(row["examples"])
+        assert len(examples) == 3
+        for example in examples:
+            assert set(groups[example]) & set(parts(row["groups"])), (row["class"], example)
+        assert set(parts(row["groups"])) <= {row["group"] for row in rows("groups.csv")}
+        for word in parts(row["words"]):
+            assert words.setdefault(bare(word), row["class"]) == row["class"], word
+    assert not words.keys() & names

@@ -28,6 +28,7 @@ def base() -> DrugBase:
         ("Delix Plus 5/25 mg", ("ramipril", "hydrochlorothiazide"), "combination"),
         ("Delix 5 mg tb", ("ramipril",), "brand"),
         ("warfarn", ("warfarin",), "spelling"),
+        ("kumadin", ("warfarin",), "synonym"),
         ("atorvastatine", ("atorvastatin",), "spelling"),
     ],
 )
@@ -71,3 +72,38 @@ def test_the_distance_is_that_of_a_slow_definition(one: str, other: str) -> None
     expected = slow(one[:5], other[:5])
     assert edits(one[:5], other[:5], 5) == expected
     assert min(edits(one[:5], other[:5], 2), 3) == min(expected, 3)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("nitrates", "nitrates"),
+        ("MAOI", "MAO inhibitors"),
+        ("a triptan", "triptans"),
+        ("ACE inhibitor", "ACE inhibitors"),
+        ("ARBs", "angiotensin receptor blockers"),
+        ("beta-blockers", "beta blockers"),
+        ("benzodiazepine", "benzodiazepines"),
+        ("my statin 20 mg", "statins"),
+        ("NSAID", "NSAIDs"),
+        ("SSRIs", "SSRIs"),
+        ("antibiotic", "antibiotics"),
+        ("antibiyotik", "antibiotics"),
+        ("blood thinner", "blood thinners"),
+        ("kan sulandırıcılar", "blood thinners"),
+        ("diuretic", "diuretics"),
+        ("opioid", "opioids"),
+        ("live vaccine", "live vaccines"),
+        ("antihistamine tablets", "antihistamines"),
+        ("birth control pill", "contraceptives"),
+        ("DOĞUM KONTROL HAPI", "contraceptives"),
+        ("tansiyon ilacı", "blood pressure medicines"),
+        ("tansiyon ilaçlarım", "blood pressure medicines"),
+    ],
+)
+def test_a_word_for_a_class_is_not_taken_for_one_drug(base: DrugBase, given: str, meant: str) -> None:
+    found = base.names.find(given)
+    assert isinstance(found, Unresolved)
+    assert found.of_class == meant
+    assert len(found.suggestions) == 3
+    assert all(isinstance(base.names.find(example), Named) for example in found.suggestions)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from alya_mcp.text.folding import fold
+from alya_mcp.tools.health.logic.drug_classes import ClassWords
 
 MatchedBy = Literal["name", "synonym", "brand", "combination", "spelling", "rxnorm"]
 
@@ -46,16 +47,26 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Unresolved:
-    """A name that stands for nothing known, and known names that look like it."""
+    """A name that stands for nothing known, and known names that look like it.
+
+    `of_class`: the name means a whole class of drugs, of which `suggestions` are examples.
+    """
 
     given: str
     suggestions: tuple[str, ...]
+    of_class: str | None = None
 
 
 class Names:
-    """Finds ingredients by names: (name, ingredients, how it is one) each; the first of equal ones counts."""
+    """Finds ingredients by names: (name, ingredients, how it is one) each; the first of equal ones counts.
 
-    def __init__(self, names: Iterable[tuple[str, tuple[str, ...], MatchedBy]]) -> None:
+    A word of `classes` stands for no single drug, so it is never read as a name that looks like it.
+    """
+
+    def __init__(
+        self, names: Iterable[tuple[str, tuple[str, ...], MatchedBy]], classes: ClassWords | None = None
+    ) -> None:
+        self._classes = classes or ClassWords(())
         self._known: dict[str, tuple[str, tuple[str, ...], MatchedBy]] = {}
         for name, ingredients, how in names:
             self._known.setdefault(plain(name), (name, ingredients, how))
@@ -71,6 +82,9 @@ class Names:
                 name, ingredients, how = found
                 literal = how == "name" and candidate == plain(name)
                 return Named(given, ingredients, how, None if literal else name)
+            meant = self._classes.find(candidate)
+            if meant is not None:
+                return Unresolved(given, meant.examples, meant.name)
         return self._near(given, _without_salts(formed))
 
     def _near(self, given: str, asked: str) -> Named | Unresolved:
