@@ -187,6 +187,28 @@ EMERGENCIES = {
         yüzüme kaynar su döküldü
         çocuğun üstüne çaydanlık döküldü
     """,
+    "great force": """
+        he was hit by a truck
+        run over by a car
+        fell from the third floor
+        crushed hand in a machine
+        I can't feel my legs after the fall
+        lost two fingers in the lawnmower
+        üçüncü kattan düştü
+        kamyon çarptı
+        traktörün altında kaldı
+        bacağından vuruldu
+    """,
+    "breath and fumes": """
+        he stopped breathing
+        he inhaled smoke in a house fire
+        yangında dumandan etkilendi
+        jellyfish sting and trouble breathing
+        my grandson took my blood pressure pills
+        torunum haplarımı yutmuş
+        my neck was squeezed by my husband
+        kocam boğazımı sıktı
+    """,
     "baby": """
         soft spot is bulging and fever
         soft spot on her head looks swollen
@@ -218,6 +240,8 @@ def test_an_emergency_is_one_in_many_wordings(kind: str) -> None:
         ("10 weeks gone and spotting", "pregnancy_bleeding"),
         ("gebeyim kan geldi", "pregnancy_bleeding"),
         ("tecavüze uğradım", "assault"),
+        ("my son swallowed a coin", "swallowed_object_flag"),
+        ("çocuk para yuttu", "swallowed_object_flag"),
     ],
 )
 def test_a_warning_sign_is_raised(text: str, flag: str) -> None:
@@ -244,6 +268,15 @@ def test_a_warning_sign_is_raised(text: str, flag: str) -> None:
         "neck pain from sleeping badly",
         "I have sunburn on my face",
         "hamileyim belim ağrıyor",
+        "fell on the floor, knee bruised and hurts",
+        "I want to kill the pain in my back",
+        "I'm scared of hurting my knee again, it's sore",
+        "I don't know what day my period will come, I have cramps",
+        "feel like I was hit by a truck, body aches and fever",
+        "dayak yemiş gibiyim, her yerim ağrıyor",
+        "my partner hurt his ankle, it is swollen",
+        "my chest and arms are itchy",
+        "feels like something is stuck in my throat",
         "kocamın beli ağrıyor",
         "my son has an itchy rash",
         "kızım öksürüyor, burnu akıyor",
