@@ -82,6 +82,8 @@ EMERGENCIES = {
         göğsüm eziliyor kolum ağrıyor
         no pulse
         kalbi durdu
+        husband clutching his chest and collapsed
+        eşim göğsünü tutup yere yığıldı
     """,
     "stroke": """
         mom is having a stroke
@@ -132,6 +134,9 @@ EMERGENCIES = {
         he hanged himself
         she was found hanging
         kendini astı
+        plugged in the toaster and got shocked badly
+        my daughter slipped under the water in the tub
+        boğulmak üzereydi denizden çıkardılar
     """,
     "violence": """
         my boyfriend is beating me
@@ -175,6 +180,9 @@ EMERGENCIES = {
     "injury": """
         car accident, neck pain and tingling in arms
         fell off a ladder, neck hurts and my hands tingle
+        rear-end crash, stiff neck and numb fingers
+        boynumu kazada incittim, kollarımda his yok
+        rusty metal cut, now muscles are cramping and jaw tight
         trafik kazası geçirdim boynum ağrıyor kollarım uyuşuyor
         havuza atladım boynum ağrıyor ellerim uyuşuyor
         stiff jaw and muscle spasms after stepping on a nail
@@ -236,6 +244,10 @@ def test_an_emergency_is_one_in_many_wordings(kind: str) -> None:
         ("a voice says I must stab my wife", "harm_to_others"),
         ("sesler bana insanları öldürmemi söylüyor", "harm_to_others"),
         ("I want to kill my neighbour", "harm_to_others"),
+        ("bebeğimi camdan atmak istiyorum", "harm_to_others"),
+        ("sesler komşuma saldırmamı istiyor", "harm_to_others"),
+        ("took 40 ibuprofen", "overdose"),
+        ("ilaçların hepsini içti", "overdose"),
         ("I think I'm pregnant. I'm bleeding a bit.", "pregnancy_bleeding"),
         ("10 weeks gone and spotting", "pregnancy_bleeding"),
         ("gebeyim kan geldi", "pregnancy_bleeding"),
