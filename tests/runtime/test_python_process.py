@@ -94,12 +94,18 @@ async def speaks(home: Path) -> None:
     assert b"Kokoro can't speak: KeyError" in ended.stdout
 
 
+async def notifies(home: Path) -> None:
+    await anyio.run_process(module_command("alya_mcp.notify.main"))  # nothing waits, so it ends
+    assert (home / "notify").is_dir()
+
+
 STARTS: dict[ChildModule, Callable[[Path], Awaitable[None]]] = {
     "alya_mcp.app.diagnostics.probe": probes,
     "alya_mcp.images.bench.baseline": compares,
     "alya_mcp.images.file_process": makes_files,
     "alya_mcp.images.weights.child": fetches,
     "alya_mcp.images.worker.main": works,
+    "alya_mcp.notify.main": notifies,
     "alya_mcp.storage.link_server": serves,
     "alya_mcp.tools.youtube.video.ffmpeg_child": renders,
     "alya_mcp.tools.youtube.video.voices.kokoro_child": speaks,

@@ -293,5 +293,5 @@ async def test_without_the_extra_ddgs_says_how_to_get_it(
     monkeypatch.setitem(sys.modules, "ddgs", None)
     object.__setattr__(hub.settings, "web_ddgs", True)
     source.bad_day = BAD_DAYS["empty"]
-    with pytest.raises(Unavailable, match=r"\[.*web\]"):
+    with pytest.raises(Unavailable, match=r"\[.*\bweb\b.*\]"):
         await ask(tool, query="istanbul")
