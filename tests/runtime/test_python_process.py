@@ -95,7 +95,8 @@ async def speaks(home: Path) -> None:
 
 
 async def notifies(home: Path) -> None:
-    await anyio.run_process(module_command("alya_mcp.notify.main"))  # nothing waits, so it ends
+    env = {**os.environ, "ALYA_HOME": str(home)}
+    await anyio.run_process(module_command("alya_mcp.notify.main"), env=env)  # nothing waits, so it ends
     assert (home / "notify").is_dir()
 
 

@@ -576,7 +576,11 @@ async def test_an_archived_picture_is_not_linked_until_it_is_restored(
     home: Path, headers: dict[str, str], opens: bool
 ) -> None:
     """HEAD answers 200 for it; its link would answer 403 InvalidObjectState."""
-    with replay(lambda _: Reply(200, headers={"Content-Length": "9"} | headers)) as server:
+
+    def stored(request: Request) -> Reply:
+        return Reply(200, b"" if request.method == "HEAD" else b"x" * 9, {"Content-Length": "9"} | headers)
+
+    with replay(stored) as server:
         store = open_store(Settings(home=home, s3_bucket="pictures", s3_endpoint_url=server.url))
         with anyio.move_on_after(PATIENCE):
             linked = await store.link(picture().key, size=9, filename="a.png", expires_in=60)
