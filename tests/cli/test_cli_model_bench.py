@@ -118,6 +118,7 @@ def test_it_measures_each_phase_beside_plain_diffusers(tmp_path: Path, cli_env: 
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine may hold the full model")
+@pytest.mark.slow
 def test_a_machine_that_cannot_hold_the_full_size_is_told_its_floor_and_nothing_is_drawn(run: Run):
     done = run("model", "bench", "--weights", "random", "--count", "1")
     assert done.code == 1

@@ -457,6 +457,7 @@ async def test_an_answer_without_end_is_cut_off(monkeypatch: pytest.MonkeyPatch)
         await asyncio.wait_for(application.left.wait(), PATIENCE)
 
 
+@pytest.mark.slow
 async def test_no_safe_connection_is_told_with_what_to_trust():
     async with answering(saying(ACCEPTED, DONE)) as (_, application):
         engine = RayEngine(application.url.replace("http:", "https:"), TOKEN, deadline=PATIENCE)

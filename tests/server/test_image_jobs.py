@@ -113,6 +113,7 @@ def test_a_call_cancelled_by_a_client_that_saw_progress_stops_the_work(slow: Gal
     assert first["seed"] != second["seed"]
 
 
+@pytest.mark.slow
 def test_only_some_pictures_may_be_left_at_a_time(slow: Gallery) -> None:
     with held(slow.home):
         jobs = [answer(slow.client, seed=slow.seed(), wait=1)["job"] for _ in range(4)]
