@@ -12,6 +12,7 @@ from alya_mcp.toolkit.tool import Progress
 
 T = TypeVar("T")
 
+_GIVEN_UP: Final = "It was given up before it was done; call again"
 KEPT_SECONDS: Final = 600.0
 """How long what nobody has collected is kept."""
 _BEAT: Final = 1.5
@@ -37,6 +38,7 @@ class Work(Generic[T]):
         self._outcome: T | Exception | None = None
         self._listeners: list[Progress] = []
         self._over = anyio.Event()
+        self._scope = anyio.CancelScope()
         self._task = asyncio.create_task(self._run(do))
 
     @property
@@ -75,8 +77,8 @@ class Work(Generic[T]):
         return self._outcome
 
     def stop(self) -> None:
-        """Give it up, if it isn't over."""
-        self._task.cancel()
+        """Give it up, if it isn't over; threads that work for it come to their end first."""
+        self._scope.cancel()
 
     async def over(self) -> None:
         """Return when it has ended, however that was."""
@@ -85,11 +87,14 @@ class Work(Generic[T]):
     async def _run(self, do: Callable[[Progress], Coroutine[Any, Any, T]]) -> None:
         beating = asyncio.create_task(self._beat())
         try:
-            self._outcome = await do(self._tell)
+            with self._scope:
+                self._outcome = await do(self._tell)
+            if self._scope.cancelled_caught:
+                self._outcome = Unavailable(_GIVEN_UP)
         except Exception as error:  # noqa: BLE001 - raised again in the calls that wait
             self._outcome = error
         except asyncio.CancelledError:
-            self._outcome = Unavailable("It was given up before it was done; call again")
+            self._outcome = Unavailable(_GIVEN_UP)
         finally:
             beating.cancel()
             self.ended = time.monotonic()

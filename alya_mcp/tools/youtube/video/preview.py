@@ -105,8 +105,9 @@ async def make(order: Order, folder: Path, engine: Engine, settings: Settings, r
     """
     ffmpeg.executable()
     told = _Told(report)
-    work = await anyio.to_thread.run_sync(_fresh, folder)
+    work = folder / "work"
     try:
+        await anyio.to_thread.run_sync(_empty, work)
         return await _make(order, folder, work, engine, settings, told)
     finally:
         with anyio.CancelScope(shield=True):
@@ -275,11 +276,10 @@ def _keep(made: Path, folder: Path, small: bytes, srt: bytes) -> None:
     made.replace(folder / _VIDEO)
 
 
-def _fresh(folder: Path) -> Path:
-    """An empty work folder; what a killed process left there is gone."""
-    work = folder / "work"
+def _empty(work: Path) -> None:
+    """Make the work folder; what a killed process left there is gone."""
     shutil.rmtree(work, ignore_errors=True)
-    return private_folder(work)
+    private_folder(work)
 
 
 async def _in_thread(work: Callable[[], T]) -> T:
