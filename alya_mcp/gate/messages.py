@@ -6,7 +6,8 @@ from alya_mcp.gate.call import Call
 from alya_mcp.gate.charges import Over, Uncountable
 from alya_mcp.gate.decision import INVALID_ARGUMENTS, Decision, Mode, shown
 from alya_mcp.gate.numbers import plain, usd
-from alya_mcp.gate.policy.rules import SECOND, UNIT, Approval, Concurrency, Limit, Repeats, Test, quotient
+from alya_mcp.gate.policy.rules import SECOND, UNIT, Approval, Concurrency, Limit, Repeats, quotient
+from alya_mcp.gate.policy.tests import Test
 
 _LONGEST_VALUE = 60
 

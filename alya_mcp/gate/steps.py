@@ -15,7 +15,8 @@ from alya_mcp.gate.documents.document import step
 from alya_mcp.gate.judged import Judged
 from alya_mcp.gate.numbers import plain
 from alya_mcp.gate.policy.conditions import values_at
-from alya_mcp.gate.policy.rules import Condition, Limit
+from alya_mcp.gate.policy.rules import Limit
+from alya_mcp.gate.policy.tests import Condition
 from alya_mcp.gate.redaction import masked_at
 from alya_mcp.gate.trace import Step
 
@@ -83,7 +84,7 @@ class ConditionsHold:
     def refuses(self, judged: Judged) -> bool:
         """Whether a condition isn't met."""
         arguments = judged.arguments
-        for test in judged.rules.tests:
+        for test in judged.rules.screen.suspects(arguments):
             if test.refuses(arguments) and judged.heard(
                 wording.failed(judged.call, judged.policy.digest, test)
             ):

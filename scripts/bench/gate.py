@@ -78,6 +78,21 @@ CONDITIONS = {
         for number in range(100)
     ]
 }
+_KINDS: Mapping[str, Callable[[int], tuple[str, Any]]] = {
+    "eq": lambda n: ("args.prompt", f"never said {n}"),
+    "in": lambda n: ("args.prompt", [f"never said {n}", f"nor {n}"]),
+    "contains": lambda n: ("args.prompt", f"never said {n}"),
+    "regex": lambda n: ("args.prompt", rf"\bnever said {n}\b"),
+    "gt": lambda n: ("args.seed", 1000 + n),
+}
+MIXED = {
+    "deny_if": [
+        {"conditions": [{"path": path, "op": op, "value": value}]}
+        for number in range(20)
+        for op, made in _KINDS.items()
+        for path, value in [made(number)]
+    ]
+}
 SEVERAL = {
     "rate_limit": {"max": 10, "window": 60},
     "limits": [{"counter": "day", "max": 100, "window": "day"}],
@@ -251,14 +266,15 @@ def main(calls: int, rounds: int, alone: bool) -> None:
                 deciding(policy_of(100)),
                 "decide 100",
             ),
-            Row("decide, 100 conditions on one tool", deciding(policy_of(1, CONDITIONS))),
+            Row("decide, 100 conditions on one tool", deciding(policy_of(1, CONDITIONS)), p50=10),
+            Row("decide, 100 conditions of five kinds", deciding(policy_of(1, MIXED)), p50=10),
             Row(reserved, reserving(Gate(policy_of(1))), "reserve 1", p50=5),
             Row("decide and reserve, 100 rules", reserving(Gate(policy_of(100))), "reserve 100", p50=8),
             Row(recorded, reserving(logged), "audited 1", p50=25, p99=120),
             Row("the same; of the peer's log the file alone", reserving(logged), "sink 1"),
             Row("decide and reserve, a limit of the grant in SQLite", reserving(granted), p50=60),
             Row("a whole call, in memory, no log", whole(Gate(policy_of(100)))),
-            Row("a whole call, its decision and outcome recorded", whole(full)),
+            Row("a whole call, its decision and outcome recorded", whole(full), p50=20),
             Row("sanitise, text of 1 kB in 12 members", timed(lambda: sanitise(PICTURE, limit=ENOUGH))),
             Row("sanitise, 20 rows with a fraction each", timed(lambda: sanitise(ROWS, limit=ENOUGH))),
         ]

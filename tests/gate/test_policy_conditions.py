@@ -1,13 +1,17 @@
 """What conditions mean: policy.md 2.2 with strict types, rows 13, 16 and 17 of its section 3."""
 
 import math
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alya_mcp.gate.policy import tests as compiled_tests
 from alya_mcp.gate.policy.conditions import OPERATORS, Unfit, condition, same, values_at
+from alya_mcp.gate.policy.screen import Screen
+from alya_mcp.gate.policy.tests import Condition
 
 HOLDS = [
     ("eq", 1, 1.0),
@@ -174,6 +178,58 @@ def test_any_arguments_are_judged_without_an_error(
     except Unfit:
         return
     assert judged.holds(arguments if isinstance(arguments, dict) else {"a.b": arguments}) in {True, False}
+
+
+_PATTERNS = ["a", "^b$", "(?i)A", "(?P<n>1)", "", r"\Qa", r"\E|a", "x|a"]
+_CONDITIONS = st.tuples(
+    st.sampled_from(["args.a", "args.b", "args.a.b"]),
+    st.one_of(
+        st.tuples(st.sampled_from(["eq", "neq", "contains"]), JSON),
+        st.tuples(st.sampled_from(["in", "not_in"]), st.lists(JSON, max_size=3)),
+        st.tuples(st.sampled_from(["lt", "lte", "gt", "gte"]), st.integers(-2, 2) | st.just(0.5)),
+        st.tuples(st.just("regex"), st.sampled_from(_PATTERNS)),
+        st.tuples(st.just("exists"), st.booleans()),
+    ),
+    st.none() | st.booleans(),
+)
+_TESTS = st.tuples(st.booleans(), st.lists(_CONDITIONS, max_size=2))
+
+
+@given(st.lists(_TESTS, min_size=9, max_size=14), st.lists(JSON, min_size=1, max_size=5))
+def test_many_tests_refuse_together_what_each_refuses(
+    asked: list[tuple[bool, list[Any]]], values: list[Any]
+) -> None:
+    tests: list[compiled_tests.Test] = []
+    for index, (must_hold, described) in enumerate(asked):
+        found: list[Condition] = []
+        for path, (op, value), missing in described:
+            with suppress(Unfit):
+                found.append(condition(path, op, value, must_hold, missing))
+        tests.append(compiled_tests.Test(str(index), tuple(found), must_hold, "", shadow=False))
+    screen = Screen(tests)
+    for value in [*values, "b", 1, 0.5, "\ud800", math.nan]:
+        for arguments in ({"a": value}, {"a": value, "b": value}, {}):
+            suspects = screen.suspects(arguments)
+            assert [each for each in suspects if each.refuses(arguments)] == [
+                each for each in tests if each.refuses(arguments)
+            ]
+
+
+def test_an_argument_that_passes_many_tests_is_asked_none_of_them_one_by_one() -> None:
+    compiled = [
+        condition("args.a", op, value, must_hold=must_hold)
+        for op, value, must_hold in [
+            *(("eq", "never", False), ("in", ["no", 5], False), ("contains", "nor this", False)),
+            *(("regex", "^never$", False), ("regex", "(?i)NO", False), ("not_in", ["x"], True)),
+            *(("exists", True, True), ("contains", "fi", True), ("regex", r"\Qno", False)),
+        ]
+    ]
+    tests = [
+        compiled_tests.Test(str(index), (each,), each.value in (["x"], True, "fi"), "", shadow=False)
+        for index, each in enumerate(compiled)
+    ]
+    assert [test.rule for test in Screen(tests).suspects({"a": "fine"})] == ["8"]
+    assert len(Screen(tests).suspects({"a": "never"})) == len(tests)
 
 
 @given(JSON, JSON)

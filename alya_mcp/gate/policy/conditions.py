@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, cast
 
-from alya_mcp.gate.policy.rules import Condition
+from alya_mcp.gate.policy.tests import Condition
 
 Verify = Callable[[Any], bool]
 
@@ -58,7 +58,7 @@ def condition(path: str, op: str, value: Any, must_hold: bool, missing: bool | N
             raise Unfit("it takes true or false")
         holds = _exists(names, value)
     else:
-        test = _regex(value, must_hold) if op == "regex" else _test(op, value)
+        test = regex(value, must_hold) if op == "regex" else _test(op, value)
         if must_hold:
             holds = _required(names, test)
         else:
@@ -249,8 +249,14 @@ def _may_contain(found: Any, value: Any) -> bool:
     return any(_type(item) != _type(value) or same(item, value) for item in items)
 
 
-def _regex(pattern: Any, must_hold: bool) -> Verify:
-    """RE2's time grows with the text alone. A text that is no Unicode is judged in the call's disfavour."""
+def regex(pattern: Any, must_hold: bool) -> Verify:
+    """Whether a text has a match; RE2's time grows with the text alone.
+
+    A text that is no Unicode is judged in the call's disfavour.
+
+    Raises:
+        Unfit: RE2 can't take the pattern.
+    """
     if not isinstance(pattern, str):
         raise Unfit('operator "regex" requires a string value')
     from importlib import import_module

@@ -6,7 +6,7 @@ from typing import Any, Final, cast
 from alya_mcp.gate.documents.document import Document, Problem, quoted
 from alya_mcp.gate.policy.conditions import ORDER, same
 from alya_mcp.gate.policy.entries import Asked, Entry
-from alya_mcp.gate.policy.rules import Condition
+from alya_mcp.gate.policy.tests import Condition
 
 Schema = Mapping[str, Any]
 

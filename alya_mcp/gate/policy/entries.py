@@ -11,14 +11,13 @@ from alya_mcp.gate.policy.rules import (
     UNIT,
     Approval,
     Concurrency,
-    Condition,
     Limit,
     Redact,
     Repeats,
     Rules,
     Scope,
-    Test,
 )
+from alya_mcp.gate.policy.tests import Condition, Test
 from alya_mcp.gate.redaction import masked_at
 
 Action = Literal["allow", "deny", "require_approval"]

@@ -15,7 +15,8 @@ from alya_mcp.gate.numbers import plain
 from alya_mcp.gate.policy.entries import Amount, Entry, EntryReader
 from alya_mcp.gate.policy.keys import KEYS
 from alya_mcp.gate.policy.reading import LARGEST, WINDOWS, Fields, Reading, by_name
-from alya_mcp.gate.policy.rules import SECOND, UNIT, Condition, Limit, LimitKind, Test
+from alya_mcp.gate.policy.rules import SECOND, UNIT, Limit, LimitKind
+from alya_mcp.gate.policy.tests import Condition, Test
 
 Action = Literal["evaluate", "deny", "require_approval"]
 

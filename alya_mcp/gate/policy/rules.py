@@ -6,12 +6,14 @@ what it counts, so that an edit of other rules, or a move from a tool to its cat
 that count the same share it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, get_args
+from typing import Final, Literal, get_args
 
 from alya_mcp.gate.decision import Decision
 from alya_mcp.gate.documents.document import step
+from alya_mcp.gate.policy.screen import Screen
+from alya_mcp.gate.policy.tests import Test
 
 Scope = Literal["session", "grant", "host"]
 LimitKind = Literal["rate_limit", "limits", "budget"]
@@ -39,47 +41,6 @@ class _Sliding:
     def window(self) -> float:
         """The span in seconds, an int where it is whole."""
         return quotient(self.window_ns, SECOND)
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """One comparison over the arguments: `path` as the document writes it, for example `args.size`.
-
-    `shown` is the value as it may be told: without what the policy redacts.
-    """
-
-    path: str
-    op: str
-    value: Any
-    shown: Any
-    holds: Callable[[Mapping[str, Any]], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Test:
-    """Conditions that a call is judged by.
-
-    With `must_hold` the call is refused unless all hold (`require`, Intercept's `evaluate`). Otherwise it is
-    refused when all hold (`deny_if`, Intercept's `deny`); no condition at all always does.
-    """
-
-    rule: str
-    conditions: tuple[Condition, ...]
-    must_hold: bool
-    message: str
-    shadow: bool
-
-    @property
-    def always_refuses(self) -> bool:
-        """Whether it refuses every call, whatever the arguments."""
-        return not self.conditions and not self.must_hold
-
-    def refuses(self, arguments: Mapping[str, Any]) -> bool:
-        """Whether a call with these arguments is refused."""
-        for condition in self.conditions:  # a generator would cost as much again as most conditions
-            if not condition.holds(arguments):
-                return self.must_hold
-        return not self.must_hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +149,8 @@ class Rules:
     only the audit log hears of; `reason` is the policy's own text for them. `timeout` is in seconds. Limits
     stand in the order in which a spent one is named: the tool's or its category's (`rate_limit`, `limits`,
     `budget`), then those of all tools. `groups` are the limits that are asked together: the enforced ones,
-    then each shadowed one by itself. `steps` are those that a call has to take, in order.
+    then each shadowed one by itself. `steps` are those that a call has to take, in order. `screen` finds the
+    tests that may refuse a call.
     """
 
     denial: Decision | None = None
@@ -203,8 +165,10 @@ class Rules:
     redact: Redact = Redact()
     groups: tuple[tuple[Limit, ...], ...] = field(init=False)
     steps: tuple[StepName, ...] = field(init=False)
+    screen: Screen = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "screen", Screen(self.tests))
         enforced = tuple(limit for limit in self.limits if not limit.shadow)
         groups = ((enforced,) if enforced else ()) + tuple((limit,) for limit in self.limits if limit.shadow)
         object.__setattr__(self, "groups", groups)
