@@ -5,8 +5,8 @@ an origin only in untreated stones of good colour, a treatment costs more in lar
 whole carats. Dealers use different words for colour and clarity. Prices scatter with heavy tails (Student's t
 with 3 degrees of freedom), drift with time, and one in twenty is wrong by a factor of 3 to 12.
 
-Antiques: titles are noisy, prices stand in three or four currencies, makers differ in price, and among
-genuine pieces stand reproductions, lots, damaged pieces, parts and books. Some say so only in the description.
+Antiques: titles are noisy, prices stand in three or four currencies and makers differ in price. Among genuine
+pieces stand reproductions, lots, damaged pieces, parts and books. Some say so only in the description.
 """
 
 import math
