@@ -11,8 +11,10 @@ pieces stand reproductions, lots, damaged pieces, parts and books. Some say so o
 
 import math
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from statistics import median
 from typing import Any
 
 Row = dict[str, Any]
@@ -69,6 +71,9 @@ BASE = {
     "aquamarine": 240.0,
 }
 CERTIFICATES = {"none": 1.0, "IGI": 1.03, "GIA": 1.09, "GRS": 1.06, "SSEF": 1.14}
+CUTS = ["excellent", "very good", "good", "fair"]
+PRIORS = ((2.0, 2.0), (2.2, 1.6), (3.0, 1.5))
+"""Beta distributions of the latent colour, clarity and cut."""
 TODAY = date(2026, 11, 1)
 
 
@@ -80,6 +85,8 @@ class GemMarket:
     priced: list[Row] = field(default_factory=list)
     asked: list[Row] = field(default_factory=list)
     prices: dict[str, float] = field(default_factory=dict)
+    wrong: set[str] = field(default_factory=set)
+    strength: dict[str, float] = field(default_factory=dict)
 
 
 def gem_market(
@@ -94,12 +101,14 @@ def gem_market(
         "drift": rng.uniform(-0.02, 0.07),
         "other_labels": rng.uniform(0.1, 0.35),
     }
+    market.strength = strength
     for number in range(size + asked):
-        row, price = gem(rng, species, strength)
+        row, price = gem(rng, species, strength, now=number >= size)
         row["id"] = str(number + 1)
         if number < size:
             if rng.random() < wrong:
                 price *= rng.uniform(3, 12) ** rng.choice((-1, 1))
+                market.wrong.add(row["id"])
             market.priced.append({**row, "price_usd": f"{price:.2f}"})
         else:
             market.asked.append({**row, "price_usd": "", "sold_at": ""})
@@ -107,16 +116,49 @@ def gem_market(
     return market
 
 
-def gem(rng: random.Random, species: str, strength: dict[str, float]) -> tuple[Row, float]:
-    colour, clarity, cut = rng.betavariate(2, 2), rng.betavariate(2.2, 1.6), rng.betavariate(3, 1.5)
+def gem(rng: random.Random, species: str, strength: dict[str, float], *, now: bool) -> tuple[Row, float]:
+    colour, clarity, cut = (rng.betavariate(*prior) for prior in PRIORS)
     carat = round(min(12.0, max(0.25, math.exp(rng.gauss(0.35, 0.65)))), 2)
     if rng.random() < 0.25:  # cutters aim at whole carats
         carat = round(rng.choice((1.0, 1.5, 2.0, 3.0)) + rng.uniform(0, 0.06), 2)
     origin = rng.choice(list(ORIGINS[species])) if species in ORIGINS else ""
     treatment = rng.choice(list(TREATMENTS[species])) if species in TREATMENTS else ""
     certificate = rng.choice(list(CERTIFICATES))
-    days = int(rng.uniform(0, 6 * 365))
+    days = 0 if now else int(rng.uniform(0, 6 * 365))
 
+    fair = worth(species, strength, carat, (colour, clarity, cut), origin, treatment, certificate)
+    sold = TODAY - timedelta(days=days)
+    noise = 0.075 * rng.gauss(0, 1) / math.sqrt(sum(rng.gauss(0, 1) ** 2 for _ in range(3)) / 3)
+    price = fair * math.exp(noise)
+
+    other = rng.random() < strength["other_labels"]
+    row = {
+        "id": "",
+        "species": species,
+        "variety": "",
+        "carat": f"{carat:.2f}",
+        "colour": label(rng, COLOURS[species][other], colour),
+        "clarity": label(rng, CLARITIES.get(species, CLARITIES["other"])[other], clarity),
+        "cut": label(rng, CUTS, cut),
+        "origin": origin if rng.random() < 0.9 else "",
+        "treatment": treatment,
+        "certificate": certificate if certificate != "none" else "",
+        "sold_at": sold.isoformat(),
+    }
+    return row, price * math.exp(-strength["drift"] * days / 365)
+
+
+def worth(
+    species: str,
+    strength: dict[str, float],
+    carat: float,
+    qualities: tuple[float, float, float],
+    origin: str,
+    treatment: str,
+    certificate: str,
+) -> float:
+    """What a stone sells for today but for luck; the qualities are those of colour, clarity and cut."""
+    colour, clarity, cut = qualities
     log = math.log(BASE[species] * strength["level"])
     log += strength["colour"] * (colour - 0.5) * 1.6
     log += strength["clarity"] * (clarity - 0.5) * (1.0 + 0.6 * (colour - 0.5))
@@ -129,27 +171,47 @@ def gem(rng: random.Random, species: str, strength: dict[str, float]) -> tuple[R
         share = (1.0 if factor == 1.0 else 0.35) * (0.4 + 0.6 * colour)
         log += math.log(ORIGINS[species][origin]) * share
     log += math.log(CERTIFICATES[certificate]) * (1.5 if origin and factor == 1.0 else 0.8)
-    sold = TODAY - timedelta(days=days)
-    noise = 0.075 * rng.gauss(0, 1) / math.sqrt(sum(rng.gauss(0, 1) ** 2 for _ in range(3)) / 3)
-    fair = math.exp(log) * carat
-    price = fair * math.exp(noise)
+    return math.exp(log) * carat
 
-    other = rng.random() < strength["other_labels"]
-    row = {
-        "id": "",
-        "species": species,
-        "variety": "",
-        "carat": f"{carat:.2f}",
-        "colour": label(rng, COLOURS[species][other], colour),
-        "clarity": label(rng, CLARITIES.get(species, CLARITIES["other"])[other], clarity),
-        "cut": label(rng, ["excellent", "very good", "good", "fair"], cut),
-        "origin": origin if rng.random() < 0.9 else "",
-        "treatment": treatment,
-        "certificate": certificate if certificate != "none" else "",
-        "sold_at": sold.isoformat(),
-    }
-    # What is asked for is today's price: the drift counts back from now.
-    return row, price * math.exp(-strength["drift"] * days / 365)
+
+def best_guess(rng: random.Random, market: GemMarket, row: Row, draws: int = 2000) -> float:
+    """The value to somebody who knows the formula, but of the stone only what the catalogue says."""
+    species, found = market.species, list[float]()
+    bins = [
+        bins_of(word, lists)
+        for word, lists in (
+            (row["colour"], COLOURS[species]),
+            (row["clarity"], CLARITIES.get(species, CLARITIES["other"])),
+            (row["cut"], (CUTS,)),
+        )
+    ]
+    origins = [row["origin"]] if row["origin"] or species not in ORIGINS else list(ORIGINS[species])
+    while len(found) < draws:
+        # Each quality is drawn until its word fits, which keeps the prior within the word's range.
+        kept = list[float]()
+        for place, (low, high) in enumerate(bins):
+            value = rng.betavariate(*PRIORS[place])
+            while not low <= min(0.999, max(0.0, 1 - value + rng.gauss(0, 0.02))) < high:
+                value = rng.betavariate(*PRIORS[place])
+            kept.append(value)
+        certificate = row["certificate"] or "none"
+        qualities = (kept[0], kept[1], kept[2])
+        found.append(
+            worth(
+                species, market.strength, float(row["carat"]), qualities, rng.choice(origins),
+                row["treatment"], certificate,
+            )
+        )  # fmt: skip
+    return median(found)
+
+
+def bins_of(word: str, lists: Sequence[list[str]]) -> tuple[float, float]:
+    """The part of a label set that a word stands for."""
+    for words in lists:
+        for index, each in enumerate(words):
+            if each.upper() == word.upper():
+                return index / len(words), (index + 1) / len(words)
+    raise ValueError(word)
 
 
 def label(rng: random.Random, words: list[str], quality: float) -> str:
