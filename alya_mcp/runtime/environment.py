@@ -26,9 +26,10 @@ _UNSEEN: Final = "\ufeff\u200b"
 def tidy(environment: MutableMapping[str, str]) -> dict[str, str]:
     """Take out of `environment` what counts as unset, and blanks and line ends around the other values.
 
-    Returns the variables that a client left as a placeholder, such as `${user_config.bucket}`, each with it.
-    They count as unset. Of those that decide what calls may do, only an empty field of a bundle does: without
-    what was meant there, a call might be allowed more. Another placeholder stays, for the settings to refuse.
+    Returns the variables that a client left as a placeholder, such as `${user_config.bucket}`, each with it,
+    and that count as unset therefore. Of those that decide what calls may do, only an empty field of a bundle
+    does: without what was meant there, a call might be allowed more. Another placeholder stays, for the
+    settings to refuse.
     """
     placeholders: dict[str, str] = {}
     for name, value in list(environment.items()):
@@ -36,10 +37,10 @@ def tidy(environment: MutableMapping[str, str]) -> dict[str, str]:
             continue
         bare = value.strip().strip(_UNSEEN).strip()
         left = placeholder(bare)
-        if left is not None:
+        if left is not None and (name not in _GOVERNING or _FIELD_OF_A_BUNDLE.fullmatch(bare)):
             placeholders[name] = left
-        governs = name in _GOVERNING and not _FIELD_OF_A_BUNDLE.fullmatch(bare)
-        if not bare or (left is not None and not governs):
+            del environment[name]
+        elif not bare:
             del environment[name]
         elif bare != value:
             environment[name] = bare

@@ -57,6 +57,7 @@ def test_what_decides_over_calls_is_unset_only_by_an_empty_field_of_a_bundle(
         settings = Settings.from_environment(variables)
         assert (settings.policy, settings.grant) == (None, None)
     else:
+        assert tidy(dict(variables)) == {}, "it is refused, and doesn't count as unset"
         with pytest.raises(SettingsError, match=variable):
             Settings.from_environment(variables)
 
