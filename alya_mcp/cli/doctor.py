@@ -1,7 +1,6 @@
 """`alya-mcp doctor`: looks at every part of an installation and says what to do about what isn't well."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 
 import click
 
@@ -33,7 +32,9 @@ def doctor(placeholders: Mapping[str, str], output: OutputFormat) -> int:
             _show(check)
     failed = sum(check.state == "fail" for check in checks)
     if output == "json":
-        show_json({"ok": failed == 0, "settings": _settings(), "checks": [asdict(check) for check in checks]})
+        show_json(
+            {"ok": failed == 0, "settings": _settings(), "checks": [check.as_json() for check in checks]}
+        )
     else:
         warned = sum(check.state == "warn" for check in checks)
         say(f"{counted(len(checks), 'check')}: {counted(warned, 'warning')}, {counted(failed, 'failure')}.")
@@ -48,6 +49,7 @@ def _settings() -> dict[str, str | None]:
 
 
 def _show(check: Check) -> None:
-    show_row((check.state, check.part, check.detail), (_STATE, _PART))
-    if check.remedy:
-        show_row(("", "", f"-> {check.remedy}"), (_STATE, _PART))
+    detail, remedy = check.words
+    show_row((check.state, check.part, detail), (_STATE, _PART))
+    if remedy:
+        show_row(("", "", f"-> {remedy}"), (_STATE, _PART))

@@ -94,17 +94,22 @@ def test_a_setting_that_cannot_be_used_fails_before_anything_else_is_looked_at(r
     assert ended.code == 1
     parts = by_part(ended.json["checks"])
     assert parts.keys() == {"python", "packages", "settings"}
-    assert "ALYA_IMAGE_ENGINE is 'lokal'" in parts["settings"]["detail"]
-    assert "ALYA_IMAGE_WARM is 'perhaps'" in parts["settings"]["detail"]
+    assert parts["settings"]["id"] == "settings_invalid"
+    for setting in ("ALYA_IMAGE_ENGINE is 'lokal'", "ALYA_IMAGE_WARM is 'perhaps'"):
+        assert setting in parts["settings"]["fields"]["reason"]
+        assert setting in parts["settings"]["detail"]
 
 
 def test_placeholders_that_a_client_left_in_are_named(run: Run) -> None:
     unfilled = {"ALYA_GRANT": "${env:TOKEN}", "AWS_PROFILE": "${input:profile}"}
-    settings = [
-        c for c in run("doctor", "--output", "json", **unfilled).json["checks"] if c["part"] == "settings"
-    ]
-    named = {(c["state"], name) for c in settings for name in unfilled if name in c["detail"]}
-    assert {("fail", "ALYA_GRANT"), ("warn", "AWS_PROFILE")} <= named
+    checks = run("doctor", "--output", "json", **unfilled).json["checks"]
+    (left,) = [check for check in checks if check["id"] == "placeholder"]
+    assert (left["state"], left["fields"]) == (
+        "warn",
+        {"variable": "AWS_PROFILE", "placeholder": "${input:profile}"},
+    )
+    (refused,) = [check for check in checks if check["id"] == "settings_invalid"]
+    assert "ALYA_GRANT" in refused["fields"]["reason"]
 
 
 def test_every_command_works_without_the_extras(run: Run, without_extras: dict[str, str]) -> None:
@@ -118,15 +123,17 @@ def test_every_command_works_without_the_extras(run: Run, without_extras: dict[s
     assert "alya-mcp engine install" in bench.err
     ended = run("doctor", "--output", "json", **without_extras)
     parts = by_part(ended.json["checks"])
-    assert parts["image engine"]["state"] == "warn"
-    assert "alya-mcp engine install" in parts["image engine"]["remedy"]
+    assert parts["image engine"]["id"] == "image_packages_missing"
+    assert parts["image engine"]["remedy"] == parts["image engine"]["fields"]["command"]
+    assert parts["image engine"]["remedy"].endswith("alya-mcp engine install")
     assert "device" not in parts
 
 
 def test_a_bucket_without_the_s3_extra_fails(run: Run, without_extras: dict[str, str]) -> None:
     ended = run("doctor", "--output", "json", ALYA_S3_BUCKET="pictures", **without_extras)
     assert ended.code == 1
-    assert "[s3" in by_part(ended.json["checks"])["s3 extra"]["remedy"]
+    extra = by_part(ended.json["checks"])["s3 extra"]
+    assert (extra["id"], "[s3" in extra["fields"]["advice"]) == ("s3_package_missing", True)
 
 
 # -- its parts --------------------------------------------------------------------------------------
@@ -138,8 +145,8 @@ def test_a_torch_that_cannot_be_imported_is_one_failure_with_its_reason(
     (tmp_path / "torch.py").write_text("raise ImportError('libcudart.so.13: cannot open shared object file')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     check = next(images.drawing(Settings(home=alya_home)))
-    assert check.state == "fail"
-    assert "libcudart.so.13: cannot open shared object file" in check.detail
+    assert (check.state, check.id) == ("fail", "device_unknown")
+    assert "libcudart.so.13: cannot open shared object file" in str(check.fields["reason"])
 
 
 @pytest.fixture
@@ -159,16 +166,17 @@ def _flux_weights() -> Check:
 
 def test_weights_count_as_there_only_when_they_are_complete(snapshot: Path) -> None:
     absent = _flux_weights()
-    assert (absent.state, "alya-mcp model pull" in absent.detail) == ("ok", True)
+    assert (absent.state, absent.id) == ("ok", "weights_absent")
+    assert "alya-mcp model pull" in absent.words.detail
     (snapshot / "vae").mkdir(parents=True)
     (snapshot / "model_index.json").write_text('{"_class_name": "FluxPipeline", "vae": ["diffusers", "A"]}')
     (snapshot / "vae" / "config.json").write_text("{}")
     partly = _flux_weights()
-    assert (partly.state, "a part of FLUX.1-schnell" in partly.detail) == ("warn", True)
-    assert "alya-mcp model pull" in str(partly.remedy)
+    assert (partly.state, partly.id, partly.fields["size"]) == ("warn", "weights_incomplete", 1)
+    assert "alya-mcp model pull" in str(partly.words.remedy)
     (snapshot / "vae" / "model.safetensors").write_bytes(b"")
     whole = _flux_weights()
-    assert (whole.state, whole.detail.startswith("FLUX.1-schnell is in ")) == ("ok", True)
+    assert (whole.state, whole.id, whole.fields["folder"]) == ("ok", "weights", snapshot.parents[1])
 
 
 class _Engine:
@@ -185,21 +193,21 @@ class _Engine:
 
 
 @pytest.mark.parametrize(
-    ("changes", "state", "detail", "remedy"),
+    ("changes", "state", "kind", "detail"),
     [
         (
             {},
             "ok",
+            "worker",
             "connections: 1, this one included; jobs waiting: 0; bf16, in short; 41 degrees",
-            None,
         ),
         (
             {"last_error": "No room", "last_error_at": 1_700_000_000.0},
             "warn",
+            "worker_failed_before",
             "last error, 2023-11-1",
-            "image-worker.log",
         ),
-        ({"state": "stuck", "detail": "Says nothing"}, "fail", "stuck: Says nothing", "End its process"),
+        ({"state": "stuck", "detail": "Says nothing"}, "fail", "worker_failing", "stuck: Says nothing"),
     ],
 )
 def test_the_worker_is_shown_with_its_plan_and_its_last_failure(
@@ -207,30 +215,37 @@ def test_the_worker_is_shown_with_its_plan_and_its_last_failure(
     alya_home: Path,
     changes: dict[str, Any],
     state: str,
+    kind: str,
     detail: str,
-    remedy: str | None,
 ) -> None:
     known: dict[str, Any] = {"state": "idle", "detail": "Ready", "pid": 12, "model": "tiny", "device": "cuda"}
     status = EngineStatus(**{**known, "clients": 1, "plan": "bf16, in short", "temperature": 41, **changes})
     monkeypatch.setattr("alya_mcp.images.open_engine", lambda settings: _Engine(status))
     worker = next(check for check in images.drawing(Settings(home=alya_home)) if check.part == "worker")
-    assert (worker.state, detail in worker.detail) == (state, True), worker
-    assert remedy is None if worker.remedy is None else str(remedy) in worker.remedy
+    assert (worker.state, worker.id, worker.fields["status"]) == (state, kind, status)
+    assert detail in worker.words.detail
+    told = worker.as_json()
+    assert (told["fields"]["status"]["temperature"], told["remedy"] is None) == (41, state == "ok")
 
 
 def test_a_home_that_is_no_folder_or_that_others_can_change_fails(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     (check,) = machine.home(Settings(home=tmp_path / "file" / "home"))
-    assert (check.state, "is not a folder" in check.detail) == ("fail", True)
+    assert (check.state, check.id, check.fields) == (
+        "fail",
+        "home_not_a_folder",
+        {"path": tmp_path / "file"},
+    )
     shared = tmp_path / "shared"
     shared.mkdir()
     shared.chmod(0o777)
-    assert [check.state for check in machine.home(Settings(home=shared))] == ["ok", "fail"]
+    found = [(check.state, check.id) for check in machine.home(Settings(home=shared))]
+    assert found == [("ok", "home"), ("fail", "home_open_to_others")]
 
 
 def test_a_home_that_does_not_exist_yet_is_not_made(tmp_path: Path) -> None:
     (check,) = machine.home(Settings(home=tmp_path / "a" / "b"))
-    assert (check.state, "made when first needed" in check.detail) == ("ok", True)
+    assert (check.state, check.id, check.fields["folder"]) == ("ok", "home_absent", tmp_path / "a" / "b")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -248,9 +263,13 @@ def test_a_state_that_can_be_read_and_written_is_well_and_none_is_made(
     state_file: Path, tmp_path: Path
 ) -> None:
     (check,) = state.state(Settings(home=tmp_path))
-    assert (check.state, "whole" in check.detail) == ("ok", True)
+    assert (check.state, check.id, check.fields) == (
+        "ok",
+        "state",
+        {"file": state_file, "size": state_file.stat().st_size},
+    )
     (check,) = state.state(Settings(home=tmp_path / "new"))
-    assert (check.state, "nothing is kept yet" in check.detail) == ("ok", True)
+    assert (check.state, check.id) == ("ok", "state_absent")
     assert [path.name for path in tmp_path.iterdir()] == [state_file.name]
 
 
@@ -319,9 +338,8 @@ def test_a_state_that_cannot_be_used_fails_with_what_to_do(
         before = state_file.read_bytes() if state_file.is_file() else b""
         (check,) = state.state(Settings(home=state_file.parent))
         after = state_file.read_bytes() if state_file.is_file() else b""
-    assert (check.state, detail in check.detail, remedy in (check.remedy or "")) == ("fail", True, True), (
-        check
-    )
+    assert (check.state, check.id) == ("fail", "state_unusable")
+    assert (detail in str(check.fields["reason"]), remedy in str(check.fields["remedy"])) == (True, True)
     assert after == before
 
 
@@ -329,28 +347,36 @@ def test_a_yaml_policy_where_only_json_is_looked_for_is_a_warning(alya_home: Pat
     unread = alya_home / "policy.yaml"
     unread.write_text('version: "1"\ndefault: deny\n')
     warned, used = gate.policy(Settings(home=alya_home))
-    assert (warned.state, used.state) == ("warn", "ok")
-    assert "policy.yaml is read by nothing" in warned.detail
+    assert (warned.state, warned.id, warned.fields) == ("warn", "policy_not_read", {"file": unread})
+    assert (used.state, used.id, used.fields["origin"]) == ("ok", "policy", "packaged")
     (named,) = gate.policy(Settings(home=alya_home, policy=unread))
-    assert named.state == "ok"
+    assert (named.state, named.fields["file"]) == ("ok", unread)
 
 
 def test_the_policy_is_shown_with_what_it_says_of_how_many_tools(alya_home: Path) -> None:
     rules = {"tools": {"web_search": {"action": "deny"}}, "categories": {"Read": {}}, "hide": ["alya_usage"]}
     (alya_home / "policy.json").write_text(json.dumps({"version": "1", "default": "deny", **rules}))
     (found,) = gate.policy(Settings(home=alya_home))
-    assert re.search(r"tools: \d+ allow, \d+ deny, 1 hidden, digest", found.detail)
+    counts = found.as_json()["fields"]["tools"]
+    assert (list(counts), counts["hidden"]) == (["allow", "deny", "hidden"], 1)
+    assert re.search(r"tools: \d+ allow, \d+ deny, 1 hidden, digest", found.words.detail)
 
 
 def test_a_rule_for_a_tool_that_does_not_exist_is_a_warning(alya_home: Path) -> None:
     rules = {"tools": {"imagegen": {}}, "hide": ["alya_usge"]}
     (alya_home / "policy.json").write_text(json.dumps({"version": "1", "default": "deny", **rules}))
     found = list(gate.policy(Settings(home=alya_home)))
-    assert [check.state for check in found] == ["ok", "warn", "warn"]
-    assert 'did you mean "alya_usage"?' in found[1].detail
-    assert 'did you mean "image_gen"?' in found[2].detail
+    assert [(check.state, check.id) for check in found] == [
+        ("ok", "policy"),
+        *[("warn", "policy_unknown_tool")] * 2,
+    ]
+    pointers = [check.as_json()["fields"]["problem"]["pointer"] for check in found[1:]]
+    assert pointers == ["/hide/0", "/tools/imagegen"]
+    assert 'did you mean "alya_usage"?' in found[1].words.detail
+    assert 'did you mean "image_gen"?' in found[2].words.detail
     (alya_home / "policy.json").write_text(json.dumps({"version": "1", "default": "allow", **rules}))
-    assert [check.state for check in gate.policy(Settings(home=alya_home))] == ["fail", "fail"]
+    wrong = [(check.state, check.id) for check in gate.policy(Settings(home=alya_home))]
+    assert wrong == [("fail", "policy_invalid")] * 2
 
 
 def test_a_server_that_keeps_its_state_elsewhere_is_told_with_what_finds_it(
@@ -363,8 +389,10 @@ def test_a_server_that_keeps_its_state_elsewhere_is_told_with_what_finds_it(
     server = {"command": sys.executable, "env": {"ALYA_HOME": str(other)}}
     file.write_text(json.dumps({"mcpServers": {"alya-mcp": server}}))
     found, state = clients.clients(tmp_path, system)
-    assert (found.state, state.state) == ("ok", "warn")
-    assert f"ALYA_HOME='{other}'" in (state.remedy or "")
+    assert (found.state, found.id) == ("ok", "client_starts")
+    assert (state.state, state.id) == ("warn", "client_state_elsewhere")
+    assert (state.fields["home"], state.fields["looked_at"]) == (other, tmp_path)
+    assert f"ALYA_HOME='{other}'" in str(state.words.remedy)
     assert len(list(clients.clients(other, system))) == 1
 
 

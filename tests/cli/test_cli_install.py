@@ -246,36 +246,37 @@ def test_doctor_finds_what_install_wrote_in_the_same_places(
     assert {check.part for check in found} == {CLIENTS[name].title.lower() for name in ALL}
 
 
-def states(person: Path, home: Path, text: str) -> list[tuple[str, str]]:
+def checks(person: Path, home: Path, text: str) -> list[Check]:
     file = place("claude-desktop", person)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text)
     found: list[Check] = list(clients.clients(home, System(sys.platform, {}, person)))
-    assert all((check.remedy is None) == (check.state == "ok") for check in found)
-    return [(check.state, check.detail) for check in found]
+    assert all((check.words.remedy is None) == (check.state == "ok") for check in found)
+    return found
 
 
 @pytest.mark.parametrize(
-    ("servers", "state", "words"),
+    ("servers", "state", "kind"),
     [
-        ({"alya": {"command": sys.executable, "args": ["-m", "alya_mcp"]}}, "ok", "starts"),
-        ({"alya-mcp": {"command": "alya-mcp"}}, "warn", "may not find"),
-        ({"alya-mcp": {"command": "/no/such/alya-mcp"}}, "fail", "doesn't exist"),
-        ({"alya-mcp": {"args": []}}, "fail", "has no command"),
-        ({"alya-mcp": None}, "fail", "has no command"),
-        ({"other": {"command": "npx"}}, "warn", "not known to Claude Desktop"),
-        ({}, "warn", "not known to Claude Desktop"),
+        ({"alya": {"command": sys.executable, "args": ["-m", "alya_mcp"]}}, "ok", "client_starts"),
+        ({"alya-mcp": {"command": "alya-mcp"}}, "warn", "client_command_not_a_path"),
+        ({"alya-mcp": {"command": "/no/such/alya-mcp"}}, "fail", "client_command_missing"),
+        ({"alya-mcp": {"args": []}}, "fail", "client_without_command"),
+        ({"alya-mcp": None}, "fail", "client_without_command"),
+        ({"other": {"command": "npx"}}, "warn", "clients_all_without"),
+        ({}, "warn", "clients_all_without"),
     ],
 )
-def test_a_configuration_is_read_as_it_is(person: Path, servers: object, state: str, words: str) -> None:
+def test_a_configuration_is_read_as_it_is(person: Path, servers: object, state: str, kind: str) -> None:
     home = person / ".local" / "share" / "alya-mcp"
-    found = states(person, home, json.dumps({"mcpServers": servers}))
-    assert any(each == state and words in detail for each, detail in found), found
+    found = checks(person, home, json.dumps({"mcpServers": servers}))
+    assert (state, kind) in [(check.state, check.id) for check in found], found
 
 
 def test_a_configuration_that_its_client_cannot_read_is_found(person: Path) -> None:
     home = person / ".local" / "share" / "alya-mcp"
-    assert states(person, home, '{"mcpServers": [')[0][0] == "fail"
+    unusable = checks(person, home, '{"mcpServers": [')[0]
+    assert (unusable.state, unusable.id) == ("fail", "client_file_unusable")
     commented = f'{{"mcpServers": {{"alya-mcp": {{"command": "{sys.executable}"}}, /* mine */ }}}}'
-    (odd, *_) = states(person, home, commented)
-    assert (odd[0], "line 1" in odd[1]) == ("warn", True)
+    odd = checks(person, home, commented)[0]
+    assert (odd.state, odd.id, "line 1" in str(odd.fields["what"])) == ("warn", "client_file_has", True)

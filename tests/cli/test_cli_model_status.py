@@ -8,8 +8,8 @@ from command_line import Run
 from gallery import Gallery
 from raw_client import processes_of
 
-from alya_mcp.app.diagnostics.engine import last_error, words_of
 from alya_mcp.app.diagnostics.probe import look
+from alya_mcp.app.diagnostics.words.images import engine_words, last_error
 from alya_mcp.images.engine import EngineStatus
 from alya_mcp.images.plan import Machine
 
@@ -186,7 +186,7 @@ def test_the_workers_plan_temperature_memory_and_last_failure_are_told():
         last_error="The machine ran out of memory",
         last_error_at=1_700_000_000.0,
     )
-    assert words_of(status) == (
+    assert engine_words(status) == (
         "idle: Ready; process 12, FLUX.1-schnell on cuda; connections: 2, this one included; "
         "jobs waiting: 0; bf16, all weights on the device, cuDNN attention, compiled; "
         "holds 34.0 GB of the GPU; 41 degrees Celsius"

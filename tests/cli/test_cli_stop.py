@@ -28,7 +28,8 @@ def test_stop_denies_the_next_call_of_running_and_new_servers_until_resume(
     assert run("policy", "explain", "alya_usage", "--live").code == 3
     assert run("policy", "explain", "alya_usage").code == 0
     (check,) = switch(Settings(home=alya_home))
-    assert (check.state, check.remedy) == ("warn", "Let calls run again: alya-mcp resume")
+    assert (check.state, check.id) == ("warn", "stopped")
+    assert check.as_json()["fields"]["since"] == stopped["since"]
     assert run("resume", "--output", "json").json == {"stopped": False, "changed": True}
     assert run("resume", "--output", "json").json == {"stopped": False, "changed": False}
     assert not client.call("alya_usage")["result"].get("isError")

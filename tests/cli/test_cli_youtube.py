@@ -2,7 +2,7 @@
 
 import json
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import loopback_youtube
@@ -162,17 +162,20 @@ def test_the_packaged_policy_asks_per_call_and_a_yes_for_private_is_none_for_pub
 def test_doctor_says_whether_a_channel_is_connected(
     youtube: LoopbackYoutube, alya_home: Path, tmp_path: Path
 ) -> None:
-    def states(**more: str) -> list[tuple[str, str]]:
+    def found(**more: str) -> list[tuple[str, str, Mapping[str, object]]]:
         env = {"ALYA_HOME": str(alya_home), **more}
-        return [(check.state, check.detail) for check in channel(Settings.from_environment(env))]
+        checks = channel(Settings.from_environment(env))
+        return [(check.state, check.id, check.fields) for check in checks]
 
-    assert states() == []
-    assert states(**youtube.environment) == [("warn", "no channel is connected")]
+    assert found() == []
+    assert found(**youtube.environment) == [("warn", "youtube_not_connected", {})]
     connect(alya_home)
-    assert states(**youtube.environment) == [("ok", "connected to Tea & more")]
-    assert "ALYA_YOUTUBE_CLIENT_ID" in states()[0][1]
+    assert found(**youtube.environment) == [("ok", "youtube", {"channel": "Tea & more"})]
+    ((*unusable, fields),) = found()
+    assert unusable == ["warn", "youtube_unusable"]
+    assert "ALYA_YOUTUBE_CLIENT_ID" in str(fields["reason"])
     other = {**youtube.environment, "ALYA_YOUTUBE_CLIENT_ID": "another"}
-    assert states(**other)[0][0] == "warn"
+    assert found(**other) == [("warn", "youtube_other_client", {})]
     (file,) = (alya_home / "youtube" / "connections").glob("*.json")
     file.write_text("{")
-    assert states()[0][0] == "fail"
+    assert found()[0][:2] == ("fail", "youtube_unreadable")

@@ -1,7 +1,6 @@
 """Checks of client configurations: whether they start this server."""
 
 import os
-import shlex
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,7 +8,8 @@ from pathlib import Path
 from alya_mcp.app.client_configs.clients import CLIENTS, Client, Launch, System
 from alya_mcp.app.client_configs.documents import Unusable, load
 from alya_mcp.app.diagnostics.check import Check, fail, ok, warn
-from alya_mcp.runtime.paths import expanded, tilde
+from alya_mcp.app.diagnostics.words import outside as words
+from alya_mcp.runtime.paths import expanded
 from alya_mcp.settings import Settings, SettingsError
 
 _PART = "clients"
@@ -26,24 +26,23 @@ def clients(home: Path, system: System | None = None) -> Iterator[Check]:
                 config = load(client, file)
                 ours = config.ours
             except Unusable as error:
-                yield fail(_part(client), str(error), f"Correct it: {client.title} can't use it as it is.")
+                yield fail(_part(client), words.client_file_unusable, reason=str(error), title=client.title)
                 continue
             starts = starts or bool(ours)
             if ours and (unread := config.unread):
-                detail = f"{tilde(file)} has {unread}, which {client.title} may not read"
-                yield warn(_part(client), detail, "Take it out: the client may ignore the whole file.")
+                yield warn(_part(client), words.client_file_has, file=file, what=unread, title=client.title)
             if config.data is not None and not ours:
                 without.append(client.name)
             for name, server in ours.items():
                 yield from _server(client, file, name, server)
                 yield from _state(client, name, server, home)
+    titles = [CLIENTS[name].title for name in without]
     if without and not starts:
-        names = ", ".join(CLIENTS[name].title for name in without)
-        yield warn(_PART, f"not known to {names}", f"Run: alya-mcp install {without[0]}")
+        yield warn(_PART, words.clients_all_without, clients=without, titles=titles)
     elif without:
-        yield ok(_PART, f"not known to {', '.join(CLIENTS[name].title for name in without)}")
+        yield ok(_PART, words.clients_without, titles=titles)
     elif not starts:
-        yield ok(_PART, "no client's configuration is here; `alya-mcp install CLIENT` writes one")
+        yield ok(_PART, words.clients_none)
 
 
 def _part(client: Client) -> str:
@@ -51,21 +50,31 @@ def _part(client: Client) -> str:
 
 
 def _server(client: Client, file: Path, name: str, server: object) -> Iterator[Check]:
-    part, shown = _part(client), tilde(file)
+    part = _part(client)
     launch = client.launch(server)
-    remedy = f"Run: alya-mcp install {client.name}"
     if launch is None:
-        yield fail(part, f"{shown}: the server {name} has no command", remedy)
+        yield fail(part, words.client_without_command, file=file, server=name, client=client.name)
     elif not _is_path(launch):
-        detail = f"{shown}: the command of {name} is {launch.command}, which {client.title} may not find"
-        yield warn(part, detail, f"Desktop programs have a short PATH. {remedy}")
-    elif shutil.which(expanded(launch.command)) is None:
-        detail = (
-            f"{shown}: the command of {name} is {tilde(launch.command)}, which doesn't exist or can't be run"
+        yield warn(
+            part,
+            words.client_command_not_a_path,
+            file=file,
+            server=name,
+            command=launch.command,
+            client=client.name,
+            title=client.title,
         )
-        yield fail(part, detail, remedy)
+    elif shutil.which(expanded(launch.command)) is None:
+        yield fail(
+            part,
+            words.client_command_missing,
+            file=file,
+            server=name,
+            command=launch.command,
+            client=client.name,
+        )
     else:
-        yield ok(part, f"{shown} starts {tilde(launch.command)} as {name}")
+        yield ok(part, words.client_starts, file=file, server=name, command=launch.command)
 
 
 def _is_path(launch: Launch) -> bool:
@@ -80,12 +89,7 @@ def _state(client: Client, name: str, server: object, home: Path) -> Iterator[Ch
     try:
         other = Settings.from_environment(variables | dict(held)).home
     except SettingsError as error:
-        yield fail(_part(client), f"{name} doesn't start with its variables: {error}", "Correct them there.")
+        yield fail(_part(client), words.client_settings_invalid, server=name, reason=str(error))
         return
     if other != home:
-        yield warn(
-            _part(client),
-            f"the server {name} keeps its state in {tilde(other)}; this looked at {tilde(home)}",
-            "For its audit log, approvals and grants, put before each command: "
-            f"ALYA_HOME={shlex.quote(str(other))}",
-        )
+        yield warn(_part(client), words.client_state_elsewhere, server=name, home=other, looked_at=home)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from alya_mcp.app.diagnostics import clients, gate, images, machine, notify, state, storage, youtube
 from alya_mcp.app.diagnostics.check import Check, fail
+from alya_mcp.app.diagnostics.words.machine import settings_invalid
 from alya_mcp.settings import Settings, SettingsError
 
 
@@ -15,7 +16,7 @@ def diagnose(placeholders: Mapping[str, str]) -> Iterator[Check]:
     try:
         settings = Settings.from_environment()
     except SettingsError as error:
-        yield fail("settings", str(error), "Change or unset it; the other parts were not looked at.")
+        yield fail("settings", settings_invalid, reason=str(error))
         return
     yield from machine.environment(settings, os.environ)
     yield from machine.home(settings)

@@ -5,11 +5,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from alya_mcp.app.diagnostics.check import Check, fail, ok, warn
+from alya_mcp.app.diagnostics.words import gate as words
 from alya_mcp.gate.paths import is_absent
-from alya_mcp.runtime.paths import tilde
 from alya_mcp.settings import Settings
-from alya_mcp.text.plurals import counted
-from alya_mcp.toolkit.listing import in_words, verdicts
+from alya_mcp.toolkit.listing import verdicts
 
 if TYPE_CHECKING:
     from alya_mcp.gate import Report
@@ -25,25 +24,23 @@ def policy(settings: Settings) -> Iterator[Check]:
     try:
         place = find_policy(settings)
     except StateError as error:
-        yield fail("policy", f"the grants can't be read: {error}", "Calls are denied until they can be.")
+        yield fail("policy", words.policy_undecided, reason=str(error))
         return
     for name in ("policy.yaml", "policy.yml"):
         unread = settings.home / name
         if os.path.lexists(unread) and unread != place.path:
-            remedy = "Servers look there for policy.json alone; name this one by ALYA_POLICY."
-            yield warn("policy", f"{tilde(unread)} is read by nothing", remedy)
-    shown = tilde(place.path)
+            yield warn("policy", words.policy_not_read, file=unread)
     catalogue = load_catalogue()
     try:
         found = Policy.load(place.path, catalogue)
     except PolicyError as error:
         for problem in error.problems:
-            yield fail("policy", f"{shown}: {problem}", f"Mend it: alya-mcp policy check {shown}")
+            yield fail("policy", words.policy_invalid, file=place.path, problem=problem)
         return
-    tools = in_words(verdicts(found, catalogue.values()))
-    yield ok("policy", f"{shown} ({place.origin}), tools: {tools}, digest {found.digest[:12]}")
-    for warning in found.warnings(catalogue):
-        yield warn("policy", f"{shown}: {warning}", "Correct the name, or remove the rule.")
+    tools = verdicts(found, catalogue.values())
+    yield ok("policy", words.policy, file=place.path, origin=place.origin, tools=tools, digest=found.digest)
+    for problem in found.warnings(catalogue):
+        yield warn("policy", words.policy_unknown_tool, file=place.path, problem=problem)
 
 
 def switch(settings: Settings) -> Iterator[Check]:
@@ -52,9 +49,7 @@ def switch(settings: Settings) -> Iterator[Check]:
 
     if not is_stopped(settings):
         return
-    since = stopped_since(settings)
-    when = "" if since is None else f" since {since:%Y-%m-%d %H:%M:%S} UTC"
-    yield warn("stop", f"every call is denied{when}", "Let calls run again: alya-mcp resume")
+    yield warn("stop", words.stopped, since=stopped_since(settings))
 
 
 def audit(settings: Settings) -> Iterator[Check]:
@@ -64,21 +59,17 @@ def audit(settings: Settings) -> Iterator[Check]:
     try:
         report = verify_audit(settings)
     except StateError as error:
-        yield fail("audit", f"can't be checked: {error}", "Mend the state first.")
+        yield fail("audit", words.audit_unproven, reason=str(error))
         return
     except AuditError as error:
-        remedy = "Put it back as it was, from a copy if need be; calls are denied until it can be used again."
-        yield fail("audit", str(error), remedy)
+        yield fail("audit", words.audit_unusable, reason=str(error))
         return
     if not report.whole:
-        first = report.broken[0]
-        places = counted(len(report.broken), "place")
-        detail = f"not as it was written in {places}, first {first.file}: {first.detail}"
-        yield fail("audit", detail, "Keep a copy of the folder; `alya-mcp audit verify` lists all places.")
+        yield fail("audit", words.audit_altered, broken=len(report.broken), first=report.broken[0])
     elif report.records:
-        yield ok("audit", f"whole, {counted(report.records, 'record')} in {tilde(settings.audit_folder)}")
+        yield ok("audit", words.audit, folder=settings.audit_folder, records=report.records)
     else:
-        yield ok("audit", "nothing is recorded yet")
+        yield ok("audit", words.audit_empty)
 
 
 def verify_audit(settings: Settings) -> "Report":

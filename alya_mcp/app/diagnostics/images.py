@@ -5,18 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from alya_mcp.app.diagnostics.check import Check, fail, ok, warn
-from alya_mcp.app.diagnostics.engine import engine_status, last_error, words_of
+from alya_mcp.app.diagnostics.engine import engine_status
 from alya_mcp.app.diagnostics.machine import hub_cache
 from alya_mcp.app.diagnostics.probe import ProbeError, ProbeResult, probe
+from alya_mcp.app.diagnostics.words import images as words
 from alya_mcp.images.environment.packages import packages_anywhere
-from alya_mcp.runtime.paths import tilde
 from alya_mcp.settings import Settings
-
-_PULL = "alya-mcp model pull"
-_STUCK = {
-    "local": "End its process; the next image starts a new one.",
-    "ray": "Start the application again; docs/scale.md says how, and where its logs are.",
-}
 
 
 def drawing(settings: Settings) -> Iterator[Check]:
@@ -27,25 +21,24 @@ def drawing(settings: Settings) -> Iterator[Check]:
         status = engine_status(settings)
     except Failure as failure:
         status = None
-        yield fail("worker", str(failure), "Change the settings as that says.")
+        yield fail("worker", words.worker_settings, reason=str(failure))
     if packages_anywhere(settings.home) and settings.image_engine == "local":
         try:
             found = probe(settings, 0 if status is None else status.held)
         except ProbeError as error:
-            python = "Install torch again; `python -c 'import torch'` shows what is wrong."
-            yield fail("device", str(error), python)
+            yield fail("device", words.device_unknown, reason=str(error))
         else:
             yield _device(found)
             yield _model(settings, found)
     if status is None or status.state == "not installed":
         return
-    if error := last_error(status):
-        log = tilde(settings.home / "logs" / "image-worker.log")
-        yield warn("worker", f"{words_of(status)}; last error, {error}", f"Look into {log}.")
+    if status.last_error is not None:
+        log = settings.home / "logs" / "image-worker.log"
+        yield warn("worker", words.worker_failed_before, status=status, log=log)
     elif status.failing:
-        yield fail("worker", words_of(status), _STUCK[settings.image_engine])
+        yield fail("worker", words.worker_failing, status=status, engine=settings.image_engine)
     else:
-        yield ok("worker", words_of(status))
+        yield ok("worker", words.worker, status=status)
 
 
 def weights() -> Iterator[Check]:
@@ -56,45 +49,39 @@ def weights() -> Iterator[Check]:
     flux = cache / "models--black-forest-labs--FLUX.1-schnell"
     snapshot = _snapshot(flux)
     if snapshot is None:
-        absent = f"FLUX.1-schnell is not in {tilde(cache)}; `{_PULL}` brings it, `auto` doesn't"
-        yield ok("weights", absent)
+        yield ok("weights", words.weights_absent, cache=cache)
     elif is_complete(snapshot):
-        yield ok("weights", f"FLUX.1-schnell is in {tilde(flux)}, {_size(flux / 'blobs') / 1e9:.1f} GB")
+        yield ok("weights", words.weights, folder=flux, size=_size(flux / "blobs"))
     else:
-        part = f"a part of FLUX.1-schnell is in {tilde(flux)}, {_size(flux / 'blobs') / 1e9:.1f} GB"
-        yield warn("weights", part, f"{_PULL}: it goes on where it stopped.")
+        yield warn("weights", words.weights_incomplete, folder=flux, size=_size(flux / "blobs"))
     from alya_mcp import images
 
     sketch = Path(images.__file__).parent / "sketch"
     if is_complete(sketch):
-        yield ok("sketch", f"the bundled model is there, {_size(sketch) / 1e6:.1f} MB")
+        yield ok("sketch", words.sketch, size=_size(sketch))
     else:
-        yield fail("sketch", "the bundled model is missing, or a part of it", "Install alya-mcp again.")
+        yield fail("sketch", words.sketch_missing)
 
 
 def _device(found: ProbeResult) -> Check:
-    device = f"{found.device}: {found.name}, torch {found.torch}"
-    memory = f"{found.free / 1e9:.1f} of {found.total / 1e9:.1f} GB free"
-    if found.device == "cpu":
-        hint = "Pictures take longer here. For FLUX.1-schnell use a machine with a CUDA GPU or Apple silicon."
-        return warn("device", f"{device}; no GPU that torch can use; {memory}", hint)
-    return ok("device", f"{device}, {memory}")
+    seen, kind = (warn, words.device_without_gpu) if found.device == "cpu" else (ok, words.device)
+    return seen(
+        "device",
+        kind,
+        device=found.device,
+        name=found.name,
+        torch=found.torch,
+        free=found.free,
+        total=found.total,
+    )
 
 
 def _model(settings: Settings, found: ProbeResult) -> Check:
     if found.refusal:
-        return fail("model", found.refusal, "Change ALYA_IMAGE_MODEL as that says, or unset it.")
-    parts = [f"{found.model} ({settings.image_model})"]
-    if found.plan is not None:
-        parts.append(f"{found.plan.words}; needs {found.plan.needs / 1e9:.1f} GB")
-    if found.folder is None:
-        parts.append("the first image downloads it")
-    text = ". ".join([", ".join(parts), *([found.notice] if found.notice else [])])
+        return fail("model", words.model_refused, reason=found.refusal)
     if not found.notice or settings.image_model != "auto":
-        return ok("model", text)
-    small = "Nothing, if the small model will do"
-    fits = any(way.fits for way in found.ways)
-    return warn("model", text, f"{_PULL}. {small}." if fits else f"{small}.")
+        return ok("model", words.model, asked=settings.image_model, found=found)
+    return warn("model", words.model_small, asked=settings.image_model, found=found)
 
 
 def _snapshot(repository: Path) -> Path | None:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 
 from alya_mcp.app.diagnostics.check import Check, ok, warn
+from alya_mcp.app.diagnostics.words import gate as words
 from alya_mcp.settings import Settings
 
 
@@ -13,8 +14,5 @@ def notify(settings: Settings) -> Iterator[Check]:
     if not settings.notify:
         return
     if "desktop" in settings.notify and sys.platform != "darwin" and shutil.which("notify-send") is None:
-        yield warn(
-            "notify", "notify-send isn't installed", "Debian and Ubuntu: apt-get install libnotify-bin"
-        )
-    withheld = "" if settings.notify_arguments else ", without arguments"
-    yield ok("notify", f"questions that wait are sent by {', '.join(settings.notify)}{withheld}")
+        yield warn("notify", words.notify_program_missing, program="notify-send", package="libnotify-bin")
+    yield ok("notify", words.notify, ways=settings.notify, arguments=settings.notify_arguments)

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from alya_mcp.app.diagnostics.check import Check, fail, ok
+from alya_mcp.app.diagnostics.words import machine as words
 from alya_mcp.gate.paths import is_absent
-from alya_mcp.runtime.paths import tilde
 from alya_mcp.settings import Settings
 
 
@@ -14,14 +14,14 @@ def state(settings: Settings) -> Iterator[Check]:
 
     file = settings.state_file
     if is_absent(file):
-        yield ok("state", "nothing is kept yet")
+        yield ok("state", words.state_absent)
         return
     kept = SqliteState(file)
     try:
         kept.check()
     except StateError as error:
-        yield fail("state", str(error), error.remedy)
+        yield fail("state", words.state_unusable, reason=str(error), remedy=error.remedy)
     else:
-        yield ok("state", f"whole, {file.stat().st_size / 1e6:.1f} MB in {tilde(file)}")
+        yield ok("state", words.state, file=file, size=file.stat().st_size)
     finally:
         kept.close()

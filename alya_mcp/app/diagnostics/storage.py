@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 
 from alya_mcp.app.diagnostics.check import Check, fail, ok, warn
+from alya_mcp.app.diagnostics.words import outside as words
 from alya_mcp.settings import Settings, secrets_in_links
 
 
@@ -22,14 +23,10 @@ def store(settings: Settings) -> Iterator[Check]:
             await store.aclose()
 
     for variable in secrets_in_links(os.environ):
-        yield warn(
-            "s3 store",
-            f"the secret in {variable} is a part of every link (its key id, bucket, address or prefix)",
-            "Set another one: whoever has a link may know this one.",
-        )
+        yield warn("s3 store", words.secret_in_links, variable=variable)
     kind = "local store" if settings.s3_bucket is None else "s3 store"
     status = anyio.run(ask)
     if status.state == "ok":
-        yield ok(kind, status.detail)
+        yield ok(kind, words.store, detail=status.detail)
     else:
-        yield fail(kind, status.detail, "Mend what that names; docs/storage.md explains each error.")
+        yield fail(kind, words.store_failing, reason=status.detail)

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 
 from alya_mcp.app.diagnostics.check import Check, fail, ok, warn
+from alya_mcp.app.diagnostics.words import outside as words
 from alya_mcp.settings import Settings
-
-_CONNECT = "Run: alya-mcp youtube connect"
 
 
 def channel(settings: Settings) -> Iterator[Check]:
@@ -22,17 +21,17 @@ def channel(settings: Settings) -> Iterator[Check]:
     try:
         held = Connections(settings.home, LOCAL if grant is None else grant.label).load()
     except Failure as failure:
-        yield fail("youtube", str(failure), _CONNECT)
+        yield fail("youtube", words.youtube_unreadable, reason=str(failure))
         return
     try:
         client = oauth_client(settings)
     except Failure as failure:
         if held is not None:
-            yield warn("youtube", f"a channel is connected, and can't be used: {failure}", "Set them again.")
+            yield warn("youtube", words.youtube_unusable, reason=str(failure))
         return
     if held is None:
-        yield warn("youtube", "no channel is connected", _CONNECT)
+        yield warn("youtube", words.youtube_not_connected)
     elif held.client_id != client.id:
-        yield warn("youtube", "the channel was connected with another OAuth client", _CONNECT)
+        yield warn("youtube", words.youtube_other_client)
     else:
-        yield ok("youtube", f"connected to {held.channel_title or 'a channel that YouTube did not name'}")
+        yield ok("youtube", words.youtube, channel=held.channel_title)

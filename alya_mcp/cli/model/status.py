@@ -94,12 +94,12 @@ def _way(way: "Way") -> dict[str, Any]:
 
 
 def _show(settings: Settings, found: "ProbeResult | None", engine: "EngineStatus") -> None:
-    from alya_mcp.app.diagnostics.engine import last_error, words_of
+    from alya_mcp.app.diagnostics.words.images import engine_words, last_error
 
     rows: list[tuple[str, str]] = []
     if found is not None:
         rows += _device_rows(found) + _model_rows(settings, found)
-    rows.append(("worker" if settings.image_engine == "local" else "cluster", words_of(engine)))
+    rows.append(("worker" if settings.image_engine == "local" else "cluster", engine_words(engine)))
     if error := last_error(engine):
         rows.append(("last error", error))
     show_table(rows)
