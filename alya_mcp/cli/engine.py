@@ -166,7 +166,7 @@ def requirements() -> int:
         say(f"Error: {failure}")
         return FAILED
     if (tested := constraints()) is not None:
-        click.echo(f"-c {tested}")
+        click.echo(f"-c {tested.as_uri()}")  # a path may hold spaces
     return 0
 
 

@@ -17,6 +17,7 @@ from alya_mcp.images.encode import Encoded, Format, encode_with_preview
 from alya_mcp.images.engine import Picture
 from alya_mcp.images.environment.packages import image_command, packages_here, require_packages
 from alya_mcp.runtime.frozen import for_other_programs
+from alya_mcp.runtime.installation import this_installation
 
 _SECONDS: Final = 120.0
 
@@ -58,7 +59,7 @@ def make_file(
         sys.stderr.write(said.decode(errors="replace"))
         raise Unavailable(
             "The picture was drawn, but its file can't be made: the image engine's environment doesn't run. "
-            "The user can make it again: alya-mcp engine install"
+            f"The user can make it again: {this_installation().program} engine install"
         ) from error
     size = int(told["size"])
     encoded = Encoded(

@@ -1,6 +1,8 @@
 """The way alya-mcp was installed, and the command that adds an extra to that installation."""
 
 import json
+import re
+import shutil
 import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
@@ -9,7 +11,7 @@ from pathlib import Path
 from typing import Final, Literal, cast
 from urllib.parse import unquote, urlsplit
 
-from alya_mcp.runtime.frozen import is_frozen
+from alya_mcp.runtime.frozen import is_frozen, started_file
 from alya_mcp.runtime.paths import tilde
 
 Kind = Literal["binary", "bundle", "uv tool", "uvx", "pipx", "pip", "uv"]
@@ -59,10 +61,18 @@ class Installation:
 
     @property
     def program(self) -> str:
-        """How the user runs `alya-mcp` of this installation."""
-        if self.kind == "uvx":
-            return f"uvx --from '{self.requirement}' alya-mcp"
-        return _script_of_bundle() if self.kind == "bundle" else "alya-mcp"
+        """How the user runs `alya-mcp` of this installation from any folder."""
+        match self.kind:
+            case "uvx":
+                return f"uvx --from '{self.requirement}' alya-mcp"
+            case "uv tool" | "pipx":  # they put it on the user's PATH, which a desktop program may not have
+                return "alya-mcp"
+            case "bundle":  # `uv run` puts it on the PATH of the server alone
+                return _path()
+            case _:
+                found = shutil.which("alya-mcp")
+                same = found is not None and Path(found).resolve() == _script().resolve()
+                return "alya-mcp" if same or not _script().exists() else _path()
 
     def advice(self, *extras: str) -> str:
         """The command in a sentence that says where it is to be run."""
@@ -93,11 +103,19 @@ def this_installation(prefix: Path = Path(sys.prefix)) -> Installation:
     return Installation(kind, requirement, editable, frozenset(filter(_has, EXTRAS)))
 
 
-def _script_of_bundle() -> str:
-    """The command in a bundle's environment, which is on nobody's PATH, as a shell takes it."""
+def _path() -> str:
+    """The program by its path, as a shell takes it."""
     if sys.platform == "win32":
-        return f'"{Path(sys.prefix, "Scripts", "alya-mcp.exe")}"'
-    return tilde(Path(sys.prefix, "bin", "alya-mcp")).replace(" ", "\\ ")
+        return f'& "{_script()}"'  # PowerShell prints a quoted path that nothing calls
+    return re.sub(r"[^\w@%+=:,./~-]", r"\\\g<0>", tilde(_script()))
+
+
+def _script() -> Path:
+    """The file that the user starts: the binary, or what the installer made beside this Python."""
+    if is_frozen():
+        return started_file()
+    windows = sys.platform == "win32"
+    return Path(sys.prefix, "Scripts" if windows else "bin", "alya-mcp.exe" if windows else "alya-mcp")
 
 
 def _kind(prefix: Path) -> Kind:

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from command_line import Run
 
@@ -28,7 +29,7 @@ def test_the_list_of_packages_is_one_that_pip_takes(run: Run) -> None:
     lines = ended.out.splitlines()
     assert any(line.startswith("torch>=") for line in lines)
     assert any(line.startswith("uv==") for line in lines)
-    assert Path(lines[-1].removeprefix("-c ")).is_file()
+    assert Path(unquote(urlsplit(lines[-1].removeprefix("-c ")).path)).is_file()
 
 
 def test_an_empty_folder_of_wheels_is_refused_before_anything_is_made(run: Run, tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def test_the_bundle_starts_as_its_manifest_says(wheel: Path, uv: Path, tmp_path:
         pytest.skip("the official tool needs Node")
     packed = _made(["packaging/bundle/build.py", tmp_path / "out", "--wheel", wheel])
     assert packed.name == "alya-mcp.mcpb"
-    folder = tmp_path / "installed"
+    folder = tmp_path / "person" / "Claude Extensions" / "alya-mcp"
     with zipfile.ZipFile(packed) as archive:
         archive.extractall(folder)
     manifest = json.loads((folder / "manifest.json").read_text())
@@ -127,7 +127,12 @@ def test_the_bundle_starts_as_its_manifest_says(wheel: Path, uv: Path, tmp_path:
     with _server(command, tmp_path, env | {"UV_OFFLINE": "1"}) as client:  # every later start asks nobody
         drawn = client.call("image_gen", {"prompt": "a star", "wait": 600})["result"]
     assert drawn["isError"]
-    assert "bin/alya-mcp engine install" in drawn["content"][0]["text"]
+    named = drawn["content"][0]["text"].rpartition("The user can run: ")[2]
+    assert named.startswith("~/Claude\\ Extensions/")
+    assert named.endswith("/bin/alya-mcp engine install")
+    asked = f"{named.removesuffix('install')}status --output json"
+    status = subprocess.run(["sh", "-c", asked], env=_environment(tmp_path), capture_output=True, check=False)
+    assert json.loads(status.stdout)["installed"] is False, status.stderr
 
 
 @pytest.mark.slow

@@ -63,6 +63,20 @@ def test_the_environment_of_the_tests_is_a_checkout_with_its_extras() -> None:
     assert str(ROOT) not in told
 
 
+@pytest.mark.parametrize("on_path", [True, False])
+def test_the_program_is_named_so_that_a_shell_runs_it_from_any_folder(on_path: bool, tmp_path: Path) -> None:
+    folder = f"{Path(sys.executable).parent}{os.pathsep}" if on_path else ""
+    env = {**os.environ, "PATH": f"{folder}/usr/bin:/bin", "ALYA_HOME": str(tmp_path)}
+    code = "from alya_mcp.runtime.installation import *; print(this_installation().program)"
+    named = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env=env)
+    program = named.stdout.strip()
+    assert (program == "alya-mcp") is on_path
+    ran = subprocess.run(
+        ["sh", "-c", f"{program} --version"], check=True, capture_output=True, text=True, env=env, cwd="/"
+    )
+    assert ran.stdout.startswith("alya-mcp ")
+
+
 INSTALL = {
     "uv": ["{uv} venv -q {folder}/env", "{uv} pip install -q --python {folder}/env {root}"],
     "uv tool": ["{uv} tool install -q {root}"],

@@ -9,6 +9,7 @@ from typing import Final
 
 from alya_mcp.errors import EngineNotInstalled, NotConfigured
 from alya_mcp.images.environment.folder import EngineFolder
+from alya_mcp.runtime.installation import this_installation
 from alya_mcp.runtime.python_process import ChildModule, command_of, module_command
 from alya_mcp.settings import Settings
 
@@ -54,7 +55,7 @@ def require_packages(what: str, home: Path) -> None:
     if set(installed.requirements) != set(requirements()):
         raise NotConfigured(
             f"The image engine was installed by alya-mcp {installed.made_by}, and this version needs other "
-            "packages. Bring it up to date: alya-mcp engine install"
+            f"packages. Bring it up to date: {this_installation().program} engine install"
         )
 
 
