@@ -3,6 +3,9 @@
 import json
 import re
 import struct
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,11 @@ from alya_mcp.settings import Settings, secret_words, unknown_variables
 
 ROOT = Path(__file__).parents[2]
 PACKAGING = ROOT / "packaging"
-NAME = "io.github.alya-mcp/alya-mcp"
+METADATA = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+URLS = METADATA["urls"]
+OWNED = URLS["Repository"].removeprefix("https://github.com/")
+NAME = f"io.github.{OWNED}"
+"""The registry takes this name from those who own the repository."""
 
 
 def read(name: str) -> dict[str, Any]:
@@ -36,6 +43,33 @@ def test_there_is_one_version_and_one_name_everywhere() -> None:
         "alya-mcp"
     }
     assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_there_is_one_repository_everywhere() -> None:
+    repository = URLS["Repository"]
+    assert all(url.startswith(repository) for url in URLS.values())
+    assert REGISTRY["repository"] == {"url": repository, "source": "github"}
+    assert REGISTRY["websiteUrl"] == repository
+    assert MANIFEST["repository"] == {"type": "git", "url": repository}
+    assert MANIFEST["homepage"] == repository
+    assert (MANIFEST["documentation"], MANIFEST["support"]) == (URLS["Documentation"], URLS["Issues"])
+    plugin = read("plugin/plugin.json")
+    assert {plugin["repository"], plugin["homepage"]} == {repository}
+    image = (PACKAGING / "image" / "Dockerfile").read_text(encoding="utf-8")
+    assert f'image.source="{repository}"' in image
+
+
+def test_the_description_on_pypi_has_no_link_that_leads_nowhere() -> None:
+    told = subprocess.run(
+        [sys.executable, "-m", "hatchling", "metadata"], cwd=ROOT, check=True, capture_output=True
+    )
+    text = json.loads(told.stdout)["readme"]["text"]
+    links = re.findall(r"(!?)\[[^\]]*\]\(([^)]+)\)", text)
+    assert len(links) >= 20
+    for image, link in links:
+        begin = f"{URLS['Repository']}/{'raw' if image else 'blob'}/main/"
+        assert link.startswith(begin), link
+        assert (ROOT / link.removeprefix(begin).partition("#")[0]).exists(), link
 
 
 def test_the_registry_takes_the_descriptions() -> None:
