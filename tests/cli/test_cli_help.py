@@ -121,6 +121,13 @@ def test_a_shell_completes_commands_tools_and_choices(
     assert offered <= {line.partition(",")[2] for line in ended.out.splitlines()}
 
 
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_each_shell_gets_a_script_that_completes(run: Run, shell: str) -> None:
+    ended = run(_ALYA_MCP_COMPLETE=f"{shell}_source")
+    assert ended.code == 0
+    assert f"_ALYA_MCP_COMPLETE={shell}_complete" in ended.out
+
+
 def test_the_version_is_the_packages(run: Run) -> None:
     assert run("--version").out == f"alya-mcp {__version__}\n"
 
