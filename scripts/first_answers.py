@@ -14,7 +14,7 @@ from mcp.shared.message import SessionMessage
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, LATEST_HANDSHAKE_VERSION, LATEST_MODERN_VERSION
 
 from alya_mcp.gate import Gate, Policy
-from alya_mcp.server.dispatcher import Dispatcher, build_server
+from alya_mcp.server.dispatcher import Dispatcher, build_server, greeting
 from alya_mcp.server.jsonrpc import encode
 from alya_mcp.server.opening import DOCUMENT
 from alya_mcp.settings import Settings
@@ -31,7 +31,7 @@ async def ask(*requests: tuple[str, dict[str, Any]]) -> list[dict[str, Any]]:
         to_client, from_server = anyio.create_memory_object_stream[SessionMessage](0)
         results: list[dict[str, Any]] = []
         async with anyio.create_task_group() as group, to_server, from_server:
-            group.start_soon(server.run, from_client, to_client, server.create_initialization_options())
+            group.start_soon(server.run, from_client, to_client, greeting(server))
             for number, (method, params) in enumerate(requests):
                 request = types.JSONRPCRequest(jsonrpc="2.0", id=number, method=method, params=params)
                 await to_server.send(SessionMessage(request))

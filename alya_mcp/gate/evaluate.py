@@ -5,7 +5,7 @@ The first refusal by an enforced rule wins; what shadowed rules before it would 
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Final
 
 from alya_mcp.gate.admission import WELL_FORMED, refusing
@@ -34,6 +34,9 @@ from alya_mcp.gate.switch import Switch
 from alya_mcp.gate.trace import Step
 
 _NO_RULES: Final = Rules()
+
+LASTING: Final[Container[StepName]] = ("allowed", "arguments", "conditions")
+"""The steps that a call must still pass when what came of it is delivered later."""
 
 
 class WrongPrice(ValueError):
@@ -71,9 +74,17 @@ class Judge:
         }
         self._refuses = {name: step.refuses for name, step in self._steps.items()}
 
-    def judge(self, call: Call, policy: Policy, count: bool, resumed: bool = False) -> Judged:
+    def judge(
+        self,
+        call: Call,
+        policy: Policy,
+        count: bool,
+        resumed: bool = False,
+        only: Container[StepName] = STEPS,
+    ) -> Judged:
         """Everything up to step 8, in order. With `count` the attempt counts for loop caps; a call that is
-        `resumed` after the user was waited for counted before, and isn't held against itself.
+        `resumed` after the user was waited for counted before, and isn't held against itself. Of steps 3 to 8
+        `only` some may be taken.
 
         Raises:
             StateError: what is counted can't be read or kept.
@@ -116,7 +127,7 @@ class Judge:
         judged.takes_later = count and rules.approval is None
         # 3 to 8.
         for name in rules.steps:
-            if self._refuses[name](judged):
+            if name in only and self._refuses[name](judged):
                 break
         return judged
 

@@ -17,7 +17,7 @@ from alya_mcp.gate.charges import Counting, Held
 from alya_mcp.gate.clock import Clock, SystemClock
 from alya_mcp.gate.decision import Decision
 from alya_mcp.gate.errors import GateError, TimedOut, ToolError
-from alya_mcp.gate.evaluate import Judge
+from alya_mcp.gate.evaluate import LASTING, Judge
 from alya_mcp.gate.explain import explain, limit_rows
 from alya_mcp.gate.judged import Judged
 from alya_mcp.gate.numbers import plain
@@ -175,6 +175,23 @@ class Gate:
         if withheld is not None:
             raise self._recorder.refused(call, withheld)
         return result
+
+    def check_delivery(self, call: Call) -> None:
+        """Check that what came of an admitted `call` may still be delivered, when that isn't at its end.
+
+        The policy in force must allow the caller the tool and the arguments, and calls must not be stopped.
+        Nothing is counted, nobody is asked.
+
+        Raises:
+            Refused: the result must be withheld. That is on record.
+        """
+        try:
+            judged = self._judge.judge(call, self._source.current(), count=False, only=LASTING)
+            if judged.denied:
+                self._recorder.decided(judged)
+                raise Refused(judged.decision)
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong in here is a denial
+            raise self._recorder.refused(call, error) from None
 
     def explain(self, call: Call) -> Trace:
         """Every rule on the way of `call`: what it saw and whether it held. Nothing is counted."""

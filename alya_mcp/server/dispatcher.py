@@ -10,18 +10,20 @@ from typing import Any
 import mcp_types as types
 from mcp.server.caching import CacheHint
 from mcp.server.lowlevel import Server
+from mcp.server.models import InitializationOptions
 from mcp.shared.exceptions import MCPError
 
 from alya_mcp import __version__
 from alya_mcp.app.presence import Presence
 from alya_mcp.app.presence import Progress as CallProgress
 from alya_mcp.gate import ApprovalNeeded, Call, Refused, TimedOut, ToolError
-from alya_mcp.server import approvals
+from alya_mcp.server import approvals, tasks
 from alya_mcp.server.approvals import RequestContext
 from alya_mcp.server.results import describe, failure, refusal, result
+from alya_mcp.server.tasks import Task, TaskParams, Tasks, UpdateParams
 from alya_mcp.toolkit.listing import visible
 from alya_mcp.toolkit.services import Hub
-from alya_mcp.toolkit.tool import Context, Output, Reply
+from alya_mcp.toolkit.tool import Context, Output, Reply, never
 from alya_mcp.tools import Catalogue
 
 logger = logging.getLogger(__name__)
@@ -48,6 +50,7 @@ class Dispatcher:
         self._wrong_policy: str | None = None
         self._warned_of: str | None = None
         self._cancelled: dict[types.RequestId | None, bool] = {}
+        self.tasks = Tasks(hub.caller, lambda refused: refusal(refused.decision, hub))
 
     def cancelled(self, request: object) -> None:
         """Know that the client cancelled a request; the SDK stops it."""
@@ -83,6 +86,25 @@ class Dispatcher:
 
     async def call_tool(
         self, ctx: RequestContext, params: types.CallToolRequestParams
+    ) -> types.CallToolResult | types.InputRequiredResult | dict[str, Any]:
+        """Answer a call; a client that takes tasks may get one.
+
+        Raises:
+            MCPError: the tool is unknown or hidden; both in the same words.
+        """
+        if not tasks.declared(ctx):
+            return await self._through_gate(ctx, params, None)
+        return await self.tasks.call(
+            partial(self._through_gate, ctx, params),
+            lambda: self._hub.gate.check_delivery(self._call(ctx, params)),
+        )
+
+    async def aclose(self) -> None:
+        """Cancel the calls that have become tasks."""
+        await self.tasks.aclose()
+
+    async def _through_gate(
+        self, ctx: RequestContext, params: types.CallToolRequestParams, task: Task | None
     ) -> types.CallToolResult | types.InputRequiredResult:
         """Take one call through the gate; where a person has to say yes, ask them as their client can.
 
@@ -96,7 +118,7 @@ class Dispatcher:
             tool = self.catalogue[call.tool]
             self._presence.begin()
             try:
-                reply = await tool.run(arguments, self._context(ctx, call.grant))
+                reply = await tool.run(arguments, self._context(ctx, call.grant, task))
             except SystemExit as leaving:
                 raise RuntimeError(f"{tool.name} tried to end the process") from leaving
             finally:
@@ -187,7 +209,7 @@ class Dispatcher:
     def _result(self, reply: Reply[Output]) -> types.CallToolResult:
         return result(reply, self._hub)
 
-    def _context(self, ctx: RequestContext, caller: str | None) -> Context:
+    def _context(self, ctx: RequestContext, caller: str | None, task: Task | None) -> Context:
         last = -1.0
         listens = bool(ctx.meta and ctx.meta.get("progress_token") is not None)
 
@@ -197,7 +219,13 @@ class Dispatcher:
                 last = done
                 told = CallProgress(done, total, self._hub.clean_text(message))
                 self._presence.progress(str(ctx.request_id), told)
-                await ctx.session.report_progress(done, total, told.message)
+                if task is not None:
+                    task.tell(told.message)
+                if waited_for():
+                    await ctx.session.report_progress(done, total, told.message)
+
+        def waited_for() -> bool:
+            return task is None or task.is_waited_for
 
         return Context(
             hub=self._hub,
@@ -205,7 +233,8 @@ class Dispatcher:
             session=self._session,
             grant=caller or "",
             progress=progress,
-            abandoned=lambda: not listens and self._cancelled.get(ctx.request_id, False),
+            abandoned=lambda: waited_for() and not listens and self._cancelled.get(ctx.request_id, False),
+            defer=never if task is None else task.defer,
         )
 
 
@@ -219,7 +248,17 @@ def build_server(dispatcher: Dispatcher) -> Server[Any]:
         instructions=INSTRUCTIONS,
         cache_hints={"tools/list": CacheHint(ttl_ms=_LIST_TTL_MS, scope="private")},
         on_list_tools=dispatcher.list_tools,
-        on_call_tool=dispatcher.call_tool,
     )
+    server.add_request_handler("tools/call", types.CallToolRequestParams, dispatcher.call_tool)
+    server.extensions[tasks.EXTENSION] = {}
+    server.add_request_handler("tasks/get", TaskParams, dispatcher.tasks.get)
+    server.add_request_handler("tasks/update", UpdateParams, dispatcher.tasks.update)
+    server.add_request_handler("tasks/cancel", TaskParams, dispatcher.tasks.cancel)
     server.middleware.clear()  # tracing that nothing here exports; see docs/performance.md
     return server
+
+
+def greeting(server: Server[Any]) -> InitializationOptions:
+    """What clients of the handshake era are told of the server: not of tasks, which that era lacks."""
+    extensions = {name: each for name, each in server.extensions.items() if name != tasks.EXTENSION}
+    return server.create_initialization_options(extensions=extensions)

@@ -17,7 +17,7 @@ from mcp.shared.message import ServerMessageMetadata, SessionMessage
 
 from alya_mcp.errors import Failure
 from alya_mcp.gate import StateError
-from alya_mcp.server.dispatcher import Dispatcher, build_server
+from alya_mcp.server.dispatcher import Dispatcher, build_server, greeting
 from alya_mcp.server.jsonrpc import decode, encode, request_id
 from alya_mcp.server.opening import Opening
 from alya_mcp.server.stdio import Wire
@@ -67,8 +67,10 @@ async def serve(
             group.start_soon(_send, wire, from_server, requests, group.cancel_scope)
             group.start_soon(_give_up_writing, wire, requests, ending, group.cancel_scope)
             group.start_soon(_start_rest, hub, dispatcher, requests)
-            await server.run(from_client, to_client, server.create_initialization_options())
+            await server.run(from_client, to_client, greeting(server))
     finally:
+        with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
+            await dispatcher.aclose()
         with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
             try:
                 await hub.aclose()

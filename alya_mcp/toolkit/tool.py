@@ -119,6 +119,11 @@ class Progress(Protocol):
         ...
 
 
+def never(_seconds: float) -> bool:
+    """The `defer` of a client that takes no tasks."""
+    return False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """What a handler gets beside its arguments: the shared parts, the caller, a way to tell progress.
@@ -126,6 +131,9 @@ class Context:
     `catalogue` holds every tool of the server by name; no answer may speak of one that isn't in `tools`.
     `abandoned` tells, in a call that is cancelled, whether its client only ran out of patience: it asked for
     no progress, so it couldn't know that the call was alive.
+    `defer` has the client answered with a task when the call isn't done in so many seconds; the handler goes
+    on, and its answer is delivered when the client asks. False where the client takes no tasks, or too many
+    are kept: then the handler has to answer in time by itself.
     `about` is what the user said yes to, for a tool that tells it (see `tool`); None when nobody was asked.
     """
 
@@ -135,6 +143,7 @@ class Context:
     grant: str
     progress: Progress
     abandoned: Callable[[], bool]
+    defer: Callable[[float], bool] = never
     about: Mapping[str, Any] | None = None
 
     @property

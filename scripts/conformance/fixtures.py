@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints
 from wire import Asks, Blocks, Wired, seal
 
 from alya_mcp.errors import Failure
+from alya_mcp.server.tasks import EXTENSION
 from alya_mcp.toolkit.tool import Image, Input, NoArguments, Output, Reply, Tool, tool
 from alya_mcp.tools import Catalogue
 
@@ -274,5 +275,72 @@ async def test_streaming_elicitation(arguments: NoArguments, context: Wired) -> 
     return asks({"user_name": form("What is your name?", "name")})
 
 
+# -- tasks ------------------------------------------------------------------------------------------
+
+
+class Name(Input):
+    name: Annotated[str, StringConstraints(max_length=100)] = Field(description="Who is greeted.")
+
+
+class Pause(Input):
+    seconds: float = Field(1, ge=0, le=60, description="How long it takes.")
+    label: Annotated[str, StringConstraints(max_length=100)] = Field("", description="What it is called.")
+
+
+class File(Input):
+    filename: Annotated[str, StringConstraints(max_length=100)] = Field(description="What is deleted.")
+
+
+@tool(title="Greet", **DECLARED)
+async def greet(arguments: Name, context: Wired) -> Reply[Text]:
+    """Greet somebody at once, for tests of the protocol."""
+    said = Text(text=f"Hello, {arguments.name}!")
+    return Blocks(data=said, blocks=(types.TextContent(type="text", text=said.text),), alone=True)
+
+
+@tool(title="Slow work", **DECLARED)
+async def slow_compute(arguments: Pause, context: Wired) -> Text:
+    """Take as long as asked for, as a task where the client takes one, for tests of the protocol."""
+    context.defer(_PAUSE)
+    await asyncio.sleep(arguments.seconds)
+    return Text(text=f"{arguments.label} took {arguments.seconds} s")
+
+
+@tool(title="Work that fails", **DECLARED)
+async def failing_job(arguments: NoArguments, context: Wired) -> Text:
+    """Fail as a task, for tests of the protocol."""
+    context.defer(_PAUSE)
+    await asyncio.sleep(4 * _PAUSE)
+    raise Failure("This job intentionally fails for testing")
+
+
+@tool(title="Work that ends in an error of the protocol", **DECLARED)
+async def protocol_error_job(arguments: NoArguments, context: Wired) -> Text:
+    """Take a moment, after which the server's answer is an error, for tests of the protocol."""
+    context.defer(_PAUSE)
+    await asyncio.sleep(4 * _PAUSE)
+    return Text(text="done")
+
+
+@tool(title="A question before a task", **DECLARED)
+async def test_tool_with_task(arguments: NoArguments, context: Wired) -> Reply[Text]:
+    """Ask for a name, then greet it by a task, for tests of the protocol."""
+    content = accepted(context, "user_name")
+    if content is None:
+        return asks({"user_name": form("What is your name?", "name")})
+    context.defer(_PAUSE)
+    await asyncio.sleep(4 * _PAUSE)
+    return Reply(data=Text(text=f"Hello, {content.get('name')}!"))
+
+
+@tool(title="A question without a task", **DECLARED)
+async def confirm_delete(arguments: File, context: Wired) -> Reply[Text]:
+    """Ask before anything is done: the product asks no questions within a task; for tests of the protocol."""
+    if accepted(context, "confirm") is None:
+        return asks({"confirm": form(f"Delete {arguments.filename}?", "confirm", "boolean")})
+    return Reply(data=Text(text="nothing was deleted"))
+
+
 FIXTURES = Catalogue([each for each in dict(globals()).values() if isinstance(each, Tool)])
-NEEDS = {"test_missing_capability": "sampling"}
+NEEDS = {"test_missing_capability": "sampling", "failing_job": EXTENSION}
+BROKEN = {"protocol_error_job"}

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from fixtures import FIXTURES, NEEDS
+from fixtures import BROKEN, FIXTURES, NEEDS
 from starlette.applications import Starlette
 from wire import FixtureDispatcher
 
@@ -53,7 +53,7 @@ def main() -> None:
 def application(settings: Settings, url: str) -> Starlette:
     """The HTTP application, which prints `url` when it is ready; what the hub opened is closed with it."""
     hub = Hub(settings, open_gate(settings, tuple(FIXTURES)))
-    server = build_server(FixtureDispatcher(hub, lambda: FIXTURES, needs=NEEDS))
+    server = build_server(FixtureDispatcher(hub, lambda: FIXTURES, needs=NEEDS, broken=BROKEN))
     app = server.streamable_http_app(host="127.0.0.1")
     inner = app.router.lifespan_context
 

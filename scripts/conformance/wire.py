@@ -3,7 +3,7 @@
 import base64
 import hmac
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from hashlib import sha256
 from typing import Any
@@ -13,6 +13,7 @@ from mcp.shared.exceptions import MCPError
 
 from alya_mcp.server.approvals import RequestContext
 from alya_mcp.server.dispatcher import Dispatcher
+from alya_mcp.server.tasks import Task
 from alya_mcp.toolkit.tool import Context, Output, Reply
 
 MISSING_CAPABILITY = -32021
@@ -49,9 +50,10 @@ class Wired(Context):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blocks(Reply[Output]):
-    """An answer made of content blocks of any kind."""
+    """An answer made of content blocks of any kind; with `alone`, of these only."""
 
     blocks: Sequence[types.ContentBlock] = ()
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,27 +73,41 @@ class Tampered(MCPError):
 class FixtureDispatcher(Dispatcher):
     """The product's dispatcher; only the form of the fixtures' answers is its own.
 
-    `needs` names the capability that a tool can't do without.
+    `needs` names the capability or extension that a tool can't do without, `broken` the tools whose calls end
+    in an error of the protocol.
     """
 
-    def __init__(self, *given: Any, needs: Mapping[str, str]) -> None:
+    def __init__(self, *given: Any, needs: Mapping[str, str], broken: Collection[str]) -> None:
         super().__init__(*given)
         self._needs = needs
+        self._broken = broken
 
     async def call_tool(
         self, ctx: RequestContext, params: types.CallToolRequestParams
-    ) -> types.CallToolResult | types.InputRequiredResult:
+    ) -> types.CallToolResult | types.InputRequiredResult | dict[str, Any]:
         needed = self._needs.get(params.name)
         declared = ctx.session.client_capabilities
-        if needed is not None and (declared is None or getattr(declared, needed) is None):
+        has = declared is not None and (
+            needed in (declared.extensions or {}) or getattr(declared, needed or "", None) is not None
+        )
+        if needed is not None and not has:
             message = f"{params.name} needs a client that declares {needed}"
-            raise MCPError(MISSING_CAPABILITY, message, {"requiredCapabilities": {needed: {}}})
+            missing = {"extensions": {needed: {}}} if "/" in needed else {needed: {}}
+            raise MCPError(MISSING_CAPABILITY, message, {"requiredCapabilities": missing})
         if params.request_state is not None:
             unseal(params.request_state)
         return await super().call_tool(ctx, params)
 
-    def _context(self, ctx: RequestContext, caller: str | None) -> Context:
-        context = super()._context(ctx, caller)
+    async def _through_gate(
+        self, ctx: RequestContext, params: types.CallToolRequestParams, task: Task | None
+    ) -> types.CallToolResult | types.InputRequiredResult:
+        result = await super()._through_gate(ctx, params, task)
+        if params.name in self._broken:
+            raise MCPError(types.INTERNAL_ERROR, f"{params.name} always ends so")
+        return result
+
+    def _context(self, ctx: RequestContext, caller: str | None, task: Task | None) -> Context:
+        context = super()._context(ctx, caller, task)
         return Wired(**{each.name: getattr(context, each.name) for each in fields(context)}, request=ctx)
 
     def _result(self, reply: Reply[Output]) -> types.CallToolResult:
@@ -99,7 +115,8 @@ class FixtureDispatcher(Dispatcher):
             return reply.questions  # type: ignore[return-value] - the gate hands it on as it is
         plain = super()._result(reply)
         if isinstance(reply, Blocks):
-            return plain.model_copy(update={"content": [*plain.content, *reply.blocks]})
+            before = () if reply.alone else plain.content
+            return plain.model_copy(update={"content": [*before, *reply.blocks]})
         return plain
 
 

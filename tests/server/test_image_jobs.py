@@ -13,6 +13,7 @@ import pytest
 from gallery import Gallery
 from raw_client import RawClient, eventually, processes_of
 from scene import audit_records
+from test_tasks_over_the_wire import DECLARED
 
 PATIENCE = 180.0
 
@@ -135,3 +136,24 @@ def test_what_is_still_drawn_when_the_client_leaves_does_not_hold_the_server(
         leaving.close_stdin()
         assert leaving.exit_code() == 0
         assert not psutil.pid_exists(leaving.process.pid)
+
+
+def test_a_client_that_takes_tasks_gets_the_picture_by_its_task(slow: Gallery, tmp_path: Path) -> None:
+    with RawClient({**os.environ, **slow.variables()}, tmp_path / "stderr") as client:
+        asked = {"prompt": "a red circle", "steps": 1, "seed": slow.seed(), "wait": 1}
+
+        def begin() -> str:
+            return client.call("image_gen", asked, _meta=DECLARED)["result"]["taskId"]
+
+        def get(task: str) -> dict[str, Any]:
+            return client.request("tasks/get", {"taskId": task, "_meta": DECLARED})["result"]
+
+        with held(slow.home):
+            task, given_up = begin(), begin()
+            assert get(task)["status"] == "working"
+            client.request("tasks/cancel", {"taskId": given_up, "_meta": DECLARED})
+        done = eventually(lambda: (told := get(task))["status"] == "completed" and told, "the picture")
+        answer = done["result"]["structuredContent"]
+        assert (answer["state"], answer["job"], answer["seed"]) == ("done", None, asked["seed"])
+        assert answer["url"]
+        eventually(lambda: get(given_up)["status"] == "cancelled", "the cancellation")

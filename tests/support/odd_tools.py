@@ -131,6 +131,25 @@ async def wait(arguments: Words, context: Context) -> Text:
     raise AssertionError
 
 
+@tool(title="Linger", **ANNOTATIONS)
+async def linger(arguments: Words, context: Context) -> Text:
+    """Take as long as a file of that name isn't in the state folder, then return or do what it says."""
+    deferred = context.defer(0.05)
+    await context.progress(1, 2, f"deferred {deferred}, {os.environ.get('AWS_SECRET_ACCESS_KEY')}")
+    mark = context.hub.settings.home / arguments.text
+    try:
+        while not mark.exists():  # noqa: ASYNC110 - another process makes it
+            await anyio.sleep(0.01)
+    finally:
+        mark.with_suffix(".over").touch()
+    said = mark.read_text()
+    if said == "fail":
+        raise Failure("it can't be done")
+    if said == "crash":
+        raise RuntimeError("the secret of /private/place")
+    return Text(text=said)
+
+
 @tool(title="Work in a thread", **ANNOTATIONS)
 async def stubborn(arguments: Words, context: Context) -> Text:
     """Wait in a way that can't be interrupted, as a library in a thread does."""
@@ -151,6 +170,6 @@ async def advance(arguments: NoArguments, context: Context) -> Text:
 
 _CLEANED = [surrogate, not_a_number, large, large_picture, leak, address_with_leak]
 _FAILING = [fail_with_leak, fail_at_length, crash, leave]
-_LONG = [chatter, wait, stubborn, advance]
+_LONG = [chatter, wait, linger, stubborn, advance]
 
 ODD = Catalogue([echo, *_CLEANED, *_FAILING, *_LONG])

@@ -171,8 +171,9 @@ async def _deliver(
     drawing: Drawing, drawings: Drawings, arguments: ImageRequest, context: Context, *, earlier: bool
 ) -> Reply[ImageAnswer]:
     """The picture when it is done in time, else how to get it; an `earlier` call may have begun it."""
+    wait = None if context.defer(arguments.wait) else arguments.wait
     try:
-        drawn = await drawing.work.wait(context.progress, arguments.wait)
+        drawn = await drawing.work.wait(context.progress, wait)
     except BaseException as error:
         if isinstance(error, anyio.get_cancelled_exc_class()) and context.abandoned():
             drawing.work.left = True

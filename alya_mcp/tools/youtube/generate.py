@@ -12,6 +12,8 @@ from alya_mcp.tools.youtube.making import Makings
 from alya_mcp.tools.youtube.pipeline import pipeline_of
 from alya_mcp.tools.youtube.preview import preview_link
 
+_WAIT = 25.0
+"""Seconds after which a client that takes tasks is answered with one."""
 _LINKING = 96.0
 _DONE = 100.0
 
@@ -103,6 +105,7 @@ async def youtube_generate_video(arguments: VideoRequest, context: Context) -> V
         raise InvalidInput("topic has no letters; it takes words that say what the video is about")
     require_parts()
     pipeline = pipeline_of(context)
+    context.defer(_WAIT)
     request = arguments.model_dump(mode="json", by_alias=True)
     draft = await context.hub.kept(Makings, Makings).draft(
         request, context.hub, pipeline, context.progress, goes_on=context.abandoned
