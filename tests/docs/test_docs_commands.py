@@ -92,6 +92,7 @@ FILES = {
         + "".join(f"{100 + n},ruby,1.{n},{4000 + 500 * n}\n" for n in range(9)),
         "listings.csv": "id,title,price\n1,Victorian silver teapot,450\n",
     },
+    "docs/operations.md": {".local/share/alya-mcp/policy.json": TRIED[0]},
     "docs/policy-tools.md": dict(zip(("policy.json", "cases.json"), TRIED, strict=True)),
 }
 """By page, the files that it speaks of as the user's own."""
@@ -126,44 +127,56 @@ QUICK = [page for page in PAGES if any(not each.startswith(DRAWS) for each in in
 DRAWN = sorted({each for page in PAGES for each in installed(page) if each.startswith(DRAWS)})
 
 
+OTHERS = ("tar", "mv")
+"""Programs of the system that pages use."""
+
+
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    (tmp_path / "person").mkdir()
-    return tmp_path / "home"
+def user(tmp_path: Path) -> Path:
+    """The home folder of a user who has used nothing yet; commands are run in it."""
+    (tmp_path / "user").mkdir()
+    return tmp_path / "user"
 
 
-def run(words: list[str], home: Path, *, apart: bool = False) -> Ended:
-    env = environment(home, HOME=str(home.parent / "person"), ALYA_IMAGE_MODEL="sketch")
-    env = {name: value for name, value in env.items() if not name.startswith("XDG_")}
+def variables(user: Path) -> dict[str, str]:
+    env = environment(user / ".local" / "share" / "alya-mcp", HOME=str(user), ALYA_IMAGE_MODEL="sketch")
+    return {name: value for name, value in env.items() if not name.startswith("XDG_")}
+
+
+def run(words: list[str], user: Path, *, apart: bool = False) -> Ended:
     if apart:
-        return run_command(tuple(words), env, home.parent, PATIENCE)
-    return run_here(tuple(words), env, home.parent)
+        return run_command(tuple(words), variables(user), user, PATIENCE)
+    return run_here(tuple(words), variables(user), user)
 
 
 @pytest.mark.parametrize("page", QUICK, ids=name_of)
-def test_the_commands_of_a_page_work_one_after_the_other(page: Path, home: Path) -> None:
+def test_the_commands_of_a_page_work_one_after_the_other(page: Path, user: Path) -> None:
     """Of a call of a tool, what the policy says: `test_the_calls_of_the_pages_are_answered` makes it."""
     for name, text in FILES.get(name_of(page), {}).items():
-        (home.parent / name).write_text(text, encoding="utf-8")
+        (user / name).parent.mkdir(parents=True, exist_ok=True)
+        (user / name).write_text(text, encoding="utf-8")
     for command in installed(page):
         line, _, target = command.partition(" > ")
         program, *words = shlex.split(line)
+        if program in OTHERS:
+            subprocess.run(["sh", "-c", line], env=variables(user), cwd=user, check=True)
+            continue
         assert program == "alya-mcp", f"{command}: what runs it belongs into ELSEWHERE"
         if words[0] == "call":
             words = ["policy", "explain", *(each for each in words[1:] if each not in {"--output", "json"})]
         if command.startswith(DRAWS):
             continue
-        done = run(words, home)
+        done = run(words, user)
         assert done.code == 0, f"{command}: {done.err}\nWhat needs more belongs into ELSEWHERE."
         if target:
-            (home.parent / target).write_text(done.out, encoding="utf-8")
+            (user / target).write_text(done.out, encoding="utf-8")
 
 
-def test_the_calls_of_the_pages_are_answered(tmp_path: Path, home: Path) -> None:
-    (tmp_path / "gems.csv").write_text(FILES["docs/tools/goods.md"]["gems.csv"])
-    assert run(["gems", "import", "gems.csv"], home).code == 0
+def test_the_calls_of_the_pages_are_answered(user: Path, tmp_path: Path) -> None:
+    (user / "gems.csv").write_text(FILES["docs/tools/goods.md"]["gems.csv"])
+    assert run(["gems", "import", "gems.csv"], user).code == 0
     made: set[str] = set()
-    with RawClient(environment(home), tmp_path / "errors.log") as client:
+    with RawClient(variables(user), tmp_path / "errors.log") as client:
         client.initialize()
         listed = client.request("tools/list")["result"]["tools"]
         schemas = {each["name"]: each["inputSchema"] for each in listed}
@@ -229,10 +242,10 @@ def check_command(words: list[str], written: str) -> None:
 
 
 @pytest.mark.slow
-def test_the_way_from_nothing_to_a_picture_in_claude_desktop(home: Path) -> None:
+def test_the_way_from_nothing_to_a_picture_in_claude_desktop(user: Path) -> None:
     """Steps 1 to 3, as the README has them; Claude Desktop is what starts the server it finds configured."""
     trial = next(each for each in commands(ROOT / "README.md") if "scripts/try_it.py" in each)
-    env = environment(home, HOME=str(home.parent / "person"))
+    env = variables(user)
     if not (ROOT / ".venv" / "alya-mcp.stamp").exists():
         pytest.skip("this checkout has no environment of its own")
     drawn = subprocess.run(
@@ -240,11 +253,11 @@ def test_the_way_from_nothing_to_a_picture_in_claude_desktop(home: Path) -> None
         timeout=3 * PATIENCE, check=True,
     )  # fmt: skip
     assert drawn.stdout.splitlines()[-1].startswith("http://127.0.0.1:")
-    assert run(["install", "claude-desktop"], home).code == 0
-    configured = home.parent / "person" / ".config" / "Claude" / "claude_desktop_config.json"
+    assert run(["install", "claude-desktop"], user).code == 0
+    configured = user / ".config" / "Claude" / "claude_desktop_config.json"
     entry = json.loads(configured.read_text())["mcpServers"]["alya-mcp"]
     assert shutil.which(entry["command"]) == entry["command"]
-    with RawClient(env, home.parent / "errors.log", [entry["command"], *entry["args"]]) as client:
+    with RawClient(env, user / "errors.log", [entry["command"], *entry["args"]]) as client:
         client.initialize()
         answer = client.call("image_gen", {"prompt": "Draw a red star over a green meadow", "wait": 600})[
             "result"
@@ -255,8 +268,8 @@ def test_the_way_from_nothing_to_a_picture_in_claude_desktop(home: Path) -> None
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", DRAWN)
-def test_a_picture_is_drawn_as_it_is_written(command: str, home: Path) -> None:
-    done = run(shlex.split(command.partition(" > ")[0])[1:], home, apart=True)
+def test_a_picture_is_drawn_as_it_is_written(command: str, user: Path) -> None:
+    done = run(shlex.split(command.partition(" > ")[0])[1:], user, apart=True)
     assert done.code == 0, done.err
     if "--output json" not in command:
         assert done.out.splitlines()[-1].startswith("http://127.0.0.1:")

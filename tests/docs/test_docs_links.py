@@ -38,10 +38,10 @@ def test_every_page_of_docs_is_linked_from_the_readme_or_from_a_page_that_is() -
     assert {name_of(page) for page in PAGES} - {name_of(page) for page in found} == set()
 
 
-def test_pages_that_code_and_other_pages_name_are_there() -> None:
+def test_pages_and_tests_that_code_and_pages_name_are_there() -> None:
     named: dict[str, str] = {}
     for file in [*PAGES, *(ROOT / "alya_mcp").rglob("*.py")]:
-        for name in re.findall(r"(?<![\w/.])docs/[\w/-]+\.(?:md|json)", text_of(file)):
+        for name in re.findall(r"(?<![\w/.])(?:docs|tests)/[\w/-]+\.(?:md|json|py)", text_of(file)):
             named[name] = name_of(file)
     assert len(named) >= 20
     assert {name: file for name, file in named.items() if not (ROOT / name).is_file()} == {}

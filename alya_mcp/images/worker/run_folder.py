@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from alya_mcp.errors import NotConfigured
 from alya_mcp.runtime.daemon import make_key, read_key, read_record, runs, write_record
+from alya_mcp.runtime.private_files import private_folder
 
 _MAX_SOCKET_PATH: Final = 100
 """Bytes: a few below the 104 that the strictest of the usual systems allows."""
@@ -84,7 +85,7 @@ class RunFolder:
         """
         with kept_in_home():
             for folder in (self.folder, self.log.parent, self.kernels):
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                private_folder(folder)
                 if sys.platform != "win32":
                     if folder.stat().st_uid != os.geteuid():
                         raise NotConfigured(
