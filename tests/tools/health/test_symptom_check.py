@@ -53,6 +53,9 @@ def said(text: str) -> dict[str, bool]:
         ("My father had chest pain and died of a heart attack. I cough.", {"cough"}, set()),
         ("başım ağrıyor, ateşim 39,5 derece", {"headache", "high_fever"}, set()),
         ("BAŞIM ÇOK AĞRIYOR", {"headache"}, set()),
+        ("Rengim soldu, ayağımı hissetmiyorum", {"pallor"}, set()),
+        ("Ateş hissetmiyorum, öksürüyorum", {"cough"}, {"fever"}),
+        ("The bleeding never stops, I feel faint", {"dizziness"}, set()),
     ],
 )
 def test_what_is_there_and_what_is_denied_is_read(text: str, there: set[str], denied: set[str]) -> None:

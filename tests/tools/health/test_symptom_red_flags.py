@@ -224,6 +224,47 @@ EMERGENCIES = {
         bıngıldağı şiş ve ateşi var
         bıngıldak şişti kusuyor
     """,
+    "too much of a medicine": """
+        I took twenty co-codamol an hour ago
+        I swallowed about thirty paracetamol and feel okay
+        I've had about fifteen of my mum's antidepressants
+        Accidentally took double my methotrexate all week
+        she got into grandad's heart tablets
+        yarım saat önce yirmi tane hap yuttum
+        iki kutu antidepresan içtim
+        kızım dedesinin kalp ilaçlarından içmiş
+    """,
+    "poison and drugs": """
+        sprayed the fruit trees and now I'm drooling and my muscles twitch
+        he has drunk some of the screen wash
+        breathed in the stuff from mixing bleach with descaler, I'm wheezing
+        she swallowed one of those little flat batteries
+        my friend shot up and I can't wake him, his pupils are pinpricks
+        tarlada ilaç attım, terliyorum, midem bulanıyor
+    """,
+    "pregnancy told in weeks": """
+        36 weeks. Headache since yesterday
+        I'm 30 wks with twins and my face ballooned
+        I'm 34 weeks with my first, thumping headache
+        35 haftalığım, başım çok ağrıyor
+        38. haftadayım, bebeğim dünden beri oynamıyor
+    """,
+    "limb": """
+        my right leg is as cold as marble and white
+        my foot suddenly turned white and icy and it's numb
+        sağ bacağıma birden ağrı girdi, buz gibi oldu, bembeyaz, ayağımı hissetmiyorum
+        they plastered my shin yesterday, it's agony and my foot is tight as a drum
+        kolumu makineye kaptırdım, taş gibi şişti, parmaklarım uyuşuk
+    """,
+    "artery in the belly": """
+        sudden belly pain and back pain, I've gone grey and sweaty
+        I can feel a lump beating in my stomach and it hurts
+        karnıma birden saplandı, belime vuruyor, rengim kül gibi oldu
+    """,
+    "blood sugar": """
+        I'm type one, sugar is 28, vomiting
+        şekerim 480, kusuyorum, karnım ağrıyor
+    """,
 }
 
 
@@ -247,6 +288,9 @@ def test_an_emergency_is_one_in_many_wordings(kind: str) -> None:
         ("bebeğimi camdan atmak istiyorum", "harm_to_others"),
         ("sesler komşuma saldırmamı istiyor", "harm_to_others"),
         ("took 40 ibuprofen", "overdose"),
+        ("I can't see any point carrying on and have written letters to the kids", "suicide"),
+        ("I don't think I can keep myself safe tonight", "suicide"),
+        ("ben olmasam herkes rahat eder, vedalaşma mektubu yazdım", "suicide"),
         ("ilaçların hepsini içti", "overdose"),
         ("I think I'm pregnant. I'm bleeding a bit.", "pregnancy_bleeding"),
         ("10 weeks gone and spotting", "pregnancy_bleeding"),
@@ -295,6 +339,14 @@ def test_a_warning_sign_is_raised(text: str, flag: str) -> None:
         "I can't say I have chest pain, but I have a cough",
         "It is not breathing that hurts, it is my knee that hurts",
         "El bileğimin üzerine düştüm, bileğim ağrıyor",
+        "I took two paracetamol for my period pain and it helped",
+        "I take 20 mg of paroxetine every morning, my nose is stuffy",
+        "On gündür antibiyotik içiyorum, ağzım kuruyor",
+        "I'm 30 weeks into my degree and can't sleep",
+        "My toes go white and cold in winter, they tingle",
+        "out of breath after one flight of stairs, slowly worse over years",
+        "I don't see the point of going to the gym any more, my elbow aches",
+        "20 yıldır şeker hastasıyım, ayağımda nasır var",
     ],
 )
 def test_an_ordinary_complaint_raises_no_emergency(text: str) -> None:

@@ -25,12 +25,18 @@ _VERB: Final = _words("have has had having feel feels felt is are was am got get
 _OPENS: Final = _words("a an my i some is are am also")
 _REACH: Final = 14
 _FALSE_FRIENDS: Final = _words(
-    "only sure idea longer matter wonder doubt relief improvement help better warning reason stop stopping ,"
+    "only sure idea longer matter wonder doubt relief improvement help better warning reason stop stops "
+    "stopping ends goes quits ,"
 )
 _YOK: Final = re.compile(
     r"yok(?:tu|tur|mus)?|degil(?:di|dir|im)?|olma(?:di|dim|yan)|olmuyo\w*|hissetm\w+|gorulme\w+|gormed\w+"
     r"|gorme(?:dim|dik)|yasam(?:adim|iyo\w*)|fark\s?etmedim|etmiyo\w*|cikmadi|gelmedi"
 )
+_FEELS_NOTHING: Final = re.compile(r"hissetm[ei]\w+|hissedemi\w+")
+_FELT: Final = re.compile(
+    r"(?:agri|aci|sizi|sanci|bulanti|uyusma|kasinti|yanma|ates|carpinti|yorgun|halsiz|rahatsiz|korku|bir|sey)\w*"
+)
+"""What may go unfelt; of anything else, as in "ayağımı hissetmiyorum", not feeling is numbness."""
 _DENIED_VERB: Final = re.compile(
     r"(?:agri|aci|kasin|sis|kus|oksur|yan|bulan|kana|titre|terle|bayil|don|uyus|hapsir|sizla|yayil|vur|bat"
     r"|zorlan|daral|tikan|cik|ol|morar|kizar|ak|karar|carp)"
@@ -180,7 +186,7 @@ def _denied_turkish(words: Sequence[str]) -> list[int]:
             if not word.startswith(("ol", "cik", "ak")):
                 by[index] = index
                 continue
-        elif not _YOK.fullmatch(word):
+        elif not _YOK.fullmatch(word) or _is_numb(words, index):
             continue
         for place in range(index - 1, max(-1, index - 1 - _REACH), -1):
             here = words[place]
@@ -190,6 +196,13 @@ def _denied_turkish(words: Sequence[str]) -> list[int]:
                 break
             by[place] = index
     return by
+
+
+def _is_numb(words: Sequence[str], place: int) -> bool:
+    """Whether "hissetmiyorum" tells of numbness rather than denies what stands before it."""
+    if place == 0 or not _FEELS_NOTHING.fullmatch(words[place]):
+        return False
+    return _FELT.fullmatch(words[place - 1]) is None
 
 
 def _finite(words: Sequence[str], place: int) -> bool:

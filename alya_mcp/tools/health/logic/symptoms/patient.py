@@ -114,6 +114,23 @@ _FAHRENHEIT: Final = re.compile(
     r"|(?:temp\w*|fever)\D{0,14}\b(9[5-9]|10[0-8])(?:\.(\d))?(?!\d)"
 )
 _OLDEST: Final = 120
+_SUGAR: Final = re.compile(
+    r"\b(?:seker\w*|sugars?|glucose|glikoz\w*)"
+    r"(?:\s(?:is|was|of|at|reads?|reading|readings|level|levels|over|above|around|about|now|seviye\w*|simdi|olctum|cikti))*"
+    r"\s?:?\s(\d{1,3})(?:[.,](\d))?(?!\d)(?!\s?(?:yil|sene|gun|hafta|ay|years?|days?|weeks?|months?)\b)"
+)
+_MMOL_BELOW: Final = 36.0
+"""Blood sugar stated below this is in mmol/l, from it on in mg/dl."""
+_MG_PER_MMOL: Final = 18.0
+_GESTATION: Final = (
+    re.compile(
+        r"\b(?:im|i m|i am|shes|she s|she is|wife is)\s(?:\w+\s)?(\d{1,2})\s?(?:\+\s?\d\s?)?(?:weeks?|wks?)\b"
+        r"(?!\s?(?:old|post|after|since|into|out|off|sober|clean|on\b|of\b|in\b|ago))"
+    ),
+    re.compile(r"(?:^|[.!?]\s?)(\d{2})\s?(?:weeks|wks)(?:\s(?:along|gone|today|with|now))?\s?[.,;!]"),
+    re.compile(r"\b(\d{1,2})\.?\s?hafta(?:lig[iy]m|liyim|m?dayim|ya girdim)"),
+)
+_LATEST_WEEK: Final = 42
 _LONG_DAYS: Final = 70.0
 _WEEKS_DAYS: Final = 10.0
 
@@ -143,6 +160,25 @@ def temperature(text: str) -> float | None:
         whole, part = (match[1], match[2]) if match[1] else (match[3], match[4])
         found.append((float(f"{whole}.{part or 0}") - 32) / 1.8)
     return max(found, default=None)
+
+
+def glucose(text: str) -> float | None:
+    """The blood sugar stated, in mg/dl."""
+    match = _SUGAR.search(fold(text))
+    if match is None:
+        return None
+    value = float(f"{match[1]}.{match[2] or 0}")
+    return value * _MG_PER_MMOL if value < _MMOL_BELOW else value
+
+
+def weeks_pregnant(text: str) -> int | None:
+    """The week of a pregnancy that is told without the word: "I'm 34 weeks", "35 haftalığım"."""
+    folded = fold(text.replace("'", " ").replace("\u2019", " "))
+    for pattern in _GESTATION:
+        match = pattern.search(folded)
+        if match and 4 <= int(match[1]) <= _LATEST_WEEK and _MALE.search(folded) is None:
+            return int(match[1])
+    return None
 
 
 def days(words: Sequence[str], language: SpokenLanguage) -> float | None:

@@ -7,10 +7,21 @@ from typing import Final
 from alya_mcp.tools.health.logic.symptoms.extraction import Mention, Told
 from alya_mcp.tools.health.logic.symptoms.inference import Evidence, Network
 from alya_mcp.tools.health.logic.symptoms.model import Finding, Patient, SpokenLanguage
-from alya_mcp.tools.health.logic.symptoms.patient import duration_of, patient_of, temperature
+from alya_mcp.tools.health.logic.symptoms.patient import (
+    duration_of,
+    glucose,
+    patient_of,
+    temperature,
+    weeks_pregnant,
+)
 
 FEVER: Final = 38.0
 HIGH_FEVER: Final = 39.0
+LOW_SUGAR: Final = 65.0
+HIGH_SUGAR: Final = 250.0
+"""Blood sugar in mg/dl."""
+LATE_PREGNANCY: Final = 20
+"""Weeks from which a pregnancy counts as late."""
 _NO_FEVER: Final = 37.5
 
 
@@ -55,6 +66,14 @@ class Case:
         degrees = temperature(text)
         if degrees is not None:
             self._measured(degrees)
+        sugar = glucose(text)
+        if sugar is not None and not LOW_SUGAR < sugar < HIGH_SUGAR:
+            name = "high_sugar" if sugar >= HIGH_SUGAR else "low_sugar_symptoms"
+            self.mentions[name] = Mention(name, present=True)
+        weeks = weeks_pregnant(text)
+        if weeks is not None:
+            name = "late_pregnancy" if weeks >= LATE_PREGNANCY else "pregnant"
+            self.mentions.setdefault(name, Mention(name, present=True))
         self.days = told.days if told.days is not None else self.days
         patient = patient_of(text)
         if patient.ages is not None:
