@@ -17,6 +17,7 @@ Json = dict[str, Any]
 
 DOCUMENT: Final = Path(__file__).with_name("first_answers.json")
 _META: Final = "io.modelcontextprotocol/"
+_LOG_LEVELS: Final = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
 _PROBE_SECONDS: Final = 0.02
 _IDLE_SECONDS: Final = 0.1
 _LONGEST: Final = 64 * 1024
@@ -220,6 +221,8 @@ def _check_envelope(params: Json, version: str) -> None:
     if (client := meta.pop(f"{_META}clientInfo", None)) is not None:
         _check_client(client)
     if meta.pop(f"{_META}protocolVersion", None) != version:
+        raise Unusual
+    if meta.pop(f"{_META}logLevel", "info") not in _LOG_LEVELS:
         raise Unusual
     _check_meta({"_meta": meta})
 

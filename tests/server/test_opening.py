@@ -37,6 +37,7 @@ def meta(**more: Any) -> dict[str, Any]:
     return {"_meta": {**envelope(), **more}}
 
 
+LEVEL = {"io.modelcontextprotocol/logLevel": "info"}
 CAPABLE = {"roots": {"listChanged": True}, "sampling": {}, "elicitation": {"form": {}, "url": {}},
            "experimental": {"x": {"y": [1]}}, "extensions": {"e/x": {}}}  # fmt: skip
 CONVERSATIONS: dict[str, list[Any]] = {
@@ -51,6 +52,8 @@ CONVERSATIONS: dict[str, list[Any]] = {
         request("tools/list", {"_meta": {"progressToken": 7}}),
     ],
     "modern": [request("server/discover", meta(), 0), request("tools/list", meta(progressToken="p"), "é/\n")],
+    "modern with a log level": [request("tools/list", meta(**LEVEL)), request("ping", meta(**LEVEL), 2)],
+    "a wrong log level": [request("tools/list", meta(**{**LEVEL, next(iter(LEVEL)): "loud"}))],
     "modern list first": [request("tools/list", meta()), request("server/discover", meta(), 2)],
     "initialize after modern": [request("tools/list", meta()), initialize()],
     "modern after initialize": [initialize(), request("tools/list", meta())],
@@ -123,6 +126,7 @@ def test_the_usual_first_requests_are_answered_without_the_sdk() -> None:
     for messages, count in (
         ((initialize(capabilities=CAPABLE), READY, request("tools/list")), 2),
         ((request("server/discover", meta()), request("tools/list", meta(), 2)), 2),
+        ((request("tools/list", meta(**LEVEL)),), 1),
     ):
         opening, answered = opened(*messages)
         assert (opening.listed, opening.finished, opening.unread) == (True, False, b"")
