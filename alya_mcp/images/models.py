@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from alya_mcp.errors import NotConfigured
-from alya_mcp.images.plan import FLUX_SCHNELL_WEIGHTS, Machine, choose_plan
-from alya_mcp.images.weights import cached, require_flux
+from alya_mcp.images.families import MODELS, SCHNELL, Model, known
+from alya_mcp.images.plan import Machine, choose_plan
+from alya_mcp.images.weights import cached, require_whole
 from alya_mcp.runtime.paths import expanded
 
-FLUX_SCHNELL: Final = "black-forest-labs/FLUX.1-schnell"
-RANDOM: Final = "random:flux-schnell"
-"""Asks for random numbers in the shapes of FLUX.1-schnell: for measuring, never for a user's call."""
+RANDOM: Final = "random:"
+"""Before a known model's setting, asks for random numbers in its shapes: for measuring, never for a call."""
 SKETCH: Final = "alya-sketch"
 SKETCH_FOLDER: Final = Path(__file__).parent / "sketch"
 
@@ -30,8 +30,9 @@ SHOW_NOTHING: Final = frozenset(_SHOW_NOTHING.split())
 
 HUB_ID: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 """What a repository on the Hugging Face hub is called: owner/name."""
+_SETTINGS: Final = ", ".join(f"'{model.setting}'" for model in MODELS)
 _HOW: Final = (
-    f"For FLUX.1-schnell: accept its terms at https://huggingface.co/{FLUX_SCHNELL}, set HF_TOKEN to a "
+    f"For FLUX.1-schnell: accept its terms at https://huggingface.co/{SCHNELL.repository}, set HF_TOKEN to a "
     "token of that account, run 'alya-mcp model pull' (34 GB), and restart the client"
 )
 _LEAVE_OUT: Final = (
@@ -47,13 +48,15 @@ _HARDWARE: Final = (
 class Choice:
     """A model to load: from `folder`, or from the hub where only `repository` is given.
 
-    `name` is what results call it, `notice` what the user should know of it, `full_precision` whether it is
-    loaded in float32 on every device, `flat` whether a picture of one colour is one it may mean.
-    `only_side` is the side in pixels of the square pictures that are all it was trained on.
+    `model` is the known one, if it is one. `name` is what results call it, `notice` what the user should know
+    of it, `full_precision` whether it is loaded in float32 on every device, `flat` whether a picture of one
+    colour is one it may mean. `only_side` is the side in pixels of the square pictures that are all it was
+    trained on.
     """
 
     name: str
     notice: str | None
+    model: Model | None = None
     folder: Path | None = None
     repository: str | None = None
     full_precision: bool = False
@@ -62,7 +65,7 @@ class Choice:
 
 
 def choose(wanted: str, machine: Machine, precision: str = "auto") -> Choice:
-    """The model for `wanted`: `auto`, `flux-schnell`, `sketch`, a folder's full path or a hub id.
+    """The model for `wanted`: `auto`, a known model, `sketch`, a folder's full path or a hub id.
 
     Raises:
         NotConfigured: when there is no such model, or the machine can't hold it in `precision`.
@@ -71,17 +74,16 @@ def choose(wanted: str, machine: Machine, precision: str = "auto") -> Choice:
         return _automatic(machine, precision)
     if wanted == "sketch":
         return _sketch("ALYA_IMAGE_MODEL asks for it", _LEAVE_OUT)
-    if wanted in {"flux-schnell", FLUX_SCHNELL}:
-        _require_gpu(machine)
-        choose_plan(machine, FLUX_SCHNELL_WEIGHTS, precision)
+    if model := known(wanted):
+        _require_gpu(machine, model)
+        choose_plan(machine, model.weights, precision)
+        return _known(model, cached(model.repository))
+    if model := random_model(wanted):
+        _require_gpu(machine, model)
         return Choice(
-            name="FLUX.1-schnell", notice=None, repository=FLUX_SCHNELL, folder=cached(FLUX_SCHNELL)
-        )
-    if wanted == RANDOM:
-        _require_gpu(machine)
-        return Choice(
-            name="random weights in FLUX.1-schnell's shapes",
+            name=f"random weights in {model.name}'s shapes",
             notice="Drawn with random weights to measure speed; it shows nothing",
+            model=model,
             flat=True,
         )
     path = expanded(wanted)
@@ -91,9 +93,14 @@ def choose(wanted: str, machine: Machine, precision: str = "auto") -> Choice:
         notice = f"Drawn with {wanted}, not with FLUX.1-schnell"
         return Choice(name=wanted, notice=notice, repository=wanted, folder=cached(wanted))
     raise NotConfigured(
-        f"ALYA_IMAGE_MODEL is {wanted!r:.80}; it takes 'auto', 'flux-schnell', 'sketch', the full path of a "
+        f"ALYA_IMAGE_MODEL is {wanted!r:.80}; it takes 'auto', {_SETTINGS}, 'sketch', the full path of a "
         "folder, or a hub id such as owner/name"
     )
+
+
+def random_model(wanted: str) -> Model | None:
+    """The model whose shapes `wanted` asks to fill with random numbers; None where it asks for none."""
+    return known(wanted.removeprefix(RANDOM)) if wanted.startswith(RANDOM) else None
 
 
 def is_folder(path: Path) -> bool:
@@ -119,13 +126,17 @@ def _automatic(machine: Machine, precision: str) -> Choice:
             f"FLUX.1-schnell needs a GPU, and this machine has none that can be used{passed_over}", _HARDWARE
         )
     try:
-        choose_plan(machine, FLUX_SCHNELL_WEIGHTS, precision)
+        choose_plan(machine, SCHNELL.weights, precision)
     except NotConfigured as why:
         return _sketch(f"FLUX.1-schnell doesn't run here ({str(why).partition('. ')[0]})", _HARDWARE)
-    folder = cached(FLUX_SCHNELL)
+    folder = cached(SCHNELL.repository)
     if folder is None:
         return _sketch("the weights of FLUX.1-schnell are not on this machine", _HOW)
-    return Choice(name="FLUX.1-schnell", notice=None, repository=FLUX_SCHNELL, folder=folder)
+    return _known(SCHNELL, folder)
+
+
+def _known(model: Model, folder: Path | None) -> Choice:
+    return Choice(name=model.name, notice=None, model=model, repository=model.repository, folder=folder)
 
 
 def _sketch(why: str, remedy: str) -> Choice:
@@ -149,9 +160,9 @@ def _local(path: Path) -> Choice:
     if not is_folder(path):
         raise NotConfigured(
             "ALYA_IMAGE_MODEL names a folder that doesn't exist on this machine; set it to a folder with a "
-            "FLUX pipeline, 'auto', 'flux-schnell', 'sketch' or a hub id"
+            f"pipeline of diffusers, 'auto', {_SETTINGS}, 'sketch' or a hub id"
         )
-    require_flux(path, "The folder that ALYA_IMAGE_MODEL names")
+    require_whole(path, "The folder that ALYA_IMAGE_MODEL names")
     return Choice(
         name=path.name,
         notice=f"Drawn with the model in the local folder {path.name!r}, not with FLUX.1-schnell",
@@ -159,15 +170,21 @@ def _local(path: Path) -> Choice:
     )
 
 
-def _require_gpu(machine: Machine) -> None:
+def _require_gpu(machine: Machine, model: Model) -> None:
     if machine.passed_over is not None:
         raise NotConfigured(
-            f"FLUX.1-schnell needs a GPU, and this machine's can't be used: {machine.passed_over}. Set "
+            f"{model.name} needs a GPU, and this machine's can't be used: {machine.passed_over}. Set "
             "ALYA_IMAGE_MODEL to 'sketch' for the small bundled model, which the CPU draws, or leave it out"
         )
     if machine.device == "cpu":
         raise NotConfigured(
-            "FLUX.1-schnell needs a GPU and this machine has none that can be used: without one its 34 GB of "
-            "weights take 30 to 50 minutes per image. Set ALYA_IMAGE_MODEL to 'sketch' for the small "
+            f"{model.name} needs a GPU and this machine has none that can be used: without one its "
+            f"{model.size / 1e9:.0f} GB of weights take {_minutes(model.work / 0.15)} to "
+            f"{_minutes(model.work / 0.1)} minutes per image. Set ALYA_IMAGE_MODEL to 'sketch' for the small "
             "bundled model, or leave it out"
         )
+
+
+def _minutes(seconds: float) -> int:
+    """To the next five: it is an estimate."""
+    return max(5, 5 * round(seconds / 60 / 5))

@@ -1,7 +1,7 @@
 """The renderer alone, in this process: pictures before, beside and after compiling, and how alike they are.
 
-`python scripts/bench/renderer.py [MODEL] [PRECISION]`; without a model, random weights in FLUX.1-schnell's
-shapes, which says so in every line and needs a GPU.
+`python scripts/bench/renderer.py [MODEL] [PRECISION]`; without a model, random weights in the shapes of
+FLUX.1-schnell, with random:NAME those of NAME, which says so in every line and needs a GPU.
 """
 
 import statistics
@@ -13,7 +13,7 @@ import numpy as np
 
 from alya_mcp.images.engine import Job, Picture
 from alya_mcp.images.flux.renderer import FluxRenderer
-from alya_mcp.images.models import RANDOM
+from alya_mcp.images.models import RANDOM, random_model
 from alya_mcp.images.renderer import RenderRequest
 
 COUNT = 5
@@ -21,9 +21,9 @@ POLL = 0.2
 
 
 def main() -> None:
-    model = sys.argv[1] if len(sys.argv) > 1 else RANDOM
+    model = sys.argv[1] if len(sys.argv) > 1 else f"{RANDOM}flux-schnell"
     precision = sys.argv[2] if len(sys.argv) > 2 else "auto"
-    label = "random weights" if model == RANDOM else model
+    label = "random weights" if random_model(model) else model
     renderer = FluxRenderer()
 
     def say(what: str, figures: str) -> None:

@@ -22,7 +22,7 @@ from alya_mcp.images.flux import accelerate
 from alya_mcp.images.flux import renderer as flux
 from alya_mcp.images.flux.accelerate import Accelerator
 from alya_mcp.images.flux.loading import load_pipeline
-from alya_mcp.images.flux.pipeline import Artist
+from alya_mcp.images.flux.pipeline import Artist, open_artist
 from alya_mcp.images.flux.renderer import FluxRenderer
 from alya_mcp.images.plan import Plan
 from alya_mcp.images.renderer import RendererStatus, RenderRequest
@@ -77,7 +77,7 @@ def scaled_by(factor: float) -> Callable[[Callable[..., Any]], Callable[..., Any
 
 
 def artist_for(folder: Path, plan: Plan = PLAN) -> Artist:
-    return Artist(load_pipeline(folder, plan, "cpu"), torch.device("cpu"))
+    return open_artist(load_pipeline(folder, plan, "cpu"), torch.device("cpu"))
 
 
 def draw(artist: Artist, job: Job = JOB) -> np.ndarray:

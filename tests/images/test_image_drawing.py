@@ -11,7 +11,7 @@ from stage import a_job
 from alya_mcp.errors import Failure
 from alya_mcp.images.engine import Job
 from alya_mcp.images.flux.loading import load_pipeline
-from alya_mcp.images.flux.pipeline import Artist
+from alya_mcp.images.flux.pipeline import Artist, open_artist
 from alya_mcp.images.flux.renderer import FluxRenderer
 from alya_mcp.images.plan import Plan
 from alya_mcp.images.renderer import RenderRequest
@@ -27,7 +27,7 @@ def silent(done: int) -> None:
 
 
 def artist_for(folder: Path, plan: Plan = FULL) -> Artist:
-    return Artist(load_pipeline(folder, plan, "cpu"), torch.device("cpu"))
+    return open_artist(load_pipeline(folder, plan, "cpu"), torch.device("cpu"))
 
 
 def theirs(pipeline: Any, job: Job) -> torch.Tensor:
@@ -161,8 +161,8 @@ def test_a_prompt_is_encoded_as_diffusers_does_and_only_once(tiny: Path, monkeyp
     calls = counted(monkeypatch, artist)
     reading = artist.read(PROMPT)
     text, pooled, _ = artist.pipeline.encode_prompt(PROMPT, None, max_sequence_length=256)
-    assert torch.equal(reading.text, text)
-    assert torch.equal(reading.pooled, pooled)
+    assert torch.equal(reading.parts[0], text)
+    assert torch.equal(reading.parts[1], pooled)
     assert artist.read(PROMPT) is reading
     assert len(calls) == 1
 

@@ -16,19 +16,20 @@ from torch import nn
 
 from alya_mcp.errors import NotConfigured
 from alya_mcp.images.engine import Job
+from alya_mcp.images.families import SCHNELL
 from alya_mcp.images.flux import random_weights
 from alya_mcp.images.flux.loading import load_pipeline, settle
-from alya_mcp.images.flux.pipeline import Artist
+from alya_mcp.images.flux.pipeline import Artist, open_artist
 from alya_mcp.images.flux.quantised import linears
-from alya_mcp.images.plan import FLUX_SCHNELL_WEIGHTS, Machine, Plan, plans
-from alya_mcp.images.weights import require_flux
+from alya_mcp.images.plan import Machine, Plan, plans
+from alya_mcp.images.weights import require_whole
 
 JOB = Job(prompt="a red circle on the square", seed=3, steps=3, width=128, height=192)
 FULL = Plan(precision="fp32", encoder="fp32", needs=0)
 
 
 def artist_with(folder: Path, plan: Plan) -> Artist:
-    return Artist(load_pipeline(folder, plan, "cpu"), torch.device("cpu"))
+    return open_artist(load_pipeline(folder, plan, "cpu"), torch.device("cpu"))
 
 
 def drawn_by(artist: Artist) -> np.ndarray:
@@ -148,11 +149,11 @@ def test_flux_takes_the_memory_that_its_plan_counts_with(
     machine = Machine(
         device="cuda", name="a card", free=0, total=0, main=0, capability=(8, 9), compiles=compiles
     )
-    known = plans(machine, FLUX_SCHNELL_WEIGHTS, precision)
+    known = plans(machine, SCHNELL.weights, precision)
     plan = next(plan for plan in known if plan.encoder == encoder and not plan.encoder_streamed)
     # Shapes without numbers: all of FLUX.1-schnell, and no memory.
     monkeypatch.setattr(random_weights, "_fill", lambda module, device: None)
-    pipeline = random_weights.random_pipeline(plan, "meta")
+    pipeline = random_weights.random_pipeline(SCHNELL, plan, "meta")
     weights = bytes_of(pipeline.transformer, pipeline.text_encoder_2, pipeline.text_encoder, pipeline.vae)
     # Beside them it counts with 3.3 GB to decode and for the runtime, and 0.6 GB for what is compiled.
     assert plan.needs == pytest.approx(weights + 3.3e9 + 0.6e9 * compiles, rel=0.01)
@@ -190,7 +191,7 @@ def test_weights_of_a_variant_alone_are_loaded(tiny: Path, tmp_path: Path):
         half = {name: weight.half() for name, weight in load_file(file).items()}
         save_file(half, file.with_name(file.name.replace(".", ".fp16.", 1)), metadata={"format": "pt"})
         file.unlink()
-    require_flux(model, "It")
+    require_whole(model, "It")
     assert artist_with(model, FULL).pipeline.transformer.dtype == torch.float32
 
 
@@ -203,7 +204,7 @@ def test_a_tokenizer_that_is_not_its_encoders_is_refused(tiny: Path, tmp_path: P
     shutil.copytree(tiny, model)
     (model / name / "tokenizer.json").unlink()
     with pytest.raises(NotConfigured, match=f"{name} has no vocabulary"):
-        require_flux(model, "It")
+        require_whole(model, "It")
     with pytest.raises(NotConfigured, match=f"{name} .* its {encoder}"):
         artist_with(model, FULL)
 
@@ -220,4 +221,4 @@ def test_a_part_that_is_quantised_already_is_refused_by_name(
         json.dumps(json.loads(config.read_text()) | {"quantization_config": {"quant_method": method}})
     )
     with pytest.raises(NotConfigured, match=f"{part} is quantised already, by {method}"):
-        require_flux(model, "It")
+        require_whole(model, "It")

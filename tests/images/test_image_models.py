@@ -7,7 +7,8 @@ import pytest
 
 from alya_mcp.errors import NotConfigured
 from alya_mcp.images import models
-from alya_mcp.images.models import FLUX_SCHNELL, choose
+from alya_mcp.images.families import SCHNELL
+from alya_mcp.images.models import choose
 from alya_mcp.images.plan import Machine, weigh
 from alya_mcp.images.weights import cached
 
@@ -49,7 +50,7 @@ def hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     hub = tmp_path / "hub"
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(hub))
-    repository = hub / f"models--{FLUX_SCHNELL.replace('/', '--')}"
+    repository = hub / f"models--{SCHNELL.repository.replace('/', '--')}"
     (repository / "refs").mkdir(parents=True)
     (repository / "refs" / "main").write_text("a" * 40)
     return repository / "snapshots" / ("a" * 40)
@@ -118,7 +119,7 @@ def test_a_missing_bundled_model_is_told(tmp_path: Path, monkeypatch: pytest.Mon
         choose("sketch", CPU)
 
 
-@pytest.mark.parametrize("name", ["flux-schnell", FLUX_SCHNELL])
+@pytest.mark.parametrize("name", ["flux-schnell", SCHNELL.repository])
 def test_flux_that_cannot_fit_is_refused_with_the_figures(name: str, hub_cache: Path):
     with pytest.raises(NotConfigured, match=r"needs 2\.\d GB .* a small card has 2\.0 GB free of 4\.0 GB"):
         choose(name, SMALL_GPU)
@@ -149,15 +150,15 @@ def test_a_folder_that_is_not_there_is_told(name: str, tmp_path: Path):
 
 
 def test_a_cached_model_is_whole_only_with_all_its_shards(hub_cache: Path):
-    assert cached(FLUX_SCHNELL) is None
+    assert cached(SCHNELL.repository) is None
     fill(hub_cache, shards=1)
-    assert cached(FLUX_SCHNELL) is None
+    assert cached(SCHNELL.repository) is None
     (hub_cache / "transformer" / "two.safetensors").write_bytes(b"")
-    assert cached(FLUX_SCHNELL) == hub_cache
+    assert cached(SCHNELL.repository) == hub_cache
 
 
 def test_random_weights_are_named_as_what_they_are():
-    choice = choose(models.RANDOM, LARGE_GPU)
+    choice = choose(f"{models.RANDOM}flux-schnell", LARGE_GPU)
     assert "random weights" in choice.name
     assert choice.notice is not None
     assert "random weights" in choice.notice

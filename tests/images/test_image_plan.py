@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alya_mcp.errors import NotConfigured
-from alya_mcp.images.plan import FLUX_SCHNELL_WEIGHTS, Machine, Plan, Weights, choose_plan, plans, survey
+from alya_mcp.images.families import FLUX1, SCHNELL, Weights
+from alya_mcp.images.plan import Machine, Plan, choose_plan, plans, survey
 from alya_mcp.settings.precisions import REQUESTED
 
 GB = 10**9
-SKETCH = Weights(transformer=3_000_000, encoder=1_000_000, others=2_000_000)
+SKETCH = Weights(family=FLUX1, transformer=3_000_000, encoder=1_000_000, others=2_000_000)
 
 
 def card(gigabytes: float, capability: tuple[int, int], *, main: float = 64) -> Machine:
@@ -44,7 +45,7 @@ def processor(gigabytes: float) -> Machine:
 def outcome(machine: Machine, precision: str) -> str:
     """What is decided, in the fewest letters: precision, what is away, tiles; or that it is refused."""
     try:
-        plan = choose_plan(machine, FLUX_SCHNELL_WEIGHTS, precision)
+        plan = choose_plan(machine, SCHNELL.weights, precision)
     except NotConfigured:
         return "-"
     away = "streamed" if plan.transformer_streamed else "text away" if plan.encoder_streamed else ""
@@ -125,6 +126,7 @@ def test_every_card_runs_flux_as_well_as_it_can(
 _CAPABILITIES = ((8, 0), (8, 6), (8, 9), (9, 0), (10, 0), (12, 0))
 _MODELS = st.builds(
     Weights,
+    family=st.just(FLUX1),
     transformer=st.integers(1, 30 * GB),
     encoder=st.integers(0, 10 * GB),
     others=st.integers(0, GB),
@@ -219,7 +221,7 @@ def test_a_refusal_names_the_figures_or_what_the_device_cannot_do(
 def test_the_ladder_goes_down_in_memory_for_flux_on_every_device():
     for machine in (H100, RTX_3090, apple(64)):
         for precision in ("auto", "int8", "int4"):
-            needs = [plan.needs for plan in plans(machine, FLUX_SCHNELL_WEIGHTS, precision)]
+            needs = [plan.needs for plan in plans(machine, SCHNELL.weights, precision)]
             assert len(needs) > 1
             assert min(needs) == needs[-1]
 
@@ -231,9 +233,9 @@ def test_the_ladder_goes_down_in_memory_for_flux_on_every_device():
 def test_every_plan_of_flux_is_the_best_one_somewhere(machine: Machine, precision: str):
     if precision == "fp8" and (machine.capability or (0, 0)) < (8, 9):
         return
-    for plan in plans(machine, FLUX_SCHNELL_WEIGHTS, precision):
+    for plan in plans(machine, SCHNELL.weights, precision):
         just = replace(machine, free=plan.needs, total=plan.needs, main=plan.needs_main)
-        assert choose_plan(just, FLUX_SCHNELL_WEIGHTS, precision) == plan
+        assert choose_plan(just, SCHNELL.weights, precision) == plan
 
 
 _ROWS: dict[str, tuple[Machine, ...]] = {
@@ -258,7 +260,7 @@ def test_the_table_in_the_documentation_is_what_is_chosen():
     for name, said, needs in rows[:-1]:
         precisions, _, rest = said.partition(", ")
         where = rest.split(", ")
-        chosen = [choose_plan(machine, FLUX_SCHNELL_WEIGHTS, "auto") for machine in _ROWS[name]]
+        chosen = [choose_plan(machine, SCHNELL.weights, "auto") for machine in _ROWS[name]]
         for plan in chosen:
             assert plan.precision in precisions.replace(";", " or").split(" or "), name
             assert f"{plan.needs / 1e9:.1f} GB" in needs, name
@@ -374,7 +376,7 @@ def test_another_makers_card_has_no_compute_capability_and_is_promised_nothing_t
     size = 24 * GB
     pretend(monkeypatch, mem_get_info=(size, size), get_device_capability=(11, 0), get_arch_list=["gfx1100"])
     monkeypatch.setattr(torch.version, "hip", "7.0")
-    plan = choose_plan(survey(), FLUX_SCHNELL_WEIGHTS, "auto")
+    plan = choose_plan(survey(), SCHNELL.weights, "auto")
     assert (plan.precision, plan.attention) == ("int8", "native")
 
 
@@ -400,7 +402,7 @@ def test_a_model_that_needs_a_gpu_never_goes_to_the_cpu_because_the_gpu_is_full_
     )  # fmt: skip
     for precision in REQUESTED:
         with pytest.raises(NotConfigured, match=r"can't be used: the card has 0\.1 GB free of 24\.0 GB"):
-            choose_plan(machine, FLUX_SCHNELL_WEIGHTS, precision)
+            choose_plan(machine, SCHNELL.weights, precision)
     plan = choose_plan(machine, SKETCH, "auto", full_precision=True)
     assert plan.reasons == (
         "this model is made for float32", "the card has 0.1 GB free of 24.0 GB, so the CPU draws"
@@ -415,7 +417,7 @@ def test_what_streams_needs_main_memory_and_is_refused_with_its_figure():
         NotConfigured,
         match=r"needs 3\.\d GB of memory at least and 2\d\.\d GB of main memory \(6\.0 GB are free\); the c",
     ):
-        choose_plan(card(8, (8, 9), main=6), FLUX_SCHNELL_WEIGHTS, "fp8")
+        choose_plan(card(8, (8, 9), main=6), SCHNELL.weights, "fp8")
 
 
 def test_a_model_made_for_float32_is_run_so_on_every_device_whatever_precision_is_asked_for():
@@ -429,7 +431,7 @@ def test_a_model_made_for_float32_is_run_so_on_every_device_whatever_precision_i
 
 def test_a_precision_that_this_version_does_not_know_is_refused_with_those_that_it_does():
     with pytest.raises(NotConfigured, match=r"'nf4'; this version of alya-mcp takes auto, bf16, fp8"):
-        choose_plan(H100, FLUX_SCHNELL_WEIGHTS, "nf4")
+        choose_plan(H100, SCHNELL.weights, "nf4")
 
 
 @pytest.mark.parametrize(
@@ -449,7 +451,7 @@ def test_attention_is_the_architectures_fastest(
         device="cuda", name="a card", free=80 * GB, total=80 * GB, main=GB, capability=capability,
         flash_3=flash_3,
     )  # fmt: skip
-    plan = choose_plan(machine, FLUX_SCHNELL_WEIGHTS, "bf16")
+    plan = choose_plan(machine, SCHNELL.weights, "bf16")
     assert plan.attention == attention
     assert plan.words == f"bf16, all weights on the device, {words}"
     assert "Triton isn't installed, so nothing is compiled" in plan.reasons
@@ -457,8 +459,8 @@ def test_attention_is_the_architectures_fastest(
 
 def test_the_words_of_a_plan_name_what_is_away_and_the_tiles():
     small, streamed = (
-        choose_plan(card(16, (8, 9)), FLUX_SCHNELL_WEIGHTS, "auto"),
-        choose_plan(card(6, (8, 9)), FLUX_SCHNELL_WEIGHTS, "auto"),
+        choose_plan(card(16, (8, 9)), SCHNELL.weights, "auto"),
+        choose_plan(card(6, (8, 9)), SCHNELL.weights, "auto"),
     )
     assert small.words == (
         "fp8, text encoder streamed from main memory, PyTorch's attention, decoded in tiles"
@@ -472,7 +474,7 @@ def test_the_words_of_a_plan_name_what_is_away_and_the_tiles():
 
 def test_every_plan_of_flux_says_why():
     for machine in (H100, A100, apple(64), processor(128)):
-        for plan in plans(machine, FLUX_SCHNELL_WEIGHTS, "auto"):
+        for plan in plans(machine, SCHNELL.weights, "auto"):
             assert isinstance(plan, Plan)
             assert all(reason[0].isalnum() and not reason.endswith(".") for reason in plan.reasons)
     assert set(get_args(Plan.__annotations__["precision"])) >= {"bf16", "fp8", "int8", "int4"}

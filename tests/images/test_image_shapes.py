@@ -12,9 +12,10 @@ import torch
 import transformers
 from torch import nn
 
+from alya_mcp.images.families import SCHNELL
 from alya_mcp.images.flux import random_weights
-from alya_mcp.images.flux.pipeline import Artist
-from alya_mcp.images.plan import FLUX_SCHNELL_WEIGHTS, Machine, Plan, choose_plan
+from alya_mcp.images.flux.pipeline import Artist, open_artist
+from alya_mcp.images.plan import Machine, Plan, choose_plan
 from alya_mcp.settings.precisions import SELECTABLE, Precision
 
 GB = 10**9
@@ -40,11 +41,11 @@ def whole(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> Artist:
 
     monkeypatch.setattr(random_weights, "_fill", move)
     # The choice of attention is the process's as well.
-    pipeline: Any = random_weights.random_pipeline(replace(plan, attention="native"), "meta")
+    pipeline: Any = random_weights.random_pipeline(SCHNELL, replace(plan, attention="native"), "meta")
     for layer in pipeline.transformer.modules():
         if hasattr(layer, "activations"):
             layer.activations = True
-    return Artist(pipeline, torch.device("meta"))
+    return open_artist(pipeline, torch.device("meta"))
 
 
 def empty(*shape: int, dtype: torch.dtype = torch.bfloat16) -> torch.Tensor:
@@ -55,7 +56,7 @@ def empty(*shape: int, dtype: torch.dtype = torch.bfloat16) -> torch.Tensor:
 def test_at_full_size_every_part_computes_waits_for_nothing_and_takes_what_is_planned(
     precision: Precision, monkeypatch: pytest.MonkeyPatch
 ):
-    plan = choose_plan(H200, FLUX_SCHNELL_WEIGHTS, precision)
+    plan = choose_plan(H200, SCHNELL.weights, precision)
     artist = whole(plan, monkeypatch)
 
     text, pooled = artist.encode(empty(1, TEXT, dtype=torch.long), empty(1, 77, dtype=torch.long))

@@ -18,7 +18,7 @@ from stage import a_job
 from alya_mcp.errors import Failure, NotConfigured, NotInstalled, Unavailable
 from alya_mcp.images.flux.renderer import FluxRenderer
 from alya_mcp.images.renderer import RenderRequest
-from alya_mcp.images.weights import Gated, Pulled, PullProgress, download, pull, require_flux
+from alya_mcp.images.weights import Gated, Pulled, PullProgress, download, pull, require_whole
 from alya_mcp.images.weights.refusals import explain
 
 WEIGHTS = "vae/model.safetensors"
@@ -666,14 +666,14 @@ def test_a_folder_that_is_not_whole_is_refused_by_the_files_name(
     tmp_path: Path, files: dict[str, bytes], words: str
 ):
     with pytest.raises(NotConfigured, match="missing or damaged") as raised:
-        require_flux(write(tmp_path / "model", {**WHOLE, **files}), "The model")
+        require_whole(write(tmp_path / "model", {**WHOLE, **files}), "The model")
     assert words in str(raised.value)
     assert str(tmp_path) not in str(raised.value)
 
 
 def test_a_whole_folder_is_taken(tmp_path: Path, tiny: Path):
-    require_flux(write(tmp_path / "model", WHOLE), "The model")
-    require_flux(tiny, "The model")
+    require_whole(write(tmp_path / "model", WHOLE), "The model")
+    require_whole(tiny, "The model")
 
 
 @pytest.mark.parametrize(
@@ -699,7 +699,7 @@ def test_a_folder_that_was_copied_in_part_is_refused_by_what_is_missing(
     for path in folder.glob(gone):
         path.unlink()
     with pytest.raises(NotConfigured) as raised:
-        require_flux(folder, "The model")
+        require_whole(folder, "The model")
     assert words in str(raised.value)
 
 

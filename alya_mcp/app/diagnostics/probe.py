@@ -15,8 +15,9 @@ from alya_mcp.settings import Settings
 from alya_mcp.settings.precisions import SELECTABLE
 
 if TYPE_CHECKING:
+    from alya_mcp.images.families import Weights
     from alya_mcp.images.models import Choice
-    from alya_mcp.images.plan import Machine, Weights
+    from alya_mcp.images.plan import Machine
 
 _SECONDS: Final = 90
 
@@ -110,7 +111,7 @@ def look(machine: "Machine", model: str, precision: str) -> ProbeResult:
     from alya_mcp.errors import Failure
     from alya_mcp.images.models import choose
     from alya_mcp.images.plan import choose_plan
-    from alya_mcp.images.weights import require_flux
+    from alya_mcp.images.weights import require_whole
 
     found = ProbeResult(
         torch=version("torch"),
@@ -127,7 +128,7 @@ def look(machine: "Machine", model: str, precision: str) -> ProbeResult:
         choice = choose(model, machine, precision)
         weights = _weights(choice)
         if choice.folder is not None:
-            require_flux(choice.folder, choice.name)
+            require_whole(choice.folder, choice.name)
             found = replace(found, folder=str(choice.folder))
         if weights is not None:
             plan = choose_plan(machine, weights, precision, full_precision=choice.full_precision)
@@ -150,21 +151,20 @@ def look(machine: "Machine", model: str, precision: str) -> ProbeResult:
 
 def _weights(choice: "Choice") -> "Weights | None":
     """What the model weighs; None while that isn't known."""
-    from alya_mcp.images.models import FLUX_SCHNELL
-    from alya_mcp.images.plan import FLUX_SCHNELL_WEIGHTS, weigh
+    from alya_mcp.images.plan import weigh
 
     if choice.folder is not None:
         return weigh(choice.folder)
-    return FLUX_SCHNELL_WEIGHTS if choice.repository == FLUX_SCHNELL else None
+    return choice.model and choice.model.weights
 
 
 def _compared(choice: "Choice | None", machine: "Machine") -> tuple[str, "Weights | None"]:
     """The model whose precisions are shown: the chosen one, FLUX.1-schnell where that has but one."""
-    from alya_mcp.images.plan import FLUX_SCHNELL_WEIGHTS
+    from alya_mcp.images.families import SCHNELL
 
     if choice is not None and not choice.full_precision:
         return choice.name, _weights(choice)
-    return "FLUX.1-schnell", None if machine.device == "cpu" else FLUX_SCHNELL_WEIGHTS
+    return SCHNELL.name, None if machine.device == "cpu" else SCHNELL.weights
 
 
 def _ways(machine: "Machine", weights: "Weights") -> Iterator[Way]:

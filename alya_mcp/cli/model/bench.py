@@ -22,7 +22,7 @@ FAILED = 1
 @click.command(short_help="Measure this machine beside plain diffusers.")
 @click.option(
     "--weights", type=click.Choice(["model", "random"]), default="model", show_default=True,
-    help="The model that ALYA_IMAGE_MODEL leads to, or random numbers in FLUX.1-schnell's shapes.",
+    help="The model that ALYA_IMAGE_MODEL leads to, or random numbers in its shapes.",
 )  # fmt: skip
 @click.option(
     "--precision", "precisions", multiple=True,
@@ -37,12 +37,13 @@ def bench(weights: str, precisions: tuple[str, ...], count: int, output: OutputF
     Shows the milliseconds of each phase, how much of the device's arithmetic they use, what a first and a
     second start take, the rate of queued pictures and how soon a cancelled one frees the device.
 
-    Random weights have the true size and speed and need no download; what they draw shows nothing.
+    Random weights have the true size and speed and need no download; what they draw shows nothing. They are
+    those of FLUX.1-schnell unless ALYA_IMAGE_MODEL names another known model.
     Pictures go where the store is configured, or into a folder that is deleted afterwards.
 
     Each row is shown as soon as it is known. What fails or is stopped costs its own rows: the others are
-    shown, in JSON too, and `errors` say what is missing. A machine that can't hold FLUX.1-schnell is told
-    the least time that it would take there.
+    shown, in JSON too, and `errors` say what is missing. A machine that can't hold the model is told the
+    least time that it would take there.
 
     \b
     Examples:
@@ -54,18 +55,20 @@ def bench(weights: str, precisions: tuple[str, ...], count: int, output: OutputF
     from alya_mcp.app.diagnostics.probe import ProbeError, probe
     from alya_mcp.errors import Failure, NotConfigured
     from alya_mcp.images.environment.packages import require_packages
+    from alya_mcp.images.families import SCHNELL, known
     from alya_mcp.images.models import RANDOM
 
     settings = Settings.from_environment()
+    model = known(settings.image_model) or SCHNELL
     if weights == "random":
-        settings = replace(settings, image_model=RANDOM)
+        settings = replace(settings, image_model=f"{RANDOM}{model.setting}")
     report = BenchReport(weights=weights, text=output == "text")
     try:
         require_packages("model bench", settings.home)
         found = probe(settings, held=0)
         report.device = found.name
         if found.refusal is not None and weights == "random":
-            _show_floor(report)
+            _show_floor(report, settings.image_model)
             report.fail(found.refusal)
             report.end()
             return FAILED
@@ -78,14 +81,16 @@ def bench(weights: str, precisions: tuple[str, ...], count: int, output: OutputF
     except (Failure, ProbeError) as failure:
         report.tell(f"Error: {failure}")
         return FAILED
-    report.full_size = weights == "random" or found.model == "FLUX.1-schnell"
+    report.full_size = model is SCHNELL and (weights == "random" or found.model == SCHNELL.name)
     with (
         _stopped_by_sigterm_too(),
         tempfile.TemporaryDirectory(prefix="alya-bench-", ignore_cleanup_errors=True) as home,
     ):
         own = replace(settings, home=Path(home), image_idle=0, image_linger=0)
         try:
-            _measure(report, own, found.folder or RANDOM, precisions or (own.image_precision,), count)
+            _measure(
+                report, own, found.folder or settings.image_model, precisions or (own.image_precision,), count
+            )
         except KeyboardInterrupt:
             report.fail("stopped before everything was measured")
             raise
@@ -111,13 +116,12 @@ def _stopped_by_sigterm_too() -> Generator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _show_floor(report: BenchReport) -> None:
-    """Show what the device's arithmetic would allow for FLUX.1-schnell."""
+def _show_floor(report: BenchReport, source: str) -> None:
+    """Show what the device's arithmetic would allow for the model."""
     from alya_mcp.images.bench.measure import baseline
-    from alya_mcp.images.models import RANDOM
 
     report.tell("the rate of this machine")
-    report.plain, error = baseline(RANDOM, 0)
+    report.plain, error = baseline(source, 0)
     if error is not None:
         report.fail(error)
     report.show_floor()

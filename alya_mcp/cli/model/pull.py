@@ -63,13 +63,13 @@ def pull(name: str | None, output: OutputFormat) -> int:
 
 
 def _warn_of_machine(wanted: NamedModel, settings: Settings) -> None:
-    """Say before a download that this machine can't run FLUX.1-schnell, whose needs are known by then."""
+    """Say before a download that this machine can't run a known model, whose needs are known by then."""
     from alya_mcp.app.diagnostics.engine import engine_status
     from alya_mcp.app.diagnostics.probe import ProbeError, probe
     from alya_mcp.errors import Failure
-    from alya_mcp.images.models import FLUX_SCHNELL
+    from alya_mcp.images.families import known
 
-    if wanted.source != FLUX_SCHNELL or settings.image_engine != "local":
+    if known(wanted.setting) is None or settings.image_engine != "local":
         return
     try:
         engine = engine_status(settings)

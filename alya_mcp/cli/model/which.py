@@ -23,11 +23,12 @@ def which(word: str | None, settings: Settings) -> NamedModel:
     Raises:
         click.UsageError: when it is none, or no folder on this machine.
     """
-    from alya_mcp.images.models import FLUX_SCHNELL, HUB_ID, SKETCH, SKETCH_FOLDER, is_folder
+    from alya_mcp.images.families import MODELS, SCHNELL, known
+    from alya_mcp.images.models import HUB_ID, SKETCH, SKETCH_FOLDER, is_folder
 
     wanted = word or settings.image_model
-    if wanted in {"auto", "flux-schnell", FLUX_SCHNELL}:
-        return NamedModel("FLUX.1-schnell", FLUX_SCHNELL, "flux-schnell")
+    if model := SCHNELL if wanted == "auto" else known(wanted):
+        return NamedModel(model.name, model.repository, model.setting)
     if wanted == "sketch":
         return NamedModel(SKETCH, str(SKETCH_FOLDER), "sketch")
     said = "MODEL" if word else "ALYA_IMAGE_MODEL"
@@ -38,7 +39,8 @@ def which(word: str | None, settings: Settings) -> NamedModel:
         return NamedModel(path.name, str(path), str(path))
     if HUB_ID.fullmatch(wanted):
         return NamedModel(wanted, wanted, wanted)
+    settings_of_known = ", ".join(f"'{model.setting}'" for model in MODELS)
     hint = f" Its full path is {path.resolve()}" if is_folder(path) else ""
     raise click.UsageError(
-        f"{said} is {wanted!r:.80}; it takes 'flux-schnell', owner/name, or a folder's full path.{hint}"
+        f"{said} is {wanted!r:.80}; it takes {settings_of_known}, owner/name, or a folder's full path.{hint}"
     )

@@ -1,4 +1,4 @@
-"""The baseline: FluxPipeline as its documentation runs it, eager, with a PNG of the picture.
+"""The baseline: diffusers' pipeline as its documentation runs it, eager, with a PNG of the picture.
 
 In bfloat16, on a CPU in float32. Beside it what a device could do at best: how fast it multiplies, and how
 much a picture takes.
@@ -7,7 +7,6 @@ Runs as a process of its own, so that nothing of ours is in its way and its memo
 prints a JSON object a line, each as soon as it is known.
 """
 
-import importlib
 import io
 import json
 import statistics
@@ -22,15 +21,17 @@ from typing import Any, Final
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from alya_mcp.images.flux.loading import load_pipeline
-from alya_mcp.images.flux.pipeline import MAX_TEXT_TOKENS
+from alya_mcp.images.engine import Job
+from alya_mcp.images.flux.loading import load_pipeline, outline
+from alya_mcp.images.flux.pipeline import open_artist
 from alya_mcp.images.flux.quantised import FP8
 from alya_mcp.images.flux.random_weights import random_pipeline
-from alya_mcp.images.models import RANDOM
+from alya_mcp.images.models import random_model
 from alya_mcp.images.plan import Plan, survey
 
 _torch: Any = torch
 _SIDE: Final = 1024
+_PROMPT: Final = "a red circle on a blue background"
 _MATRIX: Final = {"cuda": 8192, "mps": 4096, "cpu": 2048}
 _LINEAR: Final = ("aten.mm", "aten.addmm")
 """Products with weights; those of attention are batched."""
@@ -66,19 +67,21 @@ def _drawn(model: str, count: int, device: str) -> dict[str, Any]:
     """Milliseconds of loading, of the first picture and of later ones; the most GPU memory in bytes."""
     plan = _plan(device)
     began = time.perf_counter()
-    pipeline = random_pipeline(plan, device) if model == RANDOM else load_pipeline(Path(model), plan, device)
+    random = random_model(model)
+    pipeline = random_pipeline(random, plan, device) if random else load_pipeline(Path(model), plan, device)
+    artist = open_artist(pipeline, torch.device(device))
     loaded = time.perf_counter() - began
     pipes: list[float] = []
     files: list[float] = []
     for seed in range(count + 1):
         start = time.perf_counter()
         image = pipeline(
-            f"a red circle on a blue background {seed}",
+            f"{_PROMPT} {seed}",
             width=_SIDE,
             height=_SIDE,
-            num_inference_steps=4,
+            num_inference_steps=artist.family.steps,
             guidance_scale=0.0,
-            max_sequence_length=min(MAX_TEXT_TOKENS, int(pipeline.tokenizer_2.model_max_length)),
+            max_sequence_length=artist.text_tokens,
             generator=torch.Generator("cpu").manual_seed(seed),
         ).images[0]
         drawn = time.perf_counter()
@@ -129,60 +132,27 @@ def _rate(side: int, device: str, product: Callable[[], torch.Tensor]) -> float:
 
 
 def _work(model: str) -> dict[str, Any]:
-    """Operations of each phase of a picture with 4 steps, counted in its shapes alone, without memory.
+    """Operations of each phase of a picture, counted in its shapes alone, without memory.
 
     `linear` are those of the steps that multiply with weights, which a precision of 8 bits makes faster.
     """
-    transformer, encoder, vae, tokens = _shapes(model)
-    limit = min(MAX_TEXT_TOKENS, tokens)
-    cells = _SIDE // 2 ** len(vae.config.block_out_channels)
-    config = transformer.config
-
-    def zeros(*shape: int, dtype: torch.dtype = transformer.dtype) -> torch.Tensor:
-        return torch.zeros(*shape, dtype=dtype, device="meta")
+    random = random_model(model)
+    pipeline = random_pipeline(random, _plan("meta"), "meta") if random else outline(Path(model))
+    artist = open_artist(pipeline, torch.device("meta"))
+    job = Job(prompt=_PROMPT, seed=0, steps=artist.family.steps, width=_SIDE, height=_SIDE)
+    inputs = artist.tokens(job.prompt).inputs
+    first = artist.first_step(job, artist.read(job.prompt))
+    scaled = artist.scaled(job, first[0])
 
     def count(work: Callable[[], Any]) -> dict[str, int]:
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
             work()
         return {str(each): flops for each, flops in counter.get_flop_counts()["Global"].items()}
 
-    step = count(
-        lambda: transformer(
-            hidden_states=zeros(1, cells * cells, config.in_channels),
-            encoder_hidden_states=zeros(1, limit, config.joint_attention_dim),
-            pooled_projections=zeros(1, config.pooled_projection_dim),
-            timestep=zeros(1),
-            guidance=zeros(1) if config.guidance_embeds else None,
-            img_ids=zeros(cells * cells, 3),
-            txt_ids=zeros(limit, 3),
-        )
-    )
-    latents = zeros(1, config.in_channels // 4, 2 * cells, 2 * cells, dtype=vae.dtype)
+    step = count(lambda: artist.step(*first))
     work = {
-        "encode": sum(count(lambda: encoder(zeros(1, limit, dtype=torch.long))).values()),
-        "denoise": 4 * sum(step.values()),
-        "decode": sum(count(lambda: vae.decode(latents)).values()),
+        "encode": sum(count(lambda: artist.encode(*inputs)).values()),
+        "denoise": job.steps * sum(step.values()),
+        "decode": sum(count(lambda: artist.decode(scaled)).values()),
     }
-    return {"work": work, "linear": 4 * sum(step.get(each, 0) for each in _LINEAR)}
-
-
-def _shapes(model: str) -> tuple[Any, Any, Any, int]:
-    """Transformer, text encoder and decoder of `model` without values, and how many tokens it reads."""
-    with torch.device("meta"):
-        if model == RANDOM:
-            pipeline = random_pipeline(_plan("meta"), "meta")
-            tokens = int(pipeline.tokenizer_2.model_max_length)
-            return pipeline.transformer, pipeline.text_encoder_2, pipeline.vae, tokens
-        diffusers: Any = importlib.import_module("diffusers")
-        transformers: Any = importlib.import_module("transformers")
-        folder = Path(model)
-        said = json.loads((folder / "tokenizer_2" / "tokenizer_config.json").read_text(encoding="utf-8"))
-        parts = {"transformer": diffusers.FluxTransformer2DModel, "vae": diffusers.AutoencoderKL}
-        transformer, vae = (
-            kind.from_config(kind.load_config(folder, subfolder=name, local_files_only=True))
-            for name, kind in parts.items()
-        )
-        encoder = transformers.T5EncoderModel(
-            transformers.T5Config.from_pretrained(folder / "text_encoder_2", local_files_only=True)
-        )
-        return transformer, encoder, vae, int(said["model_max_length"])
+    return {"work": work, "linear": job.steps * sum(step.get(each, 0) for each in _LINEAR)}

@@ -70,11 +70,7 @@ class Accelerator:
         self.state: CompileState = "eager"
         self.words = "compiled when idle"
         self._artist, self._plan, self._backend = artist, plan, backend
-        transformer = artist.pipeline.transformer
-        self._kinds: list[list[Any]] = [
-            list(transformer.transformer_blocks),
-            list(transformer.single_transformer_blocks),
-        ]
+        self._kinds = artist.blocks
         self._first: list[tuple[Any, _Seen]] = []
         self._decoder: tuple[Any, _Seen] | None = None
 
@@ -208,7 +204,7 @@ class Accelerator:
         """Text encoders of some versions wait for the device while they work, which can't be recorded."""
         artist = self._artist
         try:
-            return Replay(artist.encode, artist.tokens(_SETTLING.prompt)[:2], pool)
+            return Replay(artist.encode, artist.tokens(_SETTLING.prompt).inputs, pool)
         except RuntimeError:
             traceback.print_exc(file=sys.stderr)
             return None

@@ -1,15 +1,16 @@
-"""Puts a FLUX pipeline on the device as a plan asks: precision, place of the weights, attention."""
+"""Puts a pipeline on the device as a plan asks: precision, place of the weights, attention."""
 
 import importlib
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import torch
 from torch import nn
 
 from alya_mcp.errors import NotConfigured
+from alya_mcp.images.families import FAMILIES, Encoder, Family
 from alya_mcp.images.flux.quantised import linears, quantised
 from alya_mcp.images.plan import Plan
 from alya_mcp.images.weights.folder import tensors_of
@@ -19,7 +20,6 @@ from alya_mcp.settings.precisions import ROUNDED, Precision
 FillWeights = Callable[[nn.Module, torch.device], None]
 """Brings the weights of a module to a device, those that are there already left as they are."""
 
-_ENCODERS: Final = ("text_encoder", "text_encoder_2")
 _OF_DIFFUSERS: Final = ("transformer", "vae")
 _SPARE: Final = 0.05
 """The share of an encoder's places without a word; T5's are filled up to a multiple of 128."""
@@ -32,44 +32,109 @@ def load_pipeline(folder: Path, plan: Plan, device: str) -> Any:
     Raises:
         NotConfigured: when a part's files lack some of its weights, or a tokenizer isn't that of its encoder.
     """
-    _require_encoders(folder)
+    index = json.loads((folder / "model_index.json").read_bytes())
+    family = FAMILIES[index["_class_name"]]
+    for encoder in family.encoders:
+        _require_encoder(folder, encoder, index[encoder.part][1])
     diffusers: Any = importlib.import_module("diffusers")
     whole = not (plan.rounded or plan.encoder_streamed)
     options: dict[str, Any] = {"device_map": device} if whole and device == "cuda" else {}
+    dtype = torch.float32 if plan.precision == "fp32" else torch.bfloat16
+    parts = {
+        encoder.part: _shortened(folder, encoder, dtype=dtype, **options)
+        for encoder in family.encoders
+        if encoder.layers is not None
+    }
     try:
-        pipeline: Any = diffusers.FluxPipeline.from_pretrained(
+        pipeline: Any = getattr(diffusers, family.pipeline).from_pretrained(
             folder,
-            dtype=torch.float32 if plan.precision == "fp32" else torch.bfloat16,
+            dtype=dtype,
             variant=variant_in(folder),
             use_safetensors=True,
             local_files_only=True,
             **options,
+            **parts,
         )
-        _require_vocabularies(pipeline)
+        _require_vocabularies(pipeline, family)
         return settle(pipeline, plan, torch.device(device), _move)
     except (RuntimeError, NotImplementedError, ValueError):
         _name_lacking_weights(folder, diffusers)
         raise
 
 
-def _require_encoders(folder: Path) -> None:
+def outline(folder: Path) -> Any:
+    """The pipeline in `folder` in its shapes alone; of its weights nothing is read."""
+    diffusers: Any = importlib.import_module("diffusers")
+    transformers: Any = importlib.import_module("transformers")
+    index = json.loads((folder / "model_index.json").read_bytes())
+    family = FAMILIES[index["_class_name"]]
+    encoders = {each.part: each for each in family.encoders}
+    parts: dict[str, Any] = {}
+    for name, entry in index.items():
+        if not isinstance(entry, list) or None in entry:
+            continue
+        library, kind = cast("list[str]", entry)
+        made = getattr(diffusers if library == "diffusers" else transformers, kind)
+        if name in encoders:
+            with torch.device("meta"):
+                parts[name] = _shapes_of(folder, encoders[name], kind)
+        elif name in _OF_DIFFUSERS:
+            with torch.device("meta"):
+                parts[name] = made.from_config(made.load_config(folder / name))
+        else:
+            parts[name] = made.from_pretrained(folder / name, local_files_only=True)
+    return getattr(diffusers, family.pipeline)(**parts)
+
+
+def _shapes_of(folder: Path, encoder: Encoder, named: str) -> Any:
+    transformers: Any = importlib.import_module("transformers")
+    kind = getattr(transformers, encoder.kind or named)
+    module = kind(_config(folder, encoder) or kind.config_class.from_pretrained(folder / encoder.part))
+    if encoder.layers is not None:
+        module.norm = nn.Identity()
+    return module
+
+
+def _require_encoder(folder: Path, encoder: Encoder, named: str) -> None:
     """See that no weight of a text encoder is missing: transformers makes such ones up.
 
     diffusers' parts with a missing weight fail to load.
     """
+    # Only names and shapes are read.
+    _, told = _read_encoder(folder, encoder, named, device_map="meta", output_loading_info=True)
+    _require_all(encoder.part, set(told["missing_keys"]))
+
+
+def _shortened(folder: Path, encoder: Encoder, **options: Any) -> Any:
+    """A text encoder without the layers that nobody reads, and so without its last norm."""
+    module = _read_encoder(folder, encoder, "", **options)
+    module.norm = nn.Identity()
+    return module
+
+
+def _read_encoder(folder: Path, encoder: Encoder, named: str, **options: Any) -> Any:
+    """A text encoder as far as it is used; `named` is its class where the family leaves that open."""
     transformers: Any = importlib.import_module("transformers")
-    index = json.loads((folder / "model_index.json").read_bytes())
-    for part in _ENCODERS:
-        _, told = getattr(transformers, index[part][1]).from_pretrained(
-            folder / part,
-            use_safetensors=True,
-            local_files_only=True,
-            variant=variant_of(folder / part),
-            # Only names and shapes are read.
-            device_map="meta",
-            output_loading_info=True,
-        )
-        _require_all(part, set(told["missing_keys"]))
+    if config := _config(folder, encoder):
+        options["config"] = config
+    return getattr(transformers, encoder.kind or named).from_pretrained(
+        folder / encoder.part,
+        use_safetensors=True,
+        local_files_only=True,
+        variant=variant_of(folder / encoder.part),
+        **options,
+    )
+
+
+def _config(folder: Path, encoder: Encoder) -> Any:
+    """The configuration of a text encoder that is shortened; None for a whole one."""
+    if encoder.layers is None:
+        return None
+    transformers: Any = importlib.import_module("transformers")
+    config = transformers.AutoConfig.from_pretrained(folder / encoder.part, local_files_only=True)
+    config.num_hidden_layers = encoder.layers
+    config.layer_types = config.layer_types[: encoder.layers]
+    return config
 
 
 def _name_lacking_weights(folder: Path, diffusers: Any) -> None:
@@ -90,9 +155,9 @@ def _require_all(part: str, missing: set[str]) -> None:
         )
 
 
-def _require_vocabularies(pipeline: Any) -> None:
+def _require_vocabularies(pipeline: Any, family: Family) -> None:
     """See that each tokenizer has the words that its encoder was trained with, some spare ones aside."""
-    for name, encoder in zip(("tokenizer", "tokenizer_2"), _ENCODERS, strict=True):
+    for name, encoder in ((each.tokenizer, each.part) for each in family.encoders):
         words, places = len(getattr(pipeline, name)), int(getattr(pipeline, encoder).config.vocab_size)
         if not places * (1 - _SPARE) <= words <= places:
             raise NotConfigured(
@@ -105,30 +170,36 @@ def _require_vocabularies(pipeline: Any) -> None:
 def settle(pipeline: Any, plan: Plan, device: torch.device, fill: FillWeights) -> Any:
     """Bring the parts of `pipeline` to where and what `plan` wants; `fill` brings each module's values."""
     pipeline.set_progress_bar_config(disable=True)
-    blocks = [pipeline.transformer.transformer_blocks, pipeline.transformer.single_transformer_blocks]
+    family = FAMILIES[type(pipeline).__name__]
     if plan.compiled:
-        _fuse(blocks)
+        _fuse([getattr(pipeline.transformer, name) for name in family.fused])
     activations = device.type == "cuda"
-    for group in blocks:
+    for name in family.blocks:
+        group = getattr(pipeline.transformer, name)
         _narrow(group, plan.precision, device, fill, away=plan.transformer_streamed, activations=activations)
-    encoder = pipeline.text_encoder_2
+    encoder = getattr(pipeline, family.encoder.part)
     _narrow(encoder, plan.encoder, device, fill, away=plan.encoder_streamed, activations=False)
     for part, away in (
         (pipeline.transformer, plan.transformer_streamed),
         (encoder, plan.encoder_streamed),
-        (pipeline.text_encoder, False),
+        *((getattr(pipeline, small.part), False) for small in family.encoders[:-1]),
         (pipeline.vae, False),
     ):
         fill(part, torch.device("cpu") if away else device)
         part.requires_grad_(requires_grad=False)
         part.eval()
     if plan.encoder_streamed:
-        stream(encoder.encoder, device)
+        stream(streamable(encoder, family), device)
     if plan.transformer_streamed:
         stream(pipeline.transformer, device)
     # PyTorch's too: a model without a choice of its own gets the last one that was made in the process.
     pipeline.transformer.set_attention_backend(plan.attention)
     return pipeline
+
+
+def streamable(encoder: Any, family: Family) -> Any:
+    """What of the large text encoder holds its blocks."""
+    return getattr(encoder, family.encoder.blocks_in) if family.encoder.blocks_in else encoder
 
 
 def stream(module: nn.Module, device: torch.device) -> None:

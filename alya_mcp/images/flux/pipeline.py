@@ -1,26 +1,25 @@
-"""From a prompt to pixels with a FLUX pipeline: text encoders, denoising, decoder, each by itself.
+"""From a prompt to pixels with a pipeline of diffusers: text encoders, denoising, decoder, each by itself.
 
-The same sums as diffusers' FluxPipeline, without its waits between steps, so that a device always has the
-next step at hand while a cancelled job still stops within one.
+The same sums as diffusers' pipelines, without their waits between steps, so that a device always has the
+next step at hand while a cancelled job still stops within one. What is a family's own is in its module.
 """
 
 import contextlib
 import importlib
+from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from alya_mcp.images.engine import Job
+from alya_mcp.images.families import FAMILIES, Family, Model
 from alya_mcp.images.flux.cuda_graph import Replay
 
-MAX_TEXT_TOKENS: Final = 256
-_GUIDANCE: Final = 3.5
-"""For models that were distilled with a guidance input; FLUX.1-schnell has none."""
 _REMEMBERED: Final = 32
 """Prompts whose encoding is kept (2 MB each for FLUX.1)."""
 
@@ -30,11 +29,19 @@ class NotFinite(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Tokens:
+    """A prompt's tokens: what the text encoders are given, how many are the prompt's, if they are all."""
+
+    inputs: tuple[Tensor, ...]
+    count: int
+    truncated: bool
+
+
+@dataclass(frozen=True, slots=True)
 class EncodedPrompt:
     """A prompt as the text encoders read it: `truncated` tells that they read only its beginning."""
 
-    text: Tensor
-    pooled: Tensor
+    parts: tuple[Tensor, ...]
     truncated: bool
 
 
@@ -49,12 +56,15 @@ class Shortcuts:
     decode: Replay | None = None
 
 
-class Artist:
-    """Draws with `pipeline` on `device`; used by one thread.
+class Artist(ABC):
+    """Draws with `pipeline` on `device`; used by one thread. A class for each family.
 
     `only_side` is the side in pixels of the square pictures that are all the model has seen: others are
     composed by `fitted`. None for a model of many sizes.
     """
+
+    one_length: ClassVar[bool] = True
+    """Whether every prompt is as many tokens to the transformer, so that a step can be recorded."""
 
     def __init__(self, pipeline: Any, device: torch.device, only_side: int | None = None) -> None:
         self.pipeline = pipeline
@@ -62,7 +72,26 @@ class Artist:
         self.only_side = only_side
         self.shortcuts: Shortcuts | None = None
         self._encoded: OrderedDict[str, EncodedPrompt] = OrderedDict()
-        self._flux: Any = importlib.import_module("diffusers.pipelines.flux.pipeline_flux")
+
+    @staticmethod
+    @abstractmethod
+    def full_size(model: Model) -> Any:
+        """A pipeline of the size of `model`, its large parts without numbers."""
+
+    @property
+    def family(self) -> Family:
+        """The family of the pipeline."""
+        return FAMILIES[type(self.pipeline).__name__]
+
+    @property
+    def encoder(self) -> Any:
+        """The large text encoder."""
+        return getattr(self.pipeline, self.family.encoder.part)
+
+    @property
+    def blocks(self) -> list[list[Any]]:
+        """The transformer's blocks, by kind."""
+        return [list(getattr(self.pipeline.transformer, name)) for name in self.family.blocks]
 
     @property
     def unit(self) -> int:
@@ -76,7 +105,8 @@ class Artist:
     @property
     def text_tokens(self) -> int:
         """How many tokens of a prompt the model reads."""
-        return min(MAX_TEXT_TOKENS, int(self.pipeline.tokenizer_2.model_max_length))
+        tokenizer = getattr(self.pipeline, self.family.encoder.tokenizer)
+        return min(self.family.text_tokens, int(tokenizer.model_max_length))
 
     def forget_recordings(self) -> bool:
         """Give up what is recorded, and the memory that it holds; False when nothing was."""
@@ -94,32 +124,29 @@ class Artist:
         if known is not None:
             self._encoded.move_to_end(prompt)
             return known
-        five, clip, truncated = self.tokens(prompt)
+        tokens = self.tokens(prompt)
         recorded = self.shortcuts.encode if self.shortcuts else None
-        text, pooled = (recorded or self.encode)(five, clip)
+        answer = (recorded or self.encode)(*tokens.inputs)
         # A recording writes its next answer over this one.
-        encoded = EncodedPrompt(text.clone(), pooled.clone(), truncated)
+        parts = tuple(part.clone() for part in self.kept(tuple(answer), tokens.count))
+        encoded = EncodedPrompt(parts, tokens.truncated)
         self._encoded[prompt] = encoded
         if len(self._encoded) > _REMEMBERED:
             self._encoded.popitem(last=False)
         return encoded
 
-    def tokens(self, prompt: str) -> tuple[Tensor, Tensor, bool]:
-        """The ids of `prompt` for T5 and for CLIP, and whether T5 gets only its beginning."""
-        pipeline, limit = self.pipeline, self.text_tokens
-        options: Any = {"padding": "max_length", "truncation": True, "return_tensors": "pt"}
-        clip = pipeline.tokenizer([prompt], max_length=pipeline.tokenizer_max_length, **options).input_ids
-        five = pipeline.tokenizer_2([prompt], max_length=limit, **options).input_ids
-        truncated = len(pipeline.tokenizer_2(prompt).input_ids) > limit
-        return five.to(self.device), clip.to(self.device), truncated
+    @abstractmethod
+    def tokens(self, prompt: str) -> Tokens:
+        """What the text encoders are given for `prompt`."""
 
-    @torch.no_grad()
-    def encode(self, five: Tensor, clip: Tensor) -> tuple[Tensor, Tensor]:
-        """The text's encoding (1, tokens, width) and its pooled one (1, width), for both tokenisers' ids."""
-        pipeline = self.pipeline
-        pooled = pipeline.text_encoder(clip, output_hidden_states=False).pooler_output
-        text = pipeline.text_encoder_2(five, output_hidden_states=False)[0]
-        return text.to(pipeline.transformer.dtype), pooled.to(pipeline.transformer.dtype)
+    @abstractmethod
+    def encode(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """The text encoders' answer to `inputs`, in the same shapes for every prompt."""
+
+    def kept(self, answer: tuple[Tensor, ...], count: int) -> tuple[Tensor, ...]:
+        """What the transformer gets of the text encoders' answer to `count` tokens."""
+        del count
+        return answer
 
     # -- denoising
 
@@ -130,8 +157,9 @@ class Artist:
         Raises:
             NotFinite: when the transformer computes nonsense.
         """
-        latents, places = self._noise(job, encoded.text.dtype)
-        times, changes = self._schedule(job.steps, latents.shape[1], encoded.text.dtype)
+        latents, *first = self.first_step(job, encoded)
+        conditions = first[2:]
+        times, changes = self._schedule(job)
         with self._pace(job) as shortcuts:
             recorded = shortcuts.step if shortcuts else None
             take = recorded or self.step
@@ -139,9 +167,7 @@ class Artist:
             ahead = 0 if recorded else 1
             done: list[Any] = []
             for number in range(job.steps):
-                (latents,) = take(
-                    latents, times[number], changes[number], encoded.text, encoded.pooled, places
-                )
+                (latents,) = take(latents, times[number], changes[number], *conditions)
                 done.append(self._mark())
                 if number >= ahead:
                     _wait(done[number - ahead])
@@ -157,63 +183,49 @@ class Artist:
         return latents
 
     def first_step(self, job: Job, encoded: EncodedPrompt) -> tuple[Tensor, ...]:
-        """What `step` is given first for `job`."""
-        latents, places = self._noise(job, encoded.text.dtype)
-        times, changes = self._schedule(job.steps, latents.shape[1], encoded.text.dtype)
-        return latents, times[0], changes[0], encoded.text, encoded.pooled, places
-
-    def _noise(self, job: Job, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """The noise that `job` begins with and where its tokens are."""
-        pipeline = self.pipeline
-        channels = int(pipeline.transformer.config.in_channels) // 4
+        """What `step` is given first for `job`: noise, time, change, and what stays the same."""
         generator = torch.Generator("cpu").manual_seed(job.seed)
-        latents, places = pipeline.prepare_latents(
-            1, channels, job.height, job.width, dtype, self.device, generator
-        )
-        if self.only_side is not None and job.width != job.height:
-            rows, columns = job.height // self.unit, job.width // self.unit
-            places = fitted(rows, columns, self.only_side // self.unit).to(self.device)
-        return latents, places
+        latents, places = self.noise(job, generator)
+        times, changes = self._schedule(job)
+        return latents, times[0], changes[0], *encoded.parts, *places
 
-    @torch.no_grad()
-    def step(
-        self, latents: Tensor, time: Tensor, change: Tensor, text: Tensor, pooled: Tensor, places: Tensor
-    ) -> tuple[Tensor]:
-        """Latents (1, tokens, channels) after a step of `change` at `time` (1 is noise, 0 the picture)."""
-        transformer = self.pipeline.transformer
-        guidance = None
-        if transformer.config.guidance_embeds:
-            guidance = torch.full((1,), _GUIDANCE, device=self.device, dtype=torch.float32)
-        velocity = transformer(
-            hidden_states=latents,
-            timestep=time,
-            guidance=guidance,
-            pooled_projections=pooled,
-            encoder_hidden_states=text,
-            txt_ids=torch.zeros(text.shape[1], 3, device=self.device, dtype=text.dtype),
-            img_ids=places,
-            joint_attention_kwargs={},
-            return_dict=False,
-        )[0]
-        return ((latents.float() + change * velocity).to(velocity.dtype),)
+    @abstractmethod
+    def noise(self, job: Job, generator: torch.Generator) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """The noise that `job` begins with, and where its tokens are as far as the transformer is told."""
 
-    def _schedule(self, steps: int, tokens: int, dtype: torch.dtype) -> tuple[list[Tensor], list[Tensor]]:
+    @abstractmethod
+    def step(self, latents: Tensor, time: Tensor, change: Tensor, *conditions: Tensor) -> tuple[Tensor]:
+        """Latents after a step of `change` at `time` (as the transformer takes it)."""
+
+    def tokens_in(self, job: Job) -> int:
+        """How many tokens the picture of `job` is to the transformer."""
+        return (job.height // self.unit) * (job.width // self.unit)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of number that the transformer computes with."""
+        dtype: torch.dtype = self.pipeline.transformer.dtype
+        return dtype
+
+    def _schedule(self, job: Job) -> tuple[list[Tensor], list[Tensor]]:
         """For each step its time, as the transformer takes it, and the change of noise."""
         scheduler: Any = self.pipeline.scheduler
-        config = scheduler.config
-        shift = self._flux.calculate_shift(
-            tokens,
-            config.get("base_image_seq_len", 256),
-            config.get("max_image_seq_len", 4096),
-            config.get("base_shift", 0.5),
-            config.get("max_shift", 1.15),
-        )
-        given = None if config.get("use_flow_sigmas") else np.linspace(1.0, 1 / steps, steps)
-        self._flux.retrieve_timesteps(scheduler, steps, "cpu", sigmas=given, mu=shift)
-        times = (scheduler.timesteps.to(dtype) / 1000).to(self.device)
+        steps = job.steps
+        given = None if scheduler.config.get("use_flow_sigmas") else np.linspace(1.0, 1 / steps, steps)
+        wanted: dict[str, Any] = {"num_inference_steps": steps} if given is None else {"sigmas": given}
+        scheduler.set_timesteps(**wanted, device="cpu", mu=self.shift(self.tokens_in(job), steps))
         sigmas = scheduler.sigmas
         changes = (sigmas[1:] - sigmas[:-1]).to(self.device)
-        return list(times.split(1)), list(changes.unbind())
+        times = self.times(scheduler.timesteps).to(self.device)
+        return [times[number : number + 1] for number in range(steps)], list(changes.unbind())
+
+    @abstractmethod
+    def shift(self, tokens: int, steps: int) -> float:
+        """How far the steps are shifted towards noise for a picture of so many tokens."""
+
+    def times(self, timesteps: Tensor) -> Tensor:
+        """The scheduler's times as the transformer takes them: 1 is noise, 0 the picture."""
+        return timesteps.to(self.dtype) / 1000
 
     # -- decoding
 
@@ -234,11 +246,9 @@ class Artist:
             raise NotFinite("decoder")
         return levels.cpu()
 
+    @abstractmethod
     def scaled(self, job: Job, latents: Tensor) -> Tensor:
         """Latents as the decoder takes them."""
-        pipeline, vae = self.pipeline, self.pipeline.vae
-        unpacked = pipeline._unpack_latents(latents, job.height, job.width, pipeline.vae_scale_factor)
-        return (unpacked / vae.config.scaling_factor + vae.config.shift_factor).to(vae.dtype)
 
     @torch.no_grad()
     def decode(self, scaled: Tensor) -> tuple[Tensor, Tensor]:
@@ -280,22 +290,24 @@ class Artist:
         return mark
 
 
-def fitted(rows: int, columns: int, side: int) -> Tensor:
-    """Places (rows * columns, 3) of tokens that put the composition of a square of `side` into the picture.
+def open_artist(pipeline: Any, device: torch.device, only_side: int | None = None) -> Artist:
+    """The artist of the family of `pipeline`."""
+    return artist_class(FAMILIES[type(pipeline).__name__])(pipeline, device, only_side)
 
-    The model's places are those of a square. They are stretched over the shorter side and go on evenly beyond
-    the square on the longer one: half on the left and half on the right, or a fifth above and the rest below,
-    where the ground goes on better than the sky (seen with alya-sketch).
-    """
-    scale = side / min(rows, columns)
-    beyond = rows * scale - side
-    middle = (side - 1) / 2
-    down = (torch.arange(rows) - (rows - 1) / 2) * scale + middle + beyond * (0.5 - 0.2)
-    across = (torch.arange(columns) - (columns - 1) / 2) * scale + middle
-    places = torch.zeros(rows, columns, 3)
-    places[..., 1] = down[:, None]
-    places[..., 2] = across[None, :]
-    return places.reshape(rows * columns, 3)
+
+def artist_class(family: Family) -> type[Artist]:
+    """The class that draws with pipelines of `family`."""
+    module, _, name = family.artist.partition(":")
+    kind: type[Artist] = getattr(importlib.import_module(module), name)
+    return kind
+
+
+def dynamic_shift(config: Any, tokens: int) -> float:
+    """The shift for a picture of so many tokens, on the line that a scheduler's `config` draws."""
+    few, many = config.get("base_image_seq_len", 256), config.get("max_image_seq_len", 4096)
+    least, most = config.get("base_shift", 0.5), config.get("max_shift", 1.15)
+    slope = (most - least) / (many - few)
+    return tokens * slope + (least - slope * few)
 
 
 def middle(pixels: Tensor, width: int, height: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""The renderer on diffusers' FluxPipeline: loads a model by a plan, draws, and steps down when memory ends.
+"""The renderer on diffusers' pipelines: loads a model by a plan, draws, and steps down when memory ends.
 
 Everything of torch happens here and below, in the render thread of the worker.
 """
@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from alya_mcp.errors import Failure, InvalidInput
 from alya_mcp.images.engine import Job, Picture
-from alya_mcp.images.models import RANDOM, SHOW_NOTHING, Choice, choose, known_words
+from alya_mcp.images.families import Model
+from alya_mcp.images.models import SHOW_NOTHING, Choice, choose, known_words, random_model
 from alya_mcp.images.plan import (
-    FLUX_SCHNELL_WEIGHTS,
     MAIN_SPARE,
     PINNED,
     Machine,
@@ -36,7 +36,7 @@ from alya_mcp.images.renderer import (
     ReportProgress,
 )
 from alya_mcp.images.turkish import in_english
-from alya_mcp.images.weights import download, require_flux
+from alya_mcp.images.weights import download, require_whole
 
 if TYPE_CHECKING:
     from alya_mcp.images.flux.accelerate import Accelerator
@@ -98,7 +98,7 @@ class _Loaded:
 
 
 class FluxRenderer:
-    """One FLUX pipeline in memory at a time, on the best device of the machine.
+    """One pipeline in memory at a time, on the best device of the machine.
 
     With `limit`, no more than that many bytes of the device's memory are used.
     """
@@ -191,13 +191,17 @@ class FluxRenderer:
                 self._loaded.wanted, self._loaded.choice = wanted, choice
                 return self._loaded
             self._unload()
-        folder = None if model == RANDOM else choice.folder or self._download(choice, report)
+        source = random_model(model) or choice.folder or self._download(choice, report)
         report("load", 0.5, 1.0, f"Loading {choice.name}")
-        weights = FLUX_SCHNELL_WEIGHTS if folder is None else weigh(folder)
+        if isinstance(source, Model):
+            weights = source.weights
+        else:
+            require_whole(source, choice.name)
+            weights = weigh(source)
         # Measured again: what was unloaded above is free now.
         machine = self._survey()
         plan = choose_plan(machine, weights, precision, full_precision=choice.full_precision)
-        artist = self._open(folder, choice, plan, machine)
+        artist = self._open(source, choice, plan, machine)
         # Whoever cancelled while the model was loading still leaves it ready for the next job.
         self._loaded = _Loaded(
             wanted=wanted,
@@ -205,7 +209,7 @@ class FluxRenderer:
             plan=plan,
             artist=artist,
             device=machine.device,
-            words=None if folder is None else known_words(folder),
+            words=None if isinstance(source, Model) else known_words(source),
         )
         if machine.device == "cuda":
             from alya_mcp.images.flux.memory_peaks import Peaks
@@ -228,12 +232,10 @@ class FluxRenderer:
 
         return download(repository, progress)
 
-    def _open(self, folder: Path | None, choice: Choice, plan: Plan, machine: Machine) -> "Artist":
-        from alya_mcp.images.flux.pipeline import Artist
+    def _open(self, source: Path | Model, choice: Choice, plan: Plan, machine: Machine) -> "Artist":
+        from alya_mcp.images.flux.pipeline import open_artist
 
         torch = _torch()
-        if folder is not None:
-            require_flux(folder, choice.name)
         if machine.device == "cuda":
             # Half of float32's digits are lost in TF32, which convolutions use unless told otherwise.
             torch.backends.cudnn.allow_tf32 = plan.precision != "fp32"
@@ -245,14 +247,14 @@ class FluxRenderer:
             torch.mps.set_per_process_memory_fraction(min(1.0, self._limit / most))
 
         def load() -> Any:
-            if folder is None:
+            if isinstance(source, Model):
                 from alya_mcp.images.flux.random_weights import random_pipeline
 
-                pipeline: Any = random_pipeline(plan, machine.device)
+                pipeline: Any = random_pipeline(source, plan, machine.device)
             else:
                 from alya_mcp.images.flux.loading import load_pipeline
 
-                pipeline = load_pipeline(folder, plan, machine.device)
+                pipeline = load_pipeline(source, plan, machine.device)
             if machine.device == "cpu":
                 # Convolutions are a third faster this way round.
                 pipeline.vae.to(memory_format=torch.channels_last)
@@ -261,7 +263,7 @@ class FluxRenderer:
         try:
             with _device_errors():
                 device = torch.device(machine.device)
-                return Artist(self._with_room(load), device, choice.only_side)
+                return open_artist(self._with_room(load), device, choice.only_side)
         except _NoMemoryError:
             free = self._survey().free
         except (Failure, DeviceLost, CancelledJob):
@@ -407,8 +409,10 @@ class _Stairs:
             return "compiling given up"
         if loaded.device != "cuda":
             return None
+        from alya_mcp.images.flux.loading import streamable
+
         plan, pipeline = loaded.plan, loaded.artist.pipeline
-        encoder = pipeline.text_encoder_2.encoder
+        encoder = streamable(loaded.artist.encoder, loaded.artist.family)
         if not plan.encoder_streamed and self._has_main_memory_for(encoder):
             if not self._moved(encoder):
                 return None

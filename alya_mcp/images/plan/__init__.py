@@ -2,16 +2,14 @@
 
 from alya_mcp.images.plan.choose import MAIN_SPARE, PINNED, Plan, choose_plan, plans
 from alya_mcp.images.plan.machine import Device, Machine, survey
-from alya_mcp.images.plan.sizes import FLUX_SCHNELL_WEIGHTS, Weights, weigh
+from alya_mcp.images.plan.sizes import weigh
 
 __all__ = [
-    "FLUX_SCHNELL_WEIGHTS",
     "MAIN_SPARE",
     "PINNED",
     "Device",
     "Machine",
     "Plan",
-    "Weights",
     "choose_plan",
     "plans",
     "survey",

@@ -5,18 +5,16 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal, cast
 
 from alya_mcp.errors import NotConfigured
+from alya_mcp.images.families import Weights
 from alya_mcp.images.plan.machine import Machine
-from alya_mcp.images.plan.sizes import Weights
 from alya_mcp.settings.precisions import REQUESTED, ROUNDED, Precision
 
 Attention = Literal["native", "_native_cudnn", "_flash_3"]
 
 _SIZES: Final[dict[Precision, float]] = {"fp32": 4, "bf16": 2, "fp8": 1.01, "int8": 1.01, "int4": 0.57}
 """Bytes per number, the scales of quantised weights included."""
-_STEP: Final = 600_000_000
-"""What a step at 1024x1024 takes beside the weights of FLUX.1 (0.5 GB measured on an H100)."""
 _DECODE: Final = 2_600_000_000
-"""What decoding 1024x1024 at once takes (2.4 GB measured on an H100)."""
+"""What decoding 1024x1024 at once takes (2.4 GB measured on an H100); all families have such a decoder."""
 _DECODE_TILED: Final = 900_000_000
 _RUNTIME: Final = 700_000_000
 """The CUDA context and the allocator's slack."""
@@ -24,8 +22,6 @@ _COMPILED: Final = 600_000_000
 """What recorded steps keep for themselves."""
 _SMALL: Final = 2_000_000_000
 """Numbers up to which a model's working memory is taken as a share of its weights."""
-_BLOCKS_AT_ONCE: Final = 0.12
-"""The share of a streamed part that is on the device at a time: two of its blocks and what isn't a block."""
 MAIN_SPARE: Final = 2_000_000_000
 """What is left to everything else in main memory."""
 PINNED: Final = 1.6
@@ -42,10 +38,10 @@ _ATTENTION_NAMES: Final[dict[Attention, str]] = {
 class Plan:
     """How a model is run.
 
-    `precision` is the transformer's, `encoder` the T5's (which loses less in int8 than in fp8). What is
-    `*_streamed` stays in main memory and crosses to the device block by block while it works. `tiled`
-    decodes in tiles. `compiled` asks for compiling beside the drawing. `needs` are bytes of the device's
-    memory, `needs_main` of main memory; `reasons` say why, in words.
+    `precision` is the transformer's, `encoder` the large text encoder's (which loses less in int8 than in
+    fp8). What is `*_streamed` stays in main memory and crosses to the device block by block while it works.
+    `tiled` decodes in tiles. `compiled` asks for compiling beside the drawing. `needs` are bytes of the
+    device's memory, `needs_main` of main memory; `reasons` say why, in words.
     """
 
     precision: Precision
@@ -212,10 +208,12 @@ def _plan(
     text = weights.encoder * _SIZES[encoder]
     others = weights.others * _SIZES["fp32" if precision == "fp32" else "bf16"]
     # Only one of two streamed parts is at work at a time.
+    family = weights.family
     here = others + max(
-        transformer * (_BLOCKS_AT_ONCE if transformer_streamed else 1)
+        transformer * (family.transformer_share if transformer_streamed else 1)
         + text * (0 if encoder_streamed else 1),
-        (0 if transformer_streamed else transformer) + text * (_BLOCKS_AT_ONCE if encoder_streamed else 1),
+        (0 if transformer_streamed else transformer)
+        + text * (family.encoder_share if encoder_streamed else 1),
     )
     away = transformer * transformer_streamed + text * encoder_streamed
     plan = Plan(
@@ -232,7 +230,11 @@ def _plan(
     if weights.all < _SMALL:
         working = 0.1 * here + 300_000_000
     else:
-        working = max(_STEP, _DECODE_TILED if tiled else _DECODE) + _RUNTIME + _COMPILED * plan.compiled
+        working = (
+            max(family.step_memory, _DECODE_TILED if tiled else _DECODE)
+            + _RUNTIME
+            + _COMPILED * plan.compiled
+        )
     return replace(plan, needs=int(here + working))
 
 

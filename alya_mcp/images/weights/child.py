@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from alya_mcp.errors import Failure, NotConfigured, Unavailable, kind_of
 from alya_mcp.images.weights.cache import File, Snapshot, cached, files_in, fits
-from alya_mcp.images.weights.folder import require_flux, require_pipeline, require_plain
+from alya_mcp.images.weights.folder import require_pipeline, require_plain, require_whole
 from alya_mcp.images.weights.plan import DownloadPlan, ask_hub
 from alya_mcp.images.weights.refusals import ELSEWHERE, Gated, explain, offline, require_usable_settings
 from alya_mcp.images.weights.transfer import Transfer
@@ -123,7 +123,7 @@ def _fetch(repository: str, plan: DownloadPlan, snapshot: Snapshot) -> dict[str,
     _run("download", plan.files, bring, lambda: sum(map(snapshot.arrived, plan.files)))
     _run("verify", plan.files, settle, lambda: sum(hashed.values()))
     _require_intact(damaged, repository)
-    require_flux(snapshot.folder, what)
+    require_whole(snapshot.folder, what)
     snapshot.publish()
     size = sum(file.size for file in plan.files)
     return {
@@ -139,7 +139,7 @@ def _fetch(repository: str, plan: DownloadPlan, snapshot: Snapshot) -> dict[str,
 def _check(folder: Path, notice: str | None = None) -> dict[str, Any]:
     """What is in `folder`, whole and as its checksums say, where it has any; nothing is changed."""
     what = f"The folder {folder}" if notice is None else "The model in the Hugging Face cache"
-    require_flux(folder, what)
+    require_whole(folder, what)
     files = files_in(folder)
     hashed: dict[str, int] = {}
     damaged: list[str] = []

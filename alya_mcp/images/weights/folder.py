@@ -1,4 +1,4 @@
-"""Checks a model's folder: a FLUX pipeline as diffusers saves it, whole, with safetensors only."""
+"""Checks a model's folder: a pipeline of a known family, whole, with safetensors only."""
 
 import contextlib
 import fnmatch
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from alya_mcp.errors import NotConfigured
+from alya_mcp.images.families import FAMILIES
 from alya_mcp.images.weights.parts import has_vocabulary, quantised_by, variant_of
 
 PATTERNS: Final = ("model_index.json", "*/*.json", "*/*.txt", "*/*.model", "*/*.safetensors")
@@ -38,8 +39,8 @@ def is_complete(folder: Path) -> bool:
     return not list(_missing(folder))
 
 
-def require_flux(folder: Path, what: str) -> None:
-    """See that `folder` holds a whole FLUX pipeline whose weights are as long as their headers say.
+def require_whole(folder: Path, what: str) -> None:
+    """See that `folder` holds a whole pipeline whose weights are as long as their headers say.
 
     `what` names the folder in the message. Nothing but indexes and headers is read.
 
@@ -73,7 +74,7 @@ def require_plain(folder: Path, what: str) -> None:
 
 
 def require_pipeline(folder: Path, what: str) -> None:
-    """See that the index in `folder` is that of a FLUX pipeline; `what` names it in the message.
+    """See that the index in `folder` is that of a known family; `what` names it in the message.
 
     Raises:
         NotConfigured: when it isn't.
@@ -87,9 +88,13 @@ def require_pipeline(folder: Path, what: str) -> None:
             f"{what} has a model_index.json that isn't JSON; download the model again"
         ) from None
     index = cast("dict[str, Any]", read) if isinstance(read, dict) else {}
-    kind = index.get("_class_name")
-    if kind != "FluxPipeline":
-        raise NotConfigured(f"{what} holds a {kind!s:.60}; alya-mcp draws with a FluxPipeline only")
+    kind = str(index.get("_class_name"))
+    family = FAMILIES.get(kind)
+    if family is None:
+        raise NotConfigured(f"{what} holds a {kind:.60}; alya-mcp draws with a {' or '.join(FAMILIES)} only")
+    for name, (value, without) in family.requires.items():
+        if index.get(name) != value:
+            raise NotConfigured(f"{what} can't be drawn with: {without}")
     for name, library in _parts(index):
         if library not in _LIBRARIES:
             raise NotConfigured(
@@ -101,8 +106,8 @@ def require_pipeline(folder: Path, what: str) -> None:
 def no_pipeline(what: str) -> NotConfigured:
     """How `what` is refused when it has no index."""
     return NotConfigured(
-        f"{what} is not a model that alya-mcp can draw with: it has no model_index.json. It takes a FLUX "
-        "pipeline as diffusers saves it"
+        f"{what} is not a model that alya-mcp can draw with: it has no model_index.json. It takes a "
+        f"{' or '.join(FAMILIES)} as diffusers saves it"
     )
 
 

@@ -15,7 +15,7 @@ from stage import SIDE, a_job
 from alya_mcp.images.engine import Job, Picture
 from alya_mcp.images.flux import accelerate
 from alya_mcp.images.flux.loading import load_pipeline
-from alya_mcp.images.flux.pipeline import Artist
+from alya_mcp.images.flux.pipeline import Artist, open_artist
 from alya_mcp.images.flux.renderer import FluxRenderer
 from alya_mcp.images.plan import Plan
 from alya_mcp.images.renderer import CancelledJob, RenderRequest
@@ -103,7 +103,7 @@ def test_every_precision_draws_nearly_the_same(tiny: Path, exact: Picture, preci
 )
 def test_what_is_streamed_draws_the_same_as_what_stays(tiny: Path, encoder: bool, transformer: bool):
     def drawn(pipeline: Any) -> torch.Tensor:
-        artist = Artist(pipeline, torch.device("cuda"))
+        artist = open_artist(pipeline, torch.device("cuda"))
         job = a_job()
         for _ in range(2):
             latents = artist.denoise(job, artist.read(job.prompt), lambda done: None)
