@@ -1,11 +1,13 @@
 """Which tool answers a question, by a linear classifier that scripts/ask/train.py writes: `classifier.bin`.
 
-The file is a line of JSON (`names`, `biases`, `scales`, `questions`), then one signed byte per feature and
-name. The score of a name is its bias plus its scale times the sum of the values of the question's features
-times their weights; the highest wins (multinomial logistic regression).
+The file is a line of JSON (`names`, `biases`, `scales`, `questions`), then for each feature one signed byte
+per name, its weight, and one for its rarity. The question's features, each times its rarity, are a vector of
+length 1. The score of a name is its bias plus its scale times the vector's product with the name's weights;
+the highest wins (multinomial logistic regression).
 """
 
 import json
+import math
 from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -31,11 +33,15 @@ class Classifier(NamedTuple):
         """The names with their scores (natural logarithms of odds) for `question`, the highest first."""
         count = len(self.names)
         sums = [0.0] * count
+        squares = 0.0
         for number, value in features(question).items():
-            row = self.weights[number * count : (number + 1) * count]
-            sums = [total + value * weight for total, weight in zip(sums, row, strict=True)]
+            *row, rarity = self.weights[number * (count + 1) : (number + 1) * (count + 1)]
+            weighted = value * rarity
+            squares += weighted * weighted
+            sums = [total + weighted * weight for total, weight in zip(sums, row, strict=True)]
+        length = math.sqrt(squares) or 1.0
         scored = zip(self.names, self.biases, self.scales, sums, strict=True)
-        by_name = {name: bias + scale * total for name, bias, scale, total in scored}
+        by_name = {name: bias + scale * total / length for name, bias, scale, total in scored}
         return dict(sorted(by_name.items(), key=lambda each: -each[1]))
 
 
@@ -45,7 +51,7 @@ def classifier() -> Classifier:
     head, _, weights = FILE.read_bytes().partition(b"\n")
     given = json.loads(head)
     names = tuple(given["names"])
-    if len(weights) != len(names) * BUCKETS:
+    if len(weights) != (len(names) + 1) * BUCKETS:
         raise ValueError(f"{FILE.name} has {len(weights)} weights for {len(names)} names")
     return Classifier(
         names,
