@@ -70,7 +70,7 @@ def _make(python: Path) -> None:
 
 def _install(python: Path, tests: bool) -> None:
     builds = _torch_builds()
-    size = "1.3 GB" if builds or sys.platform == "darwin" else "2.7 GB"
+    size = "1.5 GB" if builds or sys.platform == "darwin" else "5.5 GB"
     print(
         f"installing what alya-mcp needs: about {size} on the disk and some minutes, the first time",
         file=sys.stderr,
