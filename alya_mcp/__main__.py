@@ -3,8 +3,6 @@
 import os
 import sys
 
-from alya_mcp.runtime.environment import tidy, unfilled
-
 
 def main() -> None:
     """Run the command that the arguments name; without any, serve. Ctrl-C ends with 130, at any moment."""
@@ -17,6 +15,9 @@ def main() -> None:
 
 
 def _run(arguments: list[str]) -> None:
+    from alya_mcp.runtime.environment import unfilled
+    from alya_mcp.settings import tidy
+
     placeholders = tidy(os.environ)
     if sys.stderr is not None and arguments[:1] != ["doctor"]:
         sys.stderr.writelines(f"alya-mcp: {each}\n" for each in unfilled(placeholders))

@@ -8,7 +8,7 @@ from typing import Final
 
 from alya_mcp.app.diagnostics.check import Check
 from alya_mcp.app.diagnostics.diagnosis import diagnose
-from alya_mcp.runtime.environment import tidy
+from alya_mcp.settings import tidy
 
 FRESH_SECONDS: Final = 30.0
 

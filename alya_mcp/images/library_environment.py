@@ -3,7 +3,7 @@
 import os
 from typing import Final
 
-from alya_mcp.runtime.environment import tidy
+from alya_mcp.settings import tidy
 
 _VARIABLES: Final = {
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",

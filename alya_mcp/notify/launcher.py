@@ -7,7 +7,7 @@ from alya_mcp.runtime.daemon import spawn
 from alya_mcp.runtime.locks import FileLock
 from alya_mcp.runtime.private_files import private_folder
 from alya_mcp.runtime.python_process import module_command
-from alya_mcp.settings import Settings
+from alya_mcp.settings import Settings, environment_of
 
 _log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ def notify(settings: Settings) -> None:
         if not lock.acquire():
             return
         lock.release()
-        environment = {name: value for name, value in os.environ.items() if name != "ALYA_GRANT"}
+        environment = environment_of("notifier", os.environ)
         spawn(
             module_command("alya_mcp.notify.main"), settings.home, cwd=settings.home, environment=environment
         )

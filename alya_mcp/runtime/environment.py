@@ -5,11 +5,8 @@ Children inherit it.
 """
 
 import re
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Collection, Mapping, MutableMapping
 from typing import Final
-
-_GOVERNING: Final = frozenset({"ALYA_GRANT", "ALYA_HOME", "ALYA_POLICY"})
-"""The variables that decide which policy a call is judged by."""
 
 _OURS: Final = re.compile(
     r"(ALYA|APCA|AWS|BOTO|DIFFUSERS|HF|HUGGINGFACE|HUGGING_FACE|PYTORCH|RAY|REQUESTS|TORCHINDUCTOR|TRANSFORMERS"
@@ -23,13 +20,13 @@ _DEFAULT: Final = re.compile(r":?[-=?+].*(?=\})", re.DOTALL)
 _UNSEEN: Final = "\ufeff\u200b"
 
 
-def tidy(environment: MutableMapping[str, str]) -> dict[str, str]:
+def tidy(environment: MutableMapping[str, str], governing: Collection[str]) -> dict[str, str]:
     """Take out of `environment` what counts as unset, and blanks and line ends around the other values.
 
     Returns the variables that a client left as a placeholder, such as `${user_config.bucket}`, each with it,
-    and that count as unset therefore. Of those that decide what calls may do, only an empty field of a bundle
-    does: without what was meant there, a call might be allowed more. Another placeholder stays, for the
-    settings to refuse.
+    and that count as unset therefore. Of the `governing` ones, which decide what calls may do, only an empty
+    field of a bundle does: without what was meant there, a call might be allowed more. Another placeholder
+    stays, for the settings to refuse.
     """
     placeholders: dict[str, str] = {}
     for name, value in list(environment.items()):
@@ -37,7 +34,7 @@ def tidy(environment: MutableMapping[str, str]) -> dict[str, str]:
             continue
         bare = value.strip().strip(_UNSEEN).strip()
         left = placeholder(bare)
-        if left is not None and (name not in _GOVERNING or _FIELD_OF_A_BUNDLE.fullmatch(bare)):
+        if left is not None and (name not in governing or _FIELD_OF_A_BUNDLE.fullmatch(bare)):
             placeholders[name] = left
             del environment[name]
         elif not bare:

@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from alya_mcp import __version__
-from alya_mcp.runtime.environment import tidy
-from alya_mcp.settings import Settings, secret_words, unknown_variables
+from alya_mcp.settings import Settings, secret_words, tidy, unknown_variables
 
 ROOT = Path(__file__).parents[2]
 PACKAGING = ROOT / "packaging"

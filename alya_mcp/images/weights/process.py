@@ -17,7 +17,7 @@ from alya_mcp.images.environment.packages import image_command, require_packages
 from alya_mcp.images.weights.refusals import Gated
 from alya_mcp.runtime.frozen import for_other_programs
 from alya_mcp.runtime.python_process import module_command
-from alya_mcp.settings import Settings
+from alya_mcp.settings import Settings, environment_of
 
 _POLL: Final = 0.5
 _DOWNLOAD_SHARE: Final = 0.9
@@ -97,7 +97,7 @@ def pull(model: str, report: Callable[[PullProgress], None], errors: TextIO | No
         encoding="utf-8",
         # Ctrl-C is for the starter, which ends this process itself.
         start_new_session=True,
-        env=for_other_programs(os.environ),
+        env=for_other_programs(environment_of("fetcher", os.environ)),
     )
     said: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
     listener = threading.Thread(target=_listen, args=(child, said), daemon=True)

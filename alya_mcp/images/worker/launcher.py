@@ -18,6 +18,7 @@ from alya_mcp.images.worker.protocol import ALIVE, PROTOCOL, Hello, RefusedError
 from alya_mcp.images.worker.run_folder import RunFolder, kept_in_home
 from alya_mcp.runtime.daemon import is_newer, let_go, spawn
 from alya_mcp.runtime.locks import FileLock
+from alya_mcp.settings import environment_of
 
 _POLL: Final = 0.05
 _GREETING_LIMIT: Final = 60.0
@@ -198,7 +199,7 @@ class Launcher:
                     [*command, str(self._home)],
                     self._home,
                     cwd=self.run_folder.folder,
-                    environment=os.environ,
+                    environment=environment_of("image worker", os.environ),
                     held=True,
                     log=log,
                 )

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from alya_mcp.runtime.environment import tidy
-from alya_mcp.settings import Settings, SettingsError
+from alya_mcp.settings import Settings, SettingsError, tidy
 
 READ = ("ALYA_S3_BUCKET", "AWS_PROFILE", "HF_HOME", "XDG_CACHE_HOME", "HTTPS_PROXY", "all_proxy", "HOME")
 PLACEHOLDERS = ("${user_config.x}", "${VAR}", "${env:X}", "${input:x}")
