@@ -19,6 +19,7 @@ from alya_mcp.app.presence import Progress as CallProgress
 from alya_mcp.gate import ApprovalNeeded, Call, Refused, TimedOut, ToolError
 from alya_mcp.server import approvals, tasks
 from alya_mcp.server.approvals import RequestContext
+from alya_mcp.server.patience import Patience
 from alya_mcp.server.results import describe, failure, refusal, result
 from alya_mcp.server.tasks import Task, TaskParams, Tasks, UpdateParams
 from alya_mcp.toolkit.listing import visible
@@ -49,13 +50,12 @@ class Dispatcher:
         self._session = secrets.token_hex(8)
         self._wrong_policy: str | None = None
         self._warned_of: str | None = None
-        self._cancelled: dict[types.RequestId | None, bool] = {}
+        self._patience = Patience()
         self.tasks = Tasks(hub.caller, lambda refused: refusal(refused.decision, hub))
 
-    def cancelled(self, request: object) -> None:
-        """Know that the client cancelled a request; the SDK stops it."""
-        if isinstance(request, str | int) and request in self._cancelled:
-            self._cancelled[request] = True
+    def cancelled(self, request: object, reason: object) -> None:
+        """Know that the client cancelled a request, and why; the SDK stops it."""
+        self._patience.cancelled(request, reason)
 
     @cached_property
     def catalogue(self) -> Catalogue:
@@ -126,7 +126,7 @@ class Dispatcher:
             return self._result(reply)
 
         ask = partial(approvals.ask, ctx) if asks and not modern else None
-        self._cancelled[ctx.request_id] = False
+        self._patience.began(ctx.request_id, params.name, params.arguments, listens=_listens(ctx))
         try:
             return await self._hub.gate.call(
                 call, run, ask=ask, resumable=asks and modern, renew=partial(self._call, ctx, params)
@@ -153,7 +153,7 @@ class Dispatcher:
                 "The particulars are in logs/server.log in the folder of alya-mcp's state."
             )
         finally:
-            self._cancelled.pop(ctx.request_id, None)
+            self._patience.ended(ctx.request_id)
             self.tell_of_policy()
 
     def _call(self, ctx: RequestContext, params: types.CallToolRequestParams) -> Call:
@@ -211,7 +211,6 @@ class Dispatcher:
 
     def _context(self, ctx: RequestContext, caller: str | None, task: Task | None) -> Context:
         last = -1.0
-        listens = bool(ctx.meta and ctx.meta.get("progress_token") is not None)
 
         async def progress(done: float, total: float, message: str) -> None:
             nonlocal last
@@ -233,9 +232,15 @@ class Dispatcher:
             session=self._session,
             grant=caller or "",
             progress=progress,
-            abandoned=lambda: waited_for() and not listens and self._cancelled.get(ctx.request_id, False),
+            abandoned=lambda: waited_for() and self._patience.abandoned(ctx.request_id),
+            patience=self._patience.seconds,
             defer=never if task is None else task.defer,
         )
+
+
+def _listens(ctx: RequestContext) -> bool:
+    """Whether the client asked for progress."""
+    return bool(ctx.meta and ctx.meta.get("progress_token") is not None)
 
 
 def build_server(dispatcher: Dispatcher) -> Server[Any]:

@@ -195,7 +195,8 @@ async def _pass_on(
         )
     else:
         if isinstance(message, types.JSONRPCNotification) and message.method == "notifications/cancelled":
-            dispatcher.cancelled((message.params or {}).get("requestId"))
+            params = message.params or {}
+            dispatcher.cancelled(params.get("requestId"), params.get("reason"))
         await to_server.send(SessionMessage(message))
 
 

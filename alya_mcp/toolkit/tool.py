@@ -129,8 +129,9 @@ class Context:
     """What a handler gets beside its arguments: the shared parts, the caller, a way to tell progress.
 
     `catalogue` holds every tool of the server by name; no answer may speak of one that isn't in `tools`.
-    `abandoned` tells, in a call that is cancelled, whether its client only ran out of patience: it asked for
-    no progress, so it couldn't know that the call was alive.
+    `abandoned` tells whether the client has given the call up only because it ran out of patience; its next
+    call may collect what comes of this one. `patience` is the seconds after which a call had better be
+    answered, where the client was seen to give one up.
     `defer` has the client answered with a task when the call isn't done in so many seconds; the handler goes
     on, and its answer is delivered when the client asks. False where the client takes no tasks, or too many
     are kept: then the handler has to answer in time by itself.
@@ -144,6 +145,7 @@ class Context:
     progress: Progress
     abandoned: Callable[[], bool]
     defer: Callable[[float], bool] = never
+    patience: float | None = None
     about: Mapping[str, Any] | None = None
 
     @property

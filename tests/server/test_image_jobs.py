@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,9 +63,13 @@ def outcomes(home: Path) -> list[tuple[Any, Any]]:
     return [(each.get("outcome"), each.get("request")) for each in audit_records(home)]
 
 
+def cancellation(request: int, **more: str) -> dict[str, Any]:
+    params = {"requestId": request, **more}
+    return {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params}
+
+
 def cancel(client: RawClient, request: int) -> None:
-    note = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": request}}
-    client.send_message(note)
+    client.send_message(cancellation(request))
     home = client.errors.parent / "home"
     eventually(lambda: ("cancelled", request) in outcomes(home), "the cancellation")
 
@@ -114,6 +119,44 @@ def test_a_call_cancelled_by_a_client_that_saw_progress_stops_the_work(slow: Gal
     assert first["seed"] != second["seed"]
 
 
+def test_a_client_that_times_out_in_spite_of_progress_is_answered_sooner_from_then_on(
+    slow: Gallery, tmp_path: Path
+) -> None:
+    """As agno and openai-agents do: the reason of the cancellation says that it timed out."""
+    asked = {"prompt": "a red square for hosts without patience"}
+    with RawClient({**os.environ, **slow.variables()}, tmp_path / "stderr") as hasty:
+        hasty.initialize()
+        answer(hasty, seed=slow.seed())
+        with held(slow.home):
+            request = post(hasty, token="seen", **asked)
+            hasty.wait(lambda m: m.get("params", {}).get("progressToken") == "seen", "progress")
+            hasty.send_message(cancellation(request, reason="timed out after 5s"))
+            joined = answer(hasty, **asked)
+        assert joined["state"] == "drawing"
+        assert answer(hasty, job=joined["job"], **asked)["seed"] == joined["seed"]
+
+
+@pytest.mark.slow
+def test_the_same_call_after_one_that_still_runs_joins_it(slow: Gallery, tmp_path: Path) -> None:
+    """As AutoGen does: it gives a call up after five seconds and says nothing; two calls at once stay two."""
+    asked = {"prompt": "a green circle for hosts that say nothing"}
+    with RawClient({**os.environ, **slow.variables()}, tmp_path / "stderr") as silent:
+        silent.initialize()
+        answer(silent, seed=slow.seed())
+        with held(slow.home):
+            before = len(audit_records(slow.home))
+            first, second = post(silent, **asked), post(silent, **asked)
+            eventually(lambda: len(audit_records(slow.home)) == before + 2, "two calls that run")
+            time.sleep(4.1)  # two calls closer than that are two
+            joined = answer(silent, **asked)
+            assert joined["state"] == "drawing"
+        given_up = [silent.answer(each, PATIENCE)["result"]["structuredContent"] for each in (first, second)]
+        assert joined["seed"] in {each["seed"] for each in given_up}
+        assert given_up[0]["seed"] != given_up[1]["seed"]
+        collected = answer(silent, job=joined["job"], **asked)
+        assert (collected["state"], collected["seed"]) == ("done", joined["seed"])
+
+
 @pytest.mark.slow
 def test_only_some_pictures_may_be_left_at_a_time(slow: Gallery) -> None:
     with held(slow.home):
@@ -123,8 +166,12 @@ def test_only_some_pictures_may_be_left_at_a_time(slow: Gallery) -> None:
         assert answer(slow.client, job=job)["state"] == "done"
 
 
-def test_a_job_of_another_caller_is_unknown(slow: Gallery) -> None:
-    assert "'0123456789ab'" in refusal(slow.client, job="0123456789ab")
+def test_a_job_that_ended_with_its_server_is_drawn_anew_and_waited_for(slow: Gallery) -> None:
+    """As LangChain's get_tools() needs it, which starts a server for each call."""
+    drawn = answer(slow.client, job="0123456789ab")
+    assert (drawn["state"], drawn["repeated"]) == ("done", False)
+    assert "anew" in drawn["notice"]
+    assert "'my job'" in refusal(slow.client, job="my job")
 
 
 def test_what_is_still_drawn_when_the_client_leaves_does_not_hold_the_server(

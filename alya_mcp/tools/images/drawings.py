@@ -1,8 +1,9 @@
 """Pictures that are being drawn."""
 
+import re
 import secrets
 from collections.abc import Callable, Coroutine, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from alya_mcp.errors import InvalidInput, Unavailable
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from alya_mcp.tools.images.repeat_index import Known
 
 FileFormat = Literal["png", "webp", "jpeg"]
+
+_ID: Final = re.compile(r"[0-9a-f]{12}")
 
 MOST_LEFT: Final = 4
 """Drawings of one caller that may go on without a call that waits for them."""
@@ -34,7 +37,10 @@ Draw = Callable[[Progress], Coroutine[Any, Any, Drawn]]
 
 @dataclass(eq=False, frozen=True, slots=True, kw_only=True)
 class Drawing:
-    """One picture on its way; `request` is what its call asked for."""
+    """One picture on its way; `request` is what its call asked for.
+
+    `waiting` tells of each call that waits for it whether its client has given it up.
+    """
 
     id: str
     grant: str
@@ -42,6 +48,7 @@ class Drawing:
     job: "Job"
     format: FileFormat
     work: Work[Drawn]
+    waiting: list[Callable[[], bool]] = field(default_factory=list[Callable[[], bool]])
 
 
 class Drawings:
@@ -49,6 +56,7 @@ class Drawings:
 
     def __init__(self) -> None:
         self._all: dict[str, Drawing] = {}
+        self._prefix = secrets.token_hex(3)
 
     def begin(
         self, grant: str, request: Hashable, job: "Job", file_format: FileFormat, draw: Draw
@@ -65,14 +73,14 @@ class Drawings:
                 f"image_gen with job {left[0].id!r}"
             )
         drawing = Drawing(
-            id=secrets.token_hex(6), grant=grant, request=request, job=job, format=file_format,
+            id=self._prefix + secrets.token_hex(3), grant=grant, request=request, job=job, format=file_format,
             work=Work(draw),
         )  # fmt: skip
         self._all[drawing.id] = drawing
         return drawing
 
-    def get(self, grant: str, job_id: str) -> Drawing:
-        """The drawing that `job_id` names.
+    def get(self, grant: str, job_id: str) -> Drawing | None:
+        """The drawing that `job_id` names; None when it went with the server that began it.
 
         Raises:
             InvalidInput: when `grant` has none of that name.
@@ -80,14 +88,20 @@ class Drawings:
         for each in self._of(grant):
             if each.id == job_id:
                 return each
+        if _ID.fullmatch(job_id) and not job_id.startswith(self._prefix):
+            return None
         raise InvalidInput(
             f"job is {job_id!r}, which names no picture of yours that is being drawn or was within "
             f"{KEPT_SECONDS / 60:.0f} minutes. Leave job out to draw the picture"
         )
 
     def undelivered(self, grant: str, request: Hashable) -> Drawing | None:
-        """A drawing that an earlier call with the same `request` left behind."""
-        return next((each for each in self._of(grant) if each.work.left and each.request == request), None)
+        """A drawing that an earlier call with the same `request` left behind, or that only such wait for."""
+        for each in self._of(grant):
+            left = each.work.left or any(given_up() for given_up in each.waiting)
+            if left and each.request == request:
+                return each
+        return None
 
     def drop(self, drawing: Drawing) -> None:
         """Forget a drawing that was delivered, failed or isn't wanted; one that goes on is stopped."""

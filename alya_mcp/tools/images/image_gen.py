@@ -29,10 +29,13 @@ _ASKED = 1.0
 _RENDERED = 90.0
 _ENCODED = 95.0
 _HEARTBEAT = 1.5
+_WAIT = 25
+_LONGEST_WAIT = 600
 _STILL = (
     "The picture is still being drawn. Call image_gen again with the same prompt and job={job!r} to get it; "
     "it is kept for ten minutes"
 )
+_ANEW = "Drawn anew: the server that began that job has ended, and its drawing with it"
 _REPEATED = "Not drawn again: an earlier call with this prompt and seed drew it; the URL is fresh"
 
 logger = logging.getLogger(__name__)
@@ -62,9 +65,9 @@ class ImageRequest(Input):
         3600, ge=60, le=604_800, description="Seconds for which the URL opens; 7 days at most."
     )
     wait: int = Field(
-        25,
+        _WAIT,
         ge=1,
-        le=600,
+        le=_LONGEST_WAIT,
         description="Seconds after which the call answers, done or not.",
     )
     job: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = Field(
@@ -133,14 +136,17 @@ async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAns
     if not arguments.prompt.strip():
         raise InvalidInput("prompt holds only blanks; it takes words that say what the picture shows")
     drawings = context.hub.kept(Drawings, Drawings)
-    if arguments.job is not None:
-        earlier = drawings.get(context.grant, arguments.job)
+    earlier = None if arguments.job is None else drawings.get(context.grant, arguments.job)
+    if earlier is not None:
         if earlier.job.prompt != arguments.prompt:
             raise InvalidInput(
                 f"job {earlier.id!r} draws another prompt than the given one; give the prompt of the call "
                 "that began it"
             )
         return await _deliver(earlier, drawings, arguments, context, earlier=True)
+    if arguments.job is not None and arguments.wait == _WAIT:
+        # Its server has ended. Where each call has a server, an answer before the picture loses it again.
+        arguments = arguments.model_copy(update={"wait": _LONGEST_WAIT})
     request = (arguments.prompt, arguments.seed, arguments.aspect, arguments.steps, arguments.format)
     earlier = drawings.undelivered(context.grant, request)
     if earlier is not None:
@@ -156,7 +162,7 @@ async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAns
     repeat = None if arguments.seed is None else await _again(question, job, arguments, context)
     if repeat is not None:
         drawn = Drawn(known=repeat[0], stored=repeat[1], timings={"repeat": _milliseconds(began)})
-        return _reply(drawn, job, arguments.format, repeated=True)
+        return _reply(drawn, job, arguments.format, repeated=True, remark=_REPEATED)
 
     async def draw(progress: Progress) -> Drawn:
         drawn = await _draw(job, arguments, context.hub, progress)
@@ -171,15 +177,18 @@ async def _deliver(
     drawing: Drawing, drawings: Drawings, arguments: ImageRequest, context: Context, *, earlier: bool
 ) -> Reply[ImageAnswer]:
     """The picture when it is done in time, else how to get it; an `earlier` call may have begun it."""
-    wait = None if context.defer(arguments.wait) else arguments.wait
+    wait = arguments.wait if context.patience is None else min(arguments.wait, context.patience)
+    drawing.waiting.append(context.abandoned)
     try:
-        drawn = await drawing.work.wait(context.progress, wait)
+        drawn = await drawing.work.wait(context.progress, None if context.defer(wait) else wait)
     except BaseException as error:
         if isinstance(error, anyio.get_cancelled_exc_class()) and context.abandoned():
             drawing.work.left = True
         elif not drawing.work.is_waited_for:
             drawings.drop(drawing)
         raise
+    finally:
+        drawing.waiting.remove(context.abandoned)
     if drawn is None:
         drawing.work.left = True
         return Reply(data=_unfinished(drawing))
@@ -189,8 +198,12 @@ async def _deliver(
             drawings.drop(drawing)
             raise Unavailable("The picture was drawn but isn't in the store any more; call again without job")
         drawn = replace(drawn, stored=stored)
-    drawings.drop(drawing)
-    return _reply(drawn, drawing.job, drawing.format, repeated=False)
+    if context.abandoned():
+        drawing.work.left = True  # nobody takes this answer: it is for the next same call
+    else:
+        drawings.drop(drawing)
+    anew = arguments.job not in {None, drawing.id}
+    return _reply(drawn, drawing.job, drawing.format, remark=_ANEW if anew else None)
 
 
 async def _again(
@@ -279,9 +292,11 @@ async def _draw(job: "Job", arguments: ImageRequest, hub: "Hub", progress: Progr
     return Drawn(known=known, stored=stored, timings=timings)
 
 
-def _reply(drawn: Drawn, job: "Job", file_format: FileFormat, *, repeated: bool) -> Reply[ImageAnswer]:
+def _reply(
+    drawn: Drawn, job: "Job", file_format: FileFormat, *, repeated: bool = False, remark: str | None
+) -> Reply[ImageAnswer]:
     known, stored = drawn.known, drawn.stored
-    notices = [each for each in (known.notice, _REPEATED if repeated else None) if each]
+    notices = [each for each in (known.notice, remark) if each]
     answer = ImageAnswer(
         state="done",
         job=None,

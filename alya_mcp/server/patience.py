@@ -1,0 +1,84 @@
+"""How long the client of a session waits for its calls, learned from those that it gave up."""
+
+import json
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import mcp_types as types
+
+_TIMED_OUT: Final = re.compile(r"tim(e|ed|ing)[ -]?out", re.IGNORECASE)
+_PARALLEL: Final = 4.0
+"""Seconds within which the same call twice is two calls; later it is one that was given up without a word."""
+_SHARE: Final = 0.8
+"""Share of the known patience after which to answer."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Running:
+    key: str
+    began: float
+    listens: bool
+    abandoned: bool = False
+
+
+class Patience:
+    """The calls of a session that run now. A client abandons one when it only ran out of patience.
+
+    It says so in the reason of the cancellation, asked for no progress and so couldn't know that the call was
+    alive, or says nothing and makes the same call again.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._running: dict[types.RequestId | None, _Running] = {}
+        self._known: float | None = None
+
+    @property
+    def seconds(self) -> float | None:
+        """The seconds after which a call had better be answered; None when the client was never seen to
+        give up.
+        """
+        return None if self._known is None else _SHARE * self._known
+
+    def began(
+        self,
+        request: types.RequestId | None,
+        tool: str,
+        arguments: Mapping[str, Any] | None,
+        *,
+        listens: bool,
+    ) -> None:
+        """A call runs; with `listens` its client asked for progress."""
+        key = json.dumps([tool, arguments or {}], sort_keys=True)
+        now = self._clock()
+        for earlier in self._running.values():
+            if earlier.key == key and not earlier.abandoned and now - earlier.began >= _PARALLEL:
+                self._give_up(earlier)
+        self._running[request] = _Running(key=key, began=now, listens=listens)
+
+    def ended(self, request: types.RequestId | None) -> None:
+        """A call has ended."""
+        self._running.pop(request, None)
+
+    def cancelled(self, request: object, reason: object) -> None:
+        """The client cancelled a call."""
+        running = self._running.get(request) if isinstance(request, str | int) else None
+        if running is None:
+            return
+        if isinstance(reason, str) and _TIMED_OUT.search(reason):
+            self._give_up(running)
+        else:
+            running.abandoned = not running.listens
+
+    def abandoned(self, request: types.RequestId | None) -> bool:
+        """Whether the client has given a call up, and still wants what comes of it."""
+        running = self._running.get(request)
+        return running is not None and running.abandoned
+
+    def _give_up(self, running: _Running) -> None:
+        running.abandoned = True
+        waited = self._clock() - running.began
+        self._known = waited if self._known is None else min(self._known, waited)
