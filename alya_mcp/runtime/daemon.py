@@ -16,7 +16,8 @@ import secrets
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Final, cast
 
@@ -154,10 +155,73 @@ def spawn(
     return child
 
 
-def let_go(child: subprocess.Popen[bytes]) -> None:
-    """Tell a process that was held that its starter no longer needs it."""
-    if child.stdin is not None:
-        child.stdin.close()
+class EndedError(Exception):
+    """The process ended with `status` before it could be used."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"exit status {status}")
+        self.status = status
+
+
+class LateError(Exception):
+    """The process couldn't be used in time."""
+
+
+class Starter:
+    """Starts a process for a caller that looks for it again and again, and watches it meanwhile.
+
+    `spawn` starts it, `most` times at most: one that ends well may have found that another was there already,
+    which has ended since. It has `seconds` to be found.
+    """
+
+    def __init__(
+        self, spawn: Callable[[], subprocess.Popen[bytes]], *, seconds: float, most: int = 1
+    ) -> None:
+        self._spawn = spawn
+        self._seconds = seconds
+        self._left = most
+        self._child: subprocess.Popen[bytes] | None = None
+        self.wait_anew()
+
+    @property
+    def pid(self) -> int | None:
+        """The number of the process that was started last; None when none was."""
+        return None if self._child is None else self._child.pid
+
+    def wait_anew(self) -> None:
+        """Give it all of its time again: an earlier process was there until now."""
+        self._until = time.monotonic() + self._seconds
+
+    def ensure(self, *, may_start: bool = True) -> None:
+        """Start the process unless it runs, where the caller `may_start` it; after each look that found none.
+
+        Raises:
+            EndedError: it ended with an error, or too often.
+            LateError: its time is up.
+            OSError: it can't be started, or what else `spawn` raises.
+        """
+        if self._child is not None and (status := self._child.poll()) is not None:
+            if status != 0 or not self._left:
+                raise EndedError(status)
+            self.let_go()
+        if self._child is None and may_start:
+            self._child = self._spawn()
+            self._left -= 1
+        if time.monotonic() > self._until:
+            raise LateError
+
+    def end(self) -> None:
+        """End the process, unless it was let go."""
+        child = self._child
+        self.let_go()
+        if child is not None:
+            child.terminate()
+
+    def let_go(self) -> None:
+        """Leave the process to itself, and tell one that is held so."""
+        if self._child is not None and self._child.stdin is not None:
+            self._child.stdin.close()
+        self._child = None
 
 
 def runs(pid: int) -> bool:

@@ -11,7 +11,7 @@ from typing import cast
 
 from alya_mcp import __version__
 from alya_mcp.errors import Unavailable
-from alya_mcp.runtime.daemon import is_newer, proof, proves, spawn
+from alya_mcp.runtime.daemon import EndedError, LateError, Starter, is_newer, proof, proves, spawn
 from alya_mcp.runtime.python_process import module_command
 from alya_mcp.storage.folder import StoreFolder
 from alya_mcp.storage.handshake import StoreHealth, health_words, stop_words
@@ -91,30 +91,32 @@ class _PortTakenError(Exception):
 
 def _start(folder: StoreFolder, secret: bytes, *, port: int, moved_from: int | None) -> int:
     instance = secrets.token_hex(8)
-    process = spawn(
-        command(folder.home, port, instance, moved_from),
-        folder.home,
-        cwd=folder.home,
-        environment=_environment(),
+    words = command(folder.home, port, instance, moved_from)
+    starter = Starter(
+        lambda: spawn(words, folder.home, cwd=folder.home, environment=_environment()), seconds=_START_SECONDS
     )
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
-        noted = folder.listener()
-        if noted and noted.instance == instance and ask(secret, noted.port):
-            return noted.port
-        if process.returncode == PORT_TAKEN:
-            raise _PortTakenError
-        if process.returncode is not None:
-            raise Unavailable(
-                "The process that serves local images ended at once "
-                f"(exit status {process.returncode}). Try again; `alya-mcp doctor` tells more."
-            )
-        time.sleep(_POLL)
-    process.kill()
-    raise Unavailable(
-        f"The process that serves local images didn't start within {_START_SECONDS:.0f} s. "
-        "The machine may be very busy; try again."
-    )
+    try:
+        while True:
+            starter.ensure()
+            time.sleep(_POLL)
+            noted = folder.listener()
+            if noted and noted.instance == instance and ask(secret, noted.port):
+                starter.let_go()
+                return noted.port
+    except EndedError as error:
+        if error.status == PORT_TAKEN:
+            raise _PortTakenError from None
+        raise Unavailable(
+            f"The process that serves local images ended at once ({error}). "
+            "Try again; `alya-mcp doctor` tells more."
+        ) from None
+    except LateError:
+        raise Unavailable(
+            f"The process that serves local images didn't start within {_START_SECONDS:.0f} s. "
+            "The machine may be very busy; try again."
+        ) from None
+    finally:
+        starter.end()
 
 
 def _request(method: str, port: int, target: str) -> bytes | None:

@@ -3,13 +3,27 @@
 import hashlib
 import hmac
 import os
+import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from raw_client import eventually
 
-from alya_mcp.runtime.daemon import is_newer, make_key, proof, proves, read_key, read_record, spawn
+from alya_mcp.runtime.daemon import (
+    EndedError,
+    LateError,
+    Starter,
+    is_newer,
+    make_key,
+    proof,
+    proves,
+    read_key,
+    read_record,
+    runs,
+    spawn,
+)
 from alya_mcp.storage.handshake import StoreHealth, health_words, stop_words
 
 KEY = bytes(range(32))
@@ -78,3 +92,53 @@ def test_a_process_is_detached_and_looks_for_libraries_where_it_would_without_th
     assert said.startswith(f"True {os.path.realpath(tmp_path)} ")
     assert all(repr(item) in said for item in told.items())
     assert "unpacked" not in said
+
+
+def starting(home: Path, code: str, seconds: float = 60, most: int = 1) -> Starter:
+    words = [sys.executable, "-S", "-c", code]
+    return Starter(lambda: spawn(words, home, cwd=home, environment=os.environ), seconds=seconds, most=most)
+
+
+def ended(starter: Starter) -> int:
+    """The status that the process ended with."""
+    try:
+        while True:
+            starter.ensure()
+            time.sleep(0.01)
+    except EndedError as error:
+        return error.status
+
+
+def test_a_process_that_ends_well_is_started_again_so_often_and_one_that_fails_is_not(tmp_path: Path) -> None:
+    note = "open('starts', 'a').write('x'); raise SystemExit({})"
+    assert ended(starting(tmp_path, note.format(0), most=3)) == 0
+    assert (tmp_path / "starts").read_text() == "xxx"
+    assert ended(starting(tmp_path, note.format(3), most=3)) == 3
+    assert (tmp_path / "starts").read_text() == "xxxx"
+
+
+def test_who_may_not_start_a_process_waits_for_anothers_until_the_time_is_up(tmp_path: Path) -> None:
+    starter = starting(tmp_path, "open('started', 'w')", seconds=-1)
+    with pytest.raises(LateError):
+        starter.ensure(may_start=False)
+    starter.end()
+    assert (starter.pid, list(tmp_path.iterdir())) == (None, [])
+
+
+def test_a_process_is_ended_with_its_start_unless_it_was_let_go(tmp_path: Path) -> None:
+    starter = starting(tmp_path, "import time; time.sleep(60)")
+    starter.ensure()
+    starter.ensure()
+    pid = starter.pid
+    assert pid is not None
+    starter.end()
+    eventually(lambda: not runs(pid), "the end of the process")
+    left = starting(tmp_path, "import os, time; open('left', 'w').write(str(os.getpid())); time.sleep(60)")
+    left.ensure()
+    pid = left.pid
+    assert pid is not None
+    left.let_go()
+    left.end()
+    eventually(lambda: (tmp_path / "left").exists(), "the process at work")
+    assert runs(pid)
+    os.kill(pid, signal.SIGTERM)

@@ -16,7 +16,7 @@ from alya_mcp.images.worker.connection import WorkerConnection, WorkerGoneError
 from alya_mcp.images.worker.log import open_log
 from alya_mcp.images.worker.protocol import ALIVE, PROTOCOL, Hello, RefusedError
 from alya_mcp.images.worker.run_folder import RunFolder, kept_in_home
-from alya_mcp.runtime.daemon import is_newer, let_go, spawn
+from alya_mcp.runtime.daemon import EndedError, LateError, Starter, is_newer, spawn
 from alya_mcp.runtime.locks import FileLock
 from alya_mcp.settings import environment_of
 
@@ -84,15 +84,15 @@ class Launcher:
             NotConfigured: when its files can't be kept in ALYA_HOME.
         """
         self.run_folder.prepare()
-        starting = FileLock(self.run_folder.start_lock)
-        child: subprocess.Popen[bytes] | None = None
-        starts = 0
+        lock = FileLock(self.run_folder.start_lock)
+        starter = Starter(self._spawn, seconds=_START_LIMIT, most=_MAX_STARTS)
+        holding = False
         began = since = time.monotonic()
         connection: WorkerConnection | None = None
         try:
             while True:
                 with kept_in_home():
-                    holding = starting.acquire()
+                    holding = lock.acquire()
                 if holding:
                     self.run_folder.ensure_key()
                 connection = await self._find_patiently(since)
@@ -101,42 +101,33 @@ class Launcher:
                         return connection
                     await asyncio.sleep(_POLL)
                     since = time.monotonic()
+                    starter.wait_anew()
                     continue
-                if child is not None and child.poll() is not None:
-                    if starts == _MAX_STARTS or child.returncode != 0:
-                        raise Unavailable(
-                            f"The image worker ended while starting (exit status {child.returncode}). "
-                            "The user finds the reason in logs/image-worker.log of ALYA_HOME"
-                        )
-                    let_go(child)
-                    child = None
-                if holding and child is None:
-                    child = self._spawn()
-                    starts += 1
-                if time.monotonic() - since > _START_LIMIT:
-                    raise Unavailable(
-                        f"The image worker didn't start within {_START_LIMIT:.0f} s. "
-                        + (
-                            "The one before it may be stuck: the user can look for a process that runs "
-                            "alya_mcp.images.worker and end it"
-                            if holding
-                            else "Another server was about to start it and may be stuck or stopped: the "
-                            "person can end that client, or let it go on"
-                        )
-                    )
+                starter.ensure(may_start=holding)
                 await asyncio.sleep(_POLL)
+        except EndedError as error:
+            raise Unavailable(
+                f"The image worker ended while starting ({error}). "
+                "The user finds the reason in logs/image-worker.log of ALYA_HOME"
+            ) from None
+        except LateError:
+            raise Unavailable(
+                f"The image worker didn't start within {_START_LIMIT:.0f} s. {_late(holding)}"
+            ) from None
         except BaseException:
             if connection is not None:
                 await connection.close()
             raise
         finally:
-            starting.release()
-            if child is not None:
-                let_go(child)
-                listening = self.run_folder.read_address()
-                # One that listens already may serve others, and ends by itself when it doesn't.
-                if connection is None and (listening is None or listening.pid != child.pid):
-                    child.terminate()
+            lock.release()
+            # One that listens already may serve others, and ends by itself when it doesn't.
+            if connection is not None or self._listens(starter.pid):
+                starter.let_go()
+            starter.end()
+
+    def _listens(self, pid: int | None) -> bool:
+        address = None if pid is None else self.run_folder.read_address()
+        return address is not None and address.pid == pid
 
     async def _find_patiently(self, since: float) -> WorkerConnection | None:
         try:
@@ -205,6 +196,19 @@ class Launcher:
                 )
             except OSError as error:
                 raise Unavailable(f"The image worker can't be started ({error.strerror})") from error
+
+
+def _late(holding: bool) -> str:
+    """What the user can do about a start that takes too long, ours where we are `holding` the lock for it."""
+    if holding:
+        return (
+            "The one before it may be stuck: the user can look for a process that runs "
+            "alya_mcp.images.worker and end it"
+        )
+    return (
+        "Another server was about to start it and may be stuck or stopped: the user can end that client, or "
+        "let it go on"
+    )
 
 
 def _named(connection: WorkerConnection) -> str:
