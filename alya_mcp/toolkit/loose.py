@@ -43,14 +43,21 @@ def _read_text(text: str, wanted: set[Any], part: Schema, root: Schema) -> objec
 
 
 def _members(given: Mapping[str, object], part: Schema, root: Schema) -> dict[str, object]:
-    """The members of an object; null for one that isn't required is its absence."""
+    """The members of an object; null for one that isn't required is its absence.
+
+    So is empty text, where it takes none: some hosts have the model give every parameter.
+    """
     properties = cast("Mapping[str, Schema]", part.get("properties", {}))
     required = cast("list[str]", part.get("required", []))
     return {
         name: _read(value, properties.get(name, {}), root)
         for name, value in given.items()
-        if value is not None or name in required or name not in properties
+        if name in required or name not in properties or not _is_absent(value, properties[name])
     }
+
+
+def _is_absent(value: object, part: Schema) -> bool:
+    return value is None or (value == "" and part.get("type") == "string" and bool(part.get("minLength")))
 
 
 def _choices(part: Schema, root: Schema) -> Iterator[Schema]:

@@ -219,8 +219,8 @@ class Tool:
             part.pop("title", None)
             part.pop("description", None)
             for each in part["properties"].values():
-                if each.get("default", ...) is None:  # null is a parameter's absence
-                    del each["default"]
+                if each.get("default", ...) is None:
+                    _say_without_null(each)
         return schema
 
     @cached_property
@@ -346,6 +346,18 @@ def tool(
         )  # fmt: skip
 
     return declare
+
+
+def _say_without_null(part: Schema) -> None:
+    """Say of an optional parameter what it holds when it is there; null is its absence.
+
+    Of a choice that only adds null hosts make untyped parameters, or text.
+    """
+    del part["default"]
+    choices = [each for each in cast("list[Schema]", part.get("anyOf", [])) if each.get("type") != "null"]
+    if len(choices) == 1:
+        del part["anyOf"]
+        part |= {**choices[0], **part}
 
 
 def _gaps(schema: Schema, *, bounded: bool) -> list[str]:
