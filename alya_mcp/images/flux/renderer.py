@@ -256,8 +256,11 @@ class FluxRenderer:
 
                 pipeline = load_pipeline(source, plan, machine.device)
             if machine.device == "cpu":
+                from alya_mcp.images.flux.banded import decode_in_bands
+
                 # Convolutions are a third faster this way round.
                 pipeline.vae.to(memory_format=torch.channels_last)
+                decode_in_bands(pipeline.vae.decoder)
             return pipeline
 
         try:
