@@ -150,7 +150,7 @@ def known(item: Upload, stored: Stored) -> Known:
         height=1024,
         model="bench",
         notice=None,
-        preview=os.urandom(60_000),
+        preview=os.urandom(150_000),
     )
 
 

@@ -203,11 +203,12 @@ def test_anything_beyond_provenance_is_refused(key: str):
     assert key not in PROVENANCE
 
 
-def test_a_preview_is_a_small_jpeg_of_the_same_shape_without_metadata():
-    data = preview(picture(1024, 768, noise=1))
-    image = opened(data)
-    assert (image.format, image.size) == ("JPEG", (512, 384))
-    assert len(data) <= 100_000
+@pytest.mark.parametrize(("size", "shown"), [((1568, 672), (1024, 439)), ((320, 256), (320, 256))])
+def test_a_preview_is_a_jpeg_of_the_same_shape_without_metadata(
+    size: tuple[int, int], shown: tuple[int, int]
+):
+    image = opened(preview(picture(*size)))
+    assert (image.format, image.size) == ("JPEG", shown)
     assert not image.getexif()
 
 
@@ -216,10 +217,15 @@ def test_a_file_and_its_preview_are_made_together():
     assert encode_with_preview(drawn, "jpeg", SAID) == (encode(drawn, "jpeg", SAID), preview(drawn))
 
 
-def test_a_picture_of_pure_noise_has_a_preview_under_the_limit_too():
+def test_a_preview_is_as_good_as_its_limit_allows_and_whole_even_for_pure_noise():
     noise = pixels_of(1024, 1024, random.Random(1).randbytes(1024 * 1024 * 3))
-    assert len(preview(noise)) <= 100_000
+    data = preview(noise)
+    assert len(data) <= 256_000
+    assert opened(data).size == (1024, 1024)
     assert len(preview(noise, limit=8_000)) <= 8_000
+    calm = preview(picture(1024, 1024))
+    quantisers = opened(calm).quantization, opened(data).quantization
+    assert sum(quantisers[0][0]) < sum(quantisers[1][0]) / 3
 
 
 def test_a_limit_that_no_preview_can_keep_is_an_error():
