@@ -14,6 +14,7 @@ from mcp.shared.message import SessionMessage
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, LATEST_HANDSHAKE_VERSION, LATEST_MODERN_VERSION
 
 from alya_mcp.gate import Gate, Policy
+from alya_mcp.server.app_extension import EXTENSION, MEDIA_TYPE
 from alya_mcp.server.dispatcher import Dispatcher, build_server, greeting
 from alya_mcp.server.jsonrpc import encode
 from alya_mcp.server.opening import DOCUMENT
@@ -41,28 +42,44 @@ async def ask(*requests: tuple[str, dict[str, Any]]) -> list[dict[str, Any]]:
     return results
 
 
+async def opening_of(version: str, capabilities: dict[str, Any]) -> list[dict[str, Any]]:
+    """The greeting and the list of tools for a client with `capabilities`, in a version of the protocol."""
+    if version in HANDSHAKE_PROTOCOL_VERSIONS:
+        client = {"clientInfo": {"name": "x", "version": "1"}, "capabilities": capabilities}
+        return await ask(("initialize", {"protocolVersion": version, **client}), ("tools/list", {}))
+    keys = {"protocolVersion": version, "clientCapabilities": capabilities}
+    envelope = {"_meta": {f"io.modelcontextprotocol/{name}": value for name, value in keys.items()}}
+    return await ask(("server/discover", envelope), ("tools/list", envelope))
+
+
 async def document() -> dict[str, Any]:
-    """The first answers in every version of the protocol; listings that several versions share stand once."""
+    """The first answers in every version of the protocol; listings that several versions share stand once.
+
+    `pages` holds what differs for clients that declare MCP Apps.
+    """
     made: dict[str, Any] = {
         "latest": LATEST_HANDSHAKE_VERSION,
         "modern": LATEST_MODERN_VERSION,
         "initialize": {},
         "discover": {},
         "tools/list": {},
+        "pages": {"initialize": {}, "tools": {}},
         "listings": [],
     }
     found: dict[str, dict[str, Any]] = {}
-    for version in HANDSHAKE_PROTOCOL_VERSIONS:
-        client = {"clientInfo": {"name": "x", "version": "1"}, "capabilities": {}}
-        greeting, found[version] = await ask(
-            ("initialize", {"protocolVersion": version, **client}), ("tools/list", {})
+    for version in (*HANDSHAKE_PROTOCOL_VERSIONS, LATEST_MODERN_VERSION):
+        met, found[version] = await opening_of(version, {})
+        with_pages, listed = await opening_of(
+            version, {"extensions": {EXTENSION: {"mimeTypes": [MEDIA_TYPE]}}}
         )
-        made["initialize"][version] = greeting
-    keys = {"protocolVersion": LATEST_MODERN_VERSION, "clientCapabilities": {}}
-    envelope = {"_meta": {f"io.modelcontextprotocol/{name}": value for name, value in keys.items()}}
-    made["discover"], found[LATEST_MODERN_VERSION] = await ask(
-        ("server/discover", envelope), ("tools/list", envelope)
-    )
+        if version == LATEST_MODERN_VERSION:
+            made["discover"], made["pages"]["discover"] = met, with_pages["capabilities"]
+        else:
+            made["initialize"][version] = met
+            made["pages"]["initialize"][version] = with_pages["capabilities"]
+        made["pages"]["tools"] |= {
+            each["name"]: each["_meta"] for each in listed["tools"] if "ui" in each["_meta"]
+        }
     kept: list[str] = []  # as text: equal objects may differ in the order of their members
     for version, listed in found.items():
         tools = json.dumps(listed["tools"])

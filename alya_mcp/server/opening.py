@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, cast
 
+from alya_mcp.server.app_extension import declares_apps
+
 Json = dict[str, Any]
 
 DOCUMENT: Final = Path(__file__).with_name("first_answers.json")
@@ -45,6 +47,7 @@ class Opening:
         self._incoming, self._outgoing, self._visible = incoming, outgoing, visible
         self._document: Json = json.loads(DOCUMENT.read_text("utf-8"))
         self._era: str | None = None
+        self._shows_pages = False
         self._wake = os.pipe()
         self.finished = False
         """Whether nothing more can be answered here."""
@@ -155,7 +158,10 @@ class Opening:
             return None  # the client has given the probe up
         self._era = "probed"
         self.probe = line + b"\n"
-        return _result(request, self._document["discover"])
+        found = self._document["discover"]
+        if _shows_pages(params):
+            found = {**found, "capabilities": self._document["pages"]["discover"]}
+        return _result(request, found)
 
     def _initialize(self, request: str | int, params: Json, line: bytes) -> bytes:
         version = params.get("protocolVersion")
@@ -165,9 +171,13 @@ class Opening:
         _check_client(params["clientInfo"])
         known = self._document["initialize"]
         self._era = version if version in known else self._document["latest"]
+        self._shows_pages = declares_apps(params["capabilities"].get("extensions"))
         self.probe = None
         self.replay.append(line + b"\n")
-        return _result(request, known[self._era])
+        greeting = known[self._era]
+        if self._shows_pages:
+            greeting = {**greeting, "capabilities": self._document["pages"]["initialize"][self._era]}
+        return _result(request, greeting)
 
     def _list(self, request: str | int, params: Json, message: Json) -> bytes:
         modern = self._document["modern"]
@@ -175,16 +185,23 @@ class Opening:
             _check_meta(params)
         else:
             _check_envelope(params, modern)
+            self._shows_pages = _shows_pages(params)
         version = self._era if self._era in self._document["initialize"] else modern
         listing = self._document["tools/list"][version]
         tools = self._document["listings"][listing["tools"]]
         names = set(self._visible([tool["name"] for tool in tools]))
+        pages: Json = self._document["pages"]["tools"] if self._shows_pages else {}
         if version != self._era:
             opening = json.dumps({**message, "method": "server/discover"}).encode() + b"\n"
             self.replay.append(self.probe or opening)
             self._era, self.probe = version, None
         self.listed = True
-        return _result(request, {**listing, "tools": [each for each in tools if each["name"] in names]})
+        shown: list[Json] = [
+            {**each, "_meta": pages[each["name"]]} if each["name"] in pages else each
+            for each in tools
+            if each["name"] in names
+        ]
+        return _result(request, {**listing, "tools": shown})
 
 
 def _result(request: str | int, result: Json) -> bytes:
@@ -225,6 +242,11 @@ def _check_envelope(params: Json, version: str) -> None:
     if meta.pop(f"{_META}logLevel", "info") not in _LOG_LEVELS:
         raise Unusual
     _check_meta({"_meta": meta})
+
+
+def _shows_pages(params: Json) -> bool:
+    """Whether a checked envelope declares MCP Apps."""
+    return declares_apps(params["_meta"][f"{_META}clientCapabilities"].get("extensions"))
 
 
 def _check_client(info: object) -> None:

@@ -36,9 +36,10 @@ def result(reply: Reply[Output], hub: Hub) -> types.CallToolResult:
         UnfitResult: when it is larger than clients take.
     """
     data, text = hub.clean(reply.data.model_dump(mode="json", by_alias=True))
-    if reply.address is not None:
-        address = hub.clean_text(reply.address)
-        text = f"{address}\n{_in_lines({name: each for name, each in data.items() if each != address})}"
+    if reply.link is not None:
+        url = hub.clean_text(reply.link.url)
+        rest = {name: each for name, each in data.items() if each != url}
+        text = f"[{reply.link.title}]({url})\n{_in_lines(rest)}"
     elif len(text) > _LONGEST_LINE:
         text = _in_lines(data)
     content: list[types.ContentBlock] = [

@@ -42,6 +42,10 @@ class LocalStore:
         """Delete the picture's file; see `Store.delete`."""
         await anyio.to_thread.run_sync(self._delete, key)
 
+    async def origin(self) -> str:
+        """Where links point. The first time this starts the store process, which chooses its port."""
+        return await anyio.to_thread.run_sync(self._origin)
+
     async def status(self) -> StoreStatus:
         """Whether pictures can be written, where links point, and how much room there is."""
         return await anyio.to_thread.run_sync(self._status)
@@ -78,6 +82,18 @@ class LocalStore:
         except OSError as error:
             raise Unavailable(f"The image {key} can't be deleted: {_plainly(error)}.") from error
 
+    def _origin(self) -> str:
+        from alya_mcp.storage import launcher as process
+
+        try:
+            noted = self._folder.listener()
+            if noted is not None:
+                return _address(noted.port)
+            with self._folder.locked():
+                return _address(process.ensure(self._folder, self._folder.key_or_new()))
+        except OSError as error:
+            raise Unavailable(f"ALYA_HOME can't be written: {_plainly(error)}.") from error
+
     def _link(self, key: str, filename: str, expires_in: int) -> Stored:
         from alya_mcp.storage import launcher as process
 
@@ -95,7 +111,7 @@ class LocalStore:
             raise type(failure)(f"{failure} {kept_at(key)}") from failure
         link = SignedLink(key=key, signed_at=now, expires_in=life, filename=filename)
         return Stored(
-            url=f"http://{HOST}:{port}{sign(secret, link)}",
+            url=f"{_address(port)}{sign(secret, link)}",
             expires_at=datetime.fromtimestamp(link.expires_at, UTC),
             key=key,
             file=self._folder.images / key,
@@ -144,7 +160,7 @@ class LocalStore:
             else f" Port {noted.moved_from} was taken by another program; links made for it don't open."
         )
         return StoreStatus(
-            state="ok", detail=f"{free}; links at http://{HOST}:{noted.port} are open until {until}.{moved}"
+            state="ok", detail=f"{free}; links at {_address(noted.port)} are open until {until}.{moved}"
         )
 
 
@@ -179,6 +195,10 @@ def write_picture(folder: StoreFolder, upload: Upload) -> None:
 def kept_at(key: str) -> str:
     """The sentence that says where a picture that got no link is."""
     return f"The image is not lost: it is kept as ALYA_HOME/images/{key}."
+
+
+def _address(port: int) -> str:
+    return f"http://{HOST}:{port}"
 
 
 def _free(home: Path) -> str:

@@ -26,7 +26,7 @@ from alya_mcp.storage.s3_errors import (
     names_bucket,
     wrong_region,
 )
-from alya_mcp.storage.store import Stored, StoreStatus, Upload, clamp_expiry, safe_filename
+from alya_mcp.storage.store import MIN_EXPIRY, Stored, StoreStatus, Upload, clamp_expiry, safe_filename
 
 T = TypeVar("T")
 
@@ -84,6 +84,10 @@ class S3Store:
         await run_abandonable(
             lambda: self._talk(lambda to: to.client.delete_object(Bucket=self._bucket, Key=key))
         )
+
+    async def origin(self) -> str:
+        """Where links point, by the region that is known: AWS has a name for each; an upload finds it out."""
+        return await run_abandonable(lambda: self._talk(self._origin))
 
     async def status(self) -> StoreStatus:
         """Ask the bucket for one name, which shows connection, credentials and bucket."""
@@ -144,6 +148,10 @@ class S3Store:
         return Stored(
             url=url, expires_at=expires_at, key=key, file=None, shortened=shortened, signing=signing
         )
+
+    def _origin(self, connection: Connection) -> str:
+        parts = urlsplit(connection.presign(self._bucket, _PROBE, MIN_EXPIRY)[0])
+        return f"{parts.scheme}://{parts.netloc}"
 
     def _check_region(self, connection: Connection) -> None:
         """Make sure that links are signed for the bucket's region: botocore corrects uploads, not links."""

@@ -99,6 +99,14 @@ class Store(Protocol):
         """
         ...
 
+    async def origin(self) -> str:
+        """Scheme, host and port of the links that this store signs, such as `https://s3.example.org`.
+
+        Raises:
+            Failure: it can't be told.
+        """
+        ...
+
     async def status(self) -> StoreStatus:
         """Ask the store how it is; takes at most about 10 s."""
         ...

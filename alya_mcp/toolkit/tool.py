@@ -99,16 +99,24 @@ class Image:
     content_type: str
 
 
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A URL and what a click on it opens."""
+
+    title: str
+    url: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply(Generic[OutputT_co]):
     """An answer with something to look at beside it.
 
-    `address` is a URL of `data` that the text shows once, on a line of its own.
+    `link` is to a URL of `data`, which the text shows once: as a Markdown link on a line of its own.
     """
 
     data: OutputT_co
     attachments: Sequence[Image] = ()
-    address: str | None = None
+    link: Link | None = None
 
 
 class Progress(Protocol):
@@ -179,6 +187,7 @@ class Tool:
     def __init__(
         self, handler: Handler, *, title: str, category: Category, risk: Risk, price: float,
         read_only: bool, destructive: bool, idempotent: bool, open_world: bool, about: About | None = None,
+        page: str | None = None,
     ) -> None:  # fmt: skip
         self.name = handler.__name__
         self.title = title
@@ -192,6 +201,7 @@ class Tool:
         )  # fmt: skip
         self._handler = handler
         self._about = about
+        self._page = page
         hints = get_type_hints(handler, localns={"Hub": object})
         self._input: type[Input] = _model(hints.get("arguments"), Input)
         answer = hints.get("return")
@@ -201,7 +211,21 @@ class Tool:
     @cached_property
     def asked(self) -> ToolQuestions:
         """How users ask for the tool, in English and Turkish."""
-        return read_asked(Path(inspect.getfile(self._handler)).parent, self.name)
+        return read_asked(self._folder, self.name)
+
+    @property
+    def page_uri(self) -> str | None:
+        """The address of the page that shows an answer to the user, in a client that shows pages."""
+        return None if self._page is None else f"ui://alya-mcp/{self.name}"
+
+    @cached_property
+    def page(self) -> str:
+        """That page, as HTML; empty for a tool that has none."""
+        return "" if self._page is None else (self._folder / self._page).read_text("utf-8")
+
+    @property
+    def _folder(self) -> Path:
+        return Path(inspect.getfile(self._handler)).parent
 
     @cached_property
     def description(self) -> str:
@@ -325,6 +349,7 @@ def _model(annotation: object, base: type[_Model]) -> type[_Model]:
 def tool(
     *, title: str, category: Category, risk: Risk, price: float = 0.001,
     read_only: bool, destructive: bool, idempotent: bool, open_world: bool, about: About | None = None,
+    page: str | None = None,
 ) -> Callable[[Handler], Tool]:  # fmt: skip
     """Make a typed async function `(arguments, context) -> answer` a tool.
 
@@ -332,7 +357,8 @@ def tool(
     `about` tells, from the model of the arguments, the hub and the caller's label, what a call stands for,
     such as the file behind an id: the user is shown it before they say yes, and the yes is bound to it. It
     doesn't wait for anything, and raises a `Failure` where a call can't be made. The handler finds what it
-    told in `Context.about`.
+    told in `Context.about`. `page` names an HTML file beside the handler's module that shows the answer to
+    the user, in clients that show pages (MCP Apps).
 
     Raises:
         CatalogueError: at import, naming everything the declaration lacks.
@@ -342,7 +368,7 @@ def tool(
         return Tool(
             handler, title=title, category=category, risk=risk, price=price,
             read_only=read_only, destructive=destructive, idempotent=idempotent, open_world=open_world,
-            about=about,
+            about=about, page=page,
         )  # fmt: skip
 
     return declare

@@ -4,7 +4,6 @@ Run by scripts/test_slow.sh where `pip install playwright`, `apt-get install chr
 elsewhere.
 """
 
-import shutil
 import signal
 import subprocess
 import threading
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import browsers
 import pytest
 from command_line import COMMAND
 from gate_support import a_call, echo, policy
@@ -23,7 +23,6 @@ from alya_mcp.settings import Settings
 
 pytestmark = pytest.mark.slow
 
-AXE = "axe-core@4.14.1"
 PAGES = ("", "spend", "pictures", "audit", "policy", "policy/begin", "health")
 RULES = {
     "web_search": {"action": "require_approval", "reason": "It sends words out"},
@@ -33,25 +32,13 @@ RULES = {
 
 @pytest.fixture(scope="module")
 def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The text of axe-core, which is used here and shipped nowhere."""
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.skip("npm isn't installed")
-    folder = tmp_path_factory.mktemp("axe")
-    subprocess.run([npm, "install", "--silent", "--prefix", str(folder), AXE], check=True, timeout=PATIENCE)
-    return (folder / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+    return browsers.axe(tmp_path_factory.mktemp("axe"))
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api")
-    where = shutil.which("chromium") or shutil.which("chromium-browser")
-    if where is None:
-        pytest.skip("chromium isn't installed")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=where, args=["--no-sandbox"])
+    with browsers.chromium() as browser:
         yield browser
-        browser.close()
 
 
 class Served:

@@ -263,7 +263,7 @@ def test_the_way_from_nothing_to_a_picture_in_claude_desktop(user: Path) -> None
             "result"
         ]
     assert not answer.get("isError"), answer
-    assert answer["content"][0]["text"].startswith("http://127.0.0.1:")
+    assert answer["content"][0]["text"].startswith("[Open the picture](http://127.0.0.1:")
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 What starts, kills or ends a worker has a home of its own; all else draws with the gallery's.
 """
 
+import base64
 import hashlib
 import io
 import itertools
@@ -91,9 +92,12 @@ def test_a_prompt_becomes_a_url_that_opens_after_the_server_has_ended(
     data = result["structuredContent"]
     Draft202012Validator(schema).validate(data)
     assert [block["type"] for block in result["content"]] == ["text", "image"]
-    address, rest = result["content"][0]["text"].split("\n", 1)
-    assert {"url": address, **json.loads(rest)} == data
+    link, rest = result["content"][0]["text"].split("\n", 1)
+    assert link == f"[Open the picture]({data['url']})"
+    assert {"url": data["url"], **json.loads(rest)} == data
     assert data["url"] not in rest
+    shown = base64.b64decode(result["content"][1]["data"])
+    assert (Image.open(io.BytesIO(shown)).size, len(shown) <= 256_000) == ((1024, 1024), True)
     assert len(json.dumps(result)) < LARGEST_RESULT
     assert (data["seed"], data["steps"], data["width"], data["height"]) == (seed, 1, 1024, 1024)
     assert "FLUX.1-schnell" in data["notice"]

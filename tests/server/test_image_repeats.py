@@ -72,7 +72,7 @@ def test_the_same_request_gets_the_same_picture_with_a_fresh_link_and_says_so(ar
     again = result(artist, seed=20, expiresIn=7200)
     one, two = first["structuredContent"], again["structuredContent"]
     Draft202012Validator(schema).validate(two)
-    assert again["content"][0]["text"].startswith(f"{two['url']}\n")
+    assert again["content"][0]["text"].startswith(f"[Open the picture]({two['url']})\n")
     assert (one["repeated"], two["repeated"]) == (False, True)
     same = [name for name in one if name not in {"url", "expiresAt", "repeated", "notice", "timings"}]
     assert {name: one[name] for name in same} == {name: two[name] for name in same}

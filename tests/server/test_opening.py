@@ -40,6 +40,8 @@ def meta(**more: Any) -> dict[str, Any]:
 LEVEL = {"io.modelcontextprotocol/logLevel": "info"}
 CAPABLE = {"roots": {"listChanged": True}, "sampling": {}, "elicitation": {"form": {}, "url": {}},
            "experimental": {"x": {"y": [1]}}, "extensions": {"e/x": {}}}  # fmt: skip
+PAGES = {"extensions": {"io.modelcontextprotocol/ui": {"mimeTypes": ["text/html;profile=mcp-app"]}}}
+MODERN_PAGES = {**envelope(), "io.modelcontextprotocol/clientCapabilities": PAGES}
 CONVERSATIONS: dict[str, list[Any]] = {
     **{
         version: [initialize(version), READY, request("tools/list")]
@@ -50,6 +52,18 @@ CONVERSATIONS: dict[str, list[Any]] = {
         initialize(capabilities=CAPABLE),
         READY,
         request("tools/list", {"_meta": {"progressToken": 7}}),
+    ],
+    "pages": [initialize(capabilities=PAGES), READY, request("tools/list")],
+    "pages of another kind": [
+        initialize(capabilities={"extensions": {"io.modelcontextprotocol/ui": {"mimeTypes": ["text/html"]}}}),
+        request("tools/list"),
+        request("resources/list", request_id=2),
+    ],
+    "modern pages": [
+        request("server/discover", {"_meta": MODERN_PAGES}, 0),
+        request("tools/list", {"_meta": MODERN_PAGES}),
+        request("tools/list", meta(), 2),
+        request("resources/read", {"uri": "ui://alya-mcp/nothing", "_meta": MODERN_PAGES}, 3),
     ],
     "modern": [request("server/discover", meta(), 0), request("tools/list", meta(progressToken="p"), "é/\n")],
     "modern with a log level": [request("tools/list", meta(**LEVEL)), request("ping", meta(**LEVEL), 2)],

@@ -30,6 +30,14 @@ async def test_a_link_opens_and_gives_the_same_bytes(store: Store) -> None:
     assert not stored.shortened
 
 
+async def test_the_origin_of_links_is_known_before_the_first_picture(store: Store) -> None:
+    origin = await store.origin()
+    for seed in range(2):
+        stored = await store.put(picture(seed=seed), expires_in=60)
+        assert stored.url.startswith(f"{origin}/")
+        assert await store.origin() == origin
+
+
 async def test_the_same_picture_may_be_stored_again(store: Store) -> None:
     first = await store.put(picture(), expires_in=60)
     second = await store.put(picture(), expires_in=120)

@@ -10,7 +10,7 @@ import anyio
 from pydantic import Field, StringConstraints
 
 from alya_mcp.errors import Failure
-from alya_mcp.toolkit.tool import Context, Image, Input, NoArguments, Output, Reply, tool
+from alya_mcp.toolkit.tool import Context, Image, Input, Link, NoArguments, Output, Reply, tool
 from alya_mcp.tools import Catalogue
 
 ANNOTATIONS: dict[str, Any] = {
@@ -89,7 +89,7 @@ async def address_with_leak(arguments: Words, context: Context) -> Reply[Text]:
     """Say how far it is, and give an address, in words that hold a secret and half of a surrogate pair."""
     await context.progress(1, 2, f"fetching {arguments.text} \udfff")
     address = f"https://kim:hunter2@example.org/?key={arguments.text}"
-    return Reply(data=Text(text=address), address=address)
+    return Reply(data=Text(text=address), link=Link("Open it", address))
 
 
 @tool(title="Crash", **ANNOTATIONS)

@@ -15,7 +15,7 @@ from pydantic import AwareDatetime, Field, StringConstraints
 
 from alya_mcp import __version__
 from alya_mcp.errors import Failure, InvalidInput, Unavailable
-from alya_mcp.toolkit.tool import Context, Image, Input, Output, Progress, Reply, tool
+from alya_mcp.toolkit.tool import Context, Image, Input, Link, Output, Progress, Reply, tool
 from alya_mcp.tools.images.drawings import Drawing, Drawings, Drawn, FileFormat
 
 if TYPE_CHECKING:
@@ -115,6 +115,7 @@ class ImageAnswer(Output):
     destructive=False,
     idempotent=False,
     open_world=False,  # this machine's GPU and the one store that the user configured
+    page="picture.html",
 )
 async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAnswer]:
     """Draw one image, 1024x1024 or another `aspect`, from a prompt with FLUX.1-schnell on this machine's GPU.
@@ -123,8 +124,8 @@ async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAns
     again with another seed for a variation. It can't edit or extend an existing picture, and it renders
     lettering poorly.
 
-    Uploads the image to the configured S3 bucket (or keeps it on this machine) and returns a URL that opens
-    until `expiresAt`: show the user the URL, and pass on `notice`. The same prompt, seed, steps and format
+    Uploads the image to the configured S3 bucket (or keeps it on this machine) and returns a link that opens
+    until `expiresAt`: show the user the link, and pass on `notice`. The same prompt, seed, steps and format
     get the picture drawn before, with a fresh URL; `repeated` says so. Without a GPU that can hold
     FLUX.1-schnell a small bundled model draws simple shapes and scenes instead; `model` and `notice` say so.
     Takes from under a second (warm GPU) to about half a minute. When `wait` is over first, `state` is
@@ -318,7 +319,7 @@ def _reply(
         timings=drawn.timings,
     )
     preview = Image(data=known.preview, content_type="image/jpeg")
-    return Reply(data=answer, attachments=(preview,), address=stored.url)
+    return Reply(data=answer, attachments=(preview,), link=Link("Open the picture", stored.url))
 
 
 def _unfinished(drawing: Drawing) -> ImageAnswer:
