@@ -34,8 +34,10 @@ def shows_apps(ctx: RequestContext) -> bool:
     return declared is not None and declares_apps(declared.extensions)
 
 
-def with_page(tool: types.Tool, uri: str) -> types.Tool:
-    """A tool as it is listed for a client that shows its page."""
+def with_page(tool: types.Tool, uri: str | None) -> types.Tool:
+    """A tool as it is listed for a client that shows its page, if it has one."""
+    if uri is None:
+        return tool
     return tool.model_copy(update={"meta": {**(tool.meta or {}), "ui": {"resourceUri": uri}}})
 
 

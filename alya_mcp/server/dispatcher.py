@@ -75,11 +75,7 @@ class Dispatcher:
 
     @cached_property
     def _listing_with_pages(self) -> Mapping[str, types.Tool]:
-        uris = {name: tool.page_uri for name, tool in self.catalogue.items()}
-        return {
-            name: with_page(tool, uri) if (uri := uris[name]) else tool
-            for name, tool in self._listing.items()
-        }
+        return {name: with_page(each, self.catalogue[name].page_uri) for name, each in self._listing.items()}
 
     async def list_tools(
         self, ctx: RequestContext, params: types.PaginatedRequestParams | None

@@ -203,7 +203,7 @@ def test_the_page_is_usable_in_both_themes_and_by_keyboard_and_hears_only_its_cl
     window.page.wait_for_function("window.done === 1")
     window.press("Larger")  # its answer comes after the stranger's message
     window.page.wait_for_function("window.seen.links.length === 1")
-    window.status("")
+    window.status("The picture is opened")
     assert window.frame.get_by_text("The call brought no picture").count() == 0
     assert window.source() == first
     window.context.close()
