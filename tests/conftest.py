@@ -8,6 +8,7 @@ from pathlib import Path
 
 import gallery as galleries
 import pytest
+import tiny_families
 import tiny_flux
 from gallery import Gallery
 from hypothesis import settings
@@ -60,6 +61,18 @@ def start_server(alya_home: Path, tmp_path: Path) -> Iterator[Servers]:
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a tiny FLUX pipeline; leave it as it is."""
     return tiny_flux.build(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def tiny_klein(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny FLUX.2-klein pipeline; leave it as it is."""
+    return tiny_families.klein(tmp_path_factory.mktemp("models") / "tiny-klein")
+
+
+@pytest.fixture(scope="session")
+def tiny_z_image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny Z-Image pipeline; leave it as it is."""
+    return tiny_families.z_image(tmp_path_factory.mktemp("models") / "tiny-z-image")
 
 
 @pytest.fixture(scope="session")

@@ -76,7 +76,7 @@ def _drawn(model: str, count: int, device: str) -> dict[str, Any]:
     for seed in range(count + 1):
         start = time.perf_counter()
         image = pipeline(
-            f"{_PROMPT} {seed}",
+            prompt=f"{_PROMPT} {seed}",
             width=_SIDE,
             height=_SIDE,
             num_inference_steps=artist.family.steps,

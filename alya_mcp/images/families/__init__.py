@@ -6,17 +6,24 @@ from typing import Any, Final, cast
 
 from alya_mcp.images.families.family import Encoder, Family, Licence, Model, Weights
 from alya_mcp.images.families.flux1 import FLUX1, SCHNELL
+from alya_mcp.images.families.flux2_klein import FLUX2_KLEIN, KLEIN_4B, KLEIN_9B
+from alya_mcp.images.families.z_image import TURBO, Z_IMAGE
 
-FAMILIES: Final[dict[str, Family]] = {family.pipeline: family for family in (FLUX1,)}
+FAMILIES: Final[dict[str, Family]] = {family.pipeline: family for family in (FLUX1, FLUX2_KLEIN, Z_IMAGE)}
 """By the pipeline's class."""
-MODELS: Final[tuple[Model, ...]] = (SCHNELL,)
+MODELS: Final[tuple[Model, ...]] = (SCHNELL, KLEIN_4B, KLEIN_9B, TURBO)
 """The first one is what `auto` looks for."""
 
 __all__ = [
     "FAMILIES",
     "FLUX1",
+    "FLUX2_KLEIN",
+    "KLEIN_4B",
+    "KLEIN_9B",
     "MODELS",
     "SCHNELL",
+    "TURBO",
+    "Z_IMAGE",
     "Encoder",
     "Family",
     "Licence",

@@ -43,7 +43,8 @@ class Family:
     is made for.
 
     `step_memory` are bytes that a step at 1024x1024 takes beside the weights. The shares are what of a
-    streamed part is on the device at a time: two of its blocks and what isn't a block.
+    streamed part is on the device at a time: two of its blocks and what isn't a block. `keeps` is whether
+    what isn't a linear layer of a block, and so never rounded, is so much that it counts.
     """
 
     pipeline: str
@@ -57,24 +58,36 @@ class Family:
     step_memory: int
     transformer_share: float
     encoder_share: float
+    keeps: bool = True
 
     @property
     def encoder(self) -> Encoder:
         """The large text encoder."""
         return self.encoders[-1]
 
+    def rounds(self, part: str, tensor: str) -> bool:
+        """Whether a low precision rounds a weight of the transformer or the large encoder, as plans count."""
+        if not self.keeps:
+            return True
+        if part == self.encoder.part:
+            return _LAYER.search(tensor) is not None
+        return tensor.partition(".")[0] in self.blocks
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
     """How many numbers each part of a pipeline of `family` holds.
 
-    `encoder` is the large text encoder, as far as it is loaded; `others` the small one and the VAE.
+    `encoder` is the large text encoder, as far as it is loaded; `others` the small one and the VAE. What is
+    `*_kept` of a part is never rounded.
     """
 
     family: Family
     transformer: int
     encoder: int
     others: int
+    transformer_kept: int = 0
+    encoder_kept: int = 0
 
     @property
     def all(self) -> int:

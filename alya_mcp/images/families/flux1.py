@@ -20,6 +20,7 @@ FLUX1: Final = Family(
     step_memory=600_000_000,
     transformer_share=0.12,
     encoder_share=0.12,
+    keeps=False,
 )
 
 SCHNELL: Final = Model(

@@ -2,7 +2,8 @@
 
 Only the first two blocks of each kind are compiled, since the second gets its inputs laid out in another
 way; all others run the same code with their own weights. On CUDA the text encoders, a whole step and the
-decoder are then recorded and replayed, one launch each.
+decoder are then recorded and replayed, one launch each. Where prompts differ in length, blocks are compiled
+for any length, and steps aren't recorded.
 """
 
 import copy
@@ -113,7 +114,7 @@ class Accelerator:
             self._fail("the warm-up picture failed")
             return
         self.state, self.words = "compiling", "compiling"
-        work = (weakref.ref(self), self._first, self._decoder, self._backend)
+        work = (weakref.ref(self), self._first, self._decoder, self._backend, not self._artist.one_length)
         threading.Thread(target=self._compile, args=work, name="compile", daemon=True).start()
 
     @staticmethod
@@ -122,6 +123,7 @@ class Accelerator:
         first: list[tuple[Any, _Seen]],
         decoder: tuple[Any, _Seen] | None,
         backend: str,
+        any_length: bool,
     ) -> None:
         """Compile while the model may be let go: nothing of it is held but what is compiled."""
         state: CompileState = "compiled"
@@ -132,7 +134,7 @@ class Accelerator:
             try:
                 with torch.no_grad():
                     for block, seen in first:
-                        seen.ask(_compiled(block.forward, backend))
+                        seen.ask(_compiled(block.forward, backend, any_length=any_length))
                     if decoder is not None:
                         module, seen = decoder
                         module.to(memory_format=torch.channels_last)
@@ -161,7 +163,9 @@ class Accelerator:
         try:
             eager = [seen.ask(block) for block, seen in self._first]
             for block in (block for kind in self._kinds for block in kind):
-                block.forward = _compiled(block.forward, self._backend)
+                block.forward = _compiled(
+                    block.forward, self._backend, any_length=not self._artist.one_length
+                )
             for (block, seen), answer in zip(self._first, eager, strict=True):
                 _compare(seen.ask(block), answer, type(block).__name__)
             if self._decoder is not None:
@@ -192,12 +196,16 @@ class Accelerator:
         artist, job = self._artist, _SETTLING
         if artist.device.type != "cuda":
             return Shortcuts(height=job.height, width=job.width)
-        step = Replay(artist.step, artist.first_step(job, artist.read(job.prompt)))
-        encode = decode = None
+        first = artist.first_step(job, artist.read(job.prompt))
+        encode = step = decode = pool = None
+        if artist.one_length:
+            step = Replay(artist.step, first)
+            pool = step.pool
         if not self._plan.tiled:
-            decode = Replay(artist.decode, (artist.scaled(job, step.answer[0]),), step.pool)
+            decode = Replay(artist.decode, (artist.scaled(job, first[0]),), pool)
+            pool = decode.pool
         if not self._plan.encoder_streamed:
-            encode = self._record_encoders(step.pool)
+            encode = self._record_encoders(pool)
         return Shortcuts(height=job.height, width=job.width, encode=encode, step=step, decode=decode)
 
     def _record_encoders(self, pool: Any) -> Replay | None:
@@ -210,8 +218,8 @@ class Accelerator:
             return None
 
 
-def _compiled(work: Callable[..., Any], backend: str) -> Callable[..., Any]:
-    return _torch.compile(work, fullgraph=True, dynamic=False, backend=backend)
+def _compiled(work: Callable[..., Any], backend: str, *, any_length: bool = False) -> Callable[..., Any]:
+    return _torch.compile(work, fullgraph=True, dynamic=any_length, backend=backend)
 
 
 def _compare(fast: Any, eager: Any, name: str) -> None:

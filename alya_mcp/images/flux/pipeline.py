@@ -111,7 +111,7 @@ class Artist(ABC):
     def forget_recordings(self) -> bool:
         """Give up what is recorded, and the memory that it holds; False when nothing was."""
         ways = self.shortcuts
-        if ways is None or ways.step is None:
+        if ways is None or not any((ways.encode, ways.step, ways.decode)):
             return False
         self.shortcuts = Shortcuts(height=ways.height, width=ways.width)
         return True

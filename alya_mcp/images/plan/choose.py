@@ -204,8 +204,8 @@ def _plan(
     tiled: bool = False,
     reasons: tuple[str, ...],
 ) -> Plan:
-    transformer = weights.transformer * _SIZES[precision]
-    text = weights.encoder * _SIZES[encoder]
+    transformer = _bytes(weights.transformer, weights.transformer_kept, precision)
+    text = _bytes(weights.encoder, weights.encoder_kept, encoder)
     others = weights.others * _SIZES["fp32" if precision == "fp32" else "bf16"]
     # Only one of two streamed parts is at work at a time.
     family = weights.family
@@ -236,6 +236,12 @@ def _plan(
             + _COMPILED * plan.compiled
         )
     return replace(plan, needs=int(here + working))
+
+
+def _bytes(numbers: int, kept: int, precision: Precision) -> float:
+    """What numbers take in a precision, if some are kept as they are."""
+    wide = _SIZES["bf16"] if precision in ROUNDED else _SIZES[precision]
+    return (numbers - kept) * _SIZES[precision] + kept * wide
 
 
 def _hurry(plan: Plan, machine: Machine) -> Plan:

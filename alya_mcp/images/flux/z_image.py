@@ -1,0 +1,91 @@
+"""Z-Image pictures: a state of Qwen3 for each word of the prompt, latents in float32 between steps."""
+
+import importlib
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from alya_mcp.images.engine import Job
+from alya_mcp.images.families import Model
+from alya_mcp.images.flux import qwen3
+from alya_mcp.images.flux.pipeline import Artist, Tokens, dynamic_shift
+
+
+class ZImageArtist(Artist):
+    """Draws with a ZImagePipeline."""
+
+    one_length: ClassVar[bool] = False
+
+    @staticmethod
+    def full_size(model: Model) -> Any:
+        """Z-Image-Turbo's, the only one that is known."""
+        diffusers: Any = importlib.import_module("diffusers")
+        with torch.device("meta"):
+            transformer = diffusers.ZImageTransformer2DModel().to(torch.bfloat16)
+        return diffusers.ZImagePipeline(
+            scheduler=diffusers.FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000, shift=3.0),
+            vae=diffusers.AutoencoderKL(
+                down_block_types=("DownEncoderBlock2D",) * 4,
+                up_block_types=("UpDecoderBlock2D",) * 4,
+                block_out_channels=(128, 256, 512, 512),
+                layers_per_block=2,
+                latent_channels=16,
+                sample_size=1024,
+                scaling_factor=0.3611,
+                shift_factor=0.1159,
+                use_quant_conv=False,
+                use_post_quant_conv=False,
+            ).to(torch.bfloat16),
+            text_encoder=qwen3.full_size(2560, 9728, model.family.encoder.layers or 0),
+            tokenizer=qwen3.random_tokenizer(),
+            transformer=transformer,
+        )
+
+    def tokens(self, prompt: str) -> Tokens:
+        """The ids of `prompt`, and which of them are words."""
+        return qwen3.tokens_of(self, prompt, thinks=True)
+
+    @torch.no_grad()
+    def encode(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """The last state of each token (1, tokens, width)."""
+        ids, words = inputs
+        return (qwen3.states_of(self.encoder, ids, words)[-1].to(self.dtype),)
+
+    def kept(self, answer: tuple[Tensor, ...], count: int) -> tuple[Tensor, ...]:
+        """The states of words alone."""
+        return (answer[0][:, :count],)
+
+    def noise(self, job: Job, generator: torch.Generator) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Latents (1, channels, height, width); the transformer finds their places."""
+        pipeline = self.pipeline
+        channels = int(pipeline.transformer.in_channels)
+        latents = pipeline.prepare_latents(
+            1, channels, job.height, job.width, torch.float32, self.device, generator
+        )
+        return latents, ()
+
+    @torch.no_grad()
+    def step(self, latents: Tensor, time: Tensor, change: Tensor, *conditions: Tensor) -> tuple[Tensor]:
+        """Latents (1, channels, height, width) after a step; the condition is the text (1, words, width)."""
+        (text,) = conditions
+        (towards,) = self.pipeline.transformer(
+            [latents[0].to(self.dtype).unsqueeze(1)], time, [text[0]], return_dict=False
+        )[0]
+        # This transformer tells the way to the picture, not to the noise.
+        return (latents - change * towards.float().squeeze(1).unsqueeze(0),)
+
+    def shift(self, tokens: int, steps: int) -> float:
+        """On the scheduler's line, whatever the number of steps."""
+        del steps
+        return dynamic_shift(self.pipeline.scheduler.config, tokens)
+
+    def times(self, timesteps: Tensor) -> Tensor:
+        """From 0 for noise to 1 for the picture."""
+        return (1000 - timesteps) / 1000
+
+    def scaled(self, job: Job, latents: Tensor) -> Tensor:
+        """Latents as the decoder takes them."""
+        del job
+        vae = self.pipeline.vae
+        return latents.to(vae.dtype) / vae.config.scaling_factor + vae.config.shift_factor
