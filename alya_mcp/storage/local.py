@@ -13,7 +13,8 @@ from alya_mcp.errors import Failure, NotConfigured, Unavailable
 from alya_mcp.runtime.private_files import private_folder, write_private
 from alya_mcp.storage.folder import StoreFolder
 from alya_mcp.storage.signed_links import HOST, SignedLink, sign
-from alya_mcp.storage.store import KEY, Stored, StoreStatus, Upload, clamp_expiry
+from alya_mcp.storage.status import LocalStatus
+from alya_mcp.storage.store import KEY, Stored, Upload, clamp_expiry
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
@@ -46,7 +47,7 @@ class LocalStore:
         """Where links point. The first time this starts the store process, which chooses its port."""
         return await anyio.to_thread.run_sync(self._origin)
 
-    async def status(self) -> StoreStatus:
+    async def status(self) -> LocalStatus:
         """Whether pictures can be written, where links point, and how much room there is."""
         return await anyio.to_thread.run_sync(self._status)
 
@@ -132,35 +133,27 @@ class LocalStore:
         except OSError as error:
             raise Unavailable(f"Links to local images can't be opened: {_plainly(error)}.") from error
 
-    def _status(self) -> StoreStatus:
+    def _status(self) -> LocalStatus:
         from alya_mcp.storage import launcher as process
 
         try:
             if not self._folder.writable():
-                return StoreStatus(
-                    state="failing", detail="ALYA_HOME/images can't be written: permission denied."
-                )
+                return LocalStatus(state="failing", problem="not writable")
             secret, noted = self._folder.key(), self._folder.listener()
-            open_links = time.time() < self._folder.open_until()
+            until = self._folder.open_until()
         except OSError as error:
-            return StoreStatus(state="failing", detail=f"ALYA_HOME can't be read: {_plainly(error)}.")
-        free = f"Images go to ALYA_HOME/images ({_free(self._folder.home)} free)"
-        if noted is None or secret is None or not open_links:
-            return StoreStatus(state="ok", detail=f"{free}; no link is open.")
+            return LocalStatus(state="failing", problem="not readable", reason=_plainly(error))
+        free = _free(self._folder.home)
+        if noted is None or secret is None or time.time() >= until:
+            return LocalStatus(state="ok", free=free)
         if process.ask(secret, noted.port) is None:
-            return StoreStatus(
-                state="failing",
-                detail=f"{free}; links are open, but the process that serves them has ended. "
-                "The next image or a restart of the server starts it again.",
-            )
-        until = datetime.fromtimestamp(self._folder.open_until(), UTC).strftime("%Y-%m-%d %H:%M UTC")
-        moved = (
-            ""
-            if noted.moved_from is None
-            else f" Port {noted.moved_from} was taken by another program; links made for it don't open."
-        )
-        return StoreStatus(
-            state="ok", detail=f"{free}; links at {_address(noted.port)} are open until {until}.{moved}"
+            return LocalStatus(state="failing", free=free, problem="links not served")
+        return LocalStatus(
+            state="ok",
+            free=free,
+            port=noted.port,
+            until=datetime.fromtimestamp(until, UTC),
+            moved_from=noted.moved_from,
         )
 
 
@@ -177,9 +170,10 @@ def write_picture(folder: StoreFolder, upload: Upload) -> None:
     except OSError as error:
         size = f"{len(upload.data) / 1e6:.1f} MB"
         if error.errno in _FULL:
+            free = f"{_free(folder.home) / 1e9:,.2f} GB"
             raise Unavailable(
                 f"The image of {size} can't be written: the disk that holds ALYA_HOME is full "
-                f"({_free(folder.home)} free, or a quota is reached). The user can free some space, "
+                f"({free} free, or a quota is reached). The user can free some space, "
                 "for instance by deleting old days in ALYA_HOME/images."
             ) from error
         if error.errno in _FORBIDDEN:
@@ -201,11 +195,11 @@ def _address(port: int) -> str:
     return f"http://{HOST}:{port}"
 
 
-def _free(home: Path) -> str:
+def _free(home: Path) -> int:
     import shutil
 
     existing = next(folder for folder in (home, *home.parents) if folder.exists())
-    return f"{shutil.disk_usage(existing).free / 1e9:,.2f} GB"
+    return shutil.disk_usage(existing).free
 
 
 def _plainly(error: OSError) -> str:

@@ -26,7 +26,8 @@ from alya_mcp.storage.s3_errors import (
     names_bucket,
     wrong_region,
 )
-from alya_mcp.storage.store import MIN_EXPIRY, Stored, StoreStatus, Upload, clamp_expiry, safe_filename
+from alya_mcp.storage.status import BucketStatus
+from alya_mcp.storage.store import MIN_EXPIRY, Stored, Upload, clamp_expiry, safe_filename
 
 T = TypeVar("T")
 
@@ -89,13 +90,12 @@ class S3Store:
         """Where links point, by the region that is known: AWS has a name for each; an upload finds it out."""
         return await run_abandonable(lambda: self._talk(self._origin))
 
-    async def status(self) -> StoreStatus:
+    async def status(self) -> BucketStatus:
         """Ask the bucket for one name, which shows connection, credentials and bucket."""
         with anyio.move_on_after(_STATUS_SECONDS):
             return await run_abandonable(self._status)
-        return StoreStatus(
-            state="failing", detail=f"The bucket {self._bucket!r} didn't answer within {_STATUS_SECONDS} s."
-        )
+        late = f"The bucket {self._bucket!r} didn't answer within {_STATUS_SECONDS} s."
+        return BucketStatus(state="failing", bucket=self._bucket, reason=late)
 
     async def aclose(self) -> None:
         """Close the connections to the store."""
@@ -163,14 +163,13 @@ class S3Store:
         self._found_region = actual
         self._disconnect()
 
-    def _status(self) -> StoreStatus:
+    def _status(self) -> BucketStatus:
         try:
-            host, note = self._talk(self._look)
+            return self._talk(self._look)
         except Failure as failure:
-            return StoreStatus(state="failing", detail=str(failure))
-        return StoreStatus(state="ok", detail=f"The bucket {self._bucket!r} at {host} answers.{note}")
+            return BucketStatus(state="failing", bucket=self._bucket, reason=str(failure))
 
-    def _look(self, connection: Connection) -> tuple[str, str]:
+    def _look(self, connection: Connection) -> BucketStatus:
         self._look_for_prefix(connection)
         try:
             connection.client.list_objects_v2(Bucket=self._bucket, MaxKeys=1)
@@ -181,12 +180,17 @@ class S3Store:
                 raise
             if self._last_failure:
                 raise self._last_failure from error
-            return connection.host, " It can't be listed, so the first image shows whether uploads work."
+            return BucketStatus(state="ok", bucket=self._bucket, host=connection.host, listable=False)
         self._check_region(connection)
-        note = connection.credentials_note()
-        if self._found_region:
-            note += f" It is in {self._found_region}; setting ALYA_S3_REGION to that saves a request."
-        return connection.host, note
+        end = connection.credentials_end()
+        return BucketStatus(
+            state="ok",
+            bucket=self._bucket,
+            host=connection.host,
+            region=self._found_region or None,
+            temporary=end is not None or connection.has_session_token,
+            credentials_end=end,
+        )
 
     def _look_for_prefix(self, connection: Connection) -> None:
         """Ask for an object that isn't there: a store that refuses the prefix says so before an upload."""

@@ -99,7 +99,7 @@ class Connection:
 
         A link dies with temporary credentials, so it is signed for no longer than they last.
         """
-        credentials_end = self._credentials_end()
+        credentials_end = self.credentials_end()
         if credentials_end is not None:
             remaining = int((credentials_end - datetime.now(UTC)).total_seconds())
             seconds = max(MIN_EXPIRY, min(seconds, remaining))
@@ -132,16 +132,13 @@ class Connection:
                 f"encrypts it), and ALYA_S3_REGION, now {self.region.name!r}, has to be the bucket's."
             )
 
-    def credentials_note(self) -> str:
-        """A sentence about credentials that limit how long links open, or an empty string."""
-        end = self._credentials_end()
-        if end is not None:
-            return f" The credentials last until {end:%Y-%m-%d %H:%M} UTC; links open no longer than that."
-        if self._credentials is not None and self._credentials.token:
-            return " The credentials are temporary and don't say until when; links may end earlier than told."
-        return ""
+    @property
+    def has_session_token(self) -> bool:
+        """Whether the credentials are temporary ones, which limits how long links open."""
+        return self._credentials is not None and bool(self._credentials.token)
 
-    def _credentials_end(self) -> datetime | None:
+    def credentials_end(self) -> datetime | None:
+        """When the credentials end, where they tell."""
         if self._credentials is None:
             return None
         self._credentials.get_frozen_credentials()  # renews them when their end is near

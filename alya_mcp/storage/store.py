@@ -8,7 +8,9 @@ import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
+
+from alya_mcp.storage.status import StoreStatus
 
 MIN_EXPIRY = 1
 MAX_EXPIRY = 604_800
@@ -52,14 +54,6 @@ class Stored:
     file: Path | None
     shortened: bool
     signing: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreStatus:
-    """How a store is; `detail` is a sentence for the user, without secrets."""
-
-    state: Literal["ok", "failing", "off"]
-    detail: str
 
 
 class Store(Protocol):

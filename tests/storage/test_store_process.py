@@ -24,6 +24,7 @@ from alya_mcp.storage import link_server as serve
 from alya_mcp.storage import resume_links
 from alya_mcp.storage.folder import StoreFolder
 from alya_mcp.storage.local import LocalStore
+from alya_mcp.storage.status import status_words
 
 pytestmark = pytest.mark.anyio
 
@@ -116,7 +117,8 @@ async def test_a_killed_store_process_comes_back_on_the_same_port_with_the_next_
     killed = kill_store_process(home)
     with pytest.raises(OSError, match="refused"):
         fetch(first.url)
-    assert (await store.status()).state == "failing"
+    status = await store.status()
+    assert (status.state, status.problem) == ("failing", "links not served")
     second = await store.put(picture(1), expires_in=600)
     assert port_of(second.url) == port_of(first.url)
     assert fetch(first.url).body == picture().data
@@ -216,7 +218,8 @@ async def test_another_program_on_the_port_is_not_mistaken_and_the_move_is_told(
         status = await store.status()
     assert port_of(second.url) != port_of(first.url)
     assert fetch(second.url).body == picture(1).data
-    assert f"Port {port_of(first.url)} was taken by another program" in status.detail
+    assert (status.port, status.moved_from) == (port_of(second.url), port_of(first.url))
+    assert f"Port {port_of(first.url)} was taken by another program" in status_words(status)
     assert f"Port {port_of(first.url)} is used by another program" in caplog.text
     third = await store.put(picture(2), expires_in=600)
     assert port_of(third.url) == port_of(second.url)

@@ -172,7 +172,7 @@ async def test_pictures_are_stored_side_by_side(store: Store) -> None:
 async def test_a_healthy_store_says_so(store: Store) -> None:
     await store.put(picture(), expires_in=60)
     status = await store.status()
-    assert status.state == "ok", status.detail
+    assert status.state == "ok", status
 
 
 async def test_a_store_opens_again_after_it_was_closed(store: Store) -> None:

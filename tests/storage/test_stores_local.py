@@ -25,6 +25,7 @@ from alya_mcp.storage import link_server as serve
 from alya_mcp.storage.folder import StoreFolder
 from alya_mcp.storage.local import LocalStore, write_picture
 from alya_mcp.storage.signed_links import LinkRefused, SignedLink, judge, sign
+from alya_mcp.storage.status import status_words
 from alya_mcp.storage.store import Stored
 
 SECRET = bytes(range(32))
@@ -344,14 +345,15 @@ async def test_a_file_in_the_place_of_the_folder_is_told(tmp_path: Path) -> None
     store = LocalStore(home)
     with pytest.raises(Unavailable, match="can't be written to ALYA_HOME/images"):
         await store.put(picture(), expires_in=60)
-    assert (await store.status()).state == "failing"
+    status = await store.status()
+    assert (status.state, status.problem) == ("failing", "not writable")
 
 
 @pytest.mark.anyio
 async def test_an_unused_store_is_healthy_and_makes_nothing(home: Path) -> None:
     status = await LocalStore(home).status()
-    assert status.state == "ok"
-    assert "no link is open" in status.detail
+    assert (status.state, status.port, status.until) == ("ok", None, None)
+    assert "no link is open" in status_words(status)
     assert not await anyio.Path(home).exists()
 
 

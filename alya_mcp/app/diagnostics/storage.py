@@ -13,7 +13,7 @@ def store(settings: Settings) -> Iterator[Check]:
     import anyio
 
     from alya_mcp.storage import open_store
-    from alya_mcp.storage.store import StoreStatus
+    from alya_mcp.storage.status import StoreStatus
 
     async def ask() -> StoreStatus:
         store = open_store(settings)
@@ -27,6 +27,6 @@ def store(settings: Settings) -> Iterator[Check]:
     kind = "local store" if settings.s3_bucket is None else "s3 store"
     status = anyio.run(ask)
     if status.state == "ok":
-        yield ok(kind, words.store, detail=status.detail)
+        yield ok(kind, words.store, status=status)
     else:
-        yield fail(kind, words.store_failing, reason=status.detail)
+        yield fail(kind, words.store_failing, status=status)

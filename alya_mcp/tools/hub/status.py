@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, Field, StringConstraints
 from alya_mcp.errors import Failure, Unavailable
 from alya_mcp.gate import StateError
 from alya_mcp.runtime.paths import expanded
+from alya_mcp.storage.status import status_words
 from alya_mcp.toolkit.listing import in_words, verdicts
 from alya_mcp.toolkit.tool import Context, Input, NoArguments, Output, tool
 
@@ -117,7 +118,7 @@ async def _storage(context: Context) -> Part:
         status = await context.hub.store.status()
     except Failure as failure:
         return Part(part="storage", state="failing", detail=str(failure), since=None)
-    return Part(part="storage", state=status.state, detail=status.detail, since=None)
+    return Part(part="storage", state=status.state, detail=status_words(status), since=None)
 
 
 def _providers(context: Context) -> Part:

@@ -6,18 +6,19 @@ from pathlib import Path
 
 from alya_mcp.app.diagnostics.check import Words
 from alya_mcp.runtime.paths import tilde
+from alya_mcp.storage.status import StoreStatus, status_words
 
 _CONNECT = "Run: alya-mcp youtube connect"
 
 
-def store(detail: str) -> Words:
+def store(status: StoreStatus) -> Words:
     """The store can be used."""
-    return Words(detail)
+    return Words(status_words(status))
 
 
-def store_failing(reason: str) -> Words:
+def store_failing(status: StoreStatus) -> Words:
     """The store can't be used."""
-    return Words(reason, "Mend what that names; docs/storage.md explains each error.")
+    return Words(status_words(status), "Mend what that names; docs/storage.md explains each error.")
 
 
 def secret_in_links(variable: str) -> Words:
