@@ -83,9 +83,12 @@ def test_the_wheel_out_of_the_sdist_is_the_one_out_of_the_tree(tmp_path: Path, b
 @pytest.mark.slow
 def test_the_wheel_holds_what_it_needs_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    assert {"alya_mcp/policy.json", "alya_mcp/docs/README.md", "alya_mcp/server/first_answers.json"} <= set(
-        names
-    )
+    assert {
+        "alya_mcp/policy.json",
+        "alya_mcp/docs/README.md",
+        "alya_mcp/server/first_answers.json",
+        "alya_mcp/tools/images/picture.html",
+    } <= set(names)
     others = [name for name in names if not re.match(r"alya_mcp(/|-[^/]*\.dist-info/)", name)]
     assert others == []
     assert [name for name in names if "__pycache__" in name or "/tests/" in name] == []

@@ -54,11 +54,6 @@ CONVERSATIONS: dict[str, list[Any]] = {
         request("tools/list", {"_meta": {"progressToken": 7}}),
     ],
     "pages": [initialize(capabilities=PAGES), READY, request("tools/list")],
-    "pages of another kind": [
-        initialize(capabilities={"extensions": {"io.modelcontextprotocol/ui": {"mimeTypes": ["text/html"]}}}),
-        request("tools/list"),
-        request("resources/list", request_id=2),
-    ],
     "modern pages": [
         request("server/discover", {"_meta": MODERN_PAGES}, 0),
         request("tools/list", {"_meta": MODERN_PAGES}),
