@@ -12,12 +12,13 @@ inspect() {
   local era="$1"
   shift
   echo "inspector: $era era: $*" >&2
-  env -u PYTHONDONTWRITEBYTECODE ALYA_HOME="$state" npx --yes @modelcontextprotocol/inspector@2.12.0 --cli \
+  npx --yes @modelcontextprotocol/inspector@2.12.0 --cli -e ALYA_HOME="$state" \
     --protocol-era "$era" "$@" --format json -- "$python" -m alya_mcp > "$state/answer.json"
 }
 
 for era in legacy modern; do
   inspect "$era" --method tools/list --strict
   inspect "$era" --method tools/call --tool-name alya_status --tool-args-json '{}'
+  inspect "$era" --method tools/call --tool-name image_gen --app-info --advertise-apps
 done
 echo "inspector: nothing found" >&2
