@@ -2,7 +2,7 @@
 # The tests on every supported Python that this machine has, then with the lowest versions that pyproject.toml allows.
 # Each run has an environment of its own in .venv-VERSION. Arguments go to pytest (default: all but slow and GPU tests).
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 failed=()
 missing=()
 
