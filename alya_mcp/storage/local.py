@@ -44,7 +44,7 @@ class LocalStore:
         await anyio.to_thread.run_sync(self._delete, key)
 
     async def origin(self) -> str:
-        """Where links point. The first time this starts the store process, which chooses its port and ends."""
+        """Where links point. The first time the store process is started, which chooses its port and ends."""
         return await anyio.to_thread.run_sync(self._origin)
 
     async def status(self) -> LocalStatus:
