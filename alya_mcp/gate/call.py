@@ -6,6 +6,7 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 
 Validate = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 About = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+Collects = Callable[[Mapping[str, Any], str], str | None]
 Said = Literal["accept", "decline", "cancel"]
 Category = Literal["Read", "Write", "Execute", "Destructive", "Financial"]
 
@@ -30,8 +31,11 @@ class Call:
     `price` is what a success costs, in USD. `validate` turns the arguments into those the handler gets, or
     raises `InvalidArguments`; without it they are passed on as they are. `about` tells, for the question to
     the user, what the judged arguments stand for, such as the file behind an id; a yes is bound to that too.
-    It raises `InvalidArguments` where they stand for nothing. `answer` is what a call brings back
-    that was told to come again with a person's answer.
+    It raises `InvalidArguments` where they stand for nothing. `collects` gets the judged arguments and the
+    digest of the policy that judges them. Where they collect what an earlier call of the caller began, it
+    tells the digest of the policy then: the call costs nothing, and under the same policy a yes to the
+    earlier call is good for it. None where they begin something of their own. `answer` is what a call brings
+    back that was told to come again with a person's answer.
     """
 
     tool: str
@@ -45,4 +49,5 @@ class Call:
     category: str | None = None
     validate: Validate | None = None
     about: About | None = None
+    collects: Collects | None = None
     answer: Answer | None = None

@@ -6,6 +6,7 @@ The first refusal by an enforced rule wins; what shadowed rules before it would 
 import hashlib
 import math
 from collections.abc import Container, Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
 from alya_mcp.gate.admission import WELL_FORMED, refusing
@@ -111,6 +112,15 @@ class Judge:
                 judged.arguments = call.validate(call.arguments)
             except InvalidArguments as error:
                 judged.misfit = error.unquoted if rules.redact.arguments else str(error)
+        if call.collects is not None and judged.misfit is None:
+            try:
+                began = call.collects(judged.arguments, policy.digest)
+            except InvalidArguments as error:
+                judged.misfit = error.unquoted if rules.redact.arguments else str(error)
+            else:
+                if began is not None:
+                    judged.collects, judged.covered = True, began == policy.digest
+                    judged.call = call = replace(call, price=0.0)
         if rules.approval is not None and call.about is not None and judged.misfit is None:
             try:
                 judged.about = call.about(judged.arguments)
@@ -169,11 +179,24 @@ class Judge:
                 call, judged.arguments, rules.approval, judged.policy.digest, rules.redact, judged.about
             )
             judged.standing = standing = self._approvals.standing(judged.question)
+            # A no for the session that was given since holds against the yes to the earlier call.
+            if judged.covered and (standing is None or standing.said == "yes"):
+                judged.question = judged.standing = None
+                judged.agreed = True
+                return self._count_attempt(judged, count, resumed)
             # A no to this very call holds against a yes that stands.
             declined = call.answer is not None and call.answer.verdict == "decline"
             judged.agreed = not declined and standing is not None and standing.said == "yes"
             if self._approvals.is_again(judged.question, call.answer, standing):
                 return ()
+        judged.agreed |= judged.covered and rules.approval is not None and rules.approval.shadow
+        return self._count_attempt(judged, count, resumed)
+
+    def _count_attempt(
+        self, judged: Judged, count: bool, resumed: bool
+    ) -> tuple[tuple[Repeats, int | None], ...]:
+        """Count the attempt for loop caps, with `count`, and return those that it is over."""
+        call, rules = judged.call, judged.rules
         if resumed or not rules.repeats:
             return ()
         digest = hashlib.blake2b(canonical(judged.arguments), digest_size=16, key=self._state.key).hexdigest()

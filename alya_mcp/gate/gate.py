@@ -7,6 +7,7 @@
 
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from alya_mcp.gate.approvals import Approvals
@@ -186,7 +187,8 @@ class Gate:
             Refused: the result must be withheld. That is on record.
         """
         try:
-            judged = self._judge.judge(call, self._source.current(), count=False, only=LASTING)
+            ended = replace(call, about=None, collects=None)  # what it was about may be gone
+            judged = self._judge.judge(ended, self._source.current(), count=False, only=LASTING)
             if judged.denied:
                 self._recorder.decided(judged)
                 raise Refused(judged.decision)

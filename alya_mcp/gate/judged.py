@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from alya_mcp.gate.approvals import Question, Standing
 from alya_mcp.gate.approvals.question import NOTHING
@@ -10,6 +10,9 @@ from alya_mcp.gate.call import Call
 from alya_mcp.gate.decision import Decision, UserAnswer
 from alya_mcp.gate.policy import Policy
 from alya_mcp.gate.policy.rules import Repeats, Rules
+
+COLLECTS: Final = "collects what an earlier call began"
+"""The message of a decision to let such a call pass; the log alone has it."""
 
 
 class Judged:
@@ -20,7 +23,8 @@ class Judged:
     `over` are the loop caps that this attempt exceeds, with the wait. `about` is what the arguments stand
     for. `question` is what the user has to say yes to, if anything; `standing` is an answer to it that holds,
     and `agreed` that this is a yes to be taken. With `takes_later` the limits are asked when the call takes
-    them. `said` is what the user answered just now.
+    them. `said` is what the user answered just now. The call `collects` what an earlier one began; `covered`
+    is that whatever that one needed a yes for is good for this one.
     """
 
     refusal: Decision | None = None
@@ -35,6 +39,8 @@ class Judged:
     agreed: bool = False
     takes_later: bool = False
     said: UserAnswer | None = None
+    collects: bool = False
+    covered: bool = False
 
     def __init__(self, call: Call, policy: Policy, rules: Rules, arguments: Mapping[str, Any]) -> None:
         # Four assignments: every call makes one of these, and most keep the other defaults.
@@ -49,6 +55,8 @@ class Judged:
         decision = self.policy.allowed if self.refusal is None else self.refusal
         if self.question is not None and (answer := self._answer(decision)) is not None:
             decision = replace(decision, answer=answer)
+        if self.collects and self.refusal is None:
+            decision = replace(decision, message=COLLECTS)
         if not self.shadow:
             return decision
         return replace(decision, mode="shadow", shadow=self.shadow)

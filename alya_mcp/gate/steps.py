@@ -227,6 +227,8 @@ class UserAgrees:
         refused_before = refusal is not None and refusal.rule != approval.rule and not approval.shadow
         held = judged.agreed or refused_before
         seen = "a yes, or a refusal before it was asked for" if held else "nobody has said yes yet"
+        if held and judged.covered:
+            seen = "the call collects what an earlier one began"
         if not held and standing is not None and standing.said == "no":
             seen = "the user said no"
         yield Step(approval.rule, "a person says yes", seen, held, approval.shadow)

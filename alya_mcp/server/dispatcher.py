@@ -180,6 +180,7 @@ class Dispatcher:
             category=tool.category if tool else None,
             validate=tool.validate if tool else None,
             about=partial(tool.about, hub=self._hub, grant=caller or "") if tool else None,
+            collects=partial(tool.collects, hub=self._hub, grant=caller or "") if tool else None,
             answer=approvals.answer_in(params) if approvals.is_modern(ctx) else None,
         )
 

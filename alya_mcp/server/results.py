@@ -8,7 +8,7 @@ from typing import Any, cast
 import mcp_types as types
 
 from alya_mcp.gate import Decision, UnfitResult
-from alya_mcp.gate.decision import NO_POLICY
+from alya_mcp.gate.decision import INVALID_ARGUMENTS, NO_POLICY
 from alya_mcp.toolkit.services import LARGEST_RESULT, Hub
 from alya_mcp.toolkit.tool import Image, Output, Reply, Tool
 
@@ -80,7 +80,7 @@ def _block(image: Image) -> types.ContentBlock:
 def refusal(decision: Decision, hub: Hub) -> types.CallToolResult:
     """The result of a call that the gate denied, with the decision for programs in `_meta`."""
     text = decision.message
-    if decision.decision == "deny" and decision.retry_after is None:
+    if decision.decision == "deny" and decision.retry_after is None and decision.rule != INVALID_ARGUMENTS:
         text = f"{text.removesuffix('.')}. Tell the user instead of trying again."
     if hub.gate.policy_error is not None and decision.rule != NO_POLICY:
         # What is wrong would quote the file, which the model may not know: names of hidden tools, patterns.

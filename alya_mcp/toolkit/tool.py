@@ -51,15 +51,17 @@ class Input(BaseModel):
 class Validated(dict[str, Any]):
     """Arguments that fit a tool: as plain JSON, which the gate judges, and as `model` for the handler.
 
-    `about` is what the user was told that they stand for; None when nobody was asked.
+    `about` is what the user was told that they stand for; None when nobody was asked. `policy` is the digest
+    of the policy that judged them; empty for a tool without `collects`.
     """
 
-    __slots__ = ("about", "model")
+    __slots__ = ("about", "model", "policy")
 
     def __init__(self, model: Input) -> None:
         super().__init__(model.model_dump(mode="json", by_alias=True))
         self.model = model
         self.about: Mapping[str, Any] | None = None
+        self.policy = ""
 
 
 class NoArguments(Input):
@@ -144,6 +146,7 @@ class Context:
     on, and its answer is delivered when the client asks. False where the client takes no tasks, or too many
     are kept: then the handler has to answer in time by itself.
     `about` is what the user said yes to, for a tool that tells it (see `tool`); None when nobody was asked.
+    `policy` is the digest of the policy that the call was judged by, for a tool with `collects`.
     """
 
     hub: "Hub"
@@ -155,6 +158,7 @@ class Context:
     defer: Callable[[float], bool] = never
     patience: float | None = None
     about: Mapping[str, Any] | None = None
+    policy: str = ""
 
     @property
     def tools(self) -> Mapping[str, "Tool"]:
@@ -164,6 +168,7 @@ class Context:
 
 Handler = Callable[[Any, Context], Awaitable[Output | Reply[Output]]]
 About = Callable[[Any, "Hub", str], Mapping[str, Any]]
+Collects = Callable[[Any, "Hub", str], str | None]
 
 
 class _UntitledSchema(GenerateJsonSchema):
@@ -187,7 +192,7 @@ class Tool:
     def __init__(
         self, handler: Handler, *, title: str, category: Category, risk: Risk, price: float,
         read_only: bool, destructive: bool, idempotent: bool, open_world: bool, about: About | None = None,
-        page: str | None = None,
+        page: str | None = None, collects: Collects | None = None,
     ) -> None:  # fmt: skip
         self.name = handler.__name__
         self.title = title
@@ -202,6 +207,7 @@ class Tool:
         self._handler = handler
         self._about = about
         self._page = page
+        self._collects = collects
         hints = get_type_hints(handler, localns={"Hub": object})
         self._input: type[Input] = _model(hints.get("arguments"), Input)
         answer = hints.get("return")
@@ -307,6 +313,22 @@ class Tool:
             raise InvalidArguments(str(error), f"what {self.name} is asked for can't be used") from None
         return arguments.about
 
+    def collects(self, arguments: Mapping[str, Any], policy: str, hub: "Hub", grant: str) -> str | None:
+        """The policy's digest when an earlier call of `grant` began what validated arguments collect.
+
+        None when they begin something of their own, which they then do under `policy`.
+
+        Raises:
+            InvalidArguments: nothing is there to be collected; the text says why.
+        """
+        if self._collects is None or not isinstance(arguments, Validated):
+            return None
+        arguments.policy = policy
+        try:
+            return self._collects(arguments.model, hub, grant)
+        except ToolError as error:
+            raise InvalidArguments(str(error), f"{self.name} has nothing to collect") from None
+
     async def run(self, arguments: Mapping[str, Any], context: Context) -> Reply[Output]:
         """Run the handler on the model of arguments that `validate` returned; others are validated first.
 
@@ -315,8 +337,8 @@ class Tool:
             Failure: when the tool can't do what was asked.
         """
         judged = arguments if isinstance(arguments, Validated) else self.validate(arguments)
-        if judged.about is not None:
-            context = replace(context, about=judged.about)
+        if judged.about is not None or judged.policy:
+            context = replace(context, about=judged.about, policy=judged.policy)
         answer = await self._handler(judged.model, context)
         return answer if isinstance(answer, Reply) else Reply(data=answer)
 
@@ -349,7 +371,7 @@ def _model(annotation: object, base: type[_Model]) -> type[_Model]:
 def tool(
     *, title: str, category: Category, risk: Risk, price: float = 0.001,
     read_only: bool, destructive: bool, idempotent: bool, open_world: bool, about: About | None = None,
-    page: str | None = None,
+    page: str | None = None, collects: Collects | None = None,
 ) -> Callable[[Handler], Tool]:  # fmt: skip
     """Make a typed async function `(arguments, context) -> answer` a tool.
 
@@ -358,7 +380,9 @@ def tool(
     such as the file behind an id: the user is shown it before they say yes, and the yes is bound to it. It
     doesn't wait for anything, and raises a `Failure` where a call can't be made. The handler finds what it
     told in `Context.about`. `page` names an HTML file beside the handler's module that shows the answer to
-    the user, in clients that show pages (MCP Apps).
+    the user, in clients that show pages (MCP Apps). `collects` tells, from the same as `about`, the digest of
+    the policy under which an earlier call began what this one collects; None where it begins something of its
+    own.
 
     Raises:
         CatalogueError: at import, naming everything the declaration lacks.
@@ -368,7 +392,7 @@ def tool(
         return Tool(
             handler, title=title, category=category, risk=risk, price=price,
             read_only=read_only, destructive=destructive, idempotent=idempotent, open_world=open_world,
-            about=about, page=page,
+            about=about, page=page, collects=collects,
         )  # fmt: skip
 
     return declare

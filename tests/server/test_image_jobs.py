@@ -12,8 +12,10 @@ import gallery
 import psutil
 import pytest
 from gallery import Gallery
-from raw_client import RawClient, eventually, processes_of
-from scene import audit_records
+from raw_client import RawClient, environment, eventually, processes_of
+from scene import audit_records, write_policy
+from test_approvals_over_the_wire import CAPABLE as ASKABLE
+from test_approvals_over_the_wire import YES
 from test_tasks_over_the_wire import DECLARED
 
 PATIENCE = 180.0
@@ -77,16 +79,16 @@ def cancel(client: RawClient, request: int) -> None:
 def test_a_call_answers_when_its_wait_is_over_and_the_job_brings_the_picture(slow: Gallery) -> None:
     seed = slow.seed()
     with held(slow.home):
-        first = answer(slow.client, seed=seed, wait=1)
+        first = answer(slow.client, seed=seed, wait=1, expiresIn=7200)
         still = answer(slow.client, seed=seed, wait=1, job=first["job"])
         # The user may be asked about the prompt, and a policy may refuse it: it has to be the picture's.
         assert "another prompt" in refusal(slow.client, prompt="a kitten", wait=1, job=first["job"])
     assert (first["state"], first["url"], first["seed"]) == ("drawing", None, seed)
     assert first["job"] in first["notice"]
     assert still["job"] == first["job"]
-    done = answer(slow.client, job=first["job"], expiresIn=7200)
+    done = answer(slow.client, job=first["job"], expiresIn=60)
     assert (done["state"], done["job"], done["seed"], done["repeated"]) == ("done", None, seed, False)
-    assert "Expires=7200" in done["url"]
+    assert "Expires=7200" in done["url"]  # what was asked for, and allowed, is in the first call
     assert answer(slow.client, seed=seed)["repeated"] is True
     assert repr(first["job"]) in refusal(slow.client, job=first["job"])
 
@@ -185,8 +187,52 @@ def test_what_is_still_drawn_when_the_client_leaves_does_not_hold_the_server(
         assert not psutil.pid_exists(leaving.process.pid)
 
 
+def test_a_picture_that_the_user_allowed_is_collected_without_being_asked_or_charged_again(
+    slow: Gallery, tmp_path: Path
+) -> None:
+    asks = {"action": "require_approval", "budget": {"max_usd": 0.001, "window": "day"}}
+    document = {"version": "1", "default": "deny", "tools": {"image_gen": asks}}
+    folder = tmp_path / "policy"
+    folder.mkdir()
+    write_policy(folder, document)
+    variables = environment(slow.home, **slow.variables(ALYA_POLICY=str(folder / "policy.json")))
+    asked = {"prompt": "a red circle that was allowed", "steps": 1, "wait": 1}
+
+    def call(**more: Any) -> dict[str, Any]:
+        return client.call("image_gen", {**asked, **more.pop("arguments", {})}, _meta=ASKABLE, **more)
+
+    def result(**more: Any) -> dict[str, Any]:
+        return call(**more)["result"]
+
+    def rule(refused: dict[str, Any]) -> str:
+        return refused["_meta"]["alya/decision"]["rule"]
+
+    with RawClient(variables, tmp_path / "stderr") as client:
+        with held(slow.home):
+            question = result()
+            (key,) = question["inputRequests"]
+            yes = {"inputResponses": {key: YES}, "requestState": question["requestState"]}
+            job = {"job": result(**yes)["structuredContent"]["job"]}
+            assert result(arguments=job)["structuredContent"]["state"] == "drawing"
+            assert rule(result(arguments={**job, "prompt": "a kitten"})) == "(invalid arguments)"
+            assert result()["structuredContent"]["job"] == job["job"]
+            assert rule(result(arguments={"seed": slow.seed()})) == "/tools/image_gen/budget"
+            assert rule(result(arguments={"expiresIn": 604_800})) == "/tools/image_gen/budget"
+            write_policy(folder, {**document, "hide": ["image_gen"]})
+            eventually(lambda: "error" in call(arguments=job), "the policy that hides it")
+            write_policy(folder, document)
+            eventually(lambda: "result" in call(arguments=job), "the first policy")
+        done = result(arguments={**job, "wait": 600})
+        assert done["structuredContent"]["state"] == "done"
+        assert rule(result()) == "/tools/image_gen/budget"
+    mine = {each["session"] for each in audit_records(slow.home) if each.get("decision") == "ask"}
+    log = [each for each in audit_records(slow.home) if each["session"] in mine]
+    assert [each["decision"] for each in log if "decision" in each].count("ask") == 1
+    assert sum(each.get("usd", 0) for each in log) == 0.001
+
+
 def test_a_client_that_takes_tasks_gets_the_picture_by_its_task(slow: Gallery, tmp_path: Path) -> None:
-    with RawClient({**os.environ, **slow.variables()}, tmp_path / "stderr") as client:
+    with RawClient(environment(slow.home, **slow.variables()), tmp_path / "stderr") as client:
         asked = {"prompt": "a red circle", "steps": 1, "seed": slow.seed(), "wait": 1}
 
         def begin() -> str:

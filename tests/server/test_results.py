@@ -174,3 +174,6 @@ def test_a_denial_is_told_in_whole_sentences(start_odd: Callable[..., RawClient]
         text = client.call("large", {"characters": 1})["result"]["content"][0]["text"]
         assert text.endswith(". Tell the user instead of trying again.")
         assert not text.endswith(".. Tell the user instead of trying again.")
+    with start_odd() as client:  # what the model can mend by itself is not the user's to know
+        text = client.call("large", {"characters": "many"})["result"]["content"][0]["text"]
+        assert "Tell the user" not in text

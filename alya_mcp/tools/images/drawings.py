@@ -35,11 +35,12 @@ class Drawn:
 Draw = Callable[[Progress], Coroutine[Any, Any, Drawn]]
 
 
-@dataclass(eq=False, frozen=True, slots=True, kw_only=True)
+@dataclass(eq=False, slots=True, kw_only=True)
 class Drawing:
-    """One picture on its way; `request` is what its call asked for.
+    """One picture on its way; `request` is what its call asked for, under the policy with digest `policy`.
 
-    `waiting` tells of each call that waits for it whether its client has given it up.
+    `waiting` tells of each call that waits for it whether its client has given it up. It is `paid` once an
+    answer to a call was charged: collecting it is not one picture more then.
     """
 
     id: str
@@ -47,8 +48,11 @@ class Drawing:
     request: Hashable
     job: "Job"
     format: FileFormat
+    expires_in: int
+    policy: str
     work: Work[Drawn]
     waiting: list[Callable[[], bool]] = field(default_factory=list[Callable[[], bool]])
+    paid: bool = False
 
 
 class Drawings:
@@ -59,8 +63,9 @@ class Drawings:
         self._prefix = secrets.token_hex(3)
 
     def begin(
-        self, grant: str, request: Hashable, job: "Job", file_format: FileFormat, draw: Draw
-    ) -> Drawing:
+        self, grant: str, request: Hashable, job: "Job", draw: Draw,
+        *, file_format: FileFormat, expires_in: int, policy: str,
+    ) -> Drawing:  # fmt: skip
         """Start to draw for `grant`.
 
         Raises:
@@ -74,19 +79,24 @@ class Drawings:
             )
         drawing = Drawing(
             id=self._prefix + secrets.token_hex(3), grant=grant, request=request, job=job, format=file_format,
-            work=Work(draw),
+            expires_in=expires_in, policy=policy, work=Work(draw),
         )  # fmt: skip
         self._all[drawing.id] = drawing
         return drawing
 
-    def get(self, grant: str, job_id: str) -> Drawing | None:
+    def get(self, grant: str, job_id: str, prompt: str) -> Drawing | None:
         """The drawing that `job_id` names; None when it went with the server that began it.
 
         Raises:
-            InvalidInput: when `grant` has none of that name.
+            InvalidInput: when `grant` has none of that name, or it draws another prompt.
         """
         for each in self._of(grant):
             if each.id == job_id:
+                if each.job.prompt != prompt:
+                    raise InvalidInput(
+                        f"job {each.id!r} draws another prompt than the given one; give the prompt of the "
+                        "call that began it"
+                    )
                 return each
         if _ID.fullmatch(job_id) and not job_id.startswith(self._prefix):
             return None

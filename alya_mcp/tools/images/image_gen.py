@@ -3,7 +3,7 @@
 import logging
 import secrets
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Hashable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -72,7 +72,7 @@ class ImageRequest(Input):
     )
     job: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = Field(
         None,
-        description="Gets the picture of an earlier answer with state `drawing`; give the same prompt.",
+        description="Gets the picture of an earlier answer with state `drawing`, free; give its prompt.",
     )
 
 
@@ -107,6 +107,17 @@ class ImageAnswer(Output):
     timings: dict[str, float] = Field(description="Milliseconds spent in each phase.")
 
 
+def _collects(arguments: ImageRequest, hub: "Hub", grant: str) -> str | None:
+    drawings = hub.kept(Drawings, Drawings)
+    if arguments.job is not None:
+        drawing = drawings.get(grant, arguments.job, arguments.prompt)
+    else:
+        drawing = drawings.undelivered(grant, _request(arguments))
+        if drawing is not None and drawing.expires_in != arguments.expires_in:
+            return None
+    return drawing.policy if drawing is not None and drawing.paid else None
+
+
 @tool(
     title="Generate an image",
     category="Read",
@@ -116,6 +127,7 @@ class ImageAnswer(Output):
     idempotent=False,
     open_world=False,  # this machine's GPU and the one store that the user configured
     page="picture.html",
+    collects=_collects,
 )
 async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAnswer]:
     """Draw one image, 1024x1024 or another `aspect`, from a prompt with FLUX.1-schnell on this machine's GPU.
@@ -137,18 +149,17 @@ async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAns
     if not arguments.prompt.strip():
         raise InvalidInput("prompt holds only blanks; it takes words that say what the picture shows")
     drawings = context.hub.kept(Drawings, Drawings)
-    earlier = None if arguments.job is None else drawings.get(context.grant, arguments.job)
+    earlier = None
+    if arguments.job is not None:
+        earlier = drawings.get(context.grant, arguments.job, arguments.prompt)
     if earlier is not None:
-        if earlier.job.prompt != arguments.prompt:
-            raise InvalidInput(
-                f"job {earlier.id!r} draws another prompt than the given one; give the prompt of the call "
-                "that began it"
-            )
-        return await _deliver(earlier, drawings, arguments, context, earlier=True)
+        # What the user allowed is what the call that began it asked for.
+        asked = arguments.model_copy(update={"expires_in": earlier.expires_in})
+        return await _deliver(earlier, drawings, asked, context, earlier=True)
     if arguments.job is not None and arguments.wait == _WAIT:
         # Its server has ended. Where each call has a server, an answer before the picture loses it again.
         arguments = arguments.model_copy(update={"wait": _LONGEST_WAIT})
-    request = (arguments.prompt, arguments.seed, arguments.aspect, arguments.steps, arguments.format)
+    request = _request(arguments)
     earlier = drawings.undelivered(context.grant, request)
     if earlier is not None:
         return await _deliver(earlier, drawings, arguments, context, earlier=True)
@@ -170,8 +181,15 @@ async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAns
         await anyio.to_thread.run_sync(_index(context).remember, question, drawn.known)
         return drawn
 
-    drawing = drawings.begin(context.grant, request, job, arguments.format, draw)
+    drawing = drawings.begin(
+        context.grant, request, job, draw,
+        file_format=arguments.format, expires_in=arguments.expires_in, policy=context.policy,
+    )  # fmt: skip
     return await _deliver(drawing, drawings, arguments, context, earlier=False)
+
+
+def _request(arguments: ImageRequest) -> Hashable:
+    return (arguments.prompt, arguments.seed, arguments.aspect, arguments.steps, arguments.format)
 
 
 async def _deliver(
@@ -191,7 +209,7 @@ async def _deliver(
     finally:
         drawing.waiting.remove(context.abandoned)
     if drawn is None:
-        drawing.work.left = True
+        drawing.work.left = drawing.paid = True
         return Reply(data=_unfinished(drawing))
     if earlier:
         stored = await _link(drawn.known, drawing.job.seed, arguments, context)
@@ -200,7 +218,7 @@ async def _deliver(
             raise Unavailable("The picture was drawn but isn't in the store any more; call again without job")
         drawn = replace(drawn, stored=stored)
     if context.abandoned():
-        drawing.work.left = True  # nobody takes this answer: it is for the next same call
+        drawing.work.left = drawing.paid = True  # nobody takes this answer: it is for the next same call
     else:
         drawings.drop(drawing)
     anew = arguments.job not in {None, drawing.id}
