@@ -9,9 +9,11 @@ from typing import Any, Final
 
 import mcp_types as types
 
-_TIMED_OUT: Final = re.compile(r"tim(e|ed|ing)[ -]?out", re.IGNORECASE)
+_TIMED_OUT: Final = re.compile(r"tim(?:e|ed|ing)[ -]?out(?: after ([0-9.]{1,6}) ?s)?", re.IGNORECASE)
 _PARALLEL: Final = 4.0
 """Seconds within which the same call twice is two calls; later it is one that was given up without a word."""
+_LEAST: Final = 4.0
+"""Seconds that every known client waits; less was seen only because this process was still starting."""
 _SHARE: Final = 0.8
 """Share of the known patience after which to answer."""
 
@@ -68,8 +70,8 @@ class Patience:
         running = self._running.get(request) if isinstance(request, str | int) else None
         if running is None:
             return
-        if isinstance(reason, str) and _TIMED_OUT.search(reason):
-            self._give_up(running)
+        if timed_out := _TIMED_OUT.search(reason) if isinstance(reason, str) else None:
+            self._give_up(running, said=timed_out[1])
         else:
             running.abandoned = not running.listens
 
@@ -78,7 +80,10 @@ class Patience:
         running = self._running.get(request)
         return running is not None and running.abandoned
 
-    def _give_up(self, running: _Running) -> None:
+    def _give_up(self, running: _Running, said: str | None = None) -> None:
         running.abandoned = True
-        waited = self._clock() - running.began
+        try:
+            waited = max(float(said or ""), _LEAST)
+        except ValueError:
+            waited = max(self._clock() - running.began, _LEAST)
         self._known = waited if self._known is None else min(self._known, waited)

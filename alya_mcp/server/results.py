@@ -9,6 +9,7 @@ import mcp_types as types
 
 from alya_mcp.gate import Decision, UnfitResult
 from alya_mcp.gate.decision import INVALID_ARGUMENTS, NO_POLICY
+from alya_mcp.toolkit.fitting import LARGEST_ANSWER, fitted
 from alya_mcp.toolkit.services import LARGEST_RESULT, Hub
 from alya_mcp.toolkit.tool import Image, Output, Reply, Tool
 
@@ -36,6 +37,9 @@ def result(reply: Reply[Output], hub: Hub) -> types.CallToolResult:
         UnfitResult: when it is larger than clients take.
     """
     data, text = hub.clean(reply.data.model_dump(mode="json", by_alias=True))
+    if 4 * len(text) > LARGEST_ANSWER:  # a character has at most four bytes
+        data = dict(fitted(data))
+        text = _compact(data)
     if reply.link is not None:
         url = hub.clean_text(reply.link.url)
         rest = {name: each for name, each in data.items() if each != url}

@@ -54,6 +54,19 @@ def test_no_result_is_larger_than_clients_take(odd: RawClient, characters: int) 
         assert "ask for less" in result["content"][0]["text"]
 
 
+@pytest.mark.parametrize("characters", [90_000, 120_000, 600_000])
+def test_a_long_list_is_cut_and_the_answer_says_by_how_much(odd: RawClient, characters: int) -> None:
+    result = odd.call("many", {"characters": characters})["result"]
+    sent = result["structuredContent"]
+    assert json.loads(result["content"][0]["text"]) == sent
+    assert len(result["content"][0]["text"]) <= 100_000
+    cut = characters // 1000 - len(sent["texts"])
+    assert sent.get("notShown", {}) == ({"texts": cut} if cut else {})
+    assert bool(cut) is (characters > 100_000)
+    assert len(sent["texts"]) > 80
+    assert len(sent["few"]) == 3
+
+
 @pytest.mark.parametrize("characters", [1000, 600_000, 900_000, 2_000_000])
 def test_no_picture_is_larger_than_clients_take(odd: RawClient, characters: int) -> None:
     result = odd.call("large_picture", {"characters": characters})["result"]

@@ -31,6 +31,11 @@ class Text(Output):
     text: str = Field(description="Some text.")
 
 
+class Texts(Output):
+    texts: list[str] = Field(description="Some texts.")
+    few: list[str] = Field(description="Some more.")
+
+
 class Number(Output):
     number: float = Field(description="Some number.")
 
@@ -57,6 +62,12 @@ async def not_a_number(arguments: NoArguments, context: Context) -> Number:
 async def large(arguments: Size, context: Context) -> Text:
     """Return a text of the length that was asked for, of characters that JSON escapes."""
     return Text(text='"' * arguments.characters)
+
+
+@tool(title="Long list", **ANNOTATIONS)
+async def many(arguments: Size, context: Context) -> Texts:
+    """Return a list of texts that have as many characters together as were asked for, and a short one."""
+    return Texts(texts=["x" * 1000] * (arguments.characters // 1000), few=["y"] * 3)
 
 
 @tool(title="Large picture", **ANNOTATIONS)
@@ -168,7 +179,7 @@ async def advance(arguments: NoArguments, context: Context) -> Text:
     return Text(text="done")
 
 
-_CLEANED = [surrogate, not_a_number, large, large_picture, leak, address_with_leak]
+_CLEANED = [surrogate, not_a_number, large, many, large_picture, leak, address_with_leak]
 _FAILING = [fail_with_leak, fail_at_length, crash, leave]
 _LONG = [chatter, wait, linger, stubborn, advance]
 

@@ -9,6 +9,7 @@ import anyio
 from pydantic import Field, StringConstraints
 
 from alya_mcp.errors import InvalidInput
+from alya_mcp.toolkit.fitting import fitting
 from alya_mcp.toolkit.tool import Context, Input, Output, tool
 from alya_mcp.tools.clones.logic.figures import Category, Figure, Reference, search
 from alya_mcp.tools.clones.people import figures, people
@@ -97,9 +98,11 @@ def _page(asked: CatalogueRequest) -> FigureList:
     else:
         found = [*search(figures(), asked.query), *search(people(), asked.query)]
     wanted = [each for each in found if asked.category in {None, each.category}]
-    end = start + asked.limit
+    told = [_told(each) for each in wanted[start : start + asked.limit]]
+    told = told[: fitting(told)]
+    end = start + len(told)
     return FigureList(
-        figures=[_told(each) for each in wanted[start:end]],
+        figures=told,
         total=len(wanted),
         next_cursor=f"{end}-{_mark(asked)}" if end < len(wanted) else None,
     )

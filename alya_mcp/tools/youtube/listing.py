@@ -6,10 +6,11 @@ from typing import Annotated, Literal
 import anyio.to_thread
 from pydantic import AwareDatetime, Field, StringConstraints
 
+from alya_mcp.toolkit.fitting import fitting
 from alya_mcp.toolkit.tool import Context, Input, Output, tool
 from alya_mcp.tools.youtube.drafts import Draft
 from alya_mcp.tools.youtube.logic.states import DraftState
-from alya_mcp.tools.youtube.pipeline import pipeline_of
+from alya_mcp.tools.youtube.pipeline import Pipeline, pipeline_of
 from alya_mcp.tools.youtube.sources.youtube_data import WATCH
 
 
@@ -72,9 +73,17 @@ async def youtube_list_drafts(arguments: DraftsRequest, context: Context) -> Dra
     YouTube still counts as uploaded.
     """
     pipeline = pipeline_of(context)
-    ask = partial(pipeline.list, arguments.state, arguments.limit, arguments.cursor)
-    page = await anyio.to_thread.run_sync(ask)
-    return DraftList(drafts=[_listed(draft) for draft in page.drafts], next_cursor=page.next_cursor)
+    return await anyio.to_thread.run_sync(partial(_page, pipeline, arguments, arguments.limit))
+
+
+def _page(pipeline: Pipeline, arguments: DraftsRequest, limit: int) -> DraftList:
+    """A page of at most `limit` drafts, as many as fit."""
+    page = pipeline.list(arguments.state, limit, arguments.cursor)
+    drafts = [_listed(draft) for draft in page.drafts]
+    fits = fitting(drafts)
+    if fits < len(drafts):
+        return _page(pipeline, arguments, fits)
+    return DraftList(drafts=drafts, next_cursor=page.next_cursor)
 
 
 def _listed(draft: Draft) -> ListedDraft:

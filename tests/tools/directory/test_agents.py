@@ -191,7 +191,7 @@ async def test_a_record_without_end_is_cut(ask: Ask, source: LoopbackSource) -> 
     remote = {"type": "sse", "url": "https://a.example/sse"}
     script(source, servers=answers.servers(answers.server(packages=[package] * 500, remotes=[remote] * 500)))
     record = (await ask(tool))["agents"][-1]
-    assert (len(record["packages"]), len(record["endpoints"])) == (60, 60)
+    assert (len(record["packages"]), len(record["endpoints"]), record["shortened"]) == (5, 5, True)
 
 
 async def test_invisible_words_of_a_card_are_taken_out(ask: Ask, source: LoopbackSource) -> None:
