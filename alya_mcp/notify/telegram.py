@@ -27,14 +27,15 @@ class Telegram:
         self._chat = chat
         self._wait = wait
         self._offset = 0
-        self._sent: dict[str, int] = {}
+        self._sent: dict[str, tuple[int, str]] = {}
 
     async def send(self, notice: Notice) -> None:
         """See `NotifyWay`."""
         whole = len(notice.text.encode("utf-16-le")) // 2 <= LONGEST
+        text = notice.text if whole else f"{notice.title} Too long to be shown here. {notice.elsewhere}"
         message: dict[str, Any] = {
             "chat_id": self._chat,
-            "text": notice.text if whole else f"{notice.title} Too long to be shown here. {notice.elsewhere}",
+            "text": text,
             "link_preview_options": {"is_disabled": True},
         }
         if whole:  # a yes is for what was shown
@@ -45,7 +46,7 @@ class Telegram:
         if isinstance(sent, dict) and isinstance(
             number := cast("dict[str, Any]", sent).get("message_id"), int
         ):
-            self._sent[notice.id] = number
+            self._sent[notice.id] = (number, text)
 
     async def listen(self, redeem: Redeem) -> None:
         """See `NotifyWay`."""
@@ -65,9 +66,9 @@ class Telegram:
 
     async def settled(self, notice: Notice, words: str) -> None:
         """See `NotifyWay`."""
-        number = self._sent.pop(notice.id, None)
-        if number is not None:
-            edited = {"chat_id": self._chat, "message_id": number, "text": f"{notice.text}\n\n{words}"}
+        if (sent := self._sent.pop(notice.id, None)) is not None:
+            number, text = sent
+            edited = {"chat_id": self._chat, "message_id": number, "text": f"{text}\n\n{words}"}
             await self._call("editMessageText", edited)
 
     async def _pressed(self, pressed: dict[str, Any], redeem: Redeem) -> None:

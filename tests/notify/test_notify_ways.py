@@ -185,6 +185,38 @@ async def test_what_is_too_long_to_show_has_no_button_and_withheld_arguments_are
         state.approvals.answer(other, "no")
 
 
+async def test_nothing_that_is_sent_is_longer_than_its_service_takes(
+    state: SqliteState, http: Http, source: LoopbackSource
+) -> None:
+    phone, chat, channel = services.Ntfy(source), services.Telegram(source), services.Slack(source)
+    hook = services.Webhook(source)
+    prompts = ["ş" * 1500, "🦊" * 1700, "&" * 4000]
+    questions = [await asked(state, {"prompt": prompt}) for prompt in prompts]
+    async with notifying(
+        state,
+        Ntfy(http, services.TOPIC, f"{services.TOPIC}-answers", None, every=0.01),
+        Telegram(http, services.BOT, str(services.CHAT), wait=0),
+        Slack(http, "xoxb-test", services.CHANNEL, services.USER, every=0.01),
+        Webhook(http, services.SECRET, every=0.01),
+    ):
+        count = len(prompts)
+        await soon(lambda: len(chat.messages) == len(channel.messages) == len(hook.questions) == count)
+        await soon(lambda: len(phone.topics[services.TOPIC]) == count)
+        for question in questions:
+            state.approvals.answer(question, "no")
+        await soon(lambda: len(chat.edited) == len(hook.settled) == len(channel.messages) - count == count)
+    assert [*phone.refused, *chat.refused, *channel.refused] == []
+    assert sorted(chat.edited) == sorted(f"{each['text']}\n\nDenied." for each in chat.messages)
+    for messages, text, buttons, whole in (
+        (chat.messages, "text", "reply_markup", 2),
+        (phone.topics[services.TOPIC], "message", "actions", 1),
+    ):
+        shown = [each for each in messages if any(prompt in each[text] for prompt in prompts)]
+        assert shown == [each for each in messages if buttons in each]
+        assert len(shown) == whole
+    assert sum(any(prompt in each["text"] for each in hook.questions) for prompt in prompts) == count
+
+
 async def test_bad_days_of_a_service_lose_no_question_and_let_nothing_pass(
     state: SqliteState, http: Http, source: LoopbackSource
 ) -> None:

@@ -24,6 +24,7 @@ class Ntfy:
 
     source: LoopbackSource
     topics: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    refused: list[str] = field(default_factory=list)
     number: int = 0
 
     def __post_init__(self) -> None:
@@ -43,8 +44,10 @@ class Ntfy:
 
     def _published(self, asked: Asked) -> Reply:
         message = asked.json
-        assert len(message["message"].encode()) <= 4096
-        assert len(message.get("actions", [])) <= 3
+        if len(message["message"].encode()) > 4096:
+            self.refused.append("a file instead of a message")
+        if len(message.get("actions", [])) > 3:
+            self.refused.append("actions")
         self._keep(message["topic"], message)
         return Reply({"id": "x", "event": "message"})
 
@@ -77,6 +80,7 @@ class Telegram:
     updates: list[dict[str, Any]] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
     edited: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
     trouble: list[Reply] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -101,8 +105,9 @@ class Telegram:
         return lambda asked: self.trouble.pop(0) if self.trouble else answer(asked)
 
     def _sent(self, asked: Asked) -> Reply:
-        assert len(asked.json["text"].encode("utf-16-le")) <= 2 * 4096
         assert asked.json["chat_id"] == str(CHAT)
+        if (refused := self._too_long(asked)) is not None:
+            return refused
         self.messages.append(asked.json)
         return Reply({"ok": True, "result": {"message_id": len(self.messages)}})
 
@@ -117,16 +122,25 @@ class Telegram:
         return Reply({"ok": True, "result": True})
 
     def _edited(self, asked: Asked) -> Reply:
+        if (refused := self._too_long(asked)) is not None:
+            return refused
         self.edited.append(asked.json["text"])
         return Reply({"ok": True, "result": True})
+
+    def _too_long(self, asked: Asked) -> Reply | None:
+        if len(asked.json["text"].encode("utf-16-le")) <= 2 * 4096:
+            return None
+        self.refused.append(asked.path.rpartition("/")[2])
+        return Reply({"ok": False, "error_code": 400, "description": "Bad Request: MESSAGE_TOO_LONG"}, 400)
 
 
 @dataclass
 class Slack:
-    """One channel with threads; errors come with status 200."""
+    """One channel with threads; errors come with status 200, and what is over 4,000 characters is cut off."""
 
     source: LoopbackSource
     messages: list[dict[str, Any]] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
     replies: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -139,6 +153,8 @@ class Slack:
     def _posted(self, asked: Asked) -> Reply:
         if asked.headers["authorization"] != "Bearer xoxb-test":
             return Reply({"ok": False, "error": "invalid_auth"})
+        if len(asked.json["text"]) > 4000:
+            self.refused.append("the end of a message")
         self.messages.append(asked.json)
         return Reply({"ok": True, "channel": CHANNEL, "ts": "1.0"})
 
@@ -155,6 +171,7 @@ class Webhook:
     source: LoopbackSource
     questions: list[dict[str, Any]] = field(default_factory=list)
     given: dict[str, str] = field(default_factory=dict)
+    settled: list[dict[str, Any]] = field(default_factory=list)
     at_once: bool = False
 
     def __post_init__(self) -> None:
@@ -169,6 +186,7 @@ class Webhook:
         if not self._signed(asked):
             return Reply({"error": "signature"}, 403)
         if asked.json["type"] == "settled":
+            self.settled.append(asked.json)
             return Reply("", 204)
         self.questions.append(asked.json)
         if self.at_once:
