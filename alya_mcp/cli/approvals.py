@@ -20,7 +20,7 @@ from alya_mcp.cli.times import moment
 from alya_mcp.settings import Settings
 
 if TYPE_CHECKING:
-    from alya_mcp.gate.approvals import ApprovalStore, Asked, Status, YesOrNo
+    from alya_mcp.gate.approvals import ApprovalStore, KeptQuestion, Status, YesOrNo
 
 CANT_ANSWER = 1
 UNREADABLE = 2
@@ -143,7 +143,7 @@ def _store() -> Generator["ApprovalStore"]:
         state.close()
 
 
-def _show(asked: "Asked", status: "Status", output: OutputFormat) -> None:
+def _show(asked: "KeptQuestion", status: "Status", output: OutputFormat) -> None:
     if output == "json":
         show_json(_as_json(asked, status))
         return
@@ -161,7 +161,7 @@ def _show(asked: "Asked", status: "Status", output: OutputFormat) -> None:
     click.echo(printable(asked.message))
 
 
-def _as_json(asked: "Asked", status: "Status") -> dict[str, Any]:
+def _as_json(asked: "KeptQuestion", status: "Status") -> dict[str, Any]:
     return {
         "id": asked.id,
         "status": status,

@@ -149,10 +149,10 @@ def export(form: "Form", output: OutputFormat, **wanted: str | None) -> int:
         raise click.UsageError("A table is no JSON; --output json goes with --format jsonl or ocsf.")
     from alya_mcp.gate import AuditError
     from alya_mcp.gate.audit.export import exported
-    from alya_mcp.gate.audit.reading import Wanted
+    from alya_mcp.gate.audit.reading import AuditFilter
 
     try:
-        for line in exported(Settings.from_environment().audit_folder, form, Wanted(**wanted)):
+        for line in exported(Settings.from_environment().audit_folder, form, AuditFilter(**wanted)):
             sys.stdout.write(line)
     except AuditError as error:
         say(f"Error: {error}")
@@ -177,13 +177,13 @@ def report(since: str | None, until: str | None, out: Path | None, output: Outpu
     if out is None and output == "text" and sys.stdout.isatty():
         raise click.UsageError("A page would fill the terminal. Name a file: --out report.html")
     from alya_mcp.gate import AuditError
-    from alya_mcp.gate.audit.reading import Wanted
+    from alya_mcp.gate.audit.reading import AuditFilter
     from alya_mcp.gate.audit.report import render
     from alya_mcp.gate.audit.summary import summarise
 
     settings = Settings.from_environment()
     try:
-        summary = summarise(settings.audit_folder, Wanted(since=since, until=until))
+        summary = summarise(settings.audit_folder, AuditFilter(since=since, until=until))
         checked = _checked(settings)
         if output == "json":
             whole = None if isinstance(checked, str) else checked.whole

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from alya_mcp.gate.approvals import Question, Standing
+from alya_mcp.gate.approvals import Question, StandingAnswer
 from alya_mcp.gate.approvals.question import NOTHING
 from alya_mcp.gate.call import Call
 from alya_mcp.gate.decision import Decision, UserAnswer
@@ -35,7 +35,7 @@ class Judged:
     over: tuple[tuple[Repeats, int | None], ...] = ()
     question: Question | None = None
     about: Mapping[str, Any] = NOTHING
-    standing: Standing | None = None
+    standing: StandingAnswer | None = None
     agreed: bool = False
     takes_later: bool = False
     said: UserAnswer | None = None

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from alya_mcp.gate.approvals import Asked
+from alya_mcp.gate.approvals import KeptQuestion
 from alya_mcp.gate.approvals.question import STANDS_FOR
 
 
@@ -31,7 +31,7 @@ class Notice:
         return f"Look at it and answer in alya-mcp dashboard, or: alya-mcp approvals show {self.id}"
 
 
-def notice(asked: Asked, yes: str, no: str, *, arguments: bool) -> Notice:
+def notice(asked: KeptQuestion, yes: str, no: str, *, arguments: bool) -> Notice:
     """The notice of `asked`, with its arguments or without."""
     lines = asked.message.splitlines()
     text = asked.message if arguments else "\n".join([*_without_arguments(lines), "(arguments withheld)"])

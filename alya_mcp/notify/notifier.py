@@ -12,7 +12,7 @@ import anyio.to_thread
 
 from alya_mcp.errors import Failure
 from alya_mcp.gate import SqliteState, StateError
-from alya_mcp.gate.approvals import Asked, Status
+from alya_mcp.gate.approvals import KeptQuestion, Status
 from alya_mcp.notify.notice import Notice, notice
 from alya_mcp.notify.tokens import redeem, token
 from alya_mcp.notify.way import CantNotify, NotifyWay
@@ -96,7 +96,7 @@ class Notifier:
                 await self._settle(self._sent.pop(name), _STATUS_WORDS[how])
         return bool(self._sent)
 
-    async def _send(self, way: NotifyWay, asked: Asked) -> None:
+    async def _send(self, way: NotifyWay, asked: KeptQuestion) -> None:
         try:
             yes, no = await anyio.to_thread.run_sync(
                 lambda: (
@@ -165,5 +165,5 @@ class Notifier:
             except (CantNotify, Failure) as error:
                 _log.info("a question that waits no more stays as it is at %s: %s", way.name, error)
 
-    async def _all(self) -> Sequence[tuple[Asked, Status]]:
+    async def _all(self) -> Sequence[tuple[KeptQuestion, Status]]:
         return await anyio.to_thread.run_sync(self._state.approvals.all)

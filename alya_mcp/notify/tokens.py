@@ -9,7 +9,7 @@ import base64
 import hmac
 from typing import Final
 
-from alya_mcp.gate.approvals import Asked, Unanswerable, Way, YesOrNo
+from alya_mcp.gate.approvals import KeptQuestion, Unanswerable, Way, YesOrNo
 from alya_mcp.gate.state import State
 
 LENGTH: Final = 1 + 8 + 24
@@ -19,14 +19,14 @@ _LETTERS: Final[dict[str, YesOrNo]] = {"y": "yes", "n": "no"}
 _BYTES: Final = 18
 
 
-def token(state: State, asked: Asked, way: Way, answer: YesOrNo) -> str:
+def token(state: State, asked: KeptQuestion, way: Way, answer: YesOrNo) -> str:
     """The token that answers `asked`; `StateError` when the state's key can't be read."""
     facts = ("alya-answer-1", way, answer, asked.id, asked.binding, str(asked.hold_ns))
     digest = hmac.digest(state.key, "\n".join(facts).encode(), "sha256")[:_BYTES]
     return f"{answer[0]}{asked.id}{base64.urlsafe_b64encode(digest).decode('ascii')}"
 
 
-def redeem(state: State, way: Way, given: str) -> tuple[Asked, YesOrNo] | None:
+def redeem(state: State, way: Way, given: str) -> tuple[KeptQuestion, YesOrNo] | None:
     """Give the answer that a token stands for; None, and nothing is done, for any that isn't good.
 
     Raises:

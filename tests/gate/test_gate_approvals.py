@@ -21,7 +21,7 @@ from alya_mcp.gate.approvals import (
     Approvals,
     ApprovalStore,
     Question,
-    Standing,
+    StandingAnswer,
     TooManyOpen,
     Unanswerable,
 )
@@ -193,10 +193,10 @@ def test_a_no_given_at_once_is_kept_goes_before_a_yes_and_can_be_taken_back(
         if before == "a yes":
             store.answer(waiting, "yes")
     kept = approvals.declined(asked)
-    assert approvals.standing(asked) == Standing("no", kept, "client")
+    assert approvals.standing(asked) == StandingAnswer("no", kept, "client")
     assert not approvals.consume(asked)
     clock.forward(599)
-    assert approvals.standing(asked) == Standing("no", kept, "client")
+    assert approvals.standing(asked) == StandingAnswer("no", kept, "client")
     store.answer(kept, "yes")
     assert approvals.consume(asked)
 
@@ -297,10 +297,10 @@ def test_a_no_holds_until_it_expires_and_can_be_taken_back(
     asked = question(approvals)
     approval = approvals.pend(asked)
     store.answer(approval, "no")
-    assert approvals.standing(asked) == Standing("no", approval, "command")
+    assert approvals.standing(asked) == StandingAnswer("no", approval, "command")
     assert not approvals.consume(asked)
     store.answer(approval, "yes")
-    assert approvals.standing(asked) == Standing("yes", approval, "command")
+    assert approvals.standing(asked) == StandingAnswer("yes", approval, "command")
     store.answer(approval, "no")
     assert not approvals.consume(asked)
     clock.forward(600)

@@ -18,7 +18,7 @@ from gate_support import a_call, echo, log_files, outcome_of, policy, records, r
 
 from alya_mcp.gate import Call, Decision, Gate, Report, ToolError
 from alya_mcp.gate.audit.export import COLUMNS, Form, exported
-from alya_mcp.gate.audit.reading import Wanted, read_calls, read_entries
+from alya_mcp.gate.audit.reading import AuditFilter, read_calls, read_entries
 from alya_mcp.gate.audit.report import render
 from alya_mcp.gate.audit.summary import Latency, summarise
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.anyio
 
 SCHEMA = json.loads(Path(__file__).with_name("ocsf_api_activity_1_5_0.json").read_text())
 DAY = 86_400
-ALL = Wanted()
+ALL = AuditFilter()
 
 
 async def fails(_: object) -> None:
@@ -69,7 +69,7 @@ def home(tmp_path: Path) -> Home:
 
 
 def lines(home: Home, form: Form, **wanted: str) -> list[str]:
-    return list(exported(home.folder, form, Wanted(**wanted)))
+    return list(exported(home.folder, form, AuditFilter(**wanted)))
 
 
 def events(home: Home, **wanted: str) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ import pytest
 from audit_support import Home
 from gate_support import START, a_call, log_files, outcome_of, records
 
-from alya_mcp.gate.audit.index import AuditIndex, Search
+from alya_mcp.gate.audit.index import AuditIndex, CallSearch
 
 pytestmark = pytest.mark.anyio
 
@@ -35,24 +35,30 @@ async def test_every_search_finds_what_the_log_holds_newest_first(home: Home, in
     assert index.refresh().done
     decided = [each for each in records(home.folder) if "decision" in each][::-1]
     for wanted, fits in (
-        (Search(), lambda _: True),
-        (Search(tool="draw"), lambda each: each["tool"] == "draw"),
-        (Search(caller="kim", decision="deny"), lambda each: each["grant"] == "kim" and each["rule"] != ""),
-        (Search(caller=""), lambda each: each["grant"] is None),
-        (Search(rule="/tools/wipe/action"), lambda each: each["rule"] == "/tools/wipe/action"),
-        (Search(tool="nothing of the kind"), lambda _: False),
-        (Search(since=START / 1e9 + 1100, until=START / 1e9 + 1200), lambda each: 10 <= each["request"] < 20),
+        (CallSearch(), lambda _: True),
+        (CallSearch(tool="draw"), lambda each: each["tool"] == "draw"),
+        (
+            CallSearch(caller="kim", decision="deny"),
+            lambda each: each["grant"] == "kim" and each["rule"] != "",
+        ),
+        (CallSearch(caller=""), lambda each: each["grant"] is None),
+        (CallSearch(rule="/tools/wipe/action"), lambda each: each["rule"] == "/tools/wipe/action"),
+        (CallSearch(tool="nothing of the kind"), lambda _: False),
+        (
+            CallSearch(since=START / 1e9 + 1100, until=START / 1e9 + 1200),
+            lambda each: 10 <= each["request"] < 20,
+        ),
     ):  # fmt: skip
         expected = [each["seq"] for each in decided if fits(each)]
         assert [row.seq for row in index.search(wanted)] == expected
         assert index.count(wanted) == len(expected)
-    first = index.search(Search(), 20)
-    rest = index.search(Search(before=(first[-1].time, first[-1].id)), 20)
+    first = index.search(CallSearch(), 20)
+    rest = index.search(CallSearch(before=(first[-1].time, first[-1].id)), 20)
     assert [row.seq for row in (*first, *rest)] == [each["seq"] for each in decided]
     assert index.facets("tool") == ["draw", "wipe"]
     newest = index.denials(0)[0]
     assert (newest.tool, newest.rule, newest.calls) == ("wipe", "(no policy)", 5)
-    assert newest.newest.seq == index.search(Search(rule=newest.rule))[0].seq
+    assert newest.newest.seq == index.search(CallSearch(rule=newest.rule))[0].seq
 
 
 async def test_a_record_is_read_from_the_log_with_its_outcome_and_whether_it_is_intact(
@@ -60,7 +66,7 @@ async def test_a_record_is_read_from_the_log_with_its_outcome_and_whether_it_is_
 ) -> None:
     await home.calls(3)
     index.refresh()
-    row = index.search(Search())[0]
+    row = index.search(CallSearch())[0]
     assert row.outcome == "ok"
     found = index.record(row.chain, row.seq)
     assert found is not None
@@ -83,17 +89,17 @@ async def test_the_index_follows_the_log_and_forgets_what_was_retired(home: Home
     await home.calls(2)
     index.refresh()
     await home.calls(2)
-    assert len(index.search(Search())) == 2
+    assert len(index.search(CallSearch())) == 2
     before = index.progress()
     assert before.read < before.size
     index.refresh()
-    assert len(index.search(Search())) == 4
+    assert len(index.search(CallSearch())) == 4
     home.clock.forward(86_400)
     await home.calls(1)
     index.refresh()
     log_files(home.folder)[0].unlink()
     index.refresh()
-    assert len(index.search(Search())) == 1
+    assert len(index.search(CallSearch())) == 1
 
 
 async def test_a_torn_line_waits_for_its_end_and_what_is_no_record_is_left_out(
@@ -104,11 +110,11 @@ async def test_a_torn_line_waits_for_its_end_and_what_is_no_record_is_left_out(
     whole = file.read_bytes()
     file.write_bytes(whole + b'{"seq": 3}\n[]\nnonsense\n' + whole.replace(b'"seq":1', b'"seq":7')[:100])
     index.refresh()
-    assert [row.seq for row in index.search(Search())] == [1]
+    assert [row.seq for row in index.search(CallSearch())] == [1]
     with file.open("ab") as stream:
         stream.write(whole.replace(b'"seq":1', b'"seq":7')[100:])
     index.refresh()
-    assert [row.seq for row in index.search(Search())] == [7, 1]
+    assert [row.seq for row in index.search(CallSearch())] == [7, 1]
 
 
 @pytest.mark.parametrize("trouble", ["damaged", "another version", "thrown away", "another log"])
@@ -134,6 +140,6 @@ async def test_an_index_that_cannot_be_used_is_begun_anew(
         file.replace(file.with_suffix(".old"))
         file.write_bytes(b"".join(lines[:2]))
     index.refresh()
-    assert len(index.search(Search())) == (1 if trouble == "another log" else 3)
+    assert len(index.search(CallSearch())) == (1 if trouble == "another log" else 3)
     assert index.file.stat().st_mode & 0o777 == 0o600
     assert json.loads(home.lines()[0])["seq"] == 1

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alya_mcp.gate.policy import tests as compiled_tests
-from alya_mcp.gate.policy.conditions import OPERATORS, Unfit, condition, same, values_at
+from alya_mcp.gate.policy.conditions import OPERATORS, UnfitOperand, condition, same, values_at
 from alya_mcp.gate.policy.screen import Screen
 from alya_mcp.gate.policy.tests import Condition
 
@@ -141,7 +141,7 @@ def test_a_pattern_takes_linear_time_and_what_re2_can_not_do_is_refused() -> Non
     slow = condition("args.a", "regex", "^(a+)+$", must_hold=True)
     assert not slow.holds({"a": "a" * 100_000 + "b"})
     for pattern in ("(?=a)", r"(a)\1", "(", "a{1001}", "\ud800"):
-        with pytest.raises(Unfit, match="invalid regex"):
+        with pytest.raises(UnfitOperand, match="invalid regex"):
             condition("args.a", "regex", pattern, must_hold=True)
 
 
@@ -151,7 +151,7 @@ def test_a_text_that_is_no_unicode_is_judged_in_the_calls_disfavour() -> None:
 
 
 def test_nothing_is_written_about_a_wrong_pattern(capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(Unfit):
+    with pytest.raises(UnfitOperand):
         condition("args.a", "regex", "(?=a)", must_hold=True)
     assert capfd.readouterr() == ("", "")
 
@@ -175,7 +175,7 @@ def test_any_arguments_are_judged_without_an_error(
 ) -> None:
     try:
         judged = condition("args.a.b", op, value, must_hold)
-    except Unfit:
+    except UnfitOperand:
         return
     assert judged.holds(arguments if isinstance(arguments, dict) else {"a.b": arguments}) in {True, False}
 
@@ -203,7 +203,7 @@ def test_many_tests_refuse_together_what_each_refuses(
     for index, (must_hold, described) in enumerate(asked):
         found: list[Condition] = []
         for path, (op, value), missing in described:
-            with suppress(Unfit):
+            with suppress(UnfitOperand):
                 found.append(condition(path, op, value, must_hold, missing))
         tests.append(compiled_tests.Test(str(index), tuple(found), must_hold, "", shadow=False))
     screen = Screen(tests)

@@ -9,7 +9,7 @@ import pytest
 from gate_support import HandClock, a_call, echo, policy
 
 from alya_mcp.gate import ApprovalNeeded, Gate, SqliteState
-from alya_mcp.gate.approvals import Asked
+from alya_mcp.gate.approvals import KeptQuestion
 from alya_mcp.notify.tokens import LENGTH, redeem, token
 
 pytestmark = pytest.mark.anyio
@@ -29,7 +29,9 @@ def state(tmp_path: Path, clock: HandClock) -> Iterator[SqliteState]:
     state.close()
 
 
-async def asked(state: SqliteState, clock: HandClock, prompt: str = "a fox", tool: str = "draw") -> Asked:
+async def asked(
+    state: SqliteState, clock: HandClock, prompt: str = "a fox", tool: str = "draw"
+) -> KeptQuestion:
     rules = {name: {"action": "require_approval"} for name in ("draw", "wipe")}
     with pytest.raises(ApprovalNeeded) as needed:
         await Gate(policy(rules), state, clock=clock).call(a_call(tool, {"prompt": prompt}), echo)

@@ -11,7 +11,7 @@ from alya_mcp.cli.times import of_record
 from alya_mcp.text.plurals import counted
 
 if TYPE_CHECKING:
-    from alya_mcp.gate.simulation.replay import Change, Replayed
+    from alya_mcp.gate.simulation.replay import ChangedDecision, Replayed
 
 CHANGED = 1
 UNREADABLE = 2
@@ -71,7 +71,7 @@ def _show(found: "Replayed") -> None:
         say(f"left out, as they tell of no decision by a policy: {counted(found.skipped, 'record')}")
 
 
-def _row(change: "Change") -> tuple[str, ...]:
+def _row(change: "ChangedDecision") -> tuple[str, ...]:
     record, now = change.record, change.now
     return (
         of_record(record["time"]),

@@ -16,7 +16,7 @@ from alya_mcp.dashboard.rendering import page, part, services_of
 from alya_mcp.dashboard.services import Services
 from alya_mcp.dashboard.words import pretty
 from alya_mcp.gate import AuditError
-from alya_mcp.gate.audit.index import Search
+from alya_mcp.gate.audit.index import CallSearch
 from alya_mcp.gate.audit.indexing import DECISIONS, Verdict
 
 PER_PAGE: Final = 50
@@ -24,7 +24,7 @@ _MOST: Final = 10_000
 _FIELDS: Final = ("tool", "caller", "decision", "rule", "since", "until")
 
 
-def _wanted(request: Request) -> tuple[Search, dict[str, str], list[str]]:
+def _wanted(request: Request) -> tuple[CallSearch, dict[str, str], list[str]]:
     """What the query asks for, its fields as they were given, and what can't be used of them."""
     given = {name: request.query_params.get(name, "") for name in _FIELDS}
     problems: list[str] = []
@@ -44,7 +44,7 @@ def _wanted(request: Request) -> tuple[Search, dict[str, str], list[str]]:
         if moment_text.isascii() and moment_text.isdigit() and row.isascii() and row.isdigit():
             before = (min(int(moment_text[:19]), 2**62), min(int(row[:19]), 2**62))
     decision: Verdict | None = given["decision"] if given["decision"] in DECISIONS else None
-    search = Search(
+    search = CallSearch(
         tool=given["tool"] or None,
         caller="" if given["caller"] == "(unknown)" else given["caller"] or None,
         decision=decision,
@@ -56,7 +56,7 @@ def _wanted(request: Request) -> tuple[Search, dict[str, str], list[str]]:
     return search, given, problems
 
 
-def _found(services: Services, search: Search) -> dict[str, Any]:
+def _found(services: Services, search: CallSearch) -> dict[str, Any]:
     index = services.index
     try:
         rows = index.search(search, PER_PAGE + 1)

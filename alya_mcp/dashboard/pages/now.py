@@ -23,7 +23,7 @@ from alya_mcp.gate.approvals import Unanswerable
 from alya_mcp.gate.approvals.question import STANDS_FOR
 
 if TYPE_CHECKING:
-    from alya_mcp.gate.approvals import Asked, Status
+    from alya_mcp.gate.approvals import KeptQuestion, Status
 
 DENIED_SECONDS: Final = 900
 _FLIGHT_SECONDS: Final = 3600
@@ -101,7 +101,7 @@ def flights(services: Services) -> list[Flight]:
     return found
 
 
-def _question(asked: "Asked", status: "Status") -> Question:
+def _question(asked: "KeptQuestion", status: "Status") -> Question:
     told = asked.message.splitlines()
     reason = next((line.partition(": ")[2] for line in told[1:2] if line.startswith("Why you are")), "")
     answered = asked.answered_ns

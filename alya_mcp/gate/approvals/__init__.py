@@ -6,12 +6,12 @@ question kept in the state (`pend`, `standing`, `consume`). Whatever isn't a yes
 this question, is none. A no is kept in the state, however it was given.
 """
 
-from alya_mcp.gate.approvals.approvals import Approvals, Standing
+from alya_mcp.gate.approvals.approvals import Approvals, StandingAnswer
 from alya_mcp.gate.approvals.asked import (
     MOST_KEPT,
     MOST_OPEN,
     ApprovalStore,
-    Asked,
+    KeptQuestion,
     Status,
     TooManyOpen,
     Unanswerable,
@@ -27,10 +27,10 @@ __all__ = [
     "MOST_OPEN",
     "ApprovalStore",
     "Approvals",
-    "Asked",
     "Full",
+    "KeptQuestion",
     "Question",
-    "Standing",
+    "StandingAnswer",
     "Status",
     "TooManyOpen",
     "Unanswerable",

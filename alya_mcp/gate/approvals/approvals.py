@@ -18,7 +18,7 @@ from alya_mcp.gate.redaction import masked
 _SWEEP: Final = 256
 
 
-class Standing(NamedTuple):
+class StandingAnswer(NamedTuple):
     """An answer that holds, and the id of the question it was given to; None for a session's yes.
 
     `way` is how it came, None where that isn't known.
@@ -82,14 +82,14 @@ class Approvals:
             session=call.session,
         )
 
-    def standing(self, question: Question) -> Standing | None:
+    def standing(self, question: Question) -> StandingAnswer | None:
         """The answer that holds for the question, if there is one; a no goes before any yes."""
         kept = self._store.live(question.binding)
         if kept is not None and kept.answer == "no":
-            return Standing("no", kept.id, kept.way)
+            return StandingAnswer("no", kept.id, kept.way)
         if self._holds(question):
-            return Standing("yes", None, self._agreed[question.binding][1])
-        return Standing("yes", kept.id, kept.way) if kept is not None and kept.answer == "yes" else None
+            return StandingAnswer("yes", None, self._agreed[question.binding][1])
+        return StandingAnswer("yes", kept.id, kept.way) if kept is not None and kept.answer == "yes" else None
 
     def consume(self, question: Question) -> bool:
         """Take the yes that `standing` saw, once among all processes; False when it is gone.
@@ -178,7 +178,7 @@ class Approvals:
             "differ; make the call again to be asked anew"
         )
 
-    def is_again(self, question: Question, answer: Answer | None, standing: Standing | None) -> bool:
+    def is_again(self, question: Question, answer: Answer | None, standing: StandingAnswer | None) -> bool:
         """Whether a call is one that was asked for before: with a fresh answer to this very question, or with
         a yes to the question that was kept. A yes for the session makes no call the same as another, whatever
         answer comes with it: that is neither needed nor used up.

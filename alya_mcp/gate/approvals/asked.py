@@ -25,7 +25,7 @@ MOST_KEPT: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class KeptQuestion:
     """A question kept for the user to answer on the command line; times in nanoseconds since 1970.
 
     Its store keeps it by a time that nobody sets, and hands it out dated by the wall clock.
@@ -59,7 +59,7 @@ class Asked:
         return "pending" if self.answer is None else "approved" if self.answer == "yes" else "denied"
 
     @classmethod
-    def anew(cls, question: Question, now_ns: int) -> "Asked":
+    def anew(cls, question: Question, now_ns: int) -> "KeptQuestion":
         """`question`, asked at `now_ns`, under a new id."""
         hold_ns = round(question.expires * SECOND)
         return cls(
@@ -81,7 +81,7 @@ class Asked:
         """When the newest answer was given; None while there is none."""
         return None if self.answer is None else self.expires_ns - self.hold_ns
 
-    def answered(self, answer: YesOrNo, now_ns: int, way: Way, *, first: bool = False) -> "Asked":
+    def answered(self, answer: YesOrNo, now_ns: int, way: Way, *, first: bool = False) -> "KeptQuestion":
         """This question with an answer given at `now_ns`; with `first` one that takes none back.
 
         Raises:
@@ -118,7 +118,7 @@ class ApprovalStore(Protocol):
         """32 random bytes, the same for all processes of the state."""
         ...
 
-    def pend(self, question: Question) -> Asked:
+    def pend(self, question: Question) -> KeptQuestion:
         """Keep `question` and return it with its id: the one kept already while its binding is open.
 
         Raises:
@@ -126,11 +126,11 @@ class ApprovalStore(Protocol):
         """
         ...
 
-    def decline(self, question: Question) -> Asked:
+    def decline(self, question: Question) -> KeptQuestion:
         """Keep the user's no to `question` and return it with its id; it replaces a yes that no call used."""
         ...
 
-    def live(self, binding: str) -> Asked | None:
+    def live(self, binding: str) -> KeptQuestion | None:
         """The question with that binding that waits, or whose answer holds and isn't used."""
         ...
 
@@ -140,7 +140,7 @@ class ApprovalStore(Protocol):
 
     def answer(
         self, approval: str, answer: YesOrNo, way: Way = "command", *, first: bool = False
-    ) -> tuple[Asked, Status]:
+    ) -> tuple[KeptQuestion, Status]:
         """Answer the question `approval`, also anew as long as a yes isn't used; with `first` only once.
 
         Raises:
@@ -148,7 +148,7 @@ class ApprovalStore(Protocol):
         """
         ...
 
-    def find(self, approval: str) -> tuple[Asked, Status]:
+    def find(self, approval: str) -> tuple[KeptQuestion, Status]:
         """The question `approval`, and how it stands now.
 
         Raises:
@@ -156,7 +156,7 @@ class ApprovalStore(Protocol):
         """
         ...
 
-    def all(self) -> Sequence[tuple[Asked, Status]]:
+    def all(self) -> Sequence[tuple[KeptQuestion, Status]]:
         """Every question kept, the newest last, and how it stands now. They go a day after they expire,
         unanswered ones earlier where a grant has more than `MOST_KEPT`."""
         ...

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from alya_mcp.gate.audit.reading import Made, Wanted, read_calls, read_entries
+from alya_mcp.gate.audit.reading import AuditFilter, Made, read_calls, read_entries
 from alya_mcp.gate.formulas import begins_as_formula
 
 Form = Literal["jsonl", "csv", "ocsf"]
@@ -28,7 +28,7 @@ _ACTION: Final = {1: "Allowed", 2: "Denied"}
 _DISPOSITION: Final = {"allow": (1, "Allowed"), "deny": (2, "Blocked"), "ask": (99, "Approval needed")}
 
 
-def exported(folder: str | os.PathLike[str], form: Form, wanted: Wanted) -> Iterator[str]:
+def exported(folder: str | os.PathLike[str], form: Form, wanted: AuditFilter) -> Iterator[str]:
     """The log in `folder`, a line at a time with its end of line, of what is `wanted`.
 
     `jsonl` has every record as it stands, in order of time. `csv` (with a heading) and `ocsf` have every call
@@ -112,7 +112,7 @@ def ocsf(call: Made) -> dict[str, Any]:
     return event
 
 
-def _records(folder: str | os.PathLike[str], wanted: Wanted) -> Iterator[str]:
+def _records(folder: str | os.PathLike[str], wanted: AuditFilter) -> Iterator[str]:
     for record, line, _ in read_entries(folder, wanted.since):
         if wanted.takes(record):
             yield line.decode("utf-8", "replace")

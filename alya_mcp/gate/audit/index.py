@@ -17,8 +17,8 @@ from alya_mcp.gate.audit.folder import audit_files
 from alya_mcp.gate.audit.indexing import (
     DECISIONS,
     OUTCOMES,
+    IndexProgress,
     Outdated,
-    Progress,
     Verdict,
     fill,
     micro,
@@ -41,7 +41,7 @@ _ROWS: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Search:
+class CallSearch:
     """Which calls are asked for; None asks for all. `since` and the end `until`, which is left out, are in
     seconds since 1970. An unknown caller's name is empty. `before` is the last row of the page before."""
 
@@ -54,7 +54,7 @@ class Search:
     before: tuple[int, int] | None = None
 
 
-class Row(NamedTuple):
+class CallRow(NamedTuple):
     """A call: `time` in microseconds since 1970; `outcome`, `ms` and `usd` are None while it has none."""
 
     id: int
@@ -78,10 +78,10 @@ class Denials(NamedTuple):
     tool: str
     rule: str
     calls: int
-    newest: Row
+    newest: CallRow
 
 
-class Found(NamedTuple):
+class LoggedCall(NamedTuple):
     """A call's records as they stand in the log. `intact` is whether the lines are as they were written, by
     the log's key; None where the key can't be read."""
 
@@ -104,7 +104,7 @@ class AuditIndex:
         self._db: sqlite3.Connection | None = None
         self._writing = threading.Lock()
 
-    def refresh(self, stop: Callable[[], bool] = bool) -> Progress:
+    def refresh(self, stop: Callable[[], bool] = bool) -> IndexProgress:
         """Bring the index up to date, or as far as `stop` lets it, which is asked now and then."""
         with self._writing:
             try:
@@ -115,14 +115,16 @@ class AuditIndex:
                 self.discard()
                 return self._fill(stop)
 
-    def progress(self) -> Progress:
+    def progress(self) -> IndexProgress:
         """How far the index is, without reading the log."""
         with self._reading() as db:
             read = dict(cast("list[tuple[str, int]]", db.execute("SELECT name, read FROM files").fetchall()))
         sizes = [(path.name, size_of(path)) for path in audit_files(self.folder)]
-        return Progress(sum(min(read.get(name, 0), size) for name, size in sizes), sum(s for _, s in sizes))
+        return IndexProgress(
+            sum(min(read.get(name, 0), size) for name, size in sizes), sum(s for _, s in sizes)
+        )
 
-    def search(self, wanted: Search, limit: int = 50) -> list[Row]:
+    def search(self, wanted: CallSearch, limit: int = 50) -> list[CallRow]:
         """The newest `limit` of the calls that are `wanted`."""
         with self._reading() as db:
             where = self._where(db, wanted)
@@ -136,7 +138,7 @@ class AuditIndex:
             sql = f"{_ROWS}{clause} ORDER BY time DESC, calls.id DESC LIMIT ?"
             return [_row(each) for each in db.execute(sql, [*values, limit])]
 
-    def count(self, wanted: Search, most: int = 10_000) -> int:
+    def count(self, wanted: CallSearch, most: int = 10_000) -> int:
         """How many calls are `wanted`; `most` + 1 stands for more than `most`."""
         with self._reading() as db:
             where = self._where(db, wanted)
@@ -164,7 +166,7 @@ class AuditIndex:
             for _, _, calls, newest in found
         ]
 
-    def running(self, since: float, limit: int = 50) -> list[Row]:
+    def running(self, since: float, limit: int = 50) -> list[CallRow]:
         """The newest calls admitted since a time (seconds since 1970) that have no outcome yet."""
         with self._reading() as db:
             sql = (
@@ -187,7 +189,7 @@ class AuditIndex:
                 name for (name,) in db.execute("SELECT name FROM names WHERE kind = ? ORDER BY name", (kind,))
             ]
 
-    def record(self, chain: str, seq: int) -> Found | None:
+    def record(self, chain: str, seq: int) -> LoggedCall | None:
         """The records of the call whose decision is number `seq` of `chain`; None when there is none."""
         if seq > _LARGEST:
             return None
@@ -207,7 +209,7 @@ class AuditIndex:
         decided, *settled = (parsed(line) for line in lines)
         if decided is None:
             return None
-        return Found(decided, settled[0] if settled else None, self._intact(lines))
+        return LoggedCall(decided, settled[0] if settled else None, self._intact(lines))
 
     def close(self) -> None:
         """Let go of the file; the next use opens it again."""
@@ -223,7 +225,7 @@ class AuditIndex:
             for end in ("", "-wal", "-shm"):
                 self.file.with_name(self.file.name + end).unlink(missing_ok=True)
 
-    def _fill(self, stop: Callable[[], bool]) -> Progress:
+    def _fill(self, stop: Callable[[], bool]) -> IndexProgress:
         db = open_index(self.file)
         try:
             return fill(db, self.folder, stop)
@@ -244,7 +246,7 @@ class AuditIndex:
                 self._db = open_index(self.file)
             yield self._db
 
-    def _where(self, db: sqlite3.Connection, wanted: Search) -> tuple[list[str], list[object]] | None:
+    def _where(self, db: sqlite3.Connection, wanted: CallSearch) -> tuple[list[str], list[object]] | None:
         """The terms and values of a search; None when nothing can be found."""
         terms: list[str] = []
         values: list[object] = []
@@ -278,10 +280,10 @@ def _in(number: int) -> str:
     return f"{_ROWS} WHERE calls.id IN ({', '.join('?' * number)})"
 
 
-def _row(row: Sequence[Any]) -> Row:
+def _row(row: Sequence[Any]) -> CallRow:
     decision, shadow, outcome, ms, usd = cast("tuple[int, int, int | None, float, float]", tuple(row[8:]))
     ended: str | None = None if outcome is None else OUTCOMES[outcome]
-    return Row._make((*row[:8], DECISIONS[decision], bool(shadow), ended, ms, usd))
+    return CallRow._make((*row[:8], DECISIONS[decision], bool(shadow), ended, ms, usd))
 
 
 def _line(path: Path, at: int) -> bytes:

@@ -52,7 +52,7 @@ _SETTLE: Final = (
 )
 
 
-class Progress(NamedTuple):
+class IndexProgress(NamedTuple):
     """How far the index is: bytes of the log that are in it, of all."""
 
     read: int
@@ -68,7 +68,7 @@ class Outdated(Exception):
     """A file of the log isn't the one that was read: the index has to be begun anew."""
 
 
-def fill(db: sqlite3.Connection, folder: Path, stop: Callable[[], bool]) -> Progress:
+def fill(db: sqlite3.Connection, folder: Path, stop: Callable[[], bool]) -> IndexProgress:
     """Take in what the log in `folder` has gained; `stop` is asked every `_LINES` lines.
 
     Raises:
@@ -104,7 +104,7 @@ def fill(db: sqlite3.Connection, folder: Path, stop: Callable[[], bool]) -> Prog
         if stop():
             break
     db.execute("PRAGMA optimize")
-    return Progress(done, total)
+    return IndexProgress(done, total)
 
 
 def _read(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from alya_mcp.gate.audit.record import (
-    Names,
+    ArgumentNames,
     Quoted,
     Seal,
     file_name,
@@ -80,7 +80,7 @@ class Audit:
         self._second: int = -1
         self._stamp = ""
         self._quoted = Quoted()
-        self._names = Names()
+        self._names = ArgumentNames()
         self._retiring: threading.Thread | None = None
         self._closing = threading.Event()
 

@@ -24,7 +24,7 @@ _MOST: Final = 1e15
 _NUMBERS: Final = frozenset((int, float))
 
 
-class Entry(NamedTuple):
+class LoggedRecord(NamedTuple):
     """A record, the line it was read from and the chain it stands in."""
 
     record: dict[str, Any]
@@ -41,7 +41,7 @@ class Made(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class AuditFilter:
     """Which calls and records are asked for; None asks for all.
 
     `since` and the end `until`, which is left out, are times as a record has them. `session` may be the
@@ -68,7 +68,7 @@ class Wanted:
         )
 
 
-def read_entries(folder: str | os.PathLike[str], since: str | None = None) -> Iterator[Entry]:
+def read_entries(folder: str | os.PathLike[str], since: str | None = None) -> Iterator[LoggedRecord]:
     """Every record of all chains in order of time, from the day of `since` on.
 
     A line that is no record is left out.
@@ -78,7 +78,7 @@ def read_entries(folder: str | os.PathLike[str], since: str | None = None) -> It
     """
     day = "" if since is None else since[:10].replace("-", "")
     waiting = deque((_begun(path), path) for path in audit_files(Path(folder)) if path.name[:8] >= day)
-    open_files: list[tuple[str, int, Entry, Iterator[Entry]]] = []
+    open_files: list[tuple[str, int, LoggedRecord, Iterator[LoggedRecord]]] = []
     number = 0
     while waiting or open_files:
         while waiting and (not open_files or waiting[0][0] <= open_files[0][0]):
@@ -98,7 +98,7 @@ def read_entries(folder: str | os.PathLike[str], since: str | None = None) -> It
             heapq.heapreplace(open_files, (following.record["time"], place, following, stream))
 
 
-def read_calls(folder: str | os.PathLike[str], wanted: Wanted) -> Iterator[Made]:
+def read_calls(folder: str | os.PathLike[str], wanted: AuditFilter) -> Iterator[Made]:
     """Every call that was decided as `wanted` says, when its outcome or refusal was written.
 
     Calls without an outcome come last: they still run, or their process was killed.
@@ -123,7 +123,7 @@ def read_calls(folder: str | os.PathLike[str], wanted: Wanted) -> Iterator[Made]
         yield Made(decided, None, chain)
 
 
-def _entries(path: Path) -> Iterator[Entry]:
+def _entries(path: Path) -> Iterator[LoggedRecord]:
     chain = (parse_file_name(path.name) or ("", 0))[0]
     try:
         with path.open("rb") as stream:
@@ -134,7 +134,7 @@ def _entries(path: Path) -> Iterator[Entry]:
                     continue
                 record = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
                 if line.endswith(b"\n") and is_record(record):
-                    yield Entry(record, line, chain)
+                    yield LoggedRecord(record, line, chain)
     except FileNotFoundError:  # retired a moment ago
         return
     except OSError as error:

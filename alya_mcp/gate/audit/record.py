@@ -136,7 +136,7 @@ class Quoted(dict[str | None, str]):
         return quoted
 
 
-class Names(dict[tuple[str, ...], str]):
+class ArgumentNames(dict[tuple[str, ...], str]):
     """`names` of sets of arguments that come again and again, remembered: 1,024 of at most 512 characters."""
 
     def __missing__(self, ordered: tuple[str, ...]) -> str:

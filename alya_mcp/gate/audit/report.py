@@ -10,7 +10,7 @@ from html import escape
 from operator import attrgetter
 from typing import Final
 
-from alya_mcp.gate.audit.summary import Row, Session, Summary, most
+from alya_mcp.gate.audit.summary import AuditSession, AuditSummary, AuditTotals, most
 from alya_mcp.gate.audit.verification import Report
 from alya_mcp.gate.invisible import visible
 from alya_mcp.gate.numbers import usd
@@ -83,7 +83,7 @@ th,td{padding:6px 8px}}
 """
 
 
-def render(summary: Summary, verified: Report | str, made: str) -> str:
+def render(summary: AuditSummary, verified: Report | str, made: str) -> str:
     """The page.
 
     `verified` is what `verify` found, or why the log couldn't be checked. `made` is when, as text.
@@ -122,7 +122,7 @@ def render(summary: Summary, verified: Report | str, made: str) -> str:
     )
 
 
-def _body(summary: Summary) -> Iterable[str]:
+def _body(summary: AuditSummary) -> Iterable[str]:
     bars = _bars(summary)
     decisions = (
         ("allow", attrgetter("allowed")),
@@ -207,7 +207,7 @@ def _key(*names: tuple[str, str]) -> str:
     return f'<div class="key">{"".join(shown)}</div>'
 
 
-def _table(first: str, rows: Sequence[tuple[str, Row]], shares: bool = False) -> str:
+def _table(first: str, rows: Sequence[tuple[str, AuditTotals]], shares: bool = False) -> str:
     largest = max((row.calls for _, row in rows), default=0)
     heads = "".join(f"<th>{heading}</th>" for heading in (first, *([""] if shares else []), *_HEADINGS))
     lines = [
@@ -219,13 +219,13 @@ def _table(first: str, rows: Sequence[tuple[str, Row]], shares: bool = False) ->
     return f'<div class="wide"><table><tr>{heads}</tr>{"".join(lines)}</table></div>'
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: AuditTotals) -> tuple[str, ...]:
     half, most_of = row.latency.quantile(0.5), row.latency.quantile(0.95)
     counts = (row.calls, row.denied, row.asked, row.failed)
     return (*map(_count, counts), usd(row.usd), _ms(half), _ms(most_of))
 
 
-def _share(row: Row, largest: int) -> str:
+def _share(row: AuditTotals, largest: int) -> str:
     parts = (("allow", row.allowed), ("deny", row.denied), ("ask", row.asked))
     bars = "".join(
         f'<i class={kind} style="width:{100 * part / largest:.2f}%"></i>' for kind, part in parts if part
@@ -246,7 +246,7 @@ def _rules(counts: Sequence[tuple[str, int]], heading: str, none: str) -> str:
     return f'<div class="wide"><table><tr><th>Rule</th><th>{heading}</th></tr>{"".join(lines)}</table></div>'
 
 
-def _sessions(summary: Summary) -> str:
+def _sessions(summary: AuditSummary) -> str:
     newest = sorted(summary.sessions.items(), key=lambda each: each[1].last, reverse=True)
     heads = "".join(f"<th>{name}</th>" for name in ("Session", "Grant", "From", "To", *_HEADINGS[:5]))
     lines = [
@@ -261,18 +261,18 @@ def _sessions(summary: Summary) -> str:
     return f'<div class="wide"><table><tr>{heads}</tr>{"".join(lines)}</table></div>{more}'
 
 
-def _grants(session: Session) -> str:
+def _grants(session: AuditSession) -> str:
     return ", ".join(grant or "unknown" for grant in sorted(session.grants))
 
 
-def _bars(summary: Summary) -> list[tuple[str, Row]]:
+def _bars(summary: AuditSummary) -> list[tuple[str, AuditTotals]]:
     """A row per day from the first to the last, or per so many days that the bars can be told apart."""
     first, last = (date.fromisoformat(_day(time)) for time in (summary.first, summary.last))
     days = (last - first).days + 1
     width = -(-days // _MOST_BARS)
-    bars: list[tuple[str, Row]] = []
+    bars: list[tuple[str, AuditTotals]] = []
     for number in range(0, days, width):
-        row = Row()
+        row = AuditTotals()
         for each in range(number, min(number + width, days)):
             day = summary.days.get((first + timedelta(days=each)).isoformat())
             if day is not None:
@@ -284,10 +284,10 @@ def _bars(summary: Summary) -> list[tuple[str, Row]]:
 
 def _chart(
     title: str,
-    bars: Sequence[tuple[str, Row]],
-    values: Sequence[tuple[str, Callable[[Row], float]]],
+    bars: Sequence[tuple[str, AuditTotals]],
+    values: Sequence[tuple[str, Callable[[AuditTotals], float]]],
     shown: Callable[[float], str],
-    told: Callable[[Row], str],
+    told: Callable[[AuditTotals], str],
 ) -> str:
     """Stacked bars, the first of `values` (a kind and its measure) at the bottom; `told` when pointed at."""
     top = max((sum(value(row) for _, value in values) for _, row in bars), default=0.0) or 1.0
@@ -319,20 +319,20 @@ def _chart(
     )
 
 
-def _told(row: Row) -> str:
+def _told(row: AuditTotals) -> str:
     return f"{row.allowed:,} allowed, {row.denied:,} denied, {row.asked:,} asked"
 
 
-def _times(row: Row) -> str:
+def _times(row: AuditTotals) -> str:
     half, most_of = row.latency.quantile(0.5), row.latency.quantile(0.95)
     return f"median {_ms(half)}, p95 {_ms(most_of)}"
 
 
-def _half(row: Row) -> float:
+def _half(row: AuditTotals) -> float:
     return row.latency.quantile(0.5) or 0.0
 
 
-def _rest(row: Row) -> float:
+def _rest(row: AuditTotals) -> float:
     return (row.latency.quantile(0.95) or 0.0) - _half(row)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from alya_mcp.gate.audit.reading import Made, Wanted, read_calls
+from alya_mcp.gate.audit.reading import AuditFilter, Made, read_calls
 from alya_mcp.gate.decision import UNKNOWN_TOOL
 
 _STEP: Final = 1.02
@@ -43,7 +43,7 @@ class Latency:
 
 
 @dataclass(slots=True)
-class Row:
+class AuditTotals:
     """What a day, a tool or a session saw.
 
     `failed` counts admitted calls that ended otherwise than `ok`, `open` those without an outcome. `shadowed`
@@ -75,7 +75,7 @@ class Row:
         elif decision == "allow":
             self.open += 1
 
-    def merge(self, other: "Row") -> None:
+    def merge(self, other: "AuditTotals") -> None:
         """Count all that `other` counted."""
         for name in ("calls", "allowed", "denied", "asked", "failed", "open", "shadowed", "usd"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
@@ -96,7 +96,7 @@ class Row:
 
 
 @dataclass(slots=True)
-class Session(Row):
+class AuditSession(AuditTotals):
     """A session: whose it was (empty for an unknown caller), and from when to when calls were decided."""
 
     grants: set[str] = field(default_factory=set[str])
@@ -105,13 +105,13 @@ class Session(Row):
 
 
 @dataclass(slots=True)
-class Summary:
+class AuditSummary:
     """What the log tells. Days are UTC; `rules` refused or asked, `shadow_rules` would have."""
 
-    total: Row = field(default_factory=Row)
-    days: defaultdict[str, Row] = field(default_factory=lambda: defaultdict(Row))
-    tools: defaultdict[str, Row] = field(default_factory=lambda: defaultdict(Row))
-    sessions: defaultdict[str, Session] = field(default_factory=lambda: defaultdict(Session))
+    total: AuditTotals = field(default_factory=AuditTotals)
+    days: defaultdict[str, AuditTotals] = field(default_factory=lambda: defaultdict(AuditTotals))
+    tools: defaultdict[str, AuditTotals] = field(default_factory=lambda: defaultdict(AuditTotals))
+    sessions: defaultdict[str, AuditSession] = field(default_factory=lambda: defaultdict(AuditSession))
     rules: Counter[str] = field(default_factory=Counter[str])
     shadow_rules: Counter[str] = field(default_factory=Counter[str])
     first: str = ""
@@ -160,19 +160,19 @@ class Summary:
         }
 
 
-def summarise(folder: str | os.PathLike[str], wanted: Wanted) -> Summary:
+def summarise(folder: str | os.PathLike[str], wanted: AuditFilter) -> AuditSummary:
     """The figures of the calls in `folder` that are `wanted`, however many they are.
 
     Raises:
         AuditError: when the folder or a file can't be read.
     """
-    summary = Summary()
+    summary = AuditSummary()
     for call in read_calls(folder, wanted):
         summary.add(call)
     return summary
 
 
-def most(rows: Mapping[str, Row]) -> list[tuple[str, Row]]:
+def most(rows: Mapping[str, AuditTotals]) -> list[tuple[str, AuditTotals]]:
     """The rows with the most calls first, those with as many by name."""
     return sorted(rows.items(), key=lambda each: (-each[1].calls, each[0]))
 

@@ -85,7 +85,7 @@ class Unreadable(Exception):
         self.problems = problems
 
 
-class Places:
+class TextPositions:
     """Turns an offset in a text into line and column."""
 
     __slots__ = ("_starts",)
@@ -112,7 +112,7 @@ def read_text(data: bytes) -> str:
         return body.decode("utf-8")
     except UnicodeDecodeError as error:
         before = body[: error.start].decode("utf-8")
-        line, column = Places(before).of(len(before))
+        line, column = TextPositions(before).of(len(before))
         byte = body[error.start]
         message = f"byte 0x{byte:02x} is not UTF-8; save the document as UTF-8"
         raise Unreadable([Problem("", message, line, column)]) from None
@@ -136,14 +136,14 @@ class Document:
         self.problems = tuple(problems)
         self._tree = tree
         self._text = text
-        self._found: tuple[Node, Places] | None = None
+        self._found: tuple[Node, TextPositions] | None = None
 
     def place(self, pointer: str, key: bool = False) -> tuple[int, int] | tuple[None, None]:
         """Line and column, from 1, of the value at a JSON Pointer, or of its `key`; None without a text."""
         if self._found is None:
             if self._tree is None:
                 return None, None
-            self._found = self._tree(), Places(self._text)
+            self._found = self._tree(), TextPositions(self._text)
         node, places = self._found
         at = node.at
         for name in pointer.split("/")[1:]:

@@ -17,8 +17,8 @@ from alya_mcp.gate.documents.document import (
     Document,
     Member,
     Node,
-    Places,
     Problem,
+    TextPositions,
     Unreadable,
     is_text,
     quoted,
@@ -67,7 +67,7 @@ class PlacedReader:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._places: Places | None = None
+        self._places: TextPositions | None = None
         self._values = 0
         self.problems: list[Problem] = []
 
@@ -85,7 +85,7 @@ class PlacedReader:
 
     def _problem(self, at: int, pointer: str, message: str) -> Problem:
         if self._places is None:
-            self._places = Places(self._text)
+            self._places = TextPositions(self._text)
         line, column = self._places.of(at)
         return Problem(pointer, message, line, column)
 

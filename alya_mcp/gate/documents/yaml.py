@@ -18,8 +18,8 @@ from alya_mcp.gate.documents.document import (
     Document,
     Member,
     Node,
-    Places,
     Problem,
+    TextPositions,
     Unreadable,
     is_text,
     kind,
@@ -66,7 +66,7 @@ def read_yaml(text: str) -> Document:
 class _Reader:
     def __init__(self, text: str) -> None:
         self._text = text
-        self._places: Places | None = None
+        self._places: TextPositions | None = None
         self._anchors: dict[str, _Built] = {}
         self._aliased = 0
         self._values = 0
@@ -202,7 +202,7 @@ class _Reader:
 
     def _problem(self, at: int, pointer: str, message: str) -> Problem:
         if self._places is None:
-            self._places = Places(self._text)
+            self._places = TextPositions(self._text)
         line, column = self._places.of(at)
         problem = Problem(pointer, message, line, column)
         self.problems.append(problem)

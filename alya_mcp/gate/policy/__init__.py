@@ -18,7 +18,7 @@ from alya_mcp.gate.decision import DEFAULT_DENY, Decision, shown
 from alya_mcp.gate.documents.document import Document, Problem, Unreadable, read_text
 from alya_mcp.gate.documents.json import read_json
 from alya_mcp.gate.documents.values import read_values
-from alya_mcp.gate.policy.entries import Entry
+from alya_mcp.gate.policy.entries import PolicyEntry
 from alya_mcp.gate.policy.file import PolicyError, is_yaml, read_policy_file
 from alya_mcp.gate.policy.lint import dodged, lint, unknown_tools
 from alya_mcp.gate.policy.rules import Limit, Rules
@@ -189,16 +189,16 @@ class Policy:
 
         return tuple(contradictions(self._read.tools.values(), self._source, schemas))
 
-    def _compile(self, tool: str, entry: Entry | None) -> Rules:
+    def _compile(self, tool: str, entry: PolicyEntry | None) -> Rules:
         denial = self._denial(tool, entry)
-        rules = (entry or Entry("")).rules(self._read.all_tools, self._read.every_tool)
+        rules = (entry or PolicyEntry("")).rules(self._read.all_tools, self._read.every_tool)
         if denial is None:
             return rules
         if denial.mode == "shadow":
             return replace(rules, shadow_denials=(denial,))
         return replace(rules, denial=denial)
 
-    def _denial(self, tool: str, entry: Entry | None) -> Decision | None:
+    def _denial(self, tool: str, entry: PolicyEntry | None) -> Decision | None:
         """What the policy answers whatever the arguments, if it denies."""
         if entry is None:
             if self.default == "allow":

@@ -38,7 +38,7 @@ _NO_OBJECT: Final = object()
 """Stands for a value that a path leads through and that has no names below it."""
 
 
-class Unfit(ValueError):
+class UnfitOperand(ValueError):
     """An operator can't take the value that stands beside it. The text says what it takes instead."""
 
 
@@ -55,7 +55,7 @@ def condition(path: str, op: str, value: Any, must_hold: bool, missing: bool | N
     names = tuple(path.split(".")[1:])
     if op == "exists":
         if not isinstance(value, bool):
-            raise Unfit("it takes true or false")
+            raise UnfitOperand("it takes true or false")
         holds = _exists(names, value)
     else:
         test = regex(value, must_hold) if op == "regex" else _test(op, value)
@@ -176,7 +176,7 @@ def _test(op: str, value: Any) -> Verify:
     if op in {"in", "not_in"}:
         return _listed(op, value)
     if value is None:
-        raise Unfit('is null, which counts as absent; use "exists" with true or false')
+        raise UnfitOperand('is null, which counts as absent; use "exists" with true or false')
     if op == "eq":
         return _equal(value)
     if op == "neq":
@@ -198,12 +198,12 @@ def _equal(value: Any) -> Verify:
 
 def _listed(op: str, value: Any) -> Verify:
     if not isinstance(value, list):
-        raise Unfit(f'operator "{op}" requires a list value')
+        raise UnfitOperand(f'operator "{op}" requires a list value')
     choices = tuple(cast("list[Any]", value))
     if any(choice is None for choice in choices):
-        raise Unfit('holds null, which counts as absent; use "exists" with true or false')
+        raise UnfitOperand('holds null, which counts as absent; use "exists" with true or false')
     if op == "in" and not choices:
-        raise Unfit("is an empty list, so that the condition never holds")
+        raise UnfitOperand("is an empty list, so that the condition never holds")
     words = frozenset(choice for choice in choices if isinstance(choice, str))
     others = tuple(choice for choice in choices if not isinstance(choice, str))
 
@@ -217,7 +217,7 @@ def _listed(op: str, value: Any) -> Verify:
 
 def _ordered(op: str, value: Any) -> Verify:
     if not is_number(value):
-        raise Unfit(f'operator "{op}" requires a number value; only numbers have an order here')
+        raise UnfitOperand(f'operator "{op}" requires a number value; only numbers have an order here')
     match op:
         case "lt":
             return lambda found: is_number(found) and found < value
@@ -258,7 +258,7 @@ def regex(pattern: Any, must_hold: bool) -> Verify:
         Unfit: RE2 can't take the pattern.
     """
     if not isinstance(pattern, str):
-        raise Unfit('operator "regex" requires a string value')
+        raise UnfitOperand('operator "regex" requires a string value')
     from importlib import import_module
 
     re2: Any = import_module("re2")
@@ -269,7 +269,7 @@ def regex(pattern: Any, must_hold: bool) -> Verify:
     except (re2.error, UnicodeEncodeError) as error:
         reason = error.args[0]
         said = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else "it is no Unicode"
-        raise Unfit(
+        raise UnfitOperand(
             f"invalid regex: {said} (the syntax is RE2's: no look-around, no back references)"
         ) from None
 

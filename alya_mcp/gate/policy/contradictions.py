@@ -5,7 +5,7 @@ from typing import Any, Final, cast
 
 from alya_mcp.gate.documents.document import Document, Problem, quoted
 from alya_mcp.gate.policy.conditions import ORDER, same
-from alya_mcp.gate.policy.entries import Asked, Entry
+from alya_mcp.gate.policy.entries import PlacedCondition, PolicyEntry
 from alya_mcp.gate.policy.tests import Condition
 
 Schema = Mapping[str, Any]
@@ -15,7 +15,7 @@ _DEEPEST: Final = 32
 
 
 def contradictions(
-    entries: Iterable[Entry], document: Document, schemas: Mapping[str, Schema]
+    entries: Iterable[PolicyEntry], document: Document, schemas: Mapping[str, Schema]
 ) -> Iterator[Problem]:
     """Each condition of the tools' `entries` that their input schemas contradict, with its place."""
     for entry in entries:
@@ -35,7 +35,7 @@ def contradictions(
                 yield Problem(counted.pointer, message, *document.place(counted.pointer))
 
 
-def _wrong(asked: Asked, schema: Schema) -> str | None:
+def _wrong(asked: PlacedCondition, schema: Schema) -> str | None:
     """Why no argument can satisfy a condition; None when one may."""
     test = asked.test
     found = list(_at(schema, schema, test.path.split(".")[1:], _DEEPEST))

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from alya_mcp.gate.documents.document import kind, nearest, quoted
-from alya_mcp.gate.policy.conditions import OPERATORS, Unfit, condition
+from alya_mcp.gate.policy.conditions import OPERATORS, UnfitOperand, condition
 from alya_mcp.gate.policy.keys import KEYS
 from alya_mcp.gate.policy.reading import Fields, Reading, by_name
 from alya_mcp.gate.policy.rules import (
@@ -31,7 +31,7 @@ _EXPIRES = 600.0
 
 
 @dataclass(slots=True)
-class Asked:
+class PlacedCondition:
     """A condition of the document, and its place; kept for what is said of it later.
 
     `says_missing` is whether it says what holds where its argument is missing.
@@ -44,7 +44,7 @@ class Asked:
 
 
 @dataclass(slots=True)
-class Entry:
+class PolicyEntry:
     """What one rule object says. `tool` is the tool it counts for, None where all count together."""
 
     pointer: str
@@ -59,10 +59,10 @@ class Entry:
     approvals: list[Approval] = field(default_factory=list[Approval])
     timeout: float | None = None
     redact: Redact = field(default_factory=Redact)
-    asked: list[Asked] = field(default_factory=list[Asked])
-    amounts: list[Asked] = field(default_factory=list[Asked])
+    asked: list[PlacedCondition] = field(default_factory=list[PlacedCondition])
+    amounts: list[PlacedCondition] = field(default_factory=list[PlacedCondition])
 
-    def rules(self, *wider: "Entry") -> Rules:
+    def rules(self, *wider: "PolicyEntry") -> Rules:
         """What a call of the tool is asked: what stands here before what `wider` entries say."""
         entries = (self, *wider)
         return Rules(
@@ -76,7 +76,7 @@ class Entry:
             redact=self.redact,
         )
 
-    def of(self, tool: str) -> "Entry":
+    def of(self, tool: str) -> "PolicyEntry":
         """The same for one tool of a category: what it counts is its own."""
         return replace(
             self,
@@ -97,9 +97,9 @@ class EntryReader:
 
     def entry(
         self, value: Any, pointer: str, tool: str | None, what: Literal["tool", "category", "all_tools"]
-    ) -> tuple[Entry, Fields]:
+    ) -> tuple[PolicyEntry, Fields]:
         """A rule object with all of our keys that `what` takes; its fields too, for another dialect's."""
-        entry = Entry(pointer, tool)
+        entry = PolicyEntry(pointer, tool)
         fields = self._reading.fields(value, pointer, what)
         if not fields:
             entry.shadow = self._shadow
@@ -121,14 +121,14 @@ class EntryReader:
             entry.redact = self._redact(value, f"{pointer}/redact")
         return entry, fields
 
-    def _refusal(self, entry: Entry, value: Any, pointer: str) -> tuple[Condition, ...]:
+    def _refusal(self, entry: PolicyEntry, value: Any, pointer: str) -> tuple[Condition, ...]:
         """The conditions of a refusal; those that are wrong are reported and left out."""
         items = self._reading.items(value, pointer, "conditions")
         found = [self.condition(entry, item, below, "refusal") for item, below in items]
         return tuple(each[0] for each in found if each is not None)
 
     def condition(
-        self, entry: Entry, value: Any, pointer: str, what: Literal["condition", "refusal", "require"]
+        self, entry: PolicyEntry, value: Any, pointer: str, what: Literal["condition", "refusal", "require"]
     ) -> tuple[Condition, bool] | None:
         """One condition and whether it is shadowed; a call needs it unless it is part of a `refusal`."""
         fields = self._reading.fields(value, pointer, what)
@@ -144,10 +144,10 @@ class EntryReader:
         must_hold = what != "refusal"
         try:
             compiled = condition(path, op, against, must_hold, missing)
-        except Unfit as error:
+        except UnfitOperand as error:
             self._reading.problem(against, f"{pointer}/value", f"is {kind(against)}; {error}")
             return None
-        entry.asked.append(Asked(pointer, compiled, must_hold, missing is not None))
+        entry.asked.append(PlacedCondition(pointer, compiled, must_hold, missing is not None))
         return compiled, shadow
 
     def _missing(self, fields: Fields, pointer: str) -> bool | None:
@@ -176,13 +176,13 @@ class EntryReader:
             return None if calls is None else calls * UNIT
         return self._reading.amount(value, pointer, "US dollars" if amount == "price" else "a sum")
 
-    def counted(self, entry: Entry, value: Any, pointer: str) -> tuple[str, ...] | None:
+    def counted(self, entry: PolicyEntry, value: Any, pointer: str) -> tuple[str, ...] | None:
         """The names on the way to the argument that a limit adds up."""
         path = self.path(value, pointer)
         if path is None:
             return None
         number = condition(path, "gte", 0, must_hold=True)
-        entry.amounts.append(Asked(pointer, number, must_hold=True))
+        entry.amounts.append(PlacedCondition(pointer, number, must_hold=True))
         return tuple(path.split(".")[1:])
 
     def on_deny(self, fields: Fields, pointer: str) -> str:
@@ -199,7 +199,7 @@ class EntryReader:
         self._reading.problem(value, pointer, f"unknown {name}; {hint}")
         return None
 
-    def _action(self, entry: Entry, fields: Fields) -> None:
+    def _action(self, entry: PolicyEntry, fields: Fields) -> None:
         reading, pointer = self._reading, entry.pointer
         if (action := fields.get("action")) is not None:
             entry.action = reading.choice(action, f"{pointer}/action", _ACTIONS, "deny")
@@ -237,7 +237,7 @@ class EntryReader:
             **bounds,
         )
 
-    def _require(self, entry: Entry, value: Any) -> None:
+    def _require(self, entry: PolicyEntry, value: Any) -> None:
         pointer = f"{entry.pointer}/require"
         items = self._reading.items(value, pointer, "conditions")
         found = [self.condition(entry, item, below, "require") for item, below in items]
@@ -246,7 +246,7 @@ class EntryReader:
         for rule, (test, shadow) in zip(ids, tests, strict=True):
             entry.tests.append(Test(rule, (test,), True, "", shadow))
 
-    def _deny_if(self, entry: Entry, value: Any) -> None:
+    def _deny_if(self, entry: PolicyEntry, value: Any) -> None:
         pointer = f"{entry.pointer}/deny_if"
         names: list[str] = []
         found: list[tuple[tuple[Condition, ...], str, bool]] = []
@@ -262,7 +262,7 @@ class EntryReader:
         for rule, (conditions, message, shadow) in zip(by_name(pointer, names), found, strict=True):
             entry.tests.append(Test(rule, conditions, False, message, shadow))
 
-    def _limited(self, entry: Entry, fields: Fields) -> None:
+    def _limited(self, entry: PolicyEntry, fields: Fields) -> None:
         """Limits in the order in which a spent one is named: `rate_limit`, `limits`, `budget`."""
         if (value := fields.get("rate_limit")) is not None:
             self._rate_limit(entry, value)
@@ -271,7 +271,7 @@ class EntryReader:
         if (value := fields.get("budget")) is not None:
             self._budget(entry, value)
 
-    def _rate_limit(self, entry: Entry, value: Any) -> None:
+    def _rate_limit(self, entry: PolicyEntry, value: Any) -> None:
         pointer = f"{entry.pointer}/rate_limit"
         fields = self._reading.fields(value, pointer, "rate_limit")
         if fields is None:
@@ -283,7 +283,7 @@ class EntryReader:
                 Limit(pointer, "rate_limit", entry.tool, calls, window, scope, "call", "", shadow)
             )
 
-    def _limits(self, entry: Entry, value: Any) -> None:
+    def _limits(self, entry: PolicyEntry, value: Any) -> None:
         pointer = f"{entry.pointer}/limits"
         items = self._reading.items(value, pointer, "objects")
         limits = [limit for item, below in items if (limit := self._limit(entry, item, below)) is not None]
@@ -294,7 +294,7 @@ class EntryReader:
             )
 
     def _limit(
-        self, entry: Entry, value: Any, pointer: str
+        self, entry: PolicyEntry, value: Any, pointer: str
     ) -> tuple[str, int, int, Scope, Amount, str, bool] | None:
         """One of `limits`, without the id that it gets among the others: counter, max, window, ..."""
         reading = self._reading
@@ -313,7 +313,7 @@ class EntryReader:
             return None
         return counter, most, window, scope, amount, message, shadow
 
-    def _amount(self, entry: Entry, value: Any, pointer: str) -> Amount | None:
+    def _amount(self, entry: PolicyEntry, value: Any, pointer: str) -> Amount | None:
         if value == "price":
             return "price"
         if not isinstance(value, str) or not value.startswith("args."):
@@ -323,7 +323,7 @@ class EntryReader:
             return None
         return self.counted(entry, value, pointer)
 
-    def _budget(self, entry: Entry, value: Any) -> None:
+    def _budget(self, entry: PolicyEntry, value: Any) -> None:
         pointer = f"{entry.pointer}/budget"
         fields = self._reading.fields(value, pointer, "budget")
         if fields is None:
@@ -338,7 +338,7 @@ class EntryReader:
                 Limit(pointer, "budget", entry.tool, most, window, scope, "price", "", shadow)
             )
 
-    def _repeats(self, entry: Entry, value: Any) -> Repeats | None:
+    def _repeats(self, entry: PolicyEntry, value: Any) -> Repeats | None:
         pointer = f"{entry.pointer}/max_repeats"
         fields = self._reading.fields(value, pointer, "max_repeats")
         if fields is None:
@@ -348,7 +348,7 @@ class EntryReader:
             return None
         return Repeats(pointer, entry.tool, most, window, scope, shadow)
 
-    def _concurrent(self, entry: Entry, value: Any) -> Concurrency | None:
+    def _concurrent(self, entry: PolicyEntry, value: Any) -> Concurrency | None:
         """`max_concurrent` is a number, or an object where it has a scope or a mode."""
         pointer = f"{entry.pointer}/max_concurrent"
         if not isinstance(value, dict):
@@ -359,7 +359,7 @@ class EntryReader:
         return None if most is None else Concurrency(pointer, entry.tool, most, scope, shadow)
 
     def _capped(
-        self, entry: Entry, fields: Fields, pointer: str
+        self, entry: PolicyEntry, fields: Fields, pointer: str
     ) -> tuple[int | None, int | None, Scope, bool]:
         """`max` calls in a `window`, by default of a session, and whether that is shadowed."""
         highest = fields.get("max")

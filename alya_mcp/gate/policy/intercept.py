@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, NamedTuple, cast
 
 from alya_mcp.gate.documents.document import kind, quoted
 from alya_mcp.gate.numbers import plain
-from alya_mcp.gate.policy.entries import Amount, Entry, EntryReader
+from alya_mcp.gate.policy.entries import Amount, EntryReader, PolicyEntry
 from alya_mcp.gate.policy.keys import KEYS
 from alya_mcp.gate.policy.reading import LARGEST, WINDOWS, Fields, Reading, by_name
 from alya_mcp.gate.policy.rules import SECOND, UNIT, Limit, LimitKind
@@ -59,7 +59,9 @@ class _Rule:
     limits: tuple[_Bounded, ...]
 
 
-def read_rules(reading: Reading, reader: EntryReader, entry: Entry, fields: Fields, tool: str | None) -> None:
+def read_rules(
+    reading: Reading, reader: EntryReader, entry: PolicyEntry, fields: Fields, tool: str | None
+) -> None:
     """Add Intercept's `rules` and `spend` of a tool to its entry; `tool` is None for `"*"`."""
     if (rules := fields.get("rules")) is not None:
         _Rules(reading, reader, entry, tool).add(rules)
@@ -70,7 +72,7 @@ def read_rules(reading: Reading, reader: EntryReader, entry: Entry, fields: Fiel
 class _Rules:
     """Reads one tool's list of rules."""
 
-    def __init__(self, reading: Reading, reader: EntryReader, entry: Entry, tool: str | None) -> None:
+    def __init__(self, reading: Reading, reader: EntryReader, entry: PolicyEntry, tool: str | None) -> None:
         self._reading = reading
         self._reader = reader
         self._entry = entry
@@ -247,7 +249,7 @@ class _Rules:
         return None
 
 
-def _spend(reading: Reading, reader: EntryReader, entry: Entry, value: Any) -> None:
+def _spend(reading: Reading, reader: EntryReader, entry: PolicyEntry, value: Any) -> None:
     """`spend` in US dollars: `per_call` as a limit on each call by itself, `daily` as a budget of a day."""
     pointer = f"{entry.pointer}/spend"
     fields = reading.fields(value, pointer, "spend")

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from alya_mcp.gate.documents.document import Document, Problem, nearest, quoted
 from alya_mcp.gate.policy.conditions import NEGATIVE
-from alya_mcp.gate.policy.entries import Entry
+from alya_mcp.gate.policy.entries import PolicyEntry
 from alya_mcp.gate.policy.top import Read
 
 _WORD_CLASS: Final = re.compile(r"\\\\|\\([bBwW])")
@@ -41,7 +41,7 @@ def dodged(read: Read, document: Document, schemas: Mapping[str, Mapping[str, An
             yield Problem(asked.pointer, message, *document.place(asked.pointer))
 
 
-def _entries(read: Read) -> tuple[Entry, ...]:
+def _entries(read: Read) -> tuple[PolicyEntry, ...]:
     return (*read.tools.values(), *read.categories.values(), read.every_tool)
 
 

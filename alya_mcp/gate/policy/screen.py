@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
-from alya_mcp.gate.policy.conditions import Unfit, Verify, is_number, regex
+from alya_mcp.gate.policy.conditions import UnfitOperand, Verify, is_number, regex
 from alya_mcp.gate.policy.tests import Condition, Test
 
 _FEW: Final = 8
@@ -139,7 +139,7 @@ class _Column:
         try:
             together = "|".join(f"(?:{each})" for each in self._patterns.values())
             self._pattern = regex(together, must_hold=False)
-        except Unfit:  # together they are too large, or name the same group
+        except UnfitOperand:  # together they are too large, or name the same group
             left = tuple(index for place, index in enumerate(self.tests) if place in self._patterns)
             self.tests = tuple(index for index in self.tests if index not in left)
             return left

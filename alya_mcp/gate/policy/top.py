@@ -6,7 +6,7 @@ from typing import Any, Final, Literal, cast
 
 from alya_mcp.gate.call import CATEGORIES
 from alya_mcp.gate.documents.document import Document, Problem, kind, nearest, quoted, step
-from alya_mcp.gate.policy.entries import Entry, EntryReader
+from alya_mcp.gate.policy.entries import EntryReader, PolicyEntry
 from alya_mcp.gate.policy.reading import LARGEST, Fields, Reading, is_number
 
 Default = Literal["allow", "deny"]
@@ -32,10 +32,10 @@ class Read:
     hide: list[Name] = field(default_factory=list[Name])
     prices: dict[str, float] = field(default_factory=dict[str, float])
     listed: list[Name] = field(default_factory=list[Name])
-    tools: dict[str, Entry] = field(default_factory=dict[str, Entry])
-    categories: dict[str, Entry] = field(default_factory=dict[str, Entry])
-    all_tools: Entry = field(default_factory=lambda: Entry("/all_tools"))
-    every_tool: Entry = field(default_factory=lambda: Entry("/tools/*"))
+    tools: dict[str, PolicyEntry] = field(default_factory=dict[str, PolicyEntry])
+    categories: dict[str, PolicyEntry] = field(default_factory=dict[str, PolicyEntry])
+    all_tools: PolicyEntry = field(default_factory=lambda: PolicyEntry("/all_tools"))
+    every_tool: PolicyEntry = field(default_factory=lambda: PolicyEntry("/tools/*"))
 
 
 def read(document: Document) -> tuple[Read, list[Problem]]:

@@ -48,7 +48,7 @@ _CALL_NEEDS: Final = ("at", "tool", "arguments", "expect")
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class CallCase:
     """One call and what is expected of it; `at_ns` is since the session's start, `line` in the document."""
 
     at_ns: int
@@ -63,12 +63,12 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class SimulatedSession:
     """Calls of one client connection; `policy` is the session's own, None for the one that is tested."""
 
     name: str
     policy: Policy | None
-    cases: tuple[Case, ...]
+    cases: tuple[CallCase, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class Difference:
 
     session: str
     number: int
-    case: Case
+    case: CallCase
     got: Decision
     trace: Trace
 
@@ -92,7 +92,7 @@ class CasesError(PolicyError):
 
 def read_cases(
     data: bytes | str, name: str = "cases", tools: Collection[str] | None = None
-) -> tuple[Session, ...]:
+) -> tuple[SimulatedSession, ...]:
     """The sessions of a document: strict JSON, or YAML where `name` ends in `.yaml` or `.yml`.
 
     `tools` are the names of all tools, where they are known; those of the cases count as known too.
@@ -117,7 +117,7 @@ def read_cases(
 
 
 async def differences(
-    sessions: Sequence[Session], policy: Callable[[], Policy], facts: FactsOf
+    sessions: Sequence[SimulatedSession], policy: Callable[[], Policy], facts: FactsOf
 ) -> list[Difference]:
     """Play every call through a gate, and return those that didn't come to what was expected.
 
@@ -130,7 +130,7 @@ async def differences(
     ]
 
 
-async def _play(session: Session, policy: Policy, facts: FactsOf) -> list[Difference]:
+async def _play(session: SimulatedSession, policy: Policy, facts: FactsOf) -> list[Difference]:
     clock = SetClock()
     gate = Gate(policy, MemoryState(clock), clock=clock)
     found: list[Difference] = []
@@ -144,7 +144,7 @@ async def _play(session: Session, policy: Policy, facts: FactsOf) -> list[Differ
     return found
 
 
-def _call(case: Case, facts: Facts) -> Call:
+def _call(case: CallCase, facts: Facts) -> Call:
     return Call(
         tool=case.tool,
         arguments=case.arguments,
@@ -157,7 +157,7 @@ def _call(case: Case, facts: Facts) -> Call:
     )
 
 
-async def _come_to(gate: Gate, call: Call, case: Case) -> Decision:
+async def _come_to(gate: Gate, call: Call, case: CallCase) -> Decision:
     """What the call comes to, after the person's answer if there is one."""
 
     async def handler(_: Mapping[str, Any]) -> None:
@@ -184,16 +184,16 @@ class _Reading(Reading):
         super().__init__(document)
         self._tools = None if tools is None else {*tools, *_tools_in(document.value)}
 
-    def sessions(self) -> tuple[Session, ...]:
+    def sessions(self) -> tuple[SimulatedSession, ...]:
         listed = self.items(self.document.value, "", "sessions")
         return tuple(self._session(value, pointer) for value, pointer in listed)
 
-    def _session(self, value: Any, pointer: str) -> Session:
+    def _session(self, value: Any, pointer: str) -> SimulatedSession:
         fields = self._object(value, pointer, _SESSION_KEYS, ("name", "calls"))
         name = self.filled(fields["name"], f"{pointer}/name") if "name" in fields else ""
         policy = self._policy(fields["policy"], f"{pointer}/policy") if "policy" in fields else None
         calls = self.items(fields["calls"], f"{pointer}/calls", "calls") if "calls" in fields else ()
-        return Session(name, policy, tuple(self._cases(calls)))
+        return SimulatedSession(name, policy, tuple(self._cases(calls)))
 
     def _policy(self, value: Any, pointer: str) -> Policy | None:
         if self.document.problems:  # a policy in a damaged text would be faulted for that damage once more
@@ -208,20 +208,20 @@ class _Reading(Reading):
                 self.report(pointer + each.pointer, each.message)
         return None
 
-    def _cases(self, calls: Sequence[tuple[Any, str]]) -> Iterator[Case]:
+    def _cases(self, calls: Sequence[tuple[Any, str]]) -> Iterator[CallCase]:
         last = 0
         for value, pointer in calls:
             case = self._case(value, pointer, last)
             last = max(last, case.at_ns)
             yield case
 
-    def _case(self, value: Any, pointer: str, last_ns: int) -> Case:
+    def _case(self, value: Any, pointer: str, last_ns: int) -> CallCase:
         fields = self._object(value, pointer, _CALL_KEYS, _CALL_NEEDS)
         arguments = fields.get("arguments", {})
         if not isinstance(arguments, dict):
             self.problem(arguments, f"{pointer}/arguments", f"is {kind(arguments)}; it takes an object")
             arguments = {}
-        return Case(
+        return CallCase(
             at_ns=self._at(fields["at"], f"{pointer}/at", last_ns) if "at" in fields else last_ns,
             tool=self._filled(fields, "tool", pointer) or "",
             arguments=cast("Mapping[str, Any]", arguments),

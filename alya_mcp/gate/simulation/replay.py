@@ -39,7 +39,7 @@ _MICROSECOND: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ChangedDecision:
     """A call on which the other policy decides otherwise: the record of then, and the decision of now."""
 
     record: Mapping[str, Any]
@@ -60,7 +60,7 @@ class Replayed:
     same: int = 0
     skipped: int = 0
     unchecked: int = 0
-    changes: list[Change] = field(default_factory=list[Change])
+    changes: list[ChangedDecision] = field(default_factory=list[ChangedDecision])
     unjudged: dict[tuple[str, ...], int] = field(default_factory=dict[tuple[str, ...], int])
     shadow: dict[str, int] = field(default_factory=dict[str, int])
 
@@ -218,7 +218,7 @@ class _Stage:
         elif now.decision == record["decision"]:
             found.same += 1
         else:
-            found.changes.append(Change(record, now))
+            found.changes.append(ChangedDecision(record, now))
             found.unchecked += record["decision"] == "deny" and _refused_early(record["rule"])
 
     async def _decide(

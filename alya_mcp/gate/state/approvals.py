@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from alya_mcp.gate.approvals import (
     MOST_KEPT,
     MOST_OPEN,
-    Asked,
+    KeptQuestion,
     Question,
     Status,
     TooManyOpen,
@@ -55,9 +55,9 @@ class MemoryApprovals:
     def __init__(self, clock: Clock) -> None:
         self.key = os.urandom(32)
         self._clock = clock
-        self._asked: dict[str, Asked] = {}
+        self._asked: dict[str, KeptQuestion] = {}
 
-    def pend(self, question: Question) -> Asked:
+    def pend(self, question: Question) -> KeptQuestion:
         """Keep `question`, or return the one kept already while its binding is open; `TooManyOpen`."""
         now = self._clock.monotonic_ns()
         self._asked = {name: each for name, each in self._asked.items() if now < each.expires_ns + _KEPT_NS}
@@ -68,18 +68,18 @@ class MemoryApprovals:
             _check_room(len(own) - len(expired))
             for each in expired[:-MOST_KEPT]:
                 del self._asked[each.id]
-            asked = Asked.anew(question, now)
+            asked = KeptQuestion.anew(question, now)
             self._asked[asked.id] = asked
         return _dated(asked, self._clock.time_ns() - now)
 
-    def decline(self, question: Question) -> Asked:
+    def decline(self, question: Question) -> KeptQuestion:
         """Keep the user's no to `question`, also in place of a yes that no call used."""
         now = self._clock.monotonic_ns()
-        asked = _live(self._asked.values(), question.binding, now) or Asked.anew(question, now)
+        asked = _live(self._asked.values(), question.binding, now) or KeptQuestion.anew(question, now)
         declined = self._asked[asked.id] = asked.answered("no", now, "client")
         return _dated(declined, self._clock.time_ns() - now)
 
-    def live(self, binding: str) -> Asked | None:
+    def live(self, binding: str) -> KeptQuestion | None:
         """The question with that binding that waits, or whose answer holds and isn't used."""
         now = self._clock.monotonic_ns()
         asked = _live(self._asked.values(), binding, now)
@@ -96,25 +96,25 @@ class MemoryApprovals:
 
     def answer(
         self, approval: str, answer: YesOrNo, way: Way = "command", *, first: bool = False
-    ) -> tuple[Asked, Status]:
+    ) -> tuple[KeptQuestion, Status]:
         """Answer the question `approval`; `Unanswerable`."""
         now = self._clock.monotonic_ns()
         given = self._find(approval).answered(answer, now, way, first=first)
         self._asked[given.id] = given
         return _dated(given, self._clock.time_ns() - now), given.status(now)
 
-    def find(self, approval: str) -> tuple[Asked, Status]:
+    def find(self, approval: str) -> tuple[KeptQuestion, Status]:
         """The question `approval`; `Unanswerable`."""
         asked, now = self._find(approval), self._clock.monotonic_ns()
         return _dated(asked, self._clock.time_ns() - now), asked.status(now)
 
-    def all(self) -> Sequence[tuple[Asked, Status]]:
+    def all(self) -> Sequence[tuple[KeptQuestion, Status]]:
         """Every question kept, the newest last."""
         now = self._clock.monotonic_ns()
         ahead = self._clock.time_ns() - now
         return [(_dated(asked, ahead), asked.status(now)) for asked in self._asked.values()]
 
-    def _find(self, approval: str) -> Asked:
+    def _find(self, approval: str) -> KeptQuestion:
         asked = self._asked.get(_id(approval))
         if asked is None:
             raise Unanswerable.unknown(approval)
@@ -139,7 +139,7 @@ class SqliteApprovals:
         """32 random bytes kept in the file; `StateError`."""
         return self._key()
 
-    def pend(self, question: Question) -> Asked:
+    def pend(self, question: Question) -> KeptQuestion:
         """Keep `question`, or return the one kept already while its binding is open; `TooManyOpen`."""
         with self._write() as db:
             now = self._time.now(db)
@@ -149,25 +149,25 @@ class SqliteApprovals:
             if asked is None:
                 _check_room(db.execute(_WAITING, (question.grant, now)).fetchone()[0])
                 db.execute(_DROP_OLDEST, (question.grant, now, MOST_KEPT))
-                asked = Asked.anew(question, now)
+                asked = KeptQuestion.anew(question, now)
                 db.execute(_INSERT, _row(asked))
         return _dated(asked, self._clock.time_ns() - now)
 
-    def decline(self, question: Question) -> Asked:
+    def decline(self, question: Question) -> KeptQuestion:
         """Keep the user's no to `question`, also in place of a yes that no call used."""
         with self._write() as db:
             now = self._time.now(db)
             rows = map(_asked, db.execute(_BY_BINDING, (question.binding,)))
             asked = _live(rows, question.binding, now)
             if asked is None:
-                declined = Asked.anew(question, now).answered("no", now, "client")
+                declined = KeptQuestion.anew(question, now).answered("no", now, "client")
                 db.execute(_INSERT, _row(declined))
             else:
                 declined = asked.answered("no", now, "client")
             _write_answer(db, declined)
         return _dated(declined, self._clock.time_ns() - now)
 
-    def live(self, binding: str) -> Asked | None:
+    def live(self, binding: str) -> KeptQuestion | None:
         """The question with that binding that waits, or whose answer holds and isn't used."""
         found, now = self._read(_BY_BINDING, (binding,))
         asked = _live(found, binding, now)
@@ -185,7 +185,7 @@ class SqliteApprovals:
 
     def answer(
         self, approval: str, answer: YesOrNo, way: Way = "command", *, first: bool = False
-    ) -> tuple[Asked, Status]:
+    ) -> tuple[KeptQuestion, Status]:
         """Answer the question `approval`; `Unanswerable`."""
         self.find(approval)
         with self._write() as db:
@@ -197,21 +197,21 @@ class SqliteApprovals:
             _write_answer(db, given)
         return _dated(given, self._clock.time_ns() - now), given.status(now)
 
-    def find(self, approval: str) -> tuple[Asked, Status]:
+    def find(self, approval: str) -> tuple[KeptQuestion, Status]:
         """The question `approval`; `Unanswerable`."""
         found, now = self._read(_BY_ID, (_id(approval),))
         if not found:
             raise Unanswerable.unknown(approval)
         return _dated(found[0], self._clock.time_ns() - now), found[0].status(now)
 
-    def all(self) -> Sequence[tuple[Asked, Status]]:
+    def all(self) -> Sequence[tuple[KeptQuestion, Status]]:
         """Every question kept, the newest last."""
         found, now = self._read(_ALL)
         ahead = self._clock.time_ns() - now
         kept = (asked for asked in found if now < asked.expires_ns + _KEPT_NS)
         return [(_dated(asked, ahead), asked.status(now)) for asked in kept]
 
-    def _read(self, sql: str, values: Sequence[object] = ()) -> tuple[Sequence[Asked], int]:
+    def _read(self, sql: str, values: Sequence[object] = ()) -> tuple[Sequence[KeptQuestion], int]:
         """What a query finds, and the time; without a file nothing, and none is made."""
         found = [_asked(row) for row in self._database.read(sql, values)]
         if not found:
@@ -224,21 +224,21 @@ class SqliteApprovals:
         return self._database.write()
 
 
-def _asked(row: Sequence[Any]) -> Asked:
-    return Asked(*row)
+def _asked(row: Sequence[Any]) -> KeptQuestion:
+    return KeptQuestion(*row)
 
 
-def _row(asked: Asked) -> tuple[Any, ...]:
+def _row(asked: KeptQuestion) -> tuple[Any, ...]:
     """All but the way of its answer, which has a table of its own."""
     return astuple(asked)[:-1]
 
 
-def _write_answer(db: "sqlite3.Connection", given: Asked) -> None:
+def _write_answer(db: "sqlite3.Connection", given: KeptQuestion) -> None:
     db.execute(_ANSWER, (given.answer, given.expires_ns, given.id))
     db.execute(_WAY, (given.id, given.way))
 
 
-def _dated(asked: Asked, ahead_ns: int) -> Asked:
+def _dated(asked: KeptQuestion, ahead_ns: int) -> KeptQuestion:
     """A question as it goes out, by the wall clock, which is `ahead_ns` ahead of the time it is kept by."""
     used = None if asked.used_ns is None else asked.used_ns + ahead_ns
     times = {"created_ns": asked.created_ns + ahead_ns, "expires_ns": asked.expires_ns + ahead_ns}
@@ -249,7 +249,7 @@ def _id(given: str) -> str:
     return given.strip().lower()
 
 
-def _live(asked: Iterable[Asked], binding: str, now_ns: int) -> Asked | None:
+def _live(asked: Iterable[KeptQuestion], binding: str, now_ns: int) -> KeptQuestion | None:
     """The one question with that binding that waits, or whose answer holds and isn't used."""
     found = (each for each in asked if each.binding == binding and each.status(now_ns) in _LIVE)
     return next(found, None)
