@@ -58,7 +58,8 @@ class Patience:
         now = self._clock()
         for earlier in self._running.values():
             if earlier.key == key and not earlier.abandoned and now - earlier.began >= _PARALLEL:
-                self._give_up(earlier)
+                earlier.abandoned = True
+                self._learn(now - earlier.began)
         self._running[request] = _Running(key=key, began=now, listens=listens)
 
     def ended(self, request: types.RequestId | None) -> None:
@@ -68,22 +69,28 @@ class Patience:
     def cancelled(self, request: object, reason: object) -> None:
         """The client cancelled a call."""
         running = self._running.get(request) if isinstance(request, str | int) else None
-        if running is None:
-            return
-        if timed_out := _TIMED_OUT.search(reason) if isinstance(reason, str) else None:
-            self._give_up(running, said=timed_out[1])
-        else:
-            running.abandoned = not running.listens
+        timed_out = _TIMED_OUT.search(reason) if isinstance(reason, str) else None
+        waited = _seconds(timed_out[1]) if timed_out else None
+        if waited is not None:
+            self._learn(waited)  # also of a call that this process was too late to begin
+        elif timed_out and running is not None:
+            self._learn(self._clock() - running.began)
+        if running is not None:
+            running.abandoned = timed_out is not None or not running.listens
 
     def abandoned(self, request: types.RequestId | None) -> bool:
         """Whether the client has given a call up, and still wants what comes of it."""
         running = self._running.get(request)
         return running is not None and running.abandoned
 
-    def _give_up(self, running: _Running, said: str | None = None) -> None:
-        running.abandoned = True
-        try:
-            waited = max(float(said or ""), _LEAST)
-        except ValueError:
-            waited = max(self._clock() - running.began, _LEAST)
-        self._known = waited if self._known is None else min(self._known, waited)
+    def _learn(self, waited: float) -> None:
+        known = waited if self._known is None else min(self._known, waited)
+        self._known = max(known, _LEAST)
+
+
+def _seconds(text: str | None) -> float | None:
+    """A number of seconds as a client wrote it."""
+    try:
+        return float(text or "")
+    except ValueError:
+        return None
