@@ -72,7 +72,8 @@ def antiques(markets: int, *, show: bool) -> bool:
         made = antiques_market(rng, query, rng.randint(80, 200))
         listings = read(read_listings, made.listings)
         found = matching(listings, query)
-        usable = [each for each in found if each.flaw is None and each.currency == "USD"]
+        sound = [each for each in found if each.flaw is None and each.apart(query) is None]
+        usable = [each for each in sound if each.currency == "USD"]
         claimed = {each.listing.id for each in find_bargains(usable).bargains}
         counts["planted"] += len(made.planted)
         counts["found"] += len(claimed & made.planted)

@@ -71,6 +71,7 @@ class LeftOutListings(Output):
 
     damaged: int = Field(description="Damaged, incomplete, restored or for parts, by their own words.")
     reproductions: int = Field(description="Reproductions and copies.")
+    other_objects: int = Field(description="Parts of such an object, paper about one, and miniatures.")
     auctions: int = Field(description="Running auctions, whose bid is no price.")
     currencies: int = Field(description="In a currency without a known rate.")
     without_price: int = Field(description="Without a price.")
@@ -111,7 +112,7 @@ async def alya_antiques_undervalued(arguments: BargainRequest, context: Context)
     """
     found = await _found(arguments.query, context)
     dollars = await _in_dollars(found, context)
-    usable, left_out = _sorted_out(dollars)
+    usable, left_out = _sorted_out(dollars, arguments.query)
     judged = await anyio.to_thread.run_sync(partial(find_bargains, usable[:_MOST_POOL]))
     limit = arguments.max_price_usd
     shown = [each for each in judged.bargains if limit is None or each.price <= limit]
@@ -194,7 +195,7 @@ def _converted(listing: Listing, rates: "Rates") -> Listing:
     return replace(listing, price=price, currency="USD", rate=rates.name)
 
 
-def _sorted_out(listings: Sequence[Listing]) -> tuple[list[Listing], LeftOutListings]:
+def _sorted_out(listings: Sequence[Listing], query: str) -> tuple[list[Listing], LeftOutListings]:
     """The listings that can be compared, each id once, and how many others there were."""
     counts: Counter[str] = Counter()
     usable: dict[tuple[str, str], Listing] = {}
@@ -205,11 +206,13 @@ def _sorted_out(listings: Sequence[Listing]) -> tuple[list[Listing], LeftOutList
             counts["without_price"] += 1
         elif each.flaw is not None:
             counts["damaged" if each.flaw == "damaged" else "reproductions"] += 1
+        elif each.apart(query) is not None:
+            counts["other_objects"] += 1
         elif each.currency != "USD":
             counts["currencies"] += 1
         else:
             usable.setdefault((each.source, each.id), each)
-    names = ("damaged", "reproductions", "auctions", "currencies", "without_price")
+    names = ("damaged", "reproductions", "other_objects", "auctions", "currencies", "without_price")
     return list(usable.values()), LeftOutListings(**{name: counts[name] for name in names})
 
 

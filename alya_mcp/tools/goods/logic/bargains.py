@@ -37,7 +37,11 @@ _WORDS: Final = 80
 _FEWEST_WITH_WORD: Final = 3
 _COMMON: Final = 0.8
 _FLAT: Final = 100.0
-_SPREAD: Final = 0.2
+_SPREAD: Final = 0.5
+"""How much a word may move log prices, before the listings are asked."""
+_LEAST: Final = 0.02
+_LARGEST: Final = 2.0
+_ROUNDS: Final = 3
 _PAIR_SPREAD: Final = 0.15
 _TELLING: Final = 8
 _FREEDOM: Final = 20
@@ -87,10 +91,10 @@ def find_bargains(listings: Sequence[Listing]) -> Judged:
     if len(pool) <= FEWEST:
         return Judged(bargains=(), pool=len(pool), judged=0)
     logs = [log(listing.price or 1.0) for listing in pool]
-    plain = _design(pool)
-    first = settle(plain.rows, logs, plain.spreads)
-    design = _design(pool, _telling_pairs(pool, plain, first.fit.coefficients))
-    noise, errors = _trimmed(design, logs)
+    design = _design(pool)
+    first = _learned(design, logs)
+    fit = settle(design.rows, logs, first)
+    noise, errors = _trimmed(_design(pool, first, _telling_pairs(pool, design, fit.fit.coefficients)), logs)
     rarity = _rarity(pool)
     found: list[tuple[float, Bargain]] = []
     for index, listing in enumerate(pool):
@@ -136,27 +140,43 @@ class _Design:
     columns: Mapping[Key, int]
 
 
-def _design(pool: Sequence[Listing], pairs: Collection[tuple[Key, Key]] = ()) -> _Design:
-    """The words and attributes that some titles have and others haven't, and given pairs of them."""
+def _design(
+    pool: Sequence[Listing], spreads: Sequence[float] = (), pairs: Collection[tuple[Key, Key]] = ()
+) -> _Design:
+    """The words and attributes that some titles have and others haven't, and given pairs of them.
+
+    `spreads` are those of the words and attributes, where they are known.
+    """
     counts = Counter(key for listing in pool for key in _keys(listing))
     most = _COMMON * len(pool)
     frequent = [key for key, count in counts.most_common() if _FEWEST_WITH_WORD <= count <= most][:_WORDS]
-    columns: dict[Key, int] = {}
-    spreads = [_FLAT]
-    for key in frequent:
-        columns[key] = len(spreads)
-        spreads.append(_SPREAD)
-    places: dict[tuple[Key, Key], int] = {}
-    for pair in pairs:
-        places[pair] = len(spreads)
-        spreads.append(_PAIR_SPREAD)
+    columns = {key: place for place, key in enumerate(frequent, start=1)}
+    places = {pair: place for place, pair in enumerate(pairs, start=1 + len(frequent))}
+    known = list(spreads) or [_FLAT, *[_SPREAD] * len(frequent)]
     rows: list[Row] = []
     for listing in pool:
         keys = _keys(listing)
         held = {0, *(columns[key] for key in keys if key in columns)}
         held.update(place for (one, other), place in places.items() if one in keys and other in keys)
         rows.append([(place, 1.0) for place in sorted(held)])
-    return _Design(rows, spreads, columns)
+    return _Design(rows, [*known, *[_PAIR_SPREAD] * len(places)], columns)
+
+
+def _learned(design: _Design, logs: Sequence[float]) -> list[float]:
+    """How much each word may move log prices, by the listings themselves.
+
+    Automatic relevance determination (Tipping, Journal of Machine Learning Research 1 (2001)): a spread
+    becomes what its coefficient was found to be, with the uncertainty of that. So a maker counts whole, and
+    praise hardly.
+    """
+    spreads = list(design.spreads)
+    for _ in range(_ROUNDS):
+        settled = settle(design.rows, logs, spreads)
+        fit = settled.fit
+        for column in range(1, len(spreads)):
+            variance = settled.noise**2 * fit.inverse[column][column]
+            spreads[column] = min(_LARGEST, max(_LEAST, sqrt(fit.coefficients[column] ** 2 + variance)))
+    return spreads
 
 
 def _trimmed(design: _Design, logs: Sequence[float]) -> tuple[float, list[tuple[float, float]]]:

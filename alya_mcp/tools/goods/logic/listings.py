@@ -1,4 +1,4 @@
-"""A listing on sale, and what its title says: faults, material, age, number of pieces, kind of object."""
+"""A listing on sale, and what its title says: material, age, number of pieces, kind of object."""
 
 import re
 from collections.abc import Iterable
@@ -8,41 +8,12 @@ from typing import Final, Literal
 
 from alya_mcp.text.folding import fold
 from alya_mcp.text.words import terms
+from alya_mcp.tools.goods.logic.faults import Apart, Flaw, apart_of, flaw_of
 
 Sale = Literal["fixed", "sold", "auction"]
 """fixed: asked for now; sold: paid; auction: a bid that may still rise, which is no price."""
 
 _WORD: Final = re.compile(r"[^\W_]+(?:['\u2019/][^\W_]+)*")
-_NEGATIONS_TEXT: Final = "no not never without non free none zero isn't wasn't un degil yok"
-_NEGATIONS: Final = frozenset(_NEGATIONS_TEXT.split())
-_BETWEEN_TEXT: Final = "or nor and any a an of visible obvious signs major old previous been"
-_BETWEEN: Final = frozenset(_BETWEEN_TEXT.split())
-"""Words that may stand between a no and what it denies."""
-_FAULTS_TEXT: Final = """
-    damaged damage broken cracked crack cracks chipped chip chips chipping repaired repair repairs restored
-    restoration faulty defective incomplete missing spares salvage project untested scrap dented dent
-    fragment fragments shard shards a/f af glued
-    kirik catlak hasarli onarimli eksik tamirli yedek hurda defolu kusurlu
-"""
-_FAULTS: Final = frozenset(_FAULTS_TEXT.split())
-_COPIES_TEXT: Final = """
-    reproduction reproductions repro replica replicas copy copies imitation fake faux reprint recast revival
-    reissue homage lookalike replik kopya roproduksiyon reproduksiyon taklit
-"""
-_COPIES: Final = frozenset(_COPIES_TEXT.split())
-_FAULTY_PHRASES: Final = re.compile(
-    r"\b(?:for (?:parts|spares|repair|restoration|scrap)|parts only|spares or repairs?|as[- ]is|"
-    r"needs? (?:repair|work|restoration|attention)|not working|"
-    r"doesn'?t work|does not work|sold as seen|yedek parca|calismiyor)\b"
-)
-_COPY_PHRASES: Final = re.compile(
-    r"\b(?:in the (?:style|manner) of|(?:[a-z]+|\d+(?:st|nd|rd|th)? c(?:entury)?) style|style of|"
-    r"after the antique|antique[- ]look|newly made|brand new)\b"
-)
-_NO_FAULT: Final = re.compile(
-    r"\b(?:parts of|missing nothing|original copy|copy of (?:the )?(?:certificate|receipt|letter))\b"
-)
-
 _ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     "metal": {
         "plated": "plated silverplate silverplated epns electroplate electroplated kaplama",
@@ -54,6 +25,8 @@ _ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "pewter": "pewter kalay",
         "iron": "iron demir dokum",
         "spelter": "spelter",
+        "resin": "resin polyresin recine polyester",
+        "alpaca": "alpaka alpaca",
     },
     "stuff": {
         "porcelain": "porcelain china porselen",
@@ -116,10 +89,19 @@ _VALUES: Final = {
     for value, words in values.items()
     for word in words.split()
 }
-_PLATE: Final = re.compile(r"\bsilver[- ]plat")
+_PLATE: Final = re.compile(
+    r"\b(?:silver|gold|chrome|nickel)[- ](?:plat\w+|filled|tone|wash\w*)|\brolled[- ]gold\b|\bvermeil\b"
+    r"|\b(?:gumus|altin) (?:kapl|yald)\w+"
+)
+_LOOKS_LIKE: Final = re.compile(
+    r"\b(?:bronze|gold|silver|brass|copper)[- ,]*(?:colou?red|effect|finish\w*|look|patina\w*|style)\b"
+)
+_CHEAPER: Final = frozenset(("spelter", "resin", "alpaca"))
+"""Materials that stand for another one: they count alone."""
 _PAIR: Final = re.compile(r"\b(?:pair|cift)\b")
 _SET: Final = re.compile(
-    r"\b(?:set of|lot of|group of)\s+(\d{1,3})\b|\b(\d{1,3})[ -]?(?:pcs?|pieces?|adet|parca)\b"
+    r"\b(?:set of|lot of|group of|collection of|bundle of)\s+(\d{1,3})\b"
+    r"|\b(\d{1,3})[ -]?(?:pcs?|pieces?|adet|parca)\b|\b(\d{1,2})\s?x(?=\s[a-z])|\b(\d{1,2})'?(?:li|lu)\b"
 )
 _MANY: Final = re.compile(r"\b(?:set|lot|job lot|bundle|collection|service|suite|takim)\b")
 _MANY_PIECES: Final = 99
@@ -152,22 +134,13 @@ class Listing:
         return frozenset(terms(self.title, "en"))
 
     @cached_property
-    def flaw(self) -> str | None:
-        """Why it can't be a bargain: `damaged` or `reproduction`; None for a sound original."""
-        if self.parts:
-            return "damaged"
-        for text in (self.title, self.condition):
-            folded = _NO_FAULT.sub(" ", fold(text).replace("\u2019", "'"))
-            if _says(folded, _COPIES):
-                return "reproduction"
-            if _says(folded, _FAULTS):
-                return "damaged"
-        whole = fold(f"{self.title} . {self.condition} . {self.description}").replace("\u2019", "'")
-        if _said(_COPY_PHRASES, whole):
-            return "reproduction"
-        if _said(_FAULTY_PHRASES, whole):
-            return "damaged"
-        return None
+    def flaw(self) -> Flaw | None:
+        """Why it can't be a bargain; None for a sound original."""
+        return "damaged" if self.parts else flaw_of(self.title, self.condition, self.description)
+
+    def apart(self, query: str) -> Apart | None:
+        """What it is instead of the object that a query asks for; None for such an object."""
+        return apart_of(self.title, self.description, query)
 
     @cached_property
     def attributes(self) -> dict[str, frozenset[str]]:
@@ -179,8 +152,13 @@ class Listing:
                     kind, value = _VALUES[part]
                     found.setdefault(kind, set()).add(value)
         metals = found.get("metal", set())
-        if "plated" in metals or _PLATE.search(fold(self.title)):
+        folded = fold(self.title)
+        if metals & _CHEAPER:
+            found["metal"] = metals & _CHEAPER
+        elif "plated" in metals or _PLATE.search(folded):
             found["metal"] = {"plated"}
+        elif _LOOKS_LIKE.search(folded):
+            found["metal"] = {"imitated"}
         return {kind: frozenset(values) for kind, values in found.items()}
 
     @cached_property
@@ -189,7 +167,7 @@ class Listing:
         folded = fold(self.title)
         number = _SET.search(folded)
         if number is not None:
-            return int(number[1] or number[2])
+            return int(next(filter(None, number.groups())))
         if _PAIR.search(folded):
             return 2
         return _MANY_PIECES if _MANY.search(folded) else 1
@@ -200,27 +178,6 @@ class Listing:
             return False
         mine, theirs = self.attributes, other.attributes
         return all(mine[kind] & theirs[kind] for kind in mine.keys() & theirs.keys())
-
-
-def _says(folded: str, words: frozenset[str]) -> bool:
-    """Whether one of `words` occurs without a no before it."""
-    found = _WORD.findall(folded)
-    return any(word in words and not _denied(found[:index]) for index, word in enumerate(found))
-
-
-def _said(pattern: re.Pattern[str], folded: str) -> bool:
-    """Whether a phrase occurs without a no before it."""
-    return any(not _denied(_WORD.findall(folded[: match.start()])) for match in pattern.finditer(folded))
-
-
-def _denied(before: list[str]) -> bool:
-    """Whether the words before one deny it, as in: no chips, cracks or."""
-    for word in reversed(before):
-        if word in _NEGATIONS:
-            return True
-        if word not in _BETWEEN and word not in _FAULTS and word not in _COPIES:
-            return False
-    return False
 
 
 def matching(listings: Iterable[Listing], query: str) -> list[Listing]:
