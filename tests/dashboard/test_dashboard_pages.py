@@ -1,19 +1,28 @@
 """What the dashboard's pages show and do."""
 
+import hashlib
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
-from browser_stand_in import Browser
+from browser_stand_in import HOST, Browser
 from gate_support import a_call, echo, outcome_of, policy
+from s3_servers import rclone
 
 from alya_mcp.app.presence import Presence, Progress, running_servers
 from alya_mcp.app.stop import is_stopped
+from alya_mcp.dashboard.app import build
 from alya_mcp.dashboard.services import Services
+from alya_mcp.dashboard.sign_in import Links
 from alya_mcp.gate import ApprovalNeeded, Audit, Gate
+from alya_mcp.settings import Settings
+from alya_mcp.storage import open_store
+from alya_mcp.storage.store import Upload
 from alya_mcp.tools import NAMES
+from alya_mcp.tools.images.repeat_index import Known
 
 pytestmark = pytest.mark.anyio
 
@@ -103,6 +112,36 @@ async def test_denials_money_and_what_is_left_are_shown(user: Browser, services:
     assert figures == [("Calls", "2"), ("Denied", "2"), ("Failed", "0"), ("Metered", "$0.50")]
     assert "<svg" in spend.text
     await until(user, "/spend?over=nonsense", "2 of 2 used")  # the policy file has to stand for a moment
+    gate.close()
+
+
+async def test_what_is_left_of_limits_per_session_is_shown_while_their_server_runs(
+    user: Browser, services: Services
+) -> None:
+    rules: dict[str, Any] = {
+        "image_gen": {"rate_limit": {"max": 4, "window": 300}, "budget": {"max_usd": 1, "window": 600}},
+        "web_search": {"limits": [{"counter": "n", "max": 9, "window": 60, "amount": "args.n"}]},
+    }
+    rules["image_gen"]["budget"]["scope"] = rules["web_search"]["limits"][0]["scope"] = "session"
+    document = {"tools": rules, "all_tools": {"rate_limit": {"max": 50, "window": "hour"}}}
+    settings = services.settings
+    (settings.home / "policy.json").write_text(json.dumps({"version": "1", "default": "deny", **document}))
+    gate = Gate(policy(rules), services.state, Audit(settings.audit_folder, services.state))
+    presence = Presence(settings.home, "aaaaaaaaaaaa")
+    presence.begin()
+    for session in ("aaaaaaaaaaaa", "bbbbbbbbbbbb"):  # the second one's server has ended
+        for number in range(3):
+            call = a_call("image_gen", {"n": number}, price=0.25, session=session)
+            await gate.call(call, echo, failed=lambda result: result["echo"]["n"] == 0)
+        await outcome_of(gate, a_call("web_search", {"n": 2}, session=session))
+    services.index.refresh()
+    await until(user, "/spend", "local, session aaaaaaaa")
+    spend = (await user.get(f"{user.path}/spend")).text
+    assert spend.count("session aaaaaaaa") == 3
+    for words in ("3 of 4 used", "$0.50 of $1.00 used", "4 of 50 used"):
+        assert words in spend
+    assert "bbbbbbbb" not in spend
+    presence.close()
     gate.close()
 
 
@@ -203,6 +242,53 @@ async def test_a_picture_is_shown_linked_and_deleted(
     assert not path.exists()
     assert (await user.get(f"{user.path}/pictures/{name[1]}")).status == 404
     assert (await user.get(f"{user.path}/pictures/{name[1]}/file")).status == 404
+
+
+async def test_a_picture_in_s3_is_deleted_there_and_stays_known_while_that_fails(
+    alya_home: Path, tmp_path: Path, links: Links, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = b"\x89PNG of a fox"
+    sha256 = hashlib.sha256(data).hexdigest()
+    upload = Upload(
+        data=data, key=f"2026-12-01/{sha256}.png", content_type="image/png", filename="alya-7.png"
+    )
+    with rclone(tmp_path / "s3") as server:
+        for name, value in server.credentials().items():
+            monkeypatch.setenv(name, value)
+        settings = Settings(home=alya_home, s3_bucket=server.bucket, s3_endpoint_url=server.url)
+        store = open_store(settings)
+        key = (await store.put(upload, expires_in=60)).key
+        await store.aclose()
+        (stored,) = (tmp_path / "s3" / server.bucket).rglob(f"{sha256}.png")
+        services = Services(settings)
+        known = Known(
+            key=key, sha256=sha256, size=len(data), content_type="image/png", width=64, height=64,
+            model="alya-sketch", notice=None, preview=b"\xff\xd8 small",
+        )  # fmt: skip
+        services.repeats.remember({"grant": "local", "prompt": "a fox", "seed": 7, "steps": 4}, known)
+        user = Browser(build(services, links, (HOST,)))
+        await user.sign_in(links.make())
+        gallery = await user.get(f"{user.path}/pictures")
+        name = re.search(r"/pictures/([0-9a-f]{24})\"", gallery.text)
+        assert name is not None
+        path = f"{user.path}/pictures/{name[1]}"
+        assert (await user.get(f"{path}/preview")).header("content-type") == "image/jpeg"
+        assert (await user.get(f"{path}/file")).status == 404
+        page = await user.get(path)
+        linked = await user.submit(page, "/link", expires="3600")
+        assert server.url in linked.text
+
+        with monkeypatch.context() as wrong:
+            wrong.setenv("AWS_SECRET_ACCESS_KEY", "no-secret-of-the-tests")
+            refused = await user.submit(page, "/delete")
+        assert 'role="alert"' in refused.text
+        assert stored.exists()
+        assert (await user.get(path)).status == 200
+        assert (await user.submit(page, "/delete")).status == 303
+        assert not stored.exists()
+        assert (await user.get(path)).status == 404
+        assert name[1] not in (await user.get(f"{user.path}/pictures")).text
+        services.close()
 
 
 async def test_a_first_run_has_every_page(user: Browser) -> None:

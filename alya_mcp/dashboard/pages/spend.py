@@ -1,8 +1,9 @@
 """Spend: calls, denials and money over time, by tool and caller, and what is left of limits and budgets."""
 
+import sqlite3
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,12 +13,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from alya_mcp.app.presence import running_servers
 from alya_mcp.dashboard.charts import Bar, bars, gauge
 from alya_mcp.dashboard.live import Parts, stream
 from alya_mcp.dashboard.rendering import page, part, services_of
 from alya_mcp.dashboard.services import Services
 from alya_mcp.dashboard.words import dollars, number, span
 from alya_mcp.gate import Gate, LimitRow, Policy, PolicyError, StateError
+from alya_mcp.gate.audit.index import SessionUse
 from alya_mcp.gate.state import Usage
 from alya_mcp.text.plurals import counted
 from alya_mcp.tools import NAMES
@@ -102,13 +105,14 @@ def used(
 
 
 def remaining(services: Services) -> Iterator[Left]:
-    """What is left of every limit that outlives a session, of every caller; limits per session are theirs.
+    """What is left of every limit, of every caller and of each session of a server that runs.
 
     Raises:
         StateError: the state can't be read.
     """
     categories = {name: services.catalogue[name].category for name in NAMES}
     told: set[tuple[str, str | None]] = set()
+    of_sessions: dict[str, list[LimitRow]] = {}
     for caller, grant in services.callers():
         policy = services.policy
         if grant is not None and grant.policy is not None:
@@ -122,8 +126,38 @@ def remaining(services: Services) -> Iterator[Left]:
                 if (row.rule, row.tool) in told:
                     continue
                 told.add((row.rule, row.tool))
-            if row.scope != "session":
+            if row.scope == "session":
+                of_sessions.setdefault(caller, []).append(row)
+            else:
                 yield _left(row, caller if row.scope == "grant" else "everyone")
+    for session, caller, row in in_sessions(services, of_sessions, time.time()):
+        yield _left(row, f"{caller}, session {session[:8]}")
+
+
+def in_sessions(
+    services: Services, rows: Mapping[str, Sequence[LimitRow]], now: float
+) -> Iterator[tuple[str, str, LimitRow]]:
+    """What the audit log says is left of each caller's `rows` in each session of a server that runs.
+
+    A server counts these in memory. The log has all that they count but arguments that are added up.
+    """
+    sessions = tuple(running_servers(services.settings.home)) if rows else ()
+    used: dict[float, list[SessionUse]] = {}
+    for window in {row.window_s for each in rows.values() for row in each}:
+        used[window] = services.index.session_use(sessions, now - window)
+    for session, caller in {(use.session, use.caller) for uses in used.values() for use in uses}:
+        for row in rows.get(caller, ()):
+            if row.unit != "calls" and not row.rule.endswith("/budget"):
+                continue
+            uses = [
+                use
+                for use in used[row.window_s]
+                if use[:2] == (session, caller) and row.tool in {None, use.tool}
+            ]
+            if uses:
+                spent = sum(use.calls if row.unit == "calls" else use.usd for use in uses)
+                frees = min(use.oldest for use in uses) / 1e6 + row.window_s - now
+                yield session, caller, replace(row, left=max(0.0, row.max - spent), resets_in=frees)
 
 
 def _left(row: LimitRow, caller: str) -> Left:
@@ -149,12 +183,16 @@ def _left(row: LimitRow, caller: str) -> Left:
 def _seen(services: Services, chosen: str) -> dict[str, Any]:
     period = PERIODS[chosen]
     seen: dict[str, Any] = {"trouble": None, "period": period, "chosen": chosen}
+    nothing: dict[str, Any] = {
+        "total": Sum(), "buckets": [], "chart": "", "tools": [], "callers": [], "left": [], "most": 0,
+    }  # fmt: skip
     try:
         buckets, by = used(services, period, time.time())
         left = list(remaining(services))
+    except (OSError, sqlite3.Error) as error:
+        return {**seen, **nothing, "trouble": f"The index of the audit log can't be read: {error}."}
     except StateError as error:
-        nothing: dict[str, Any] = {"total": Sum(), "buckets": [], "chart": "", "tools": [], "callers": []}
-        return {**seen, **nothing, "left": [], "most": 0, "trouble": f"{error}. {error.remedy}"}
+        return {**seen, **nothing, "trouble": f"{error}. {error.remedy}"}
     total = Sum()
     for _, each in buckets:
         total.calls += each.calls

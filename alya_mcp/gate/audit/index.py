@@ -4,6 +4,7 @@ The file holds where each call's records stand in the log, and of a call what se
 process that reads the log may bring it up to date. One that is damaged, or of another version, is begun anew.
 """
 
+import json
 import os
 import sqlite3
 import threading
@@ -79,6 +80,18 @@ class Denials(NamedTuple):
     rule: str
     calls: int
     newest: CallRow
+
+
+class SessionUse(NamedTuple):
+    """What one tool was let through for in one session: how many calls, their cost, and when the first was
+    (microseconds since 1970)."""
+
+    session: str
+    caller: str
+    tool: str
+    calls: int
+    usd: float
+    oldest: int
 
 
 class LoggedCall(NamedTuple):
@@ -174,6 +187,18 @@ class AuditIndex:
                 "ORDER BY time DESC, calls.id DESC LIMIT ?"
             )
             return [_row(each) for each in db.execute(sql, (micro(since), limit))]
+
+    def session_use(self, sessions: Sequence[str], since: float) -> list[SessionUse]:
+        """What was let through in each of `sessions` since a time (seconds since 1970), by tool."""
+        with self._reading() as db:
+            found = db.execute(
+                "SELECT s.name, g.name, t.name, COUNT(*), COALESCE(SUM(usd), 0), MIN(time) FROM calls "
+                "JOIN names s ON s.id = session JOIN names g ON g.id = caller JOIN names t ON t.id = tool "
+                "WHERE decision = 0 AND time > ? AND s.name IN (SELECT value FROM json_each(?)) "
+                "GROUP BY session, caller, tool",
+                (micro(since), json.dumps(sessions)),
+            )
+            return [SessionUse._make(each) for each in found]
 
     def time_of_nth(self, number: int) -> float | None:
         """When the `number`-th newest call was made, in seconds since 1970; None when there are fewer."""
