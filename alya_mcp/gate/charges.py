@@ -61,12 +61,18 @@ class Counting:
         return min(found, key=lambda over: limits.index(over.limit)) if found else None
 
     def reserve(
-        self, held: Held, limits: Sequence[Limit], call: Call, arguments: Mapping[str, Any]
+        self,
+        held: Held,
+        patience: float,
+        limits: Sequence[Limit],
+        call: Call,
+        arguments: Mapping[str, Any],
     ) -> Over | None:
         """Take what the call needs of all `limits` into `held`, or of none and say which is spent.
 
         Raises:
             Uncountable, StateError: nothing was taken.
+            StateBusy: nor was it when others have been writing to the state for `patience` seconds.
         """
         if len(limits) == 1:  # the usual case, at half the cost
             charge = _charge(limits[0], call, arguments)
@@ -76,7 +82,7 @@ class Counting:
             if held.charges and _holds(held, ledger, charge):
                 used, frees = ledger.standing(charge)
                 return Over(limits[0], frees) if used > charge.max else None
-            moment = ledger.reserve((charge,))
+            moment = ledger.reserve_within((charge,), patience)
             if isinstance(moment, Spent):
                 return _over(limits, moment)
             held.charges += ((ledger, limits, (charge,), moment),)
@@ -87,7 +93,7 @@ class Counting:
         taken_here = len(held.charges)
         try:
             for ledger, taken, charges in reversed(parts):  # the shared ones, which can fail, come first
-                moment = ledger.reserve(charges)
+                moment = ledger.reserve_within(charges, patience)
                 if isinstance(moment, Spent):
                     self._give_back(held, taken_here)
                     return _over(taken, moment)

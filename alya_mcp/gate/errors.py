@@ -37,5 +37,9 @@ class StateError(GateError):
         self.remedy = remedy
 
 
+class StateBusy(StateError):
+    """Another process is writing to the state; a moment later it may be free."""
+
+
 class AuditError(GateError):
     """The audit log can't be written or read. The text is for the person."""

@@ -146,15 +146,20 @@ class Judge:
         for name in STEPS:
             yield from self._steps[name].trace(judged)
 
-    def take(self, judged: Judged, held: Held) -> bool:
+    def holds(self, judged: Judged, policy: Policy) -> bool:
+        """Whether a call that had to wait is as it was judged: the policy is the same, calls not stopped."""
+        return judged.policy is policy and (self.switch is None or not self.switch.is_stopped())
+
+    def take(self, judged: Judged, held: Held, patience: float) -> bool:
         """Step 9: take all that the call needs into `held`; False, with the refusal, when that isn't there.
 
         What was taken until then stays in `held`, to be released.
 
         Raises:
+            StateBusy: others have been writing to the state for `patience` seconds.
             StateError: what is counted can't be read or kept.
         """
-        return self._concurrency.take(judged, held) and self._limits.take(judged, held)
+        return self._concurrency.take(judged, held) and self._limits.take(judged, held, patience)
 
     def _identify(self, judged: Judged, audit: Audit, recorded: bool) -> None:
         """The digest for the log, if the call is `recorded`; else only whether there is one."""

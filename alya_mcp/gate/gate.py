@@ -8,7 +8,7 @@
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from alya_mcp.gate.approvals import Approvals
 from alya_mcp.gate.asking import Ask, Asking, Means
@@ -17,7 +17,7 @@ from alya_mcp.gate.call import Call
 from alya_mcp.gate.charges import Counting, Held
 from alya_mcp.gate.clock import Clock, SystemClock
 from alya_mcp.gate.decision import Decision
-from alya_mcp.gate.errors import GateError, TimedOut, ToolError
+from alya_mcp.gate.errors import GateError, StateBusy, TimedOut, ToolError
 from alya_mcp.gate.evaluate import LASTING, Judge
 from alya_mcp.gate.explain import explain, limit_rows
 from alya_mcp.gate.judged import Judged
@@ -32,6 +32,10 @@ from alya_mcp.gate.trace import LimitRow, Trace
 
 T = TypeVar("T")
 Handler = Callable[[Mapping[str, Any]], Awaitable[T]]
+
+_PATIENCE: Final = 0.0003
+"""Seconds for which a call holds up the others while another process writes, ten times what that takes."""
+_PAUSE: Final = 0.001
 
 
 class Gate:
@@ -145,12 +149,20 @@ class Gate:
         try:
             # 1 to 8: the policy, the arguments, conditions, caps, limits and an approval that is there.
             judged = self._judge.judge(call, self._source.current(), count=True)
-            # 8: an approval that is missing.
-            if judged.question is not None and not judged.agreed and not judged.denied:
-                means = Means(ask, resumable, renew)
-                judged = await self._asking.ask(call, judged, judged.question, means)
-            # 9 and 10: what the call needs is taken, and the decision is on record.
-            number = self._admit(judged, held)
+            patience = _PATIENCE
+            while True:
+                # 8: an approval that is missing.
+                if judged.question is not None and not judged.agreed and not judged.denied:
+                    means = Means(ask, resumable, renew)
+                    judged = await self._asking.ask(call, judged, judged.question, means)
+                # 9 and 10: what the call needs is taken, and the decision is on record.
+                try:
+                    number = self._admit(judged, held, patience)
+                except StateBusy:
+                    patience = 0.0
+                    judged = await self._wait(judged, call if renew is None else renew())
+                else:
+                    break
         except Exception as error:  # noqa: BLE001 - whatever goes wrong in here is a denial
             raise self._recorder.refused(call, error) from None
 
@@ -228,17 +240,28 @@ class Gate:
         """
         return self._state.usage(grant, since, session, tool)
 
-    def _admit(self, judged: Judged, held: Held) -> int:
+    async def _wait(self, judged: Judged, call: Call) -> Judged:
+        """The call after a pause in which others go on; judged anew where it no longer is what it was."""
+        import anyio
+
+        await anyio.sleep(_PAUSE)
+        policy = self._source.current()
+        if self._judge.holds(judged, policy):
+            return judged
+        return self._judge.judge(call, policy, count=False, resumed=True)
+
+    def _admit(self, judged: Judged, held: Held, patience: float) -> int:
         """Steps 9 and 10: take what the call needs and put the decision on record; the record's number.
 
         Nothing awaits in here. Whatever goes wrong, nothing stays held.
 
         Raises:
+            StateBusy: others have been writing to the state for `patience` seconds.
             Refused: with the denial that is on record.
             GateError: nothing is on record.
         """
         try:
-            if judged.refusal is None and self._judge.take(judged, held) and judged.agreed:
+            if judged.refusal is None and self._judge.take(judged, held, patience) and judged.agreed:
                 self._asking.use(judged)
             number = self._recorder.decided(judged)
         except BaseException:

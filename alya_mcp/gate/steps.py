@@ -185,9 +185,9 @@ class LimitsHold:
         for limit in judged.rules.limits:
             yield self._step(limit, judged)
 
-    def take(self, judged: Judged, held: Held) -> bool:
+    def take(self, judged: Judged, held: Held, patience: float) -> bool:
         """Step 9: take what the call needs into `held`; False, with the refusal, when a limit is spent."""
-        return not self.refuses(judged, partial(self._counting.reserve, held))
+        return not self.refuses(judged, partial(self._counting.reserve, held, patience))
 
     def _step(self, limit: Limit, judged: Judged) -> Step:
         call = judged.call

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -55,9 +56,8 @@ POLICY = {"version": "1", "default": "allow", "all_tools": {"rate_limit": {"max"
 class Client:
     """A client that writes lines to a server's pipe and reads its answers."""
 
-    def __init__(self, command: list[str], home: str) -> None:
-        policy = Path(home) / "policy.json"
-        policy.write_text(json.dumps(POLICY))
+    def __init__(self, command: list[str], home: str, policy: Mapping[str, object] = POLICY) -> None:
+        (Path(home) / "policy.json").write_text(json.dumps(policy))
         environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
         environment |= {"ALYA_HOME": home}
         self.started = time.perf_counter()

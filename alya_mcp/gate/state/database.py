@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from alya_mcp.gate.errors import StateError
+from alya_mcp.gate.errors import StateBusy, StateError
 from alya_mcp.gate.paths import is_absent
 from alya_mcp.gate.state.backup import back_up
 
@@ -31,6 +31,8 @@ _APPLICATION: Final = 0x616C7961
 _WRITING: Final = "BEGIN IMMEDIATE"
 _BUSY_SECONDS: Final = 2.0
 _BUSY_AGAIN_SECONDS: Final = 0.1
+_SHORTEST_WAIT: Final = 0.00005
+_LONGEST_WAIT: Final = 0.002
 _RIGHTS: Final = "See that you may read and write the file and its folder, and that it is a file."
 _MAKING: Final = threading.Lock()
 """Held while the empty file is made, so that no thread has locks on it yet when its descriptor is closed."""
@@ -68,6 +70,8 @@ class Database:
     def __init__(self, path: Path, tables: Sequence[str], owner: Owner | None = None) -> None:
         self.path = path
         self._tables = tables
+        self._waits = True
+        self._busy_since = self._busy_at = -math.inf
         self._db: sqlite3.Connection | None = None
         self._lock = threading.RLock()
         self._owner = Owner() if owner is None else owner
@@ -81,13 +85,14 @@ class Database:
         with self._lock:
             self._connection()
 
-    def write(self) -> "Transaction":
+    def write(self, patience: float | None = None) -> "Transaction":
         """A transaction that writes: `with database.write() as db`. All of it is kept or, on an error, none.
 
         Raises:
+            StateBusy: on entering it, with `patience`: another one has been writing for so many seconds.
             StateError: on entering or leaving it, also for any error of SQLite inside.
         """
-        return Transaction(self, self._lock, _WRITING)
+        return Transaction(self, self._lock, _WRITING, patience)
 
     def snapshot(self) -> "Transaction":
         """A transaction that only reads, all of it at one moment; errors as in `write`."""
@@ -106,7 +111,9 @@ class Database:
             if self._db is None and is_absent(self.path):
                 return []
             try:
-                return self._connection().execute(sql, values).fetchall()
+                db = self._connection()
+                self._let_wait(db, True)
+                return db.execute(sql, values).fetchall()
             except sqlite3.Error as error:
                 raise self.failed(error) from None
 
@@ -130,19 +137,61 @@ class Database:
                 self._db.close()
                 self._db = None
 
-    def begin(self, how: str) -> "sqlite3.Connection":
+    def begin(self, how: str, patience: float | None = None) -> "sqlite3.Connection":
         """Begin a transaction; for `Transaction`, which holds the lock."""
         import sqlite3
 
         db = self._connection()
         try:
-            db.execute(how)
+            if how == _WRITING:
+                self._begin_writing(db, patience)
+            else:
+                self._let_wait(db, True)
+                db.execute(how)
         except sqlite3.Error as error:
             raise self.failed(error) from None
-        if self._error is not None and how == _WRITING:
-            self._error = None
-            db.execute(f"PRAGMA busy_timeout = {int(_BUSY_SECONDS * 1000)}")
         return db
+
+    def _begin_writing(self, db: "sqlite3.Connection", patience: float | None) -> None:
+        """Take the file's one place for a writer; while another has it, look again after some 50 us.
+
+        SQLite itself looks again after 1, 2, 5, 10 ms and more, and a transaction takes 30 us.
+        """
+        import sqlite3
+
+        self._let_wait(db, False)
+        wait, began = _SHORTEST_WAIT, None
+        while True:
+            try:
+                db.execute(_WRITING)
+            except sqlite3.OperationalError as error:
+                now = time.monotonic()
+                if began is None:
+                    began = now
+                    if now - self._busy_at > _BUSY_AGAIN_SECONDS:
+                        self._busy_since = now
+                self._busy_at = now
+                if not _is_busy(error) or now - self._busy_since >= self._patience:
+                    raise
+                if patience is not None and now - began >= patience:
+                    raise StateBusy(*_locked(self.path)) from None
+                time.sleep(wait)
+                wait = min(wait * 1.25, _LONGEST_WAIT)
+            else:
+                self._error = None
+                self._busy_at = -math.inf
+                return
+
+    def _let_wait(self, db: "sqlite3.Connection", waits: bool) -> None:
+        """Whether SQLite itself waits where the file is busy."""
+        if waits is not self._waits:
+            db.execute(f"PRAGMA busy_timeout = {int(self._patience * 1000) if waits else 0}")
+            self._waits = waits
+
+    @property
+    def _patience(self) -> float:
+        """How many seconds to wait for other processes."""
+        return _BUSY_SECONDS if self._error is None else _BUSY_AGAIN_SECONDS
 
     def failed(self, error: Exception) -> StateError:
         """What went wrong in words; the file is opened anew for the next use."""
@@ -161,8 +210,8 @@ class Database:
             if self._error is not None and time.monotonic() - self._failed_at < RETRY_SECONDS:
                 raise self._error.with_traceback(None)
             try:
-                wait = _BUSY_SECONDS if self._error is None else _BUSY_AGAIN_SECONDS
-                self._db = _connect(self.path, self._tables, wait)
+                self._db = _connect(self.path, self._tables, self._patience)
+                self._waits = True
                 self._opened, self._looked_at = self._identity(), time.monotonic()
             except StateError as error:
                 raise self.failed(error) from None
@@ -180,19 +229,23 @@ class Database:
 class Transaction:
     """See `Database.write` and `Database.snapshot`."""
 
-    __slots__ = ("_database", "_db", "_how", "_lock")
+    __slots__ = ("_database", "_db", "_how", "_lock", "_patience")
 
     _db: "sqlite3.Connection"
 
-    def __init__(self, database: Database, lock: "threading.RLock", how: str) -> None:
+    def __init__(
+        self, database: Database, lock: "threading.RLock", how: str, patience: float | None = None
+    ) -> None:
         self._database = database
         self._lock = lock
         self._how = how
+        self._patience = patience
 
     def __enter__(self) -> "sqlite3.Connection":
-        self._lock.acquire()
+        if not self._lock.acquire(timeout=-1 if self._patience is None else self._patience):
+            raise StateBusy(*_locked(self._database.path))
         try:
-            self._db = self._database.begin(self._how)
+            self._db = self._database.begin(self._how, self._patience)
         except BaseException:
             self._lock.release()
             raise
@@ -216,11 +269,14 @@ class Transaction:
             self._lock.release()
 
 
+def _is_busy(error: Exception) -> bool:
+    return "locked" in str(error) or "busy" in str(error)
+
+
 def _explained(path: Path, error: Exception) -> StateError:
     text = str(error)
-    if "locked" in text or "busy" in text:
-        remedy = "End what holds it: a database browser, a backup, or a server that hangs."
-        return StateError(f"the state file {path} is locked by another process", remedy)
+    if _is_busy(error):
+        return StateError(*_locked(path))
     if "not a database" in text or "malformed" in text or "corrupt" in text:
         return _damaged(path, text)
     if "full" in text:
@@ -230,6 +286,11 @@ def _explained(path: Path, error: Exception) -> StateError:
         return StateError(f"the state file {path} can't be opened for writing: {text}", _RIGHTS)
     remedy = "See that its disk works and has room, and that the file and its folder can be read and written."
     return StateError(f"the state file {path} can't be used: {text}", remedy)
+
+
+def _locked(path: Path) -> tuple[str, str]:
+    remedy = "End what holds it: a database browser, a backup, or a server that hangs."
+    return f"the state file {path} is locked by another process", remedy
 
 
 def _damaged(path: Path, found: str) -> StateError:
@@ -265,8 +326,7 @@ def _connect(path: Path, tables: Sequence[str], wait: float) -> "sqlite3.Connect
             _prepare(db, path, tables)
         except sqlite3.Error as error:
             db.close()
-            busy = "locked" in str(error) or "busy" in str(error)
-            if not busy or time.monotonic() > deadline:
+            if not _is_busy(error) or time.monotonic() > deadline:
                 raise _explained(path, error) from None
             time.sleep(0.01)
         except BaseException:

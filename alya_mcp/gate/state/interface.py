@@ -98,6 +98,10 @@ class Ledger(Protocol):
         """Take all charges or none; the moment of it, for `refund`, or the first charge that didn't fit."""
         ...
 
+    def reserve_within(self, charges: Sequence[Charge], patience: float) -> int | Spent:
+        """The same; `StateBusy`, and nothing taken, when others have been writing for `patience` seconds."""
+        ...
+
     def refund(self, charges: Sequence[Charge], at: int) -> None:
         """Give back what was reserved at the moment `at`, to the windows it was taken from. Raises nothing.
 

@@ -102,7 +102,14 @@ class SqliteLedger:
 
     def reserve(self, charges: Sequence[Charge]) -> int | Spent:
         """Take all charges or none; the moment of it, or the first charge that didn't fit."""
-        with self._write() as db:
+        return self._reserve(charges, None)
+
+    def reserve_within(self, charges: Sequence[Charge], patience: float) -> int | Spent:
+        """The same; `StateBusy`, and nothing taken, when others have been writing for `patience` seconds."""
+        return self._reserve(charges, patience)
+
+    def _reserve(self, charges: Sequence[Charge], patience: float | None) -> int | Spent:
+        with self._write(patience) as db:
             now = self._time.now(db)
             found: dict[Charge, _Counter | None] = {}
             for index, charge in enumerate(charges):
@@ -188,9 +195,9 @@ class SqliteLedger:
         self._time.learn(self._database)
         return self._database.snapshot()
 
-    def _write(self) -> Transaction:
+    def _write(self, patience: float | None = None) -> Transaction:
         self._time.learn(self._database)
-        return self._database.write()
+        return self._database.write(patience)
 
     def _sweep(self, db: "sqlite3.Connection", now: int) -> None:
         """Forget counters whose time is over: now and then some, in turn."""
