@@ -16,7 +16,8 @@ import browsers
 import pytest
 from command_line import COMMAND
 from gate_support import a_call, echo, policy
-from raw_client import PATIENCE
+from raw_client import PATIENCE, Servers
+from scene import audit_records, write_policy
 
 from alya_mcp.gate import ApprovalNeeded, Audit, Gate, SqliteState
 from alya_mcp.settings import Settings
@@ -122,6 +123,30 @@ def test_a_question_appears_by_itself_and_a_click_approves_it(chromium: Any, ser
     page.keyboard.press("Enter")
     page.get_by_text("Denied.", exact=True).wait_for()
     assert served.state.approvals.find(other)[1] == "denied"
+    assert said == []
+
+
+def test_a_call_over_stdio_that_asks_runs_once_after_a_click(
+    chromium: Any, served: Served, start_server: Servers, alya_home: Path
+) -> None:
+    asks = {"tools": {"alya_usage": {"action": "require_approval", "reason": "It tells what you do"}}}
+    write_policy(alya_home, {"version": "1", "default": "allow", **asks})
+    client = start_server()
+    client.initialize()
+
+    def call() -> dict[str, Any]:
+        return client.call("alya_usage", {"window": "day"})["result"]
+
+    page, said = sign_in(chromium, served)
+    asked = call()["_meta"]["alya/decision"]
+    assert (asked["decision"], asked["rule"]) == ("ask", "/tools/alya_usage/action")
+    page.get_by_text("It tells what you do").wait_for()
+    page.get_by_role("button", name="Approve").click()
+    page.get_by_text("Approved. The agent can make the call again.").wait_for()
+    assert not call().get("isError")
+    assert call()["_meta"]["alya/decision"]["decision"] == "ask"  # the yes was good once
+    answers = [each["answer"] for each in audit_records(alya_home) if each.get("answer")]
+    assert [each["way"] for each in answers] == ["dashboard"]
     assert said == []
 
 
