@@ -21,6 +21,8 @@ MAX_SIDE: Final = 2048
 class Job:
     """One picture to draw: `width` and `height` in pixels, `steps` of denoising, `seed` of the noise.
 
+    `model` is one that ALYA_IMAGE_MODELS enables, None for that of ALYA_IMAGE_MODEL.
+
     Raises:
         InvalidInput: when built with a value that no model could draw.
     """
@@ -30,6 +32,7 @@ class Job:
     steps: int
     width: int = 1024
     height: int = 1024
+    model: str | None = None
 
     def __post_init__(self) -> None:
         if not self.prompt.strip():

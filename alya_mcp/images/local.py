@@ -10,6 +10,7 @@ from alya_mcp import __version__
 from alya_mcp.errors import NotConfigured, Unavailable, failure_of
 from alya_mcp.images.engine import EngineStatus, Job, JobProgress, OnProgress, Phase, Picture
 from alya_mcp.images.environment.packages import require_packages
+from alya_mcp.images.licences import require_accepted
 from alya_mcp.images.progress import Meter
 from alya_mcp.images.worker.connection import PendingCall, WorkerConnection, WorkerGoneError
 from alya_mcp.images.worker.launcher import Launcher
@@ -49,7 +50,7 @@ class LocalEngine:
         meter = Meter(progress)
         head = {
             "type": "render",
-            **self._request(),
+            **self._request(job.model),
             "job": {
                 "prompt": job.prompt,
                 "seed": job.seed,
@@ -105,10 +106,14 @@ class LocalEngine:
         if self._command is None:
             require_packages("image_gen", self._settings.home)
 
-    def _request(self) -> dict[str, Any]:
+    def _request(self, model: str | None = None) -> dict[str, Any]:
         settings = self._settings
+        wanted = model or settings.image_model
+        require_accepted(settings.home, wanted)
         return {
-            "model": settings.image_model,
+            "model": wanted,
+            # What a call chooses was brought by the user before.
+            "download": wanted == settings.image_model,
             "precision": settings.image_precision,
             "idle": settings.image_idle,
             "linger": settings.image_linger,

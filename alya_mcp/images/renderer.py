@@ -20,11 +20,15 @@ class DeviceLost(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderRequest:
-    """What to load and what to draw with it; `job` is None where only loading is asked for."""
+    """What to load and what to draw with it; `job` is None where only loading is asked for.
+
+    `download` allows to bring weights that aren't here.
+    """
 
     model: str
     precision: str
     job: Job | None
+    download: bool = True
 
 
 class ReportProgress(Protocol):
@@ -43,7 +47,8 @@ class ReportProgress(Protocol):
 class RendererStatus:
     """The model in memory, its device, and the memory in bytes by name; None and empty without a model.
 
-    `plan` says in a line of words how the model is run, such as "bf16, resident, compiled". `temperature` is
+    `others` are models that stay in memory beside it. `plan` says in a line of words how the model is run,
+    such as "bf16, resident, compiled". `temperature` is
     the device's, in degrees Celsius, where it tells. `measured` is when that was so, in seconds since 1970.
     """
 
@@ -52,6 +57,7 @@ class RendererStatus:
     memory: Mapping[str, int] = field(default_factory=dict[str, int])
     plan: str | None = None
     temperature: int | None = None
+    others: tuple[str, ...] = ()
     measured: float = field(default_factory=time.time, compare=False)
 
 

@@ -141,6 +141,11 @@ def words_of(literal: Any) -> Callable[[str], tuple[str, ...]]:
     return parse
 
 
+def models(text: str) -> tuple[str, ...]:
+    """Models with commas between, each once."""
+    return tuple(dict.fromkeys(model(each) for each in map(str.strip, text.split(",")) if each))
+
+
 def model(text: str) -> str:
     """A model: a name, a folder or a hub id."""
     if text.startswith("~") and not expanded(text).is_absolute():

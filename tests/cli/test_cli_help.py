@@ -48,6 +48,7 @@ COMMANDS = (
     "youtube import",
     "model",
     "model pull",
+    "model accept",
     "model status",
     "model bench",
     "engine",

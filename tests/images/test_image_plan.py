@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alya_mcp.errors import NotConfigured
-from alya_mcp.images.families import FLUX1, SCHNELL, Weights
+from alya_mcp.images.families import FLUX1, MODELS, SCHNELL, Weights, known
 from alya_mcp.images.plan import Machine, Plan, choose_plan, plans, survey
 from alya_mcp.settings.precisions import REQUESTED
 
@@ -268,6 +268,38 @@ def test_the_table_in_the_documentation_is_what_is_chosen():
             assert (f"{plan.needs_main / 1e9:.1f} GB of main memory" in needs) == (plan.needs_main > 0), name
             away = (plan.encoder_streamed, plan.transformer_streamed)
             assert away == _AWAY.get(where[0], (True, True) if "streamed" in rest else (False, False)), name
+
+
+_CARDS = {
+    "40 GB and more": A100, "32 GB": RTX_5090, "24 GB": RTX_4090, "16 GB": card(16, (8, 9)),
+    "12 GB": card(12, (8, 9)), "8 GB": card(8, (8, 9)),
+}  # fmt: skip
+
+
+def test_the_documentation_says_how_each_known_model_runs_on_each_card():
+    text = (Path(__file__).parents[2] / "docs" / "images.md").read_text(encoding="utf-8")
+    lines = text.partition("### Which model for which card\n\n")[2].partition("\n\n")[0].splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    models = [known(name) for name in rows[0][1:]]
+    assert sorted(model.name for model in models if model) == sorted(model.name for model in MODELS)
+    said = {row[0]: row[1:] for row in rows[2:]}
+    for number, model in enumerate(filter(None, models)):
+        assert said["TFLOP a picture"][number] == f"{model.work}"
+        assert said["steps"][number] == f"{model.family.steps}"
+        assert said["text encoder, tokens read"][number].endswith(f", {model.family.text_tokens}")
+        gated = ", gated" if model.gated else ""
+        assert said["download, about"][number] == f"{model.size / 1e9:.0f} GB{gated}"
+        for name, machine in _CARDS.items():
+            plan = choose_plan(machine, model.weights, "auto")
+            streamed = "streamed" if plan.transformer_streamed else ""
+            away = "text away" if plan.encoder_streamed and not streamed else ""
+            parts = (
+                plan.precision,
+                streamed or away,
+                "tiles" if plan.tiled else "",
+                f"{plan.needs / 1e9:.1f} GB",
+            )
+            assert said[name][number] == ", ".join(filter(None, parts)), (model.name, name)
 
 
 # -- what is looked at

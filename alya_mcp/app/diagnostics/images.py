@@ -7,6 +7,7 @@ from pathlib import Path
 from alya_mcp.app.diagnostics.check import Check, fail, ok, warn
 from alya_mcp.app.diagnostics.engine import engine_status
 from alya_mcp.app.diagnostics.machine import hub_cache
+from alya_mcp.app.diagnostics.models import snapshot_of
 from alya_mcp.app.diagnostics.probe import ProbeError, ProbeResult, probe
 from alya_mcp.app.diagnostics.words import images as words
 from alya_mcp.images.environment.packages import packages_anywhere
@@ -47,7 +48,7 @@ def weights() -> Iterator[Check]:
 
     cache = hub_cache(os.environ)
     flux = cache / "models--black-forest-labs--FLUX.1-schnell"
-    snapshot = _snapshot(flux)
+    snapshot = snapshot_of(flux)
     if snapshot is None:
         yield ok("weights", words.weights_absent, cache=cache)
     elif is_complete(snapshot):
@@ -82,16 +83,6 @@ def _model(settings: Settings, found: ProbeResult) -> Check:
     if not found.notice or settings.image_model != "auto":
         return ok("model", words.model, asked=settings.image_model, found=found)
     return warn("model", words.model_small, asked=settings.image_model, found=found)
-
-
-def _snapshot(repository: Path) -> Path | None:
-    """The folder of the commit that the cache names as the newest; None when it names none."""
-    try:
-        commit = (repository / "refs" / "main").read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        return None
-    folder = repository / "snapshots" / commit
-    return folder if folder.is_dir() else None
 
 
 def _size(folder: Path) -> int:

@@ -9,7 +9,9 @@ from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
+from alya_mcp.errors import NotConfigured
 from alya_mcp.images.environment.packages import image_command
+from alya_mcp.images.licences import require_accepted
 from alya_mcp.runtime.frozen import for_other_programs
 from alya_mcp.settings import Settings
 from alya_mcp.settings.precisions import SELECTABLE
@@ -92,6 +94,10 @@ def probe(settings: Settings, held: int) -> ProbeResult:
         said = ended.stderr.strip().splitlines()
         why = said[-1] if said else f"exit status {ended.returncode}"
         raise ProbeError(f"torch can't be used: {why}") from None
+    try:
+        require_accepted(settings.home, settings.image_model)
+    except NotConfigured as refusal:
+        told |= {"model": None, "plan": None, "refusal": str(refusal)}
     told["plan"] = told["plan"] and Way(**told["plan"])
     told["ways"] = [Way(**way) for way in told["ways"]]
     return ProbeResult(**told)

@@ -2,6 +2,7 @@
 
 import click
 
+from alya_mcp.cli.model.accept import accept
 from alya_mcp.cli.model.bench import bench
 from alya_mcp.cli.model.pull import pull
 from alya_mcp.cli.model.status import status
@@ -13,5 +14,6 @@ def model() -> None:
 
 
 model.add_command(pull)
+model.add_command(accept)
 model.add_command(status)
 model.add_command(bench)

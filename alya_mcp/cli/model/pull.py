@@ -26,10 +26,10 @@ _PACE_SECONDS = 10.0
 def pull(name: str | None, output: OutputFormat) -> int:
     """Download MODEL into the Hugging Face cache and compare every file with its checksum.
 
-    MODEL is flux-schnell, owner/name of a repository, or a folder's full path, which is only checked. By
-    default it is the model that ALYA_IMAGE_MODEL names, FLUX.1-schnell for auto.
+    MODEL is flux-schnell, flux2-klein-4b, z-image-turbo, owner/name of a repository, or a folder's full path,
+    which is only checked. By default it is the model that ALYA_IMAGE_MODEL names, FLUX.1-schnell for auto.
 
-    Where this machine can't run FLUX.1-schnell, that is said before the download begins. Stop it whenever
+    Where this machine can't run a known model, that is said before the download begins. Stop it whenever
     you like: it goes on where it stopped. On a complete model it checks the files again.
     Only the pipeline's safetensors and text files are fetched, and no code of a model ever runs.
 
@@ -42,10 +42,16 @@ def pull(name: str | None, output: OutputFormat) -> int:
     Exit codes: 0 the model is here and whole, 1 it isn't, 2 wrong usage, 130 stopped by Ctrl-C.
     """
     from alya_mcp.errors import Failure
+    from alya_mcp.images.licences import require_accepted
     from alya_mcp.images.weights import Gated
 
     settings = Settings.from_environment()
     wanted = which(name, settings)
+    try:
+        require_accepted(settings.home, wanted.setting)
+    except Failure as failure:
+        say(f"Error: {failure}")
+        return FAILED
     _warn_of_machine(wanted, settings)
     try:
         pulled = _pull(wanted)

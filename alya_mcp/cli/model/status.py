@@ -11,6 +11,7 @@ from alya_mcp.runtime.paths import tilde
 from alya_mcp.settings import Settings
 
 if TYPE_CHECKING:
+    from alya_mcp.app.diagnostics.models import KnownModel
     from alya_mcp.app.diagnostics.probe import ProbeResult, Way
     from alya_mcp.images.engine import EngineStatus
 
@@ -23,8 +24,9 @@ def status(output: OutputFormat) -> int:
     """Show the device, the model that would be drawn with, its plan, and what the image worker does.
 
     The plan says in which precision the model runs and where its weights stay; it follows from the memory
-    that is free now, of which a running worker's share counts as free. The table shows what every precision
-    would need.
+    that is free now, of which a running worker's share counts as free. One table shows what every precision
+    would need, another the models that alya-mcp knows by name: their licence, whether a call may draw with
+    them, and whether their weights are here.
 
     Starts no worker and loads no model. With ALYA_IMAGE_ENGINE=ray the cluster is asked instead.
 
@@ -52,13 +54,17 @@ def status(output: OutputFormat) -> int:
 
 
 def _json(settings: Settings, found: "ProbeResult | None", engine: "EngineStatus") -> dict[str, Any]:
+    from alya_mcp.app.diagnostics.models import known_models
+
     own: dict[str, Any] = {
         "asked": {
             "engine": settings.image_engine,
             "model": settings.image_model,
+            "models": settings.image_models,
             "precision": settings.image_precision,
         },
         "worker": _camel(asdict(engine)),
+        "knownModels": [_camel(asdict(model)) for model in known_models(settings)],
     }
     if found is None:
         return own
@@ -94,6 +100,7 @@ def _way(way: "Way") -> dict[str, Any]:
 
 
 def _show(settings: Settings, found: "ProbeResult | None", engine: "EngineStatus") -> None:
+    from alya_mcp.app.diagnostics.models import known_models
     from alya_mcp.app.diagnostics.words.images import engine_words, last_error
 
     rows: list[tuple[str, str]] = []
@@ -107,6 +114,21 @@ def _show(settings: Settings, found: "ProbeResult | None", engine: "EngineStatus
         click.echo()
         headings = (f"{found.ways_of} in", "needs", "main memory", "fits", "how")
         show_table([_way_row(way) for way in found.ways], headings)
+    if settings.image_engine == "local":
+        click.echo()
+        headings = ("known models", "licence", "download", "enabled", "here")
+        show_table([_known_row(model) for model in known_models(settings)], headings)
+
+
+def _known_row(model: "KnownModel") -> tuple[str, ...]:
+    licence = model.licence if model.accepted else f"{model.licence}: alya-mcp model accept {model.setting}"
+    return (
+        model.setting,
+        licence,
+        _gb(model.size),
+        "yes" if model.enabled else "no",
+        "yes" if model.here else "no",
+    )
 
 
 def _device_rows(found: "ProbeResult") -> list[tuple[str, str]]:

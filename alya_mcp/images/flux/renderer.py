@@ -10,13 +10,14 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from alya_mcp.errors import Failure, InvalidInput
+from alya_mcp.errors import Failure, InvalidInput, NotConfigured
 from alya_mcp.images.engine import Job, Picture
-from alya_mcp.images.families import Model
+from alya_mcp.images.families import Model, Weights
+from alya_mcp.images.flux.loaded import Loaded, Shelf
 from alya_mcp.images.models import SHOW_NOTHING, Choice, choose, known_words, random_model
 from alya_mcp.images.plan import (
     MAIN_SPARE,
@@ -31,7 +32,6 @@ from alya_mcp.images.renderer import (
     CancelledJob,
     DeviceLost,
     RendererStatus,
-    RenderPhase,
     RenderRequest,
     ReportProgress,
 )
@@ -39,8 +39,6 @@ from alya_mcp.images.turkish import in_english
 from alya_mcp.images.weights import download, require_whole
 
 if TYPE_CHECKING:
-    from alya_mcp.images.flux.accelerate import Accelerator
-    from alya_mcp.images.flux.memory_peaks import Peaks
     from alya_mcp.images.flux.pipeline import Artist, EncodedPrompt
 
 T = TypeVar("T")
@@ -63,49 +61,16 @@ class _NoMemoryError(Exception):
     """The device had no room, and the tensors of the failed work are gone."""
 
 
-@dataclass(slots=True, kw_only=True)
-class _Loaded:
-    """A model in memory; `plan` changes when memory ends, and `whole` is false once that failed half way."""
-
-    wanted: tuple[str, str]
-    choice: Choice
-    plan: Plan
-    artist: "Artist"
-    device: str
-    words: frozenset[str] | None
-    peaks: "Peaks | None" = None
-    accelerator: "Accelerator | None" = None
-    whole: bool = True
-
-    def counting(self, phase: RenderPhase, taken: dict[str, int]) -> contextlib.AbstractContextManager[None]:
-        """Count what the body takes of the device's memory, where that tells."""
-        return contextlib.nullcontext() if self.peaks is None else self.peaks.during(phase, taken)
-
-    @property
-    def plan_text(self) -> str:
-        """How it is run, in a line."""
-        compiled = [self.accelerator.words] if self.accelerator else []
-        return ", ".join([self.plan.words, *compiled])
-
-    def is_from(self, choice: Choice, precision: str) -> bool:
-        """Whether it is what loading `choice` in `precision` would give, by whichever name it was wanted."""
-        mine = self.choice
-        return (
-            (mine.name, mine.full_precision) == (choice.name, choice.full_precision)
-            and (mine.repository or mine.folder) == (choice.repository or choice.folder)
-            and (choice.full_precision or self.wanted[1] == precision)
-        )
-
-
 class FluxRenderer:
-    """One pipeline in memory at a time, on the best device of the machine.
+    """Pipelines in memory on the best device of the machine: one that draws, others while they have room.
 
     With `limit`, no more than that many bytes of the device's memory are used.
     """
 
     def __init__(self, limit: int | None = None) -> None:
         self._limit = limit
-        self._loaded: _Loaded | None = None
+        self._loaded: Loaded | None = None
+        self._shelf = Shelf()
 
     def prepare(self, request: RenderRequest, report: ReportProgress) -> None:
         """Load the model of `request`, unless it is loaded."""
@@ -155,11 +120,12 @@ class FluxRenderer:
             memory=memory,
             plan=self._loaded.plan_text,
             temperature=temperature,
+            others=self._shelf.names,
         )
 
     # -- loading
 
-    def _load(self, request: RenderRequest, report: ReportProgress) -> _Loaded:
+    def _load(self, request: RenderRequest, report: ReportProgress) -> Loaded:
         wanted = (request.model, request.precision)
         if self._loaded and not self._loaded.whole:
             self._unload()
@@ -170,40 +136,54 @@ class FluxRenderer:
             report("load", 0.0, 0.3, "Starting PyTorch")
             _quiet_libraries()
         with _device_errors():
-            return self._load_choice(wanted, report)
+            return self._load_choice(request, report)
 
-    def _load_choice(self, wanted: tuple[str, str], report: ReportProgress) -> _Loaded:
-        model, precision = wanted
+    def _load_choice(self, request: RenderRequest, report: ReportProgress) -> Loaded:
+        wanted = model, precision = request.model, request.precision
         machine = self._survey()
+        before: str | None = None
         if self._loaded is not None and self._loaded.wanted != wanted:
             # What isn't there, or wouldn't fit on an empty machine, leaves the loaded model where it is.
-            choice = choose(model, replace(machine, free=machine.total, main=sys.maxsize), precision)
+            choice = self._choose(request, replace(machine, free=machine.total, main=sys.maxsize))
             if not self._loaded.is_from(choice, precision):
-                self._unload()
+                before = self._set_aside(choice)
+                kept = self._shelf.take(choice, precision)
+                if kept is not None:
+                    report("load", 0.9, 1.0, f"Going back to {choice.name}, which is still loaded")
+                    kept.wanted, kept.choice = wanted, choice
+                    self._loaded = kept
+                    self._choose_digits(kept.device, kept.plan)
+                    return kept
                 machine = self._survey()
             elif not choice.full_precision:
                 self._loaded.wanted, self._loaded.choice = wanted, choice
                 return self._loaded
-        choice = choose(model, machine, precision)
+        try:
+            choice = self._choose(request, self._without_shelf(machine))
+        except NotConfigured:
+            if not self._empty_shelf():
+                raise
+            choice = self._choose(request, self._survey())
         if self._loaded is not None:
             if self._loaded.is_from(choice, precision):
                 # The reason to fall back may be another one now.
                 self._loaded.wanted, self._loaded.choice = wanted, choice
                 return self._loaded
-            self._unload()
+            before = self._set_aside(choice)
         source = random_model(model) or choice.folder or self._download(choice, report)
-        report("load", 0.5, 1.0, f"Loading {choice.name}")
         if isinstance(source, Model):
             weights = source.weights
         else:
             require_whole(source, choice.name)
             weights = weigh(source)
-        # Measured again: what was unloaded above is free now.
-        machine = self._survey()
-        plan = choose_plan(machine, weights, precision, full_precision=choice.full_precision)
+        plan, machine, gone = self._make_room(weights, precision, full_precision=choice.full_precision)
+        instead = gone or ([before] if before is not None and before not in self._shelf.names else [])
+        beside = f" beside {', '.join(self._shelf.names)}" if self._shelf.names else ""
+        place = f" in place of {', '.join(instead)}" if instead else beside
+        report("load", 0.5, 1.0, f"Loading {choice.name}{place}")
         artist = self._open(source, choice, plan, machine)
         # Whoever cancelled while the model was loading still leaves it ready for the next job.
-        self._loaded = _Loaded(
+        self._loaded = Loaded(
             wanted=wanted,
             choice=choice,
             plan=plan,
@@ -221,6 +201,59 @@ class FluxRenderer:
             self._loaded.accelerator = Accelerator(artist, plan)
         return self._loaded
 
+    def _choose(self, request: RenderRequest, machine: Machine) -> Choice:
+        choice = choose(request.model, machine, request.precision)
+        if choice.folder is None and choice.repository is not None and not request.download:
+            raise NotConfigured(
+                f"The weights of {choice.name} are not on this machine, or not in full. The user can bring "
+                f"them with: alya-mcp model pull {choice.model.setting if choice.model else choice.name}"
+            )
+        return choice
+
+    def _set_aside(self, choice: Choice) -> str | None:
+        """Keep the loaded model beside another one, `choice`; its name. A copy of the same weights goes."""
+        loaded, self._loaded = self._loaded, None
+        if loaded is None:
+            return None
+        name = loaded.choice.name
+        if loaded.has_weights_of(choice):
+            del loaded
+            _free_memory()
+        else:
+            self._shelf.put(loaded)
+        return name
+
+    def _make_room(
+        self, weights: Weights, precision: str, *, full_precision: bool
+    ) -> tuple[Plan, Machine, list[str]]:
+        """The plan for a model as if it had the device for itself, and who had to go for that."""
+        gone: list[str] = []
+        while True:
+            machine = self._survey()
+            room = self._without_shelf(machine)
+            try:
+                plan = choose_plan(room, weights, precision, full_precision=full_precision)
+                if plan.fits(machine):
+                    return plan, machine, gone
+            except NotConfigured:
+                if not self._shelf.names:
+                    raise
+            if name := self._shelf.drop():
+                gone.append(name)
+            _free_memory()
+
+    def _empty_shelf(self) -> bool:
+        """Let go of all models beside the one that draws; whether there were any."""
+        had = bool(self._shelf.names)
+        while self._shelf.drop():
+            pass
+        _free_memory()
+        return had
+
+    def _without_shelf(self, machine: Machine) -> Machine:
+        """`machine` as it would be without the models beside the one that draws."""
+        return replace(machine, free=min(machine.total, machine.free + self._shelf.size))
+
     def _survey(self) -> Machine:
         return survey(self._limit)
 
@@ -236,9 +269,8 @@ class FluxRenderer:
         from alya_mcp.images.flux.pipeline import open_artist
 
         torch = _torch()
+        self._choose_digits(machine.device, plan)
         if machine.device == "cuda":
-            # Half of float32's digits are lost in TF32, which convolutions use unless told otherwise.
-            torch.backends.cudnn.allow_tf32 = plan.precision != "fp32"
             if self._limit is not None:
                 total = torch.cuda.mem_get_info()[1]
                 torch.cuda.set_per_process_memory_fraction(min(1.0, self._limit / total))
@@ -268,7 +300,7 @@ class FluxRenderer:
                 device = torch.device(machine.device)
                 return open_artist(self._with_room(load), device, choice.only_side)
         except _NoMemoryError:
-            free = self._survey().free
+            pass
         except (Failure, DeviceLost, CancelledJob):
             raise
         except Exception as error:  # noqa: BLE001 - damaged files fail in every library's own way
@@ -278,10 +310,20 @@ class FluxRenderer:
                 f"({type(error).__name__}). Download it again; the user finds the particulars in "
                 "logs/image-worker.log of ALYA_HOME"
             ) from None
+        if self._shelf.drop():
+            _free_memory()
+            return self._open(source, choice, plan, machine)
+        free = self._survey().free
         raise Failure(
             f"{machine.name} ran out of memory while loading {choice.name}: {free / 1e9:.1f} GB of "
             f"{machine.total / 1e9:.1f} GB are free. Close what else uses it{_instead(choice)}"
         )
+
+    @staticmethod
+    def _choose_digits(device: str, plan: Plan) -> None:
+        """Half of float32's digits are lost in TF32, which convolutions use unless told otherwise."""
+        if device == "cuda":
+            _torch().backends.cudnn.allow_tf32 = plan.precision != "fp32"
 
     def _unload(self) -> None:
         self._loaded = None
@@ -289,14 +331,14 @@ class FluxRenderer:
 
     # -- drawing
 
-    def _draw(self, loaded: _Loaded, job: Job, report: ReportProgress) -> Picture:
+    def _draw(self, loaded: Loaded, job: Job, report: ReportProgress) -> Picture:
         from alya_mcp.images.flux.pipeline import middle
 
         artist, canvas = loaded.artist, loaded.artist.canvas(job)
         prompt, ignored = _understood(job.prompt, loaded.words)
         _require_subject(loaded, prompt, ignored)
         report("encode", 0.0, 1.0, "Reading the prompt")
-        down = _Stairs(loaded, canvas, self._survey)
+        down = _Stairs(loaded, canvas, self._survey, self._shelf)
         peaks: dict[str, int] = {}
         with loaded.counting("encode", peaks):
             encoded = down.take("encode", lambda: self._with_room(lambda: artist.read(prompt)))
@@ -317,6 +359,8 @@ class FluxRenderer:
             model=loaded.choice.name,
             notice=_notice(
                 loaded.choice.notice,
+                loaded.choice.model.family.steps if loaded.choice.model else None,
+                job.steps,
                 loaded.plan,
                 artist.only_side is not None and job.width != job.height,
                 artist.text_tokens if encoded.truncated else None,
@@ -347,7 +391,7 @@ class FluxRenderer:
                 "damaged"
             ) from None
 
-    def _decode(self, loaded: _Loaded, job: Job, latents: Any, *, tiled: bool) -> Any:
+    def _decode(self, loaded: Loaded, job: Job, latents: Any, *, tiled: bool) -> Any:
         from alya_mcp.images.flux.pipeline import NotFinite, tiles
 
         artist = loaded.artist
@@ -378,8 +422,8 @@ class FluxRenderer:
 class _Stairs:
     """The way down when memory ends: one step more frugal at a time, until the work fits or none is left."""
 
-    def __init__(self, loaded: _Loaded, job: Job, look: Callable[[], Machine]) -> None:
-        self._loaded, self._job, self._look = loaded, job, look
+    def __init__(self, loaded: Loaded, job: Job, look: Callable[[], Machine], shelf: Shelf) -> None:
+        self._loaded, self._job, self._look, self._shelf = loaded, job, look, shelf
         self.tiled = loaded.plan.tiled
         self.taken: list[str] = []
 
@@ -402,6 +446,8 @@ class _Stairs:
 
     def _down(self, phase: str) -> str | None:
         loaded = self._loaded
+        if other := self._shelf.drop():
+            return f"{other} unloaded"
         if phase == "decode" and not self.tiled and not loaded.choice.full_precision:
             self.tiled = True
             return "decoded in tiles"
@@ -487,7 +533,7 @@ def _is_no_memory(error: Exception) -> bool:
     return bool(_NO_MEMORY.search(str(error)))
 
 
-def _is_fallback(loaded: _Loaded) -> bool:
+def _is_fallback(loaded: Loaded) -> bool:
     return loaded.wanted[0] == "auto" and loaded.choice.full_precision
 
 
@@ -516,7 +562,7 @@ def _understood(prompt: str, known: frozenset[str] | None) -> tuple[str, tuple[s
     return (prompt, _unknown_words(prompt, known)) if turkish is None else turkish
 
 
-def _require_subject(loaded: _Loaded, prompt: str, ignored: tuple[str, ...]) -> None:
+def _require_subject(loaded: Loaded, prompt: str, ignored: tuple[str, ...]) -> None:
     """Refuse a prompt of which the model would draw nothing; it would make up a picture instead."""
     if loaded.words is None:
         return
@@ -544,6 +590,8 @@ def _require_contrast(choice: Choice, job: Job, pixels: Any) -> None:
 
 def _notice(
     notice: str | None,
+    made_for: int | None,
+    steps: int,
     plan: Plan,
     fitted: bool,
     limit: int | None,
@@ -560,6 +608,8 @@ def _notice(
         parts.append(f"The model read only the first {limit} tokens of the prompt")
     if notice:
         parts.append(notice)
+    if made_for is not None and steps < made_for:
+        parts.append(f"The model is made for {made_for} steps and was given {steps}")
     if plan.rounded:
         parts.append(f"Weights were rounded to {plan.precision}, so details differ from the full model's")
     if fitted:

@@ -9,9 +9,11 @@ from ray import serve
 from ray.serve import Application
 
 from alya_mcp import __version__
+from alya_mcp.images.licences import require_accepted
 from alya_mcp.images.ray.ingress import Ingress, room
 from alya_mcp.images.ray.replica import Replica
 from alya_mcp.images.renderer import Renderer
+from alya_mcp.settings import Settings
 from alya_mcp.settings.precisions import Requested
 
 _REPLICAS_PER_INGRESS: Final = 8
@@ -44,7 +46,12 @@ class Options(BaseModel):
 
 
 def build(options: Options) -> Application:
-    """The application with FLUX; `serve` calls this with the arguments of its command line or file."""
+    """The application with FLUX; `serve` calls this with the arguments of its command line or file.
+
+    Raises:
+        NotConfigured: when the licence of the model wasn't accepted on this machine.
+    """
+    require_accepted(Settings.from_environment().home, options.model)
     return application(options, _flux)
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import httpx2
 
-from alya_mcp.errors import Failure, Unavailable, failure_of
+from alya_mcp.errors import Failure, InvalidInput, Unavailable, failure_of
 from alya_mcp.images.engine import EngineStatus, Job, JobProgress, OnProgress, Picture
 from alya_mcp.images.progress import Meter
 from alya_mcp.images.ray.connection import LostError, NobodyError, PictureStream, check, told
@@ -48,6 +48,10 @@ class RayEngine:
 
     async def render(self, job: Job, progress: OnProgress) -> Picture:
         """Draw `job`. A picture that gets lost on the way is asked for again, by two new tries at most."""
+        if job.model is not None:
+            raise InvalidInput(
+                "The Ray cluster draws with the model that it was started with; leave model out"
+            )
         began = time.monotonic()
         heard = ""
 

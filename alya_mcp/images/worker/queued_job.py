@@ -46,7 +46,12 @@ class Work:
         return cls(
             client=client,
             number=number,
-            request=RenderRequest(model=str(head["model"]), precision=str(head["precision"]), job=job),
+            request=RenderRequest(
+                model=str(head["model"]),
+                precision=str(head["precision"]),
+                job=job,
+                download=head.get("download") is not False,
+            ),
             asked=asked,
             until=math.inf if job is None else asked + seconds(head, "deadline"),
             ahead=ahead,

@@ -45,6 +45,7 @@ class Scheduler:
         self._waiting: FairQueue[Client, Work] = FairQueue()
         self._running: Work | None = None
         self._health = WorkerHealth.after(before)
+        self._loading = ""
         self._seconds_per_job = 0.0
         self.linger = 0.0
         self._idle = 0.0
@@ -189,6 +190,7 @@ class Scheduler:
 
         def on_step(phase: RenderPhase, at: float, until: float, message: str) -> None:
             self._time(phase)
+            self._loading = message if phase == "load" else ""
             self._step(work, phase, at, until, message)
 
         def on_end(outcome: RenderOutcome, renderer: RendererStatus) -> None:
@@ -296,14 +298,16 @@ class Scheduler:
 
     def _status(self, clients: int, leaves_in: float | None) -> EngineStatus:
         waiting, model = len(self._waiting), self._health.renderer.model
+        others = self._health.renderer.others
         state: EngineState = "leaving" if self.leaving else "idle" if self._running is None else "busy"
-        work = "A model is being loaded" if self._clock.stands else "An image is being drawn"
+        loading = self._loading or "A model is being loaded"
         detail: dict[EngineState, str] = {
             "leaving": "The image worker finishes its work and ends; the next image starts a fresh one",
-            "idle": f"{model} is loaded and ready{_lingering(leaves_in)}"
+            "idle": f"{' and '.join((model, *others))} {'are' if others else 'is'} loaded and ready"
+            f"{_lingering(leaves_in)}"
             if model
             else "The image worker runs; nothing is loaded yet",
-            "busy": work,
+            "busy": loading if self._clock.stands else "An image is being drawn",
         }
         return self._health.status(state, detail[state], waiting=waiting, clients=clients)
 

@@ -18,7 +18,9 @@ class ImageSettings:
         str,
         Setting(
             parse=parsers.model,
-            meaning="`auto`, `flux-schnell`, `sketch`, a folder with a FLUX pipeline, or a hub id",
+            meaning="`auto`, `flux-schnell`, `flux2-klein-4b`, `z-image-turbo`, `flux2-klein-9b`, `sketch`, "
+            "a folder with such a pipeline, or a hub id",
+            page="images.md#which-model-draws",
             read_by=("image worker",),
             offer=Offer(
                 "auto, flux-schnell, sketch, a folder or a hub id. Empty: auto, what this machine can run.",
@@ -26,6 +28,14 @@ class ImageSettings:
             ),
         ),
     ] = "auto"
+    image_models: Annotated[
+        tuple[str, ...],
+        Setting(
+            parse=parsers.models,
+            meaning="further models that a call may choose with `model`, with commas between: the same names",
+            page="images.md#one-model-or-several",
+        ),
+    ] = ()
     image_engine: Annotated[
         EngineName,
         Setting(

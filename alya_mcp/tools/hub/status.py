@@ -70,15 +70,18 @@ async def _engine(context: Context) -> list[Part]:
     state = "failing" if status.failing else states.get(status.state, "ok")
     since = None if status.since is None else datetime.fromtimestamp(status.since, UTC)
     engine = Part(part="engine", state=state, detail=_words(status), since=since)
+    others = ", ".join(map(_asked, context.hub.settings.image_models))
+    also = f". A call may choose with model: {others}" if others else ""
     if status.model is None:
         model = Part(
             part="model",
             state="off",
-            detail=f"none is loaded; {_asked(context.hub.settings.image_model)} loads with the next image",
+            detail=f"none is loaded; {_asked(context.hub.settings.image_model)} loads with the next image"
+            + also,
             since=None,
         )
     else:
-        detail = f"{status.model} on {status.device}" + (f": {status.plan}" if status.plan else "")
+        detail = f"{status.model} on {status.device}" + (f": {status.plan}" if status.plan else "") + also
         model = Part(part="model", state="ok", detail=detail, since=since)
     return [engine, model]
 

@@ -59,7 +59,14 @@ class ImageRequest(Input):
         description="Start of the noise: same seed, prompt and steps, same picture. Random when absent.",
     )
     aspect: Aspect = Field("1:1", description="Width to height; about one megapixel.")
-    steps: int = Field(4, ge=1, le=8, description="Denoising steps; the model is made for 4.")
+    model: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
+        None,
+        description="Another model, of those that the user enabled, such as `flux2-klein-4b` or "
+        "`z-image-turbo`; the user's default when absent.",
+    )
+    steps: int = Field(
+        4, ge=1, le=8, description="Denoising steps; models are made for 4, `z-image-turbo` for 8."
+    )
     format: FileFormat = Field("png", description="File format of the picture.")
     expires_in: int = Field(
         3600, ge=60, le=604_800, description="Seconds for which the URL opens; 7 days at most."
@@ -137,13 +144,14 @@ async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAns
     lettering poorly.
 
     Uploads the image to the configured S3 bucket (or keeps it on this machine) and returns a link that opens
-    until `expiresAt`: show the user the link, and pass on `notice`. The same prompt, seed, steps and format
-    get the picture drawn before, with a fresh URL; `repeated` says so. Without a GPU that can hold
+    until `expiresAt`: show the user the link, and pass on `notice`. The same prompt, model, seed, steps and
+    format get the picture drawn before, with a fresh URL; `repeated` says so. Without a GPU that can hold
     FLUX.1-schnell a small bundled model draws simple shapes and scenes instead; `model` and `notice` say so.
     Takes from under a second (warm GPU) to about half a minute. When `wait` is over first, `state` is
     `drawing`: call again with that `job` to get the picture. `alya_status` tells whether the engine is ready.
     """
     from alya_mcp.images.engine import Job
+    from alya_mcp.tools.images.choice import chosen_model
     from alya_mcp.tools.images.repeats import question_of
 
     if not arguments.prompt.strip():
@@ -159,6 +167,7 @@ async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAns
     if arguments.job is not None and arguments.wait == _WAIT:
         # Its server has ended. Where each call has a server, an answer before the picture loses it again.
         arguments = arguments.model_copy(update={"wait": _LONGEST_WAIT})
+    model = chosen_model(context.hub.settings, arguments.model)
     request = _request(arguments)
     earlier = drawings.undelivered(context.grant, request)
     if earlier is not None:
@@ -167,7 +176,9 @@ async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAns
     began = time.perf_counter()
     seed = secrets.randbelow(2**32) if arguments.seed is None else arguments.seed
     width, height = SIZES[arguments.aspect]
-    job = Job(prompt=arguments.prompt, seed=seed, steps=arguments.steps, width=width, height=height)
+    job = Job(
+        prompt=arguments.prompt, seed=seed, steps=arguments.steps, width=width, height=height, model=model
+    )
     question = await anyio.to_thread.run_sync(
         question_of, context.hub.settings, context.grant, job, arguments.format
     )
@@ -189,7 +200,8 @@ async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAns
 
 
 def _request(arguments: ImageRequest) -> Hashable:
-    return (arguments.prompt, arguments.seed, arguments.aspect, arguments.steps, arguments.format)
+    asked = arguments
+    return (asked.prompt, asked.model, asked.seed, asked.aspect, asked.steps, asked.format)
 
 
 async def _deliver(
@@ -237,7 +249,7 @@ async def _again(
         return None
     try:
         async with _heartbeat(context.progress, "looking for the picture in the store", 0, _ASKED):
-            if not await draws_now(known.model, hub.settings, hub.engine):
+            if not await draws_now(known.model, job.model, hub.settings, hub.engine):
                 return None
             stored = await _link(known, job.seed, arguments, context)
     except Failure as failure:

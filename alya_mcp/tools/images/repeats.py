@@ -22,8 +22,8 @@ def question_of(settings: Settings, grant: str, job: Job, file_format: str) -> d
         "grant": grant,
         "engine": settings.image_engine,
         "address": settings.ray_url or "",
-        "model": settings.image_model,
-        "weights": _weights(settings.image_model),
+        "model": job.model or settings.image_model,
+        "weights": _weights(job.model or settings.image_model),
         "precision": settings.image_precision,
         "bucket": settings.s3_bucket or "",
         "endpoint": settings.s3_endpoint_url or "",
@@ -37,13 +37,15 @@ def question_of(settings: Settings, grant: str, job: Job, file_format: str) -> d
     }
 
 
-async def draws_now(model: str, settings: Settings, engine: Engine) -> bool:
+async def draws_now(model: str, chosen: str | None, settings: Settings, engine: Engine) -> bool:
     """Whether `model`, which drew for these settings before, is the one that would draw for them now.
+
+    `chosen` is what the call asked for, None for what the settings say.
 
     A model asked for by name is. `auto` may find a better one than it did, and an engine elsewhere chooses
     its own: those are what is loaded, if anything is. Nothing is started to find out.
     """
-    if settings.image_engine == "local" and (settings.image_model != "auto" or model == _BEST):
+    if settings.image_engine == "local" and ((chosen or settings.image_model) != "auto" or model == _BEST):
         return True
     return (await engine.status()).model == model
 

@@ -95,11 +95,11 @@ def test_a_folder_that_cannot_be_looked_into_is_left_to_the_engine_to_refuse(tmp
 @pytest.mark.parametrize("asked", ["sketch", "flux-schnell", "/models/mine", "owner/name"])
 async def test_a_model_asked_for_by_name_draws(tmp_path: Path, asked: str) -> None:
     settings = Settings(home=tmp_path, image_model=asked)
-    assert await draws_now("whatever it is called", settings, Loaded(ask=False))
+    assert await draws_now("whatever it is called", None, settings, Loaded(ask=False))
 
 
 async def test_auto_draws_with_nothing_better_than_flux(tmp_path: Path) -> None:
-    assert await draws_now("FLUX.1-schnell", Settings(home=tmp_path), Loaded(ask=False))
+    assert await draws_now("FLUX.1-schnell", None, Settings(home=tmp_path), Loaded(ask=False))
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ async def test_auto_draws_with_nothing_better_than_flux(tmp_path: Path) -> None:
 async def test_what_auto_fell_back_to_draws_while_it_is_loaded(
     tmp_path: Path, loaded: str | None, draws: bool
 ) -> None:
-    assert await draws_now("alya-sketch", Settings(home=tmp_path), Loaded(loaded)) is draws
+    assert await draws_now("alya-sketch", None, Settings(home=tmp_path), Loaded(loaded)) is draws
 
 
 @pytest.mark.parametrize(
@@ -118,4 +118,4 @@ async def test_an_engine_elsewhere_is_asked_what_it_draws_with(
     tmp_path: Path, loaded: str | None, draws: bool
 ) -> None:
     settings = Settings(home=tmp_path, image_engine="ray", image_model="flux-schnell")
-    assert await draws_now("FLUX.1-schnell", settings, Loaded(loaded)) is draws
+    assert await draws_now("FLUX.1-schnell", None, settings, Loaded(loaded)) is draws

@@ -1,0 +1,98 @@
+"""Models in memory: the one that draws, and those that were drawn with before and still have room."""
+
+import contextlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from alya_mcp.images.models import Choice
+from alya_mcp.images.plan import Plan
+from alya_mcp.images.renderer import RenderPhase
+
+if TYPE_CHECKING:
+    from alya_mcp.images.flux.accelerate import Accelerator
+    from alya_mcp.images.flux.memory_peaks import Peaks
+    from alya_mcp.images.flux.pipeline import Artist
+
+_MOST: Final = 2
+
+
+@dataclass(slots=True, kw_only=True)
+class Loaded:
+    """A model in memory; `plan` changes when memory ends, and `whole` is false once that failed half way."""
+
+    wanted: tuple[str, str]
+    choice: Choice
+    plan: Plan
+    artist: "Artist"
+    device: str
+    words: frozenset[str] | None
+    peaks: "Peaks | None" = None
+    accelerator: "Accelerator | None" = None
+    whole: bool = True
+
+    def counting(self, phase: RenderPhase, taken: dict[str, int]) -> contextlib.AbstractContextManager[None]:
+        """Count what the body takes of the device's memory, where that tells."""
+        return contextlib.nullcontext() if self.peaks is None else self.peaks.during(phase, taken)
+
+    @property
+    def plan_text(self) -> str:
+        """How it is run, in a line."""
+        compiled = [self.accelerator.words] if self.accelerator else []
+        return ", ".join([self.plan.words, *compiled])
+
+    @property
+    def size(self) -> int:
+        """Bytes of the device's memory that its weights take."""
+        pipeline = self.artist.pipeline
+        parts = [pipeline.transformer, pipeline.vae]
+        parts += [getattr(pipeline, encoder.part) for encoder in self.artist.family.encoders]
+        kind = self.artist.device.type
+        tensors = (tensor for part in parts for tensor in (*part.parameters(), *part.buffers()))
+        return sum(int(tensor.nbytes) for tensor in tensors if tensor.device.type == kind)
+
+    def has_weights_of(self, choice: Choice) -> bool:
+        """Whether it holds the weights of `choice`, in whatever precision."""
+        mine = self.choice
+        return (mine.name, mine.repository or mine.folder) == (
+            choice.name,
+            choice.repository or choice.folder,
+        )
+
+    def is_from(self, choice: Choice, precision: str) -> bool:
+        """Whether it is what loading `choice` in `precision` would give, by whichever name it was wanted."""
+        return (
+            self.has_weights_of(choice)
+            and self.choice.full_precision == choice.full_precision
+            and (choice.full_precision or self.wanted[1] == precision)
+        )
+
+
+@dataclass(slots=True)
+class Shelf:
+    """Models beside the one that draws, the one not used for longest first; at most two."""
+
+    _models: list[Loaded] = field(default_factory=list[Loaded])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What they are called."""
+        return tuple(each.choice.name for each in self._models)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the device's memory that they take."""
+        return sum(each.size for each in self._models)
+
+    def put(self, loaded: Loaded) -> None:
+        """Keep a model, if need be in place of the one not used for longest."""
+        self._models = [*self._models, loaded][-_MOST:]
+
+    def take(self, choice: Choice, precision: str) -> Loaded | None:
+        """The model that loading `choice` in `precision` would give; other copies of its weights go."""
+        found = next((each for each in self._models if each.is_from(choice, precision)), None)
+        self._models = [each for each in self._models if not each.has_weights_of(choice)]
+        return found
+
+    def drop(self) -> str | None:
+        """Let go of the model not used for longest; its name, or None when there is none."""
+        return self._models.pop(0).choice.name if self._models else None
