@@ -50,7 +50,7 @@ class PolicyText:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedPolicy:
     """What the loader says of a text: the policy, or what is wrong; and what is likely a mistake."""
 
     policy: Policy | None
@@ -72,16 +72,16 @@ def policy_text(settings: Settings) -> PolicyText:
         return PolicyText(path, place.origin, "", str(error))
 
 
-def check_text(text: str, path: Path, catalogue: "Catalogue") -> Checked:
+def check_text(text: str, path: Path, catalogue: "Catalogue") -> CheckedPolicy:
     """Load `text` as the file `path`, and look for rules that can never hold."""
     try:
         policy = Policy.loads(text, path.name, catalogue)
     except PolicyError as error:
-        return Checked(None, tuple(error.problems), ())
+        return CheckedPolicy(None, tuple(error.problems), ())
     schemas = {tool.name: tool.schema for tool in catalogue.values()}
     errors = policy.contradictions(schemas)
     warnings = (*policy.warnings(catalogue), *policy.dodged(schemas))
-    return Checked(None if errors else policy, errors, warnings)
+    return CheckedPolicy(None if errors else policy, errors, warnings)
 
 
 def difference(before: str, after: str) -> list[tuple[Literal["same", "out", "in", "skip"], str]]:

@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class CallProgress:
     """Where a call is: `done` of `total`, in the same unit, and what it does in words."""
 
     done: float
@@ -38,7 +38,7 @@ class Presence:
         self._folder = home / "servers"
         self._session = session
         self._lock: FileLock | None = None
-        self._calls: dict[str, Progress] = {}
+        self._calls: dict[str, CallProgress] = {}
         self._written = 0.0
         self._dirty = False
         self._failed = False
@@ -53,7 +53,7 @@ class Presence:
             except OSError as error:
                 self._fail(error)
 
-    def progress(self, request: str, progress: Progress) -> None:
+    def progress(self, request: str, progress: CallProgress) -> None:
         """Note where the call `request` is."""
         self._calls[request] = progress
         self._dirty = True
@@ -87,12 +87,12 @@ class Presence:
         _log.warning("the dashboard can't see this server's calls: %s", error.strerror or error)
 
 
-def running_servers(home: Path) -> Mapping[str, Mapping[str, Progress]]:
+def running_servers(home: Path) -> Mapping[str, Mapping[str, CallProgress]]:
     """The sessions of the servers that run, each with the progress of its calls by request id.
 
     What a killed server left is taken away.
     """
-    found: dict[str, Mapping[str, Progress]] = {}
+    found: dict[str, Mapping[str, CallProgress]] = {}
     folder = home / "servers"
     try:
         locks = sorted(folder.glob("*.lock"))
@@ -121,16 +121,16 @@ def _remove(lock: Path) -> None:
             _log.info("a file of a server that ended stays: %s", error.strerror or error)
 
 
-def _read(path: Path) -> Mapping[str, Progress]:
+def _read(path: Path) -> Mapping[str, CallProgress]:
     try:
         raw: object = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return {}
-    found: dict[str, Progress] = {}
+    found: dict[str, CallProgress] = {}
     for request, told in cast("dict[str, Any]", raw).items() if isinstance(raw, dict) else ():
         match told:
             case [int() | float() as done, int() | float() as total, str() as message]:
-                found[request] = Progress(done, total, message)
+                found[request] = CallProgress(done, total, message)
             case _:
                 continue
     return found

@@ -59,11 +59,11 @@ def install(build: str, python: str | None, wheels: Path | None, output: OutputF
     """
     from alya_mcp.errors import Failure
     from alya_mcp.images.environment.folder import EngineFolder
-    from alya_mcp.images.environment.install import Wanted, fits
+    from alya_mcp.images.environment.install import EngineRequest, fits
     from alya_mcp.images.environment.install import install as make
 
     home = Settings.from_environment().home
-    wanted = Wanted(build=build, python=python, wheels=wheels.absolute() if wheels else None)
+    wanted = EngineRequest(build=build, python=python, wheels=wheels.absolute() if wheels else None)
     folder = EngineFolder(home)
     try:
         installed = folder.read()

@@ -17,7 +17,7 @@ from alya_mcp.runtime.paths import expanded, tilde
 from alya_mcp.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
-    from alya_mcp.install.change import Change
+    from alya_mcp.install.change import FileChange
     from alya_mcp.install.installer import Installer
 
 UNUSABLE = 1
@@ -103,7 +103,7 @@ def _edit(
     config: Path | None,
     printed: bool,
     output: OutputFormat,
-    propose: "Callable[[Installer], Change]",
+    propose: "Callable[[Installer], FileChange]",
     command: Launch | None,
 ) -> int:
     from alya_mcp.app.client_configs.documents import Unusable
@@ -130,7 +130,7 @@ def _edit(
     return 0
 
 
-def _print(change: "Change", name: str, output: OutputFormat) -> int:
+def _print(change: "FileChange", name: str, output: OutputFormat) -> int:
     if output == "json":
         text = None if change.after is None else change.after.decode()
         show_json(
@@ -142,7 +142,7 @@ def _print(change: "Change", name: str, output: OutputFormat) -> int:
     return 0
 
 
-def _agreed(change: "Change") -> bool:
+def _agreed(change: "FileChange") -> bool:
     """Show a change and ask for it."""
     before, after = ((data or b"").decode().splitlines() for data in (change.config.data, change.after))
     shown = tilde(change.config.file)
@@ -151,7 +151,7 @@ def _agreed(change: "Change") -> bool:
 
 
 def _tell(
-    client: Client, change: "Change", changed: bool, backup: Path | None, command: Launch | None
+    client: Client, change: "FileChange", changed: bool, backup: Path | None, command: Launch | None
 ) -> None:
     shown = tilde(change.config.file)
     if not change.changes:

@@ -12,7 +12,7 @@ from alya_mcp.cli.output import OutputFormat, output_option, say, show_json
 from alya_mcp.settings import Settings
 
 if TYPE_CHECKING:
-    from alya_mcp.tools.youtube.connection import Connection
+    from alya_mcp.tools.youtube.connection import ChannelConnection
     from alya_mcp.tools.youtube.sources.google_oauth import DeviceCode
     from alya_mcp.tools.youtube.topics import TopicFigures
 
@@ -132,7 +132,7 @@ def import_(file: Path, grant: str, output: OutputFormat) -> int:
         database.close()
 
 
-async def _connect(settings: Settings, grant: str, client: Any) -> tuple["Connection", str]:
+async def _connect(settings: Settings, grant: str, client: Any) -> tuple["ChannelConnection", str]:
     """Connect, and keep the connection with the name of its channel."""
     from alya_mcp.errors import Failure
     from alya_mcp.net.client import Http
@@ -185,7 +185,7 @@ async def _revoke(settings: Settings, token: str) -> None:
         await http.aclose()
 
 
-def _described(connection: "Connection", grant: str) -> dict[str, Any]:
+def _described(connection: "ChannelConnection", grant: str) -> dict[str, Any]:
     return {
         "connected": True,
         "grant": grant,

@@ -28,7 +28,7 @@ class DrawingJob:
     ended: float | None = None
 
 
-class Drawing:
+class DrawingRuns:
     """Starts `alya-mcp call image_gen`, which asks the policy as every call does."""
 
     def __init__(self, settings: Settings) -> None:

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
-from alya_mcp.dashboard.sign_in import Session
+from alya_mcp.dashboard.sign_in import BrowserSession
 
 TOKEN: Final = "token"  # noqa: S105 - the field's name
 LARGEST: Final = 4 << 20
@@ -16,7 +16,7 @@ _MOST_FIELDS: Final = 400
 Form = Mapping[str, str]
 
 
-class Unfit(Exception):
+class UnfitForm(Exception):
     """A form that isn't taken; its text is for the user."""
 
 
@@ -28,11 +28,11 @@ def action(
     async def handle(request: Request) -> Response:
         try:
             form = await _read(request)
-        except Unfit as error:
+        except UnfitForm as error:
             return PlainTextResponse(f"{error}\n", 403)
         except ClientDisconnect:
             return PlainTextResponse("", 400)
-        session: Session = request.scope["session"]
+        session: BrowserSession = request.scope["session"]
         if not session.knows(form.get(TOKEN, ""), request.scope["path"]):
             return PlainTextResponse(
                 "This form's page is out of date. Go back, reload it and try again.\n", 403
@@ -50,17 +50,17 @@ def back(request: Request, path: str) -> Response:
 async def _read(request: Request) -> dict[str, str]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
-        raise Unfit("Only forms of this page are taken.")
+        raise UnfitForm("Only forms of this page are taken.")
     data = b""
     async for piece in request.stream():
         data += piece
         if len(data) > LARGEST:
-            raise Unfit(f"The form is too large: at most {LARGEST >> 20} MiB are taken.")
+            raise UnfitForm(f"The form is too large: at most {LARGEST >> 20} MiB are taken.")
     try:
         fields = parse_qsl(
             data.decode("ascii"), keep_blank_values=True, encoding="utf-8", errors="strict",
             max_num_fields=_MOST_FIELDS,
         )  # fmt: skip
     except ValueError:
-        raise Unfit("The form can't be read.") from None
+        raise UnfitForm("The form can't be read.") from None
     return dict(fields)

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final
 
-from alya_mcp.dashboard.sign_in import Session, Sessions
+from alya_mcp.dashboard.sign_in import BrowserSession, Sessions
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -115,7 +115,7 @@ class Guard:
         scope["session"], scope["cookie"] = session
         return None
 
-    def _session(self, cookies: list[str]) -> tuple[Session, str] | None:
+    def _session(self, cookies: list[str]) -> tuple[BrowserSession, str] | None:
         for given in cookies:
             try:
                 morsel = SimpleCookie(given).get(COOKIE)

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse
 from alya_mcp.app.stop import is_stopped, stopped_since
 from alya_mcp.dashboard import forms, words
 from alya_mcp.dashboard.services import Services
-from alya_mcp.dashboard.sign_in import Session
+from alya_mcp.dashboard.sign_in import BrowserSession
 from alya_mcp.gate import StateError
 from alya_mcp.text.plurals import counted
 
@@ -61,7 +61,7 @@ def status_of(request: Request) -> dict[str, Any]:
 
 def _common(request: Request) -> dict[str, Any]:
     base: str = request.app.state.base
-    session: Session = request.scope["session"]
+    session: BrowserSession = request.scope["session"]
 
     def url(path: str = "") -> str:
         return f"{base}/{path}"

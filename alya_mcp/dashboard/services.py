@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from alya_mcp.app.policy import open_policy
-from alya_mcp.dashboard.drawing import Drawing
+from alya_mcp.dashboard.drawing import DrawingRuns
 from alya_mcp.dashboard.looking import Looking
 from alya_mcp.dashboard.verifying import Verifying
 from alya_mcp.gate import AuditError, Policy, PolicyError, SqliteState
@@ -34,7 +34,7 @@ class Services:
         self.index = AuditIndex(settings.audit_folder, settings.home / "dashboard" / "audit-index.sqlite")
         self.verifying = Verifying(settings)
         self.health = Looking()
-        self.drawing = Drawing(settings)
+        self.drawing = DrawingRuns(settings)
         self.repeats = RepeatIndex(settings.home)
         self._policies = open_policy(settings)
         self._policy_lock = threading.Lock()

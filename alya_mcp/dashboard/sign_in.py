@@ -54,7 +54,7 @@ class Links:
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class BrowserSession:
     """A browser that is signed in, until a moment of the clock that never goes back."""
 
     key: bytes
@@ -74,7 +74,7 @@ class Sessions:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._open: dict[str, Session] = {}
+        self._open: dict[str, BrowserSession] = {}
 
     def begin(self) -> str:
         """A new session's cookie; the oldest of `MOST_SESSIONS` ends for it."""
@@ -82,10 +82,10 @@ class Sessions:
             del self._open[next(iter(self._open))]
         cookie = secrets.token_urlsafe(_BYTES)
         until = self._clock() + SESSION_SECONDS
-        self._open[_digest(cookie)] = Session(secrets.token_bytes(_BYTES), until)
+        self._open[_digest(cookie)] = BrowserSession(secrets.token_bytes(_BYTES), until)
         return cookie
 
-    def find(self, cookie: str) -> Session | None:
+    def find(self, cookie: str) -> BrowserSession | None:
         """The session of a cookie; None when there is none, or when it has ended."""
         digest = _digest(cookie)
         session = self._open.get(digest)

@@ -16,7 +16,7 @@ from alya_mcp.gate.judged import Judged
 from alya_mcp.gate.numbers import plain
 from alya_mcp.gate.policy.conditions import values_at
 from alya_mcp.gate.policy.rules import Limit
-from alya_mcp.gate.policy.tests import Condition
+from alya_mcp.gate.policy.tests import PolicyCondition
 from alya_mcp.gate.redaction import masked_at
 from alya_mcp.gate.trace import Step
 
@@ -234,7 +234,7 @@ class UserAgrees:
         yield Step(approval.rule, "a person says yes", seen, held, approval.shadow)
 
 
-def _seen(condition: Condition, arguments: Mapping[str, Any], hidden: Collection[str]) -> str:
+def _seen(condition: PolicyCondition, arguments: Mapping[str, Any], hidden: Collection[str]) -> str:
     path = condition.path
     values = (masked_at(path, value, hidden) for value in values_at(arguments, path.split(".")[1:]))
     return " and ".join(map(wording.shown_value, values)) or "missing"

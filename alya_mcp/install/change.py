@@ -16,7 +16,7 @@ _WRITERS: Final[Mapping[Format, ModuleType]] = {"json": json_text, "toml": toml_
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class FileChange:
     """A file before and after: `after` are its bytes to be, None for a file that is to be gone."""
 
     config: ConfigFile
@@ -29,7 +29,7 @@ class Change:
         return self.after != self.config.data
 
 
-def with_server(config: ConfigFile, launch: Launch) -> Change:
+def with_server(config: ConfigFile, launch: Launch) -> FileChange:
     """The file with this server in it, started by `launch`.
 
     An entry that is there keeps what else the user wrote into it, variables too that `launch` doesn't set.
@@ -40,15 +40,15 @@ def with_server(config: ConfigFile, launch: Launch) -> Change:
     servers = config.servers
     entry = config.client.entry(launch)
     if NAME not in servers:
-        return Change(config, _changed(config, "insert", entry), "insert")
+        return FileChange(config, _changed(config, "insert", entry), "insert")
     held = servers[NAME]
     merged = _merged(config.client, cast("dict[str, Any]", held) if isinstance(held, dict) else {}, entry)
     if merged == held:
-        return Change(config, config.data, "replace")
-    return Change(config, _changed(config, "replace", merged), "replace")
+        return FileChange(config, config.data, "replace")
+    return FileChange(config, _changed(config, "replace", merged), "replace")
 
 
-def without_server(config: ConfigFile, *, made_key: bool, made_file: bool) -> Change:
+def without_server(config: ConfigFile, *, made_key: bool, made_file: bool) -> FileChange:
     """The file without this server, and without what was made for it alone.
 
     `made_key` tells that the table of servers was made for it, `made_file` the whole file.
@@ -57,11 +57,11 @@ def without_server(config: ConfigFile, *, made_key: bool, made_file: bool) -> Ch
         Unusable: as in `with_server`.
     """
     if NAME not in config.servers:
-        return Change(config, config.data, "remove")
+        return FileChange(config, config.data, "remove")
     after = _changed(config, "remove", None, emptied=made_key)
     if made_file and not parse(after.decode().removeprefix(BOM), config.client.format, config.file):
-        return Change(config, None, "remove")
-    return Change(config, after, "remove")
+        return FileChange(config, None, "remove")
+    return FileChange(config, after, "remove")
 
 
 def _merged(client: Client, held: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:

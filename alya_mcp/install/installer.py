@@ -6,7 +6,7 @@ from pathlib import Path
 
 from alya_mcp.app.client_configs.clients import Client, Launch
 from alya_mcp.app.client_configs.documents import Unusable, load
-from alya_mcp.install.change import Change, with_server, without_server
+from alya_mcp.install.change import FileChange, with_server, without_server
 from alya_mcp.install.history import History, Record, digest
 from alya_mcp.runtime.locks import LockTimeout, exclusive
 from alya_mcp.runtime.private_files import private_folder, write_whole
@@ -33,11 +33,11 @@ class Installer:
         self._target = file.resolve()  # a link in the user's dotfiles stays one
         self._history = History(home, client, self._target)
 
-    def adding(self, launch: Launch) -> Change:
+    def adding(self, launch: Launch) -> FileChange:
         """The change that adds this server, or corrects its entry; `Unusable`."""
         return with_server(load(self._client, self._file), launch)
 
-    def removing(self) -> Change:
+    def removing(self) -> FileChange:
         """The change that takes this server out: to the old bytes where nothing else changed; `Unusable`."""
         config = load(self._client, self._file)
         record = self._history.record()
@@ -45,10 +45,10 @@ class Installer:
             return without_server(config, made_key=False, made_file=False)
         if config.data is not None and digest(config.data) == record.after:
             with suppress(OSError):
-                return Change(config, self._history.bytes_before(record), "remove")
+                return FileChange(config, self._history.bytes_before(record), "remove")
         return without_server(config, made_key=record.made_key, made_file=record.before is None)
 
-    def apply(self, change: Change) -> Done:
+    def apply(self, change: FileChange) -> Done:
         """Make a change that `adding` or `removing` proposed.
 
         Raises:
@@ -66,7 +66,7 @@ class Installer:
             what = f"or its backup can't be written: {error.strerror or error}"
             raise Unusable(self._file, what) from None
 
-    def _apply(self, change: Change) -> Done:
+    def _apply(self, change: FileChange) -> Done:
         before = change.config.data
         backup = None if before is None else self._history.back_up(before)
         if load(self._client, self._file).data != before:
@@ -84,7 +84,7 @@ class Installer:
                     Path(folder).rmdir()
         return Done(self._file, backup, changed=True)
 
-    def _record(self, change: Change, backup: Path | None, held: Record | None) -> Record | None:
+    def _record(self, change: FileChange, backup: Path | None, held: Record | None) -> Record | None:
         """The record after the change; None when this server is out, or was put in by somebody else."""
         if change.after is None or change.kind == "remove":
             return None

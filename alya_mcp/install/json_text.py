@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from alya_mcp.app.client_configs import jsonc
-from alya_mcp.app.client_configs.jsonc import Member, Node
+from alya_mcp.app.client_configs.jsonc import JsoncMember, JsoncNode
 from alya_mcp.install.layout import indent_of, inserted, line_end, line_start, newline, without
 
 _UNIT = "  "
@@ -45,30 +45,30 @@ def remove(text: str, key: str, name: str, *, emptied: bool) -> str:
     return without(text, _spans(text, outer, _member(which, inner)))
 
 
-def _servers(root: Node, key: str) -> Node:
+def _servers(root: JsoncNode, key: str) -> JsoncNode:
     return _member(root, key).node
 
 
-def _member(node: Node, key: str) -> Member:
+def _member(node: JsoncNode, key: str) -> JsoncMember:
     member = node.member(key)
     if member is None:
         raise ValueError(f"{key!r} doesn't stand there")
     return member
 
 
-def _single(node: Node, key: str) -> Node:
+def _single(node: JsoncNode, key: str) -> JsoncNode:
     if node.repeats(key):
         raise ValueError(f"{key!r} stands there more than once, and clients differ in which one counts")
     return node
 
 
-def _unit(text: str, root: Node) -> str:
+def _unit(text: str, root: JsoncNode) -> str:
     """One step of indentation, by the first member of the text."""
     first = root.members[0] if root.members else None
     return (indent_of(text, first.start) or _UNIT) if first and _begins_line(text, first) else _UNIT
 
 
-def _begins_line(text: str, member: Member) -> bool:
+def _begins_line(text: str, member: JsoncMember) -> bool:
     return not text[line_start(text, member.start) : member.start].strip()
 
 
@@ -77,7 +77,7 @@ def _written(value: object, indent: str, unit: str, end: str) -> str:
     return json.dumps(value, indent=unit, ensure_ascii=False).replace("\n", end + indent)
 
 
-def _into(text: str, node: Node, key: str, value: object, unit: str) -> str:
+def _into(text: str, node: JsoncNode, key: str, value: object, unit: str) -> str:
     """`text` with one more member in an object."""
     members = node.members or []
     end = newline(text)
@@ -109,14 +109,14 @@ def _commented(text: str, start: int, end: int) -> bool:
     return any(True for _ in jsonc.comments(text, start, end))
 
 
-def _front(text: str, node: Node) -> int:
+def _front(text: str, node: JsoncNode) -> int:
     """Where a first member goes: behind the brace, and behind a comment that ends its line."""
     end = line_end(text, node.start)
     first = (node.members or [])[0]
     return end if first.start > end else node.start + 1
 
 
-def _spans(text: str, node: Node, member: Member) -> list[tuple[int, int]]:
+def _spans(text: str, node: JsoncNode, member: JsoncMember) -> list[tuple[int, int]]:
     """What has to go for `member` to go, its comma included."""
     members = node.members or []
     index = next(at for at, each in enumerate(members) if each is member)

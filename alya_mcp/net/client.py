@@ -23,7 +23,7 @@ from alya_mcp.net.records import LeftOut
 from alya_mcp.net.single_flight import SingleFlight
 from alya_mcp.net.transport import (
     Charge,
-    Patience,
+    RetryPolicy,
     SourceRequest,
     SourceResponse,
     Transport,
@@ -55,11 +55,11 @@ class Http:
         settings: Settings,
         *,
         clock: Callable[[], float] = time.time,
-        patience: Patience | None = None,
+        patience: RetryPolicy | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._clock = clock
-        self._patience = patience or Patience()
+        self._patience = patience or RetryPolicy()
         self._transport = Transport(settings, self._patience, tls)
         self._seen: dict[str, SourceOutcome] = {}
         self._cache = Cache(settings.home / "cache" / "sources")

@@ -47,7 +47,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class RetryPolicy:
     """How a request is tried again: `tries` in all, `first` to `longest` seconds between them at most.
 
     The wait is drawn at random under a bound that doubles, so that many clients don't return together. No
@@ -121,7 +121,7 @@ class _Passing(Exception):
 class Transport:
     """Sends requests and judges what comes back; keeps each source to its rate limit."""
 
-    def __init__(self, settings: Settings, patience: Patience, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, settings: Settings, patience: RetryPolicy, tls: ssl.SSLContext | None) -> None:
         self._settings = settings
         self._tls = tls
         self._patience = patience

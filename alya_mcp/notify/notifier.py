@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class NotifierPace:
     """How long is waited: between two looks at the state, before the end, and after each failure in turn."""
 
     look: float = LOOK_SECONDS
@@ -50,12 +50,12 @@ class Notifier:
         ways: Sequence[NotifyWay],
         *,
         arguments: bool = True,
-        pace: Pace | None = None,
+        pace: NotifierPace | None = None,
     ) -> None:
         self._state = state
         self._ways = ways
         self._arguments = arguments
-        self._pace = Pace() if pace is None else pace
+        self._pace = NotifierPace() if pace is None else pace
         self._sent: dict[str, list[tuple[NotifyWay, Notice]]] = {}
 
     async def run(self) -> None:

@@ -14,8 +14,7 @@ from mcp.server.models import InitializationOptions
 from mcp.shared.exceptions import MCPError
 
 from alya_mcp import __version__
-from alya_mcp.app.presence import Presence
-from alya_mcp.app.presence import Progress as CallProgress
+from alya_mcp.app.presence import CallProgress, Presence
 from alya_mcp.gate import ApprovalNeeded, Call, Refused, TimedOut, ToolError
 from alya_mcp.server import approvals, tasks
 from alya_mcp.server.app_extension import EXTENSION

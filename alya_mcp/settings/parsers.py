@@ -1,7 +1,7 @@
 """How the text of a variable becomes a value: a function per kind of setting.
 
-Each, or the one that it returns, raises `Unfit` with what is wrong, in words that go on from the variable's
-name.
+Each, or the one that it returns, raises `UnfitValue` with what is wrong, in words that go on from the
+variable's name.
 """
 
 import re
@@ -19,7 +19,7 @@ _LONGEST_PREFIX: Final = 900
 _FLAGS: Final = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 
-class Unfit(ValueError):
+class UnfitValue(ValueError):
     """A text that a setting doesn't take. Each of its arguments is a problem, without the variable's name."""
 
     args: tuple[str, ...]
@@ -105,7 +105,7 @@ def web_address(example: str) -> Callable[[str], str]:
 
     def parse(text: str) -> str:
         if "@" in text:
-            raise Unfit("holds a name or a password; it takes an address without them")
+            raise UnfitValue("holds a name or a password; it takes an address without them")
         if not _is_web_address(text):
             raise _unfit(text, f"a web address such as {example}")
         return text
@@ -121,7 +121,7 @@ def web_addresses(example: str) -> Callable[[str], tuple[str, ...]]:
         found = tuple(dict.fromkeys(filter(None, re.split(r"[\s,]+", text))))
         problems = [problem for address in found for problem in problems_of(one, address)]
         if problems:
-            raise Unfit(*problems)
+            raise UnfitValue(*problems)
         return found
 
     return parse
@@ -135,7 +135,7 @@ def words_of(literal: Any) -> Callable[[str], tuple[str, ...]]:
         found = tuple(dict.fromkeys(text.replace(",", " ").split()))
         problems = [f"names {word!r:.40}; it takes {', '.join(known)}" for word in found if word not in known]
         if problems:
-            raise Unfit(*problems)
+            raise UnfitValue(*problems)
         return found
 
     return parse
@@ -149,9 +149,9 @@ def models(text: str) -> tuple[str, ...]:
 def model(text: str) -> str:
     """A model: a name, a folder or a hub id."""
     if text.startswith("~") and not expanded(text).is_absolute():
-        raise Unfit(f"is {text!r}; there is no user of that name here")
+        raise UnfitValue(f"is {text!r}; there is no user of that name here")
     if "random:" in text:
-        raise Unfit("asks for random weights, which only 'model bench' draws with")
+        raise UnfitValue("asks for random weights, which only 'model bench' draws with")
     return text
 
 
@@ -159,9 +159,9 @@ def key_prefix(text: str) -> str:
     """What stands before every key in a bucket."""
     if {".", ".."} & set(text.split("/")):
         takes = "no segment . or .., since browsers take these out of a link, and it no longer opens"
-        raise Unfit(f"is {text!r:.120}; it takes {takes}")
+        raise UnfitValue(f"is {text!r:.120}; it takes {takes}")
     if len(text.encode()) > _LONGEST_PREFIX:
-        raise Unfit(f"has {len(text.encode())} bytes; it takes at most {_LONGEST_PREFIX}")
+        raise UnfitValue(f"has {len(text.encode())} bytes; it takes at most {_LONGEST_PREFIX}")
     return text.strip("/")
 
 
@@ -188,7 +188,7 @@ def command_line(text: str) -> str:
         if not shlex.split(text):
             raise ValueError("it is empty")
     except ValueError as error:
-        raise Unfit(f"is {text!r:.120}, which is not a command line: {error}") from None
+        raise UnfitValue(f"is {text!r:.120}, which is not a command line: {error}") from None
     return text
 
 
@@ -196,13 +196,13 @@ def problems_of(parse: Callable[[str], object], text: str) -> tuple[str, ...]:
     """What is wrong with `text`."""
     try:
         parse(text)
-    except Unfit as unfit:
+    except UnfitValue as unfit:
         return unfit.args
     return ()
 
 
-def _unfit(text: str, takes: str) -> Unfit:
-    return Unfit(f"is {text!r}; it takes {takes}")
+def _unfit(text: str, takes: str) -> UnfitValue:
+    return UnfitValue(f"is {text!r}; it takes {takes}")
 
 
 def _is_web_address(text: str) -> bool:

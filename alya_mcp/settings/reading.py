@@ -8,7 +8,7 @@ from typing import Any, Final
 from alya_mcp.runtime.environment import holds_placeholder, placeholder, tidy
 from alya_mcp.runtime.paths import expanded
 from alya_mcp.settings.notifiers import NOTIFIERS, notify_problems
-from alya_mcp.settings.parsers import Unfit, problems_of, web_address
+from alya_mcp.settings.parsers import UnfitValue, problems_of, web_address
 from alya_mcp.settings.providers import SOURCES, agent_card
 from alya_mcp.settings.setting import Setting, variable_of
 
@@ -40,7 +40,7 @@ def read(table: Mapping[str, Setting], environment: Mapping[str, str] | None) ->
     for name, text in texts.items():
         try:
             found[name] = table[name].parse(text)
-        except Unfit as unfit:
+        except UnfitValue as unfit:
             problems += [f"{variable_of(name)} {problem}" for problem in unfit.args]
     if variable_of("home") not in source:
         found["home"] = _platform_home()

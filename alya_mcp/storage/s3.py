@@ -17,7 +17,7 @@ from alya_mcp.runtime.threads import run_abandonable
 from alya_mcp.settings import Settings
 from alya_mcp.storage.folder import StoreFolder
 from alya_mcp.storage.local import kept_at, write_picture
-from alya_mcp.storage.s3_client import Connection, connect
+from alya_mcp.storage.s3_client import S3Connection, connect
 from alya_mcp.storage.s3_errors import (
     Target,
     code_of,
@@ -49,7 +49,7 @@ class S3Store:
         self._settings = settings
         self._bucket = bucket
         self._lock = threading.Lock()
-        self._connection: Connection | None = None
+        self._connection: S3Connection | None = None
         self._found_region: str | None = None
         self._last_failure: Failure | None = None
 
@@ -104,7 +104,7 @@ class S3Store:
     def _put(self, upload: Upload, body: "_Body", expires_in: int) -> Stored:
         key = "/".join(filter(None, (self._settings.s3_prefix, upload.key)))
 
-        def send(connection: Connection) -> None:
+        def send(connection: S3Connection) -> None:
             answer = connection.client.put_object(
                 Bucket=self._bucket,
                 Key=key,
@@ -122,7 +122,7 @@ class S3Store:
         return self._link(key, expires_in)
 
     def _link_again(self, key: str, size: int, expires_in: int) -> Stored | None:
-        def whole(connection: Connection) -> bool:
+        def whole(connection: S3Connection) -> bool:
             try:
                 answer: dict[str, Any] = connection.client.head_object(Bucket=self._bucket, Key=key)
             except Exception as error:
@@ -135,7 +135,7 @@ class S3Store:
         return self._link(key, expires_in) if self._talk(whole) else None
 
     def _link(self, key: str, expires_in: int) -> Stored:
-        def presign(connection: Connection) -> tuple[str, datetime]:
+        def presign(connection: S3Connection) -> tuple[str, datetime]:
             url, expires_at = connection.presign(self._bucket, key, clamp_expiry(expires_in))
             connection.verify_link(url, self._bucket)
             return url, expires_at
@@ -149,11 +149,11 @@ class S3Store:
             url=url, expires_at=expires_at, key=key, file=None, shortened=shortened, signing=signing
         )
 
-    def _origin(self, connection: Connection) -> str:
+    def _origin(self, connection: S3Connection) -> str:
         parts = urlsplit(connection.presign(self._bucket, _PROBE, MIN_EXPIRY)[0])
         return f"{parts.scheme}://{parts.netloc}"
 
-    def _check_region(self, connection: Connection) -> None:
+    def _check_region(self, connection: S3Connection) -> None:
         """Make sure that links are signed for the bucket's region: botocore corrects uploads, not links."""
         actual = connection.signed_region
         if actual == connection.region.name:
@@ -169,7 +169,7 @@ class S3Store:
         except Failure as failure:
             return BucketStatus(state="failing", bucket=self._bucket, reason=str(failure))
 
-    def _look(self, connection: Connection) -> BucketStatus:
+    def _look(self, connection: S3Connection) -> BucketStatus:
         self._look_for_prefix(connection)
         try:
             connection.client.list_objects_v2(Bucket=self._bucket, MaxKeys=1)
@@ -192,7 +192,7 @@ class S3Store:
             credentials_end=end,
         )
 
-    def _look_for_prefix(self, connection: Connection) -> None:
+    def _look_for_prefix(self, connection: S3Connection) -> None:
         """Ask for an object that isn't there: a store that refuses the prefix says so before an upload."""
         if not self._settings.s3_prefix:
             return
@@ -204,7 +204,7 @@ class S3Store:
             if code_of(error) not in _NOT_SEEN:
                 raise
 
-    def _talk(self, work: Callable[[Connection], T]) -> T:
+    def _talk(self, work: Callable[[S3Connection], T]) -> T:
         """Do `work` with the connection, with every error explained."""
         endpoint = urlsplit(self._settings.s3_endpoint_url or "")
         target = Target(
@@ -219,7 +219,7 @@ class S3Store:
                 self._disconnect()
             raise explain(error, target) from error
 
-    def _connect(self) -> Connection:
+    def _connect(self) -> S3Connection:
         with self._lock:
             if self._connection is None:
                 self._connection = connect(self._settings, self._found_region)
@@ -267,7 +267,7 @@ def _archived(answer: dict[str, Any]) -> bool:
     return asleep and 'ongoing-request="false"' not in str(answer.get("Restore", ""))
 
 
-def _verify_upload(connection: Connection, bucket: str, key: str, data: bytes, etag: str) -> None:
+def _verify_upload(connection: S3Connection, bucket: str, key: str, data: bytes, etag: str) -> None:
     """Make sure that the store has the whole picture.
 
     Raises:

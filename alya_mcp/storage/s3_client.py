@@ -41,7 +41,7 @@ class Region:
     chosen: bool
 
 
-class Connection:
+class S3Connection:
     """One client with its credentials; its methods may be called from several threads."""
 
     def __init__(self, session: Any, client: Any, region: Region, links: Any, settings: Settings) -> None:
@@ -190,7 +190,7 @@ class Connection:
             self._signed.region = signed["region"]
 
 
-def connect(settings: Settings, found_region: str | None) -> Connection:
+def connect(settings: Settings, found_region: str | None) -> S3Connection:
     """A new connection. `found_region` is the bucket's, told by the store when nobody chose one.
 
     Raises:
@@ -215,7 +215,7 @@ def connect(settings: Settings, found_region: str | None) -> Connection:
 
     made = client(endpoint)
     public = settings.s3_public_url
-    return Connection(session, made, region, client(public) if public else made, settings)
+    return S3Connection(session, made, region, client(public) if public else made, settings)
 
 
 def _require_sendable(credentials: Any) -> None:

@@ -33,7 +33,7 @@ _FEWEST_WORDS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CitedAnswer:
     """An answer whose citations hold; empty when nothing of it does. `removed` counts what was taken out."""
 
     text: str
@@ -62,7 +62,7 @@ def prompt(question: str, titles: Sequence[str], texts: Sequence[str]) -> str:
     return json.dumps({"question": question, "sources": sources}, ensure_ascii=False, indent=1)
 
 
-def check(answer: str, texts: Sequence[str]) -> Checked:
+def check(answer: str, texts: Sequence[str]) -> CitedAnswer:
     """What of a model's answer the sources carry; `texts` are theirs, the first has number 1.
 
     Taken out: citations of numbers that don't exist, sentences that cite nothing else, sentences with a
@@ -78,7 +78,7 @@ def check(answer: str, texts: Sequence[str]) -> Checked:
         removed += out
         if standing:
             kept.append(standing)
-    return Checked("\n".join(kept), removed)
+    return CitedAnswer("\n".join(kept), removed)
 
 
 def without_addresses(text: str) -> tuple[str, int]:

@@ -100,7 +100,7 @@ def cpu() -> float:
     return sum(use.ru_utime + use.ru_stime for use in uses)
 
 
-def draw(folder: Path, seconds: float) -> graph.Plan:
+def draw(folder: Path, seconds: float) -> graph.VideoParts:
     palette = palette_for(TOPIC)
     art = Artwork(folder, FRAME, palette, Fonts())
     scenes = timing.silent(outline(TOPIC, seconds, "en").scenes, seconds)
@@ -110,7 +110,7 @@ def draw(folder: Path, seconds: float) -> graph.Plan:
     for step in art.captions(cues, frames):
         step()
     strip = strip_of(FRAME)
-    plan = graph.Plan(
+    plan = graph.VideoParts(
         frame=FRAME, scenes=parts, captions=CAPTIONS_LIST, strip=strip, bar=art.bar(), sound=None,
         sound_filter="",
     )  # fmt: skip
@@ -136,7 +136,7 @@ def draw(folder: Path, seconds: float) -> graph.Plan:
     return plan
 
 
-def render(folder: Path, plan: graph.Plan) -> None:
+def render(folder: Path, plan: graph.VideoParts) -> None:
     (folder / "graph").write_text(graph.graph(plan))
     anyio.run(ffmpeg.run, graph.arguments(plan, "graph", "ours.mp4"), folder)
 

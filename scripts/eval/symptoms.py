@@ -27,9 +27,9 @@ from pathlib import Path
 from alya_mcp.text.folding import fold
 from alya_mcp.tools.health.logic.symptoms.asking import worth_asking
 from alya_mcp.tools.health.logic.symptoms.flags import raised
-from alya_mcp.tools.health.logic.symptoms.inference import OTHER, Calibration, Evidence, Network
+from alya_mcp.tools.health.logic.symptoms.inference import OTHER, Calibration, Network, SymptomEvidence
 from alya_mcp.tools.health.logic.symptoms.model import DURATIONS, Condition, Patient
-from alya_mcp.tools.health.logic.symptoms.reading import Case
+from alya_mcp.tools.health.logic.symptoms.reading import PatientCase
 from alya_mcp.tools.health.symptoms.knowledge import Knowledge, knowledge
 
 LEFT_OUT = 0.08
@@ -83,9 +83,9 @@ def accepted(names: dict[frozenset[str], set[str]], wanted: str) -> set[str]:
     return found
 
 
-def case_of(known: Knowledge, text: str, age: str = "", sex: str = "") -> Case:
+def case_of(known: Knowledge, text: str, age: str = "", sex: str = "") -> PatientCase:
     told, language = known.told(text)
-    case = Case(language=language)
+    case = PatientCase(language=language)
     case.hear(text, told, known.network.findings)
     case.age = float(age) if age else case.age
     case.sex = {"f": "female", "m": "male"}.get(sex[:1].lower(), case.sex)
@@ -159,7 +159,7 @@ def shifted(chance: float, rng: random.Random, spread: float) -> float:
     return 1 / (1 + math.exp(-odds))
 
 
-def simulated(known: Knowledge, count: int, seed: int) -> Iterator[tuple[str, Evidence, Patient]]:
+def simulated(known: Knowledge, count: int, seed: int) -> Iterator[tuple[str, SymptomEvidence, Patient]]:
     """Patients: their condition (OTHER when it isn't in the network they are judged by), what they tell."""
     rng = random.Random(seed)
     conditions = {
@@ -194,7 +194,7 @@ def simulated(known: Knowledge, count: int, seed: int) -> Iterator[tuple[str, Ev
         if not any(findings.values()):
             continue
         lasts = rng.choice(sorted(conditions[name].lasts)) if rng.random() < 0.85 else rng.choice(DURATIONS)
-        yield name, Evidence(findings, lasts if rng.random() < 0.7 else None), patient
+        yield name, SymptomEvidence(findings, lasts if rng.random() < 0.7 else None), patient
 
 
 def without(network: Network, left_out: frozenset[str], calibration: Calibration) -> Network:
@@ -203,7 +203,7 @@ def without(network: Network, left_out: frozenset[str], calibration: Calibration
 
 
 def scored(
-    network: Network, patients: Sequence[tuple[str, Evidence, Patient]]
+    network: Network, patients: Sequence[tuple[str, SymptomEvidence, Patient]]
 ) -> tuple[float, float, float, list[str]]:
     """Log loss of the true condition, share in the first three, calibration error and its table."""
     sums: dict[int, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])

@@ -13,7 +13,7 @@ from command_line import COMMAND, Ended, Run, run_command
 from loopback_hub import COMMIT, LARGE, Hub, pipeline, running, safetensors, sha256
 from raw_client import PATIENCE, eventually, processes_of
 
-from alya_mcp.cli.model.pull import Pace
+from alya_mcp.cli.model.pull import DownloadPace
 from alya_mcp.images.weights import PullProgress
 
 WEIGHTS = "vae/model.safetensors"
@@ -232,7 +232,7 @@ def test_a_pull_that_is_ended_keeps_the_part_and_the_next_one_goes_on(
 
 
 def test_speed_and_time_left_are_those_of_the_last_seconds() -> None:
-    pace = Pace()
+    pace = DownloadPace()
     assert pace.words(PullProgress(phase="download", done=10**9, total=34 * 10**9), 0) == ""
     assert pace.words(PullProgress(phase="download", done=2 * 10**9, total=34 * 10**9), 10) == (
         ", 100.0 MB/s, 5 min left"
@@ -255,7 +255,7 @@ def test_speed_and_time_left_are_those_of_the_last_seconds() -> None:
     [(89, "89 s"), (100, "2 min"), (3_599, "1 h 0 min"), (7_190, "2 h 0 min"), (5_400, "1 h 30 min")],
 )
 def test_the_time_left_is_said_in_full_minutes_and_hours(seconds: int, words: str) -> None:
-    pace = Pace()
+    pace = DownloadPace()
     pace.words(PullProgress(phase="download", done=0, total=seconds + 1), 0.0)
     assert pace.words(PullProgress(phase="download", done=1, total=seconds + 1), 1.0).endswith(
         f", {words} left"

@@ -12,7 +12,7 @@ from browser_stand_in import HOST, Browser
 from gate_support import a_call, echo, outcome_of, policy
 from s3_servers import rclone
 
-from alya_mcp.app.presence import Presence, Progress, running_servers
+from alya_mcp.app.presence import CallProgress, Presence, running_servers
 from alya_mcp.app.stop import is_stopped
 from alya_mcp.dashboard.app import build
 from alya_mcp.dashboard.services import Services
@@ -315,8 +315,8 @@ def test_a_server_shows_that_it_runs_and_how_far_its_calls_are(tmp_path: Path) -
     assert running_servers(tmp_path) == {}
     presence = Presence(tmp_path, "abc")
     presence.begin()
-    presence.progress("7", Progress(20, 100, "drawing"))
-    assert running_servers(tmp_path) == {"abc": {"7": Progress(20, 100, "drawing")}}
+    presence.progress("7", CallProgress(20, 100, "drawing"))
+    assert running_servers(tmp_path) == {"abc": {"7": CallProgress(20, 100, "drawing")}}
     presence.end("7")
     presence.close()
     assert running_servers(tmp_path) == {}

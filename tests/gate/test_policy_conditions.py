@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from alya_mcp.gate.policy import tests as compiled_tests
 from alya_mcp.gate.policy.conditions import OPERATORS, UnfitOperand, condition, same, values_at
 from alya_mcp.gate.policy.screen import Screen
-from alya_mcp.gate.policy.tests import Condition
+from alya_mcp.gate.policy.tests import PolicyCondition
 
 HOLDS = [
     ("eq", 1, 1.0),
@@ -201,7 +201,7 @@ def test_many_tests_refuse_together_what_each_refuses(
 ) -> None:
     tests: list[compiled_tests.Test] = []
     for index, (must_hold, described) in enumerate(asked):
-        found: list[Condition] = []
+        found: list[PolicyCondition] = []
         for path, (op, value), missing in described:
             with suppress(UnfitOperand):
                 found.append(condition(path, op, value, must_hold, missing))

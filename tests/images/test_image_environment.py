@@ -19,7 +19,7 @@ from alya_mcp.images.encode import encode_with_preview
 from alya_mcp.images.engine import Picture
 from alya_mcp.images.environment import packages, uv
 from alya_mcp.images.environment.folder import EngineFolder, Installed
-from alya_mcp.images.environment.install import Wanted, fits, install, remove
+from alya_mcp.images.environment.install import EngineRequest, fits, install, remove
 from alya_mcp.images.file_process import make_file
 from alya_mcp.images.worker.launcher import Launcher
 from alya_mcp.images.worker.leaving import send_away
@@ -114,14 +114,14 @@ def test_one_of_a_version_with_other_packages_is_to_be_brought_up_to_date(
     with pytest.raises(NotConfigured, match=r"by alya-mcp 0\.0\.9.*alya-mcp engine install") as told:
         packages.require_packages("image_gen", alya_home)
     assert kind_of(told.value) == "NotConfigured"
-    assert not fits(engine.read(), Wanted())
+    assert not fits(engine.read(), EngineRequest())
 
 
 def test_another_build_is_installed_only_when_it_is_asked_for():
-    assert fits(installed(), Wanted())
-    assert fits(installed(), Wanted(build="cpu"))
-    assert not fits(installed(), Wanted(build="cu130"))
-    assert not fits(None, Wanted())
+    assert fits(installed(), EngineRequest())
+    assert fits(installed(), EngineRequest(build="cpu"))
+    assert not fits(installed(), EngineRequest(build="cu130"))
+    assert not fits(None, EngineRequest())
 
 
 # -- making it
@@ -140,7 +140,7 @@ def test_when_uv_gives_up_nothing_is_installed_and_the_next_attempt_may_begin(
     monkeypatch.setenv("UV", str(a_uv(tmp_path / "uv", "exit 2")))
     for _ in range(2):
         with pytest.raises(Failure, match=r"status 2.*run the same command again"):
-            install(alya_home, Wanted(build="cpu"), lambda said: None)
+            install(alya_home, EngineRequest(build="cpu"), lambda said: None)
         assert engine.read() is None
 
 
@@ -151,7 +151,7 @@ def test_packages_that_can_not_be_imported_are_not_called_installed(
     makes = f'[ "$1" = venv ] && {sys._base_executable} -m venv --without-pip {folder.environment}; exit 0'  # type: ignore[attr-defined]
     monkeypatch.setenv("UV", str(a_uv(tmp_path / "uv", makes)))
     with pytest.raises(Failure, match="can't be used: ModuleNotFoundError: No module named 'torch'"):
-        install(alya_home, Wanted(build="cpu"), lambda said: None)
+        install(alya_home, EngineRequest(build="cpu"), lambda said: None)
     assert folder.read() is None
     assert remove(alya_home) > 0
     assert not folder.folder.exists()
@@ -163,7 +163,7 @@ def test_two_do_not_install_at_once(alya_home: Path):
     folder.folder.mkdir()
     with exclusive(folder.lock, wait=0):
         with pytest.raises(Unavailable, match="Another process"):
-            install(alya_home, Wanted(build="cpu"), lambda said: None)
+            install(alya_home, EngineRequest(build="cpu"), lambda said: None)
         with pytest.raises(Unavailable, match="Another process"):
             remove(alya_home)
 

@@ -27,7 +27,7 @@ from alya_mcp.net.answers import (
     none_answered,
 )
 from alya_mcp.net.client import Http
-from alya_mcp.net.transport import Patience
+from alya_mcp.net.transport import RetryPolicy
 from alya_mcp.settings import Settings
 from alya_mcp.settings.providers import SOURCES, Source
 
@@ -61,7 +61,7 @@ def open_client(home: Path, source: LoopbackSource, clock: Clock, **patience: fl
         source_secrets={"ALYA_SAMPLE_KEY": "k-secret-1"},
     )
     return Http(
-        settings, clock=clock, patience=Patience(**{"first": 0.001, "longest": 0.002, **patience}), tls=TLS
+        settings, clock=clock, patience=RetryPolicy(**{"first": 0.001, "longest": 0.002, **patience}), tls=TLS
     )
 
 

@@ -12,7 +12,7 @@ from moved import SECRET, TLS, Clock, moved_here
 from alya_mcp.errors import Unavailable
 from alya_mcp.net.answers import SourceFailed
 from alya_mcp.net.client import Http
-from alya_mcp.net.transport import Patience, Transport
+from alya_mcp.net.transport import RetryPolicy, Transport
 from alya_mcp.settings import Settings
 from alya_mcp.settings.providers import SOURCES
 
@@ -99,7 +99,7 @@ async def test_an_address_that_a_source_gave_is_asked_at_its_own_host_only(
 async def test_siblings_by_https_may_be_asked_and_nobody_else(
     address: str, fine: bool, tmp_path: Path
 ) -> None:
-    transport = Transport(Settings(home=tmp_path), Patience(), TLS)
+    transport = Transport(Settings(home=tmp_path), RetryPolicy(), TLS)
     if fine:
         assert transport.given(YOUTUBE, address) == httpx2.URL(address)
     else:

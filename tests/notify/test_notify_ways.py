@@ -13,7 +13,7 @@ from loopback_source import LoopbackSource, Reply, running
 
 from alya_mcp.gate import ApprovalNeeded, Gate, SqliteState, StateError
 from alya_mcp.net.client import Http
-from alya_mcp.notify.notifier import Notifier, Pace
+from alya_mcp.notify.notifier import Notifier, NotifierPace
 from alya_mcp.notify.ntfy import Ntfy
 from alya_mcp.notify.slack import Slack
 from alya_mcp.notify.telegram import Telegram
@@ -23,7 +23,7 @@ from alya_mcp.settings import Settings
 
 pytestmark = pytest.mark.anyio
 
-QUICK = Pace(look=0.01, linger=0.2, pauses=(0.01,))
+QUICK = NotifierPace(look=0.01, linger=0.2, pauses=(0.01,))
 RULES = {"draw": {"action": "require_approval", "reason": "It costs money"}}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from loopback_source import LoopbackSource
 
 from alya_mcp.net.client import Http
-from alya_mcp.net.transport import Patience
+from alya_mcp.net.transport import RetryPolicy
 from alya_mcp.settings import Settings
 from alya_mcp.settings.providers import SOURCES
 
@@ -44,5 +44,5 @@ def settings_here(home: Path, source: LoopbackSource) -> Settings:
 
 def moved_here(home: Path, source: LoopbackSource, clock: Clock, *, deadline: float = 10.0) -> Http:
     """The client with `settings_here`."""
-    patience = Patience(first=0.001, longest=0.002, deadline=deadline)
+    patience = RetryPolicy(first=0.001, longest=0.002, deadline=deadline)
     return Http(settings_here(home, source), clock=clock, patience=patience, tls=TLS)

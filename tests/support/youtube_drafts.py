@@ -5,7 +5,7 @@ from hashlib import sha256
 from pathlib import Path
 from random import Random
 
-from alya_mcp.tools.youtube.connection import Connection, Connections
+from alya_mcp.tools.youtube.connection import ChannelConnection, Connections
 from alya_mcp.tools.youtube.database import YoutubeDatabase
 from alya_mcp.tools.youtube.drafts import DraftContent, DraftFile, FileKind
 from alya_mcp.tools.youtube.pipeline import Pipeline
@@ -49,10 +49,10 @@ def make_draft_in(home: Path, size: int = SIZE, grant: str = "local") -> str:
         database.close()
 
 
-def connect(home: Path, *, grant: str = "local", left: timedelta = timedelta(hours=1)) -> Connection:
+def connect(home: Path, *, grant: str = "local", left: timedelta = timedelta(hours=1)) -> ChannelConnection:
     """A connection whose access token is good for `left`."""
     now = datetime.now(UTC)
-    connection = Connection(
+    connection = ChannelConnection(
         client_id="client-of-the-tests",
         refresh_token="refresh-token-secret",
         access_token="access-1",

@@ -22,16 +22,16 @@ class NotJson(ValueError):
 
 
 @dataclass(slots=True)
-class Member:
+class JsoncMember:
     """One member of an object: its key, where the key begins, and its value."""
 
     key: str
     start: int
-    node: "Node"
+    node: "JsoncNode"
 
 
 @dataclass(slots=True)
-class Node:
+class JsoncNode:
     """A value from `start` to before `end`.
 
     Of an object, `members` are in the order of the text, a repeated key each time; `comma` is where a comma
@@ -41,10 +41,10 @@ class Node:
     start: int
     end: int
     value: Any
-    members: list[Member] | None = None
+    members: list[JsoncMember] | None = None
     comma: int | None = None
 
-    def member(self, key: str) -> Member | None:
+    def member(self, key: str) -> JsoncMember | None:
         """The member that counts for `key`: the last one, as JavaScript has it."""
         return next((each for each in reversed(self.members or []) if each.key == key), None)
 
@@ -57,7 +57,7 @@ class Node:
 class Text:
     """A text that was read: its `root`, and where it goes beyond JSON."""
 
-    root: Node
+    root: JsoncNode
     comments: list[int]
     trailing_commas: list[int]
 
@@ -110,7 +110,7 @@ class _Reader:
             self.comments.append(at)
             at = comment.end()
 
-    def value(self, at: int, depth: int) -> Node:
+    def value(self, at: int, depth: int) -> JsoncNode:
         if not depth:
             raise self.wrong(at, f"nested deeper than {_DEEPEST} levels")
         first = self._text[at : at + 1]
@@ -120,10 +120,10 @@ class _Reader:
             return self._list(at, depth - 1)
         if first == '"':
             text, end = self._string(at)
-            return Node(at, end, text)
+            return JsoncNode(at, end, text)
         for word, value in _WORDS.items():
             if self._text.startswith(word, at):
-                return Node(at, at + len(word), value)
+                return JsoncNode(at, at + len(word), value)
         number = _NUMBER.match(self._text, at)
         if number is None:
             raise self.wrong(at, "a value is missing" if first else "the text ends too early")
@@ -132,7 +132,7 @@ class _Reader:
             read = int(plain) if plain.lstrip("-").isdigit() else float(plain)
         except ValueError:  # over 4,300 digits
             read = float(plain)
-        return Node(at, number.end(), read)
+        return JsoncNode(at, number.end(), read)
 
     def _string(self, at: int) -> tuple[str, int]:
         if not self._text.startswith('"', at):
@@ -142,8 +142,8 @@ class _Reader:
         except JSONDecodeError as error:
             raise self.wrong(error.pos, "a string is not closed, or holds what JSON doesn't allow") from None
 
-    def _object(self, start: int, depth: int) -> Node:
-        members: list[Member] = []
+    def _object(self, start: int, depth: int) -> JsoncNode:
+        members: list[JsoncMember] = []
         at, comma = self.skip(start + 1), None
         while not self._text.startswith("}", at):
             if members and comma is None:
@@ -153,14 +153,14 @@ class _Reader:
             if not self._text.startswith(":", colon):
                 raise self.wrong(colon, "a colon is missing")
             node = self.value(self.skip(colon + 1), depth)
-            members.append(Member(key, at, node))
+            members.append(JsoncMember(key, at, node))
             at, comma = self._comma(node.end)
         if comma is not None:
             self.trailing_commas.append(comma - 1)
         plain = {each.key: each.node.value for each in members}
-        return Node(start, at + 1, plain, members, comma)
+        return JsoncNode(start, at + 1, plain, members, comma)
 
-    def _list(self, start: int, depth: int) -> Node:
+    def _list(self, start: int, depth: int) -> JsoncNode:
         items: list[Any] = []
         at, comma = self.skip(start + 1), None
         while not self._text.startswith("]", at):
@@ -171,7 +171,7 @@ class _Reader:
             at, comma = self._comma(node.end)
         if comma is not None:
             self.trailing_commas.append(comma - 1)
-        return Node(start, at + 1, items)
+        return JsoncNode(start, at + 1, items)
 
     def _comma(self, at: int) -> tuple[int, int | None]:
         """What stands after a value: the offset behind its comma, if any, and where that comma ends."""

@@ -93,7 +93,7 @@ def _pull(wanted: NamedModel) -> "Pulled":
     from alya_mcp.cli.progress import ProgressLine
     from alya_mcp.images.weights import describe, pull
 
-    pace = Pace()
+    pace = DownloadPace()
     with ProgressLine() as progress, progress.words() as words:
 
         def report(step: "PullProgress") -> None:
@@ -103,7 +103,7 @@ def _pull(wanted: NamedModel) -> "Pulled":
         return pull(wanted.source, report, words)
 
 
-class Pace:
+class DownloadPace:
     """How fast it goes, over the last ten seconds."""
 
     def __init__(self) -> None:

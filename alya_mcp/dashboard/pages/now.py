@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from alya_mcp.app.presence import Progress, running_servers
+from alya_mcp.app.presence import CallProgress, running_servers
 from alya_mcp.app.stop import resume_calls, stop_calls
 from alya_mcp.dashboard.forms import Form, action, back
 from alya_mcp.dashboard.live import Parts, stream
@@ -42,7 +42,7 @@ _WAYS: Final[Mapping[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ShownQuestion:
     """A kept question as the page shows it; times in seconds since 1970."""
 
     id: str
@@ -68,12 +68,12 @@ class Flight:
     tool: str
     caller: str
     began: float
-    progress: Progress | None
+    progress: CallProgress | None
     chain: str
     seq: int
 
 
-def questions(services: Services) -> tuple[list[Question], list[Question]]:
+def questions(services: Services) -> tuple[list[ShownQuestion], list[ShownQuestion]]:
     """The questions that wait, the oldest first, and those that were answered lately, the newest first.
 
     Raises:
@@ -101,11 +101,11 @@ def flights(services: Services) -> list[Flight]:
     return found
 
 
-def _question(asked: "KeptQuestion", status: "Status") -> Question:
+def _question(asked: "KeptQuestion", status: "Status") -> ShownQuestion:
     told = asked.message.splitlines()
     reason = next((line.partition(": ")[2] for line in told[1:2] if line.startswith("Why you are")), "")
     answered = asked.answered_ns
-    return Question(
+    return ShownQuestion(
         id=asked.id,
         status=status,
         tool=asked.tool,

@@ -44,7 +44,7 @@ PERIODS: Final = {
 
 
 @dataclass(slots=True)
-class Sum:
+class SpentSum:
     """What one tool, one caller or one bucket used."""
 
     calls: int = 0
@@ -77,7 +77,7 @@ class Left:
 
 def used(
     services: Services, period: Period, now: float
-) -> tuple[list[tuple[str, Sum]], dict[str, dict[str, Sum]]]:
+) -> tuple[list[tuple[str, SpentSum]], dict[str, dict[str, SpentSum]]]:
     """The period's buckets by their names, and the sums by tool and by caller.
 
     Raises:
@@ -88,11 +88,11 @@ def used(
     last = (int(now // 60) + shift) // period.minutes
     first = last - period.buckets + 1
     rows = services.state.usage_by_time(first * period.minutes - shift, period.minutes, shift)
-    buckets = {bucket: Sum() for bucket in range(first, last + 1)}
-    by: dict[str, dict[str, Sum]] = {"tool": {}, "caller": {}}
+    buckets = {bucket: SpentSum() for bucket in range(first, last + 1)}
+    by: dict[str, dict[str, SpentSum]] = {"tool": {}, "caller": {}}
     for bucket, caller, usage in rows:
         for group, name in ((by["tool"], usage.tool), (by["caller"], caller or "(unknown)")):
-            group.setdefault(name, Sum()).add(usage)
+            group.setdefault(name, SpentSum()).add(usage)
         if bucket in buckets:
             buckets[bucket].add(usage)
 
@@ -184,7 +184,7 @@ def _seen(services: Services, chosen: str) -> dict[str, Any]:
     period = PERIODS[chosen]
     seen: dict[str, Any] = {"trouble": None, "period": period, "chosen": chosen}
     nothing: dict[str, Any] = {
-        "total": Sum(), "buckets": [], "chart": "", "tools": [], "callers": [], "left": [], "most": 0,
+        "total": SpentSum(), "buckets": [], "chart": "", "tools": [], "callers": [], "left": [], "most": 0,
     }  # fmt: skip
     try:
         buckets, by = used(services, period, time.time())
@@ -193,7 +193,7 @@ def _seen(services: Services, chosen: str) -> dict[str, Any]:
         return {**seen, **nothing, "trouble": f"The index of the audit log can't be read: {error}."}
     except StateError as error:
         return {**seen, **nothing, "trouble": f"{error}. {error.remedy}"}
-    total = Sum()
+    total = SpentSum()
     for _, each in buckets:
         total.calls += each.calls
         total.ok += each.ok
@@ -215,7 +215,7 @@ def _seen(services: Services, chosen: str) -> dict[str, Any]:
         ],
     )
 
-    def ranked(group: dict[str, Sum]) -> list[tuple[str, Sum]]:
+    def ranked(group: dict[str, SpentSum]) -> list[tuple[str, SpentSum]]:
         return sorted(
             group.items(), key=lambda each: (-each[1].usd, -each[1].calls, -each[1].denied, each[0])
         )

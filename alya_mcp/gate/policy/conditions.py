@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, cast
 
-from alya_mcp.gate.policy.tests import Condition
+from alya_mcp.gate.policy.tests import PolicyCondition
 
 Verify = Callable[[Any], bool]
 
@@ -42,7 +42,9 @@ class UnfitOperand(ValueError):
     """An operator can't take the value that stands beside it. The text says what it takes instead."""
 
 
-def condition(path: str, op: str, value: Any, must_hold: bool, missing: bool | None = None) -> Condition:
+def condition(
+    path: str, op: str, value: Any, must_hold: bool, missing: bool | None = None
+) -> PolicyCondition:
     """Compile a condition; `path` begins with `args.` and `op` is one of `OPERATORS`.
 
     With `must_hold` a call needs it, so where the arguments offer several values all must hold; else it
@@ -64,7 +66,7 @@ def condition(path: str, op: str, value: Any, must_hold: bool, missing: bool | N
         else:
             missing = op in NEGATIVE if missing is None else missing
             holds = _refusing(names, _doubting(op, value, test), missing)
-    return Condition(path, op, value, value, holds)
+    return PolicyCondition(path, op, value, value, holds)
 
 
 def values_at(arguments: Mapping[str, Any], names: Sequence[str], blocked: object = None) -> Iterator[Any]:

@@ -6,7 +6,7 @@ from typing import Any, Final, cast
 from alya_mcp.gate.documents.document import Document, Problem, quoted
 from alya_mcp.gate.policy.conditions import ORDER, same
 from alya_mcp.gate.policy.entries import PlacedCondition, PolicyEntry
-from alya_mcp.gate.policy.tests import Condition
+from alya_mcp.gate.policy.tests import PolicyCondition
 
 Schema = Mapping[str, Any]
 
@@ -100,7 +100,7 @@ def _types(schema: Schema) -> Sequence[str] | None:
     return cast("list[str]", types) if isinstance(types, list) else None
 
 
-def _may_hold(test: Condition, schema: Schema) -> bool:
+def _may_hold(test: PolicyCondition, schema: Schema) -> bool:
     op, types = test.op, _types(schema)
     if op in {"eq", "in"}:
         wanted: list[Any] = [test.value] if op == "eq" else test.value

@@ -17,7 +17,7 @@ from alya_mcp.gate.policy.rules import (
     Rules,
     Scope,
 )
-from alya_mcp.gate.policy.tests import Condition, Test
+from alya_mcp.gate.policy.tests import PolicyCondition, Test
 from alya_mcp.gate.redaction import masked_at
 
 Action = Literal["allow", "deny", "require_approval"]
@@ -38,7 +38,7 @@ class PlacedCondition:
     """
 
     pointer: str
-    test: Condition
+    test: PolicyCondition
     must_hold: bool
     says_missing: bool = False
 
@@ -121,7 +121,7 @@ class EntryReader:
             entry.redact = self._redact(value, f"{pointer}/redact")
         return entry, fields
 
-    def _refusal(self, entry: PolicyEntry, value: Any, pointer: str) -> tuple[Condition, ...]:
+    def _refusal(self, entry: PolicyEntry, value: Any, pointer: str) -> tuple[PolicyCondition, ...]:
         """The conditions of a refusal; those that are wrong are reported and left out."""
         items = self._reading.items(value, pointer, "conditions")
         found = [self.condition(entry, item, below, "refusal") for item, below in items]
@@ -129,7 +129,7 @@ class EntryReader:
 
     def condition(
         self, entry: PolicyEntry, value: Any, pointer: str, what: Literal["condition", "refusal", "require"]
-    ) -> tuple[Condition, bool] | None:
+    ) -> tuple[PolicyCondition, bool] | None:
         """One condition and whether it is shadowed; a call needs it unless it is part of a `refusal`."""
         fields = self._reading.fields(value, pointer, what)
         if fields is None:
@@ -249,7 +249,7 @@ class EntryReader:
     def _deny_if(self, entry: PolicyEntry, value: Any) -> None:
         pointer = f"{entry.pointer}/deny_if"
         names: list[str] = []
-        found: list[tuple[tuple[Condition, ...], str, bool]] = []
+        found: list[tuple[tuple[PolicyCondition, ...], str, bool]] = []
         for index, (item, below) in enumerate(self._reading.items(value, pointer, "objects")):
             fields = self._reading.fields(item, below, "deny_if")
             if fields is None or (listed := fields.get("conditions")) is None:

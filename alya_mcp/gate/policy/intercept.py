@@ -16,7 +16,7 @@ from alya_mcp.gate.policy.entries import Amount, EntryReader, PolicyEntry
 from alya_mcp.gate.policy.keys import KEYS
 from alya_mcp.gate.policy.reading import LARGEST, WINDOWS, Fields, Reading, by_name
 from alya_mcp.gate.policy.rules import SECOND, UNIT, Limit, LimitKind
-from alya_mcp.gate.policy.tests import Condition, Test
+from alya_mcp.gate.policy.tests import PolicyCondition, Test
 
 Action = Literal["evaluate", "deny", "require_approval"]
 
@@ -55,7 +55,7 @@ class _Rule:
     action: Action
     message: str
     shadow: bool
-    conditions: tuple[Condition, ...]
+    conditions: tuple[PolicyCondition, ...]
     limits: tuple[_Bounded, ...]
 
 
@@ -190,7 +190,7 @@ class _Rules:
 
     def _conditions(
         self, fields: Fields, pointer: str, counter: _State | None
-    ) -> tuple[tuple[Condition, ...], tuple[_Bounded, ...]]:
+    ) -> tuple[tuple[PolicyCondition, ...], tuple[_Bounded, ...]]:
         """The conditions over arguments, and the strictest over the rule's own counter as a limit."""
         reading, entry = self._reading, self._entry
         listed, where = fields.get("conditions"), f"{pointer}/conditions"
@@ -198,7 +198,7 @@ class _Rules:
             more = ' (or "action": "deny", or a rate_limit)'
             reading.report(pointer, f"evaluate rules must have at least one condition{more}")
             return (), ()
-        conditions: list[Condition] = []
+        conditions: list[PolicyCondition] = []
         bounds: list[int] = []
         bounded = False
         for item, below in reading.items(listed, where, "conditions"):

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 from alya_mcp.gate.policy.conditions import UnfitOperand, Verify, is_number, regex
-from alya_mcp.gate.policy.tests import Condition, Test
+from alya_mcp.gate.policy.tests import PolicyCondition, Test
 
 _FEW: Final = 8
 """So many tests are asked as fast one by one."""
@@ -85,7 +85,7 @@ class _Column:
         self._at_least = self._above = -math.inf
         self._at_most = self._below = math.inf
 
-    def take(self, condition: Condition, must_hold: bool) -> bool:
+    def take(self, condition: PolicyCondition, must_hold: bool) -> bool:
         """Take a condition that must or must not hold; False when it isn't of a kind that goes together."""
         op, value = condition.op, condition.value
         if op in {"eq", "neq"}:

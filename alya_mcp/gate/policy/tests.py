@@ -6,7 +6,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class PolicyCondition:
     """One comparison over the arguments: `path` as the document writes it, for example `args.size`.
 
     `shown` is the value as it may be told: without what the policy redacts.
@@ -28,7 +28,7 @@ class Test:
     """
 
     rule: str
-    conditions: tuple[Condition, ...]
+    conditions: tuple[PolicyCondition, ...]
     must_hold: bool
     message: str
     shadow: bool

@@ -34,7 +34,7 @@ _LOOK: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class EngineRequest:
     """What to install: the build of PyTorch, a Python (a path or a version), a folder of wheels.
 
     `build` is `auto`, `index`, or a name that uv's `--torch-backend` knows, such as `cpu` or `cu130`.
@@ -45,7 +45,7 @@ class Wanted:
     wheels: Path | None = None
 
 
-def fits(installed: Installed | None, wanted: Wanted) -> bool:
+def fits(installed: Installed | None, wanted: EngineRequest) -> bool:
     """Whether what is installed is what this version needs, in the build that is wanted."""
     return (
         installed is not None
@@ -54,7 +54,7 @@ def fits(installed: Installed | None, wanted: Wanted) -> bool:
     )
 
 
-def install(home: Path, wanted: Wanted, say: Say) -> Installed:
+def install(home: Path, wanted: EngineRequest, say: Say) -> Installed:
     """Make the environment of `home`, or bring it up to date; `uv` shows its progress on standard error.
 
     Stopped or failed, it is as if nothing were installed; packages that came whole are kept, and the next
@@ -105,7 +105,7 @@ def remove(home: Path) -> int:
     return size
 
 
-def _install(folder: EngineFolder, wanted: Wanted, say: Say) -> Installed:
+def _install(folder: EngineFolder, wanted: EngineRequest, say: Say) -> Installed:
     needed = requirements()
     uv = find_uv(folder, wanted.wheels, say)
     build = _build(wanted, say)
@@ -126,7 +126,7 @@ def _install(folder: EngineFolder, wanted: Wanted, say: Say) -> Installed:
     return installed
 
 
-def _build(wanted: Wanted, say: Say) -> str:
+def _build(wanted: EngineRequest, say: Say) -> str:
     """The build to ask uv for."""
     if wanted.wheels is not None:
         return FOLDER
@@ -150,7 +150,7 @@ def _reachable(address: str) -> bool:
         return False
 
 
-def _make(uv: Path, folder: EngineFolder, wanted: Wanted) -> None:
+def _make(uv: Path, folder: EngineFolder, wanted: EngineRequest) -> None:
     """Have a Python environment in the folder: the one that is there, if it runs and no other is wanted."""
     if wanted.python is None and _runs(folder.python):
         return

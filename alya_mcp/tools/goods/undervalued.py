@@ -15,7 +15,7 @@ from alya_mcp.net.answers import Fetched
 from alya_mcp.toolkit.provenance import Provenance, failed, provenance
 from alya_mcp.toolkit.tool import Context, Input, Output, tool
 from alya_mcp.tools.goods.listings import IMPORTED, ImportedListings
-from alya_mcp.tools.goods.logic.bargains import FEWEST, LEVEL, Bargain, Judged, find_bargains
+from alya_mcp.tools.goods.logic.bargains import FEWEST, LEVEL, Bargain, JudgedListings, find_bargains
 from alya_mcp.tools.goods.logic.listings import Listing, matching
 
 if TYPE_CHECKING:
@@ -242,7 +242,7 @@ def _clean(text: str) -> str:
     return str(outside(text, IMPORTED)["text"])
 
 
-def _notice(judged: Judged, shown: int, total: int) -> str:
+def _notice(judged: JudgedListings, shown: int, total: int) -> str:
     if not judged.judged:
         return (
             f"No claim: {judged.pool} listings could be compared, and none has {FEWEST} comparables. A wider "

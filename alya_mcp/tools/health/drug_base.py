@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from alya_mcp.tools.health.logic.drug_classes import ClassWords, DrugClass
-from alya_mcp.tools.health.logic.drug_names import MatchedBy, Named, Names, as_table, listed, plain
-from alya_mcp.tools.health.logic.drug_rules import Ingredient, Rule, Rules
+from alya_mcp.tools.health.logic.drug_names import DrugNames, MatchedBy, Named, as_table, listed, plain
+from alya_mcp.tools.health.logic.drug_rules import DrugRule, DrugRules, Ingredient
 
 _DATA: Final = Path(__file__).parent / "data"
 
@@ -34,7 +34,7 @@ class DrugBase:
         combined: list[tuple[str, tuple[str, ...], MatchedBy]] = [
             (product, parts, "combination") for product, parts in products
         ]
-        self.names = Names([*as_table(rows), *combined], _classes(folder))
+        self.names = DrugNames([*as_table(rows), *combined], _classes(folder))
         self.unknown: set[str] = set()
         """Names in rules and effects that no ingredient has; empty when the data are whole."""
         effects = self._effects(folder)
@@ -53,7 +53,7 @@ class DrugBase:
             key: Citation(**each) for key, each in document["sources"].items()
         }
         self.all_rules = [self._rule(each) for each in document["rule"]]
-        self.rules = Rules(self.all_rules)
+        self.rules = DrugRules(self.all_rules)
 
     def _effects(self, folder: Path) -> dict[str, dict[str, str]]:
         """Effects by ingredient; of several strengths the first listed, which is the strongest."""
@@ -63,12 +63,12 @@ class DrugBase:
                 effects.setdefault(self._own(name), {}).setdefault(row["effect"], row["strength"])
         return effects
 
-    def _rule(self, fields: Mapping[str, Any]) -> Rule:
+    def _rule(self, fields: Mapping[str, Any]) -> DrugRule:
         first, second, but = (
             tuple(each if ":" in each else self._own(each) for each in cast("list[str]", fields.get(key, [])))
             for key in ("a", "b", "but")
         )
-        return Rule(
+        return DrugRule(
             id=fields["id"],
             first=first,
             second=second,

@@ -16,7 +16,7 @@ from alya_mcp.tools.health import drug_online
 from alya_mcp.tools.health.drug_base import DrugBase, drug_base
 from alya_mcp.tools.health.drug_online import Quote
 from alya_mcp.tools.health.logic.drug_names import MatchedBy, Named, Unresolved
-from alya_mcp.tools.health.logic.drug_rules import SEVERITIES, Finding, Severity
+from alya_mcp.tools.health.logic.drug_rules import SEVERITIES, DrugInteraction, Severity
 
 _DISCLAIMER: Final = (
     "Information, not medical advice. Rules can't know dose, kidneys, age or illness, and what isn't listed "
@@ -229,7 +229,7 @@ def _pair(base: DrugBase, a: str, b: str) -> PairAnswer:
     )
 
 
-def _reason(base: DrugBase, finding: Finding) -> Reason:
+def _reason(base: DrugBase, finding: DrugInteraction) -> Reason:
     cited = [base.citations[key] for key in finding.sources]
     return Reason(
         severity=finding.severity,

@@ -13,7 +13,7 @@ from alya_mcp.tools.health.logic.symptoms.extraction import Mention, Severity, S
 from alya_mcp.tools.health.logic.symptoms.flags import RaisedFlag, raised
 from alya_mcp.tools.health.logic.symptoms.inference import OTHER
 from alya_mcp.tools.health.logic.symptoms.model import Care, FlagLevel, Sex, SpokenLanguage
-from alya_mcp.tools.health.logic.symptoms.reading import Case
+from alya_mcp.tools.health.logic.symptoms.reading import PatientCase
 from alya_mcp.tools.health.symptom_sessions import SymptomSessions
 from alya_mcp.tools.health.symptoms.knowledge import Knowledge, knowledge
 
@@ -197,9 +197,9 @@ def assess(sessions: SymptomSessions, grant: str, asked: SymptomRequest) -> Symp
     """
     known = knowledge()
     told, language = known.told(asked.complaint)
-    case = Case(language=language)
+    case = PatientCase(language=language)
 
-    def change(case: Case) -> None:
+    def change(case: PatientCase) -> None:
         if told.mentions:
             case.language = language
         case.hear(asked.complaint, told, known.network.findings)
@@ -221,7 +221,7 @@ def assess(sessions: SymptomSessions, grant: str, asked: SymptomRequest) -> Symp
 
 
 def _assessment(
-    known: Knowledge, case: Case, session: str, expires: AwareDatetime, country: str | None
+    known: Knowledge, case: PatientCase, session: str, expires: AwareDatetime, country: str | None
 ) -> SymptomAssessment:
     network, language = known.network, case.language
     posterior = network.posterior(case.evidence, case.patient)
@@ -266,7 +266,7 @@ def _understood(known: Knowledge, mention: Mention, language: SpokenLanguage) ->
     )
 
 
-def _condition(known: Knowledge, case: Case, name: str, probability: float) -> PossibleCondition:
+def _condition(known: Knowledge, case: PatientCase, name: str, probability: float) -> PossibleCondition:
     network, condition = known.network, known.network.conditions[name]
     weights = {
         finding: network.weight(name, finding, present=there)

@@ -16,7 +16,7 @@ from alya_mcp.errors import InvalidInput
 from alya_mcp.toolkit.private_database import PrivateDatabase
 from alya_mcp.tools.health.logic.symptoms.extraction import Mention
 from alya_mcp.tools.health.logic.symptoms.model import Patient
-from alya_mcp.tools.health.logic.symptoms.reading import Case
+from alya_mcp.tools.health.logic.symptoms.reading import PatientCase
 
 LIFETIME: Final = 24 * 3600.0
 """Seconds from its last use after which a session is deleted."""
@@ -56,7 +56,7 @@ class SymptomSessions:
         )
 
     def update(
-        self, grant: str, session: str | None, case: Case, change: Callable[[Case], None]
+        self, grant: str, session: str | None, case: PatientCase, change: Callable[[PatientCase], None]
     ) -> tuple[str, datetime]:
         """Fill `case` with what a session holds, change it and keep it; without a session a new one begins.
 
@@ -93,7 +93,7 @@ class SymptomSessions:
         self._file.close()
 
 
-def _facts(case: Case) -> dict[str, Any]:
+def _facts(case: PatientCase) -> dict[str, Any]:
     return {
         "language": case.language,
         "findings": {name: mention.present for name, mention in case.mentions.items()},
@@ -105,7 +105,7 @@ def _facts(case: Case) -> dict[str, Any]:
     }
 
 
-def _restore(case: Case, facts: dict[str, Any]) -> None:
+def _restore(case: PatientCase, facts: dict[str, Any]) -> None:
     case.language = facts["language"]
     case.mentions = {
         name: Mention(name, present=bool(present)) for name, present in facts["findings"].items()

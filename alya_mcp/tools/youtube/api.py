@@ -11,7 +11,7 @@ import anyio.to_thread
 from alya_mcp.errors import Failure, Unavailable
 from alya_mcp.net.answers import Shape, SourceFailed, SourceRefused
 from alya_mcp.net.client import Http, Params
-from alya_mcp.net.transport import Patience, SourceResponse
+from alya_mcp.net.transport import RetryPolicy, SourceResponse
 from alya_mcp.settings import Settings
 from alya_mcp.toolkit.tool import Context
 from alya_mcp.tools.youtube.connection import Connections
@@ -31,7 +31,7 @@ from alya_mcp.tools.youtube.sources.youtube_data import (
 Now = Callable[[], datetime]
 T = TypeVar("T", bound=Shape)
 
-PATIENCE: Final = Patience(tries=5, first=0.5, longest=8.0)
+PATIENCE: Final = RetryPolicy(tries=5, first=0.5, longest=8.0)
 """How a request that may be sent twice is tried again."""
 
 _PASSING: Final = frozenset({408, 429, 500, 502, 503, 504})
@@ -47,7 +47,7 @@ class UploadLimit(Unavailable):
         )
 
 
-class Refused(Failure):
+class RefusedByYoutube(Failure):
     """YouTube says no to this request, and will again."""
 
     def __init__(self, what: str, status: int, said: tuple[str, ...]) -> None:
@@ -66,7 +66,7 @@ class YoutubeApi:
         quota: Quota,
         connections: Connections,
         *,
-        patience: Patience,
+        patience: RetryPolicy,
         now: Now = lambda: datetime.now(UTC),
     ) -> None:
         self.quota = quota
@@ -171,7 +171,7 @@ class YoutubeApi:
             raise await anyio.to_thread.run_sync(partial(self.quota.exhaust, bucket))
         if UPLOAD_LIMIT in said:
             raise UploadLimit
-        raise Refused(what, answer.status, said)
+        raise RefusedByYoutube(what, answer.status, said)
 
     async def own_channel(self) -> ChannelFacts | None:
         """The connected channel; None where the account has none.

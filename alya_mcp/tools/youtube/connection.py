@@ -18,7 +18,7 @@ from alya_mcp.errors import NotConfigured, Unavailable
 from alya_mcp.runtime.private_files import private_folder, write_private
 from alya_mcp.settings import Settings
 from alya_mcp.tools.youtube.alone import alone
-from alya_mcp.tools.youtube.sources.google_oauth import OAuthClient, Tokens, refresh
+from alya_mcp.tools.youtube.sources.google_oauth import GoogleTokens, OAuthClient, refresh
 
 if TYPE_CHECKING:
     from alya_mcp.net.client import Http
@@ -29,7 +29,7 @@ NOT_CONNECTED: Final = (
 _EARLY: Final = timedelta(seconds=60)
 
 
-class Connection(BaseModel):
+class ChannelConnection(BaseModel):
     """A connected channel; its id and title are None where YouTube hasn't told them."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -53,14 +53,14 @@ class Connections:
         self._path = self._folder / f"{name}.json"
         self._lock = self._folder / f"{name}.lock"
 
-    def load(self) -> Connection | None:
+    def load(self) -> ChannelConnection | None:
         """The connection; None when there is none.
 
         Raises:
             Unavailable: its file can't be read or isn't one.
         """
         try:
-            return Connection.model_validate_json(self._path.read_bytes())
+            return ChannelConnection.model_validate_json(self._path.read_bytes())
         except FileNotFoundError:
             return None
         except (OSError, ValidationError):
@@ -69,7 +69,7 @@ class Connections:
                 "`alya-mcp youtube connect`."
             ) from None
 
-    def save(self, connection: Connection) -> None:
+    def save(self, connection: ChannelConnection) -> None:
         """Keep the connection in place of another.
 
         Raises:
@@ -122,7 +122,7 @@ class Connections:
                 await anyio.to_thread.run_sync(partial(self.save, held))
         return held.access_token
 
-    async def _held(self) -> Connection:
+    async def _held(self) -> ChannelConnection:
         held = await anyio.to_thread.run_sync(self.load)
         if held is None:
             raise NotConfigured(NOT_CONNECTED)
@@ -147,7 +147,7 @@ def oauth_client(settings: Settings) -> OAuthClient:
     return OAuthClient(id=secrets[names[0]], secret=secrets[names[1]])
 
 
-def connected(client: OAuthClient, tokens: Tokens, asked: tuple[str, ...]) -> Connection:
+def connected(client: OAuthClient, tokens: GoogleTokens, asked: tuple[str, ...]) -> ChannelConnection:
     """The connection that the first tokens make.
 
     Raises:
@@ -156,7 +156,7 @@ def connected(client: OAuthClient, tokens: Tokens, asked: tuple[str, ...]) -> Co
     if tokens.refresh_token is None:
         raise NotConfigured("Google gave no refresh token, so the connection would end within the hour.")
     now = datetime.now(UTC)
-    return Connection(
+    return ChannelConnection(
         client_id=client.id,
         refresh_token=tokens.refresh_token,
         access_token=tokens.access_token,
@@ -166,7 +166,7 @@ def connected(client: OAuthClient, tokens: Tokens, asked: tuple[str, ...]) -> Co
     )
 
 
-def renewed(tokens: Tokens, now: datetime) -> dict[str, object]:
+def renewed(tokens: GoogleTokens, now: datetime) -> dict[str, object]:
     """What fresh tokens change in a connection."""
     changed: dict[str, object] = {
         "access_token": tokens.access_token,
@@ -175,5 +175,5 @@ def renewed(tokens: Tokens, now: datetime) -> dict[str, object]:
     return changed | ({"refresh_token": tokens.refresh_token} if tokens.refresh_token else {})
 
 
-def _valid(held: Connection, refused: str | None, now: datetime) -> bool:
+def _valid(held: ChannelConnection, refused: str | None, now: datetime) -> bool:
     return held.access_token != refused and now + _EARLY < held.expires_at

@@ -19,7 +19,7 @@ from alya_mcp.tools.youtube.api import YoutubeApi
 from alya_mcp.tools.youtube.drafts import Draft, DraftFile, FileKind
 from alya_mcp.tools.youtube.resumable import digest
 from alya_mcp.tools.youtube.sources.youtube_data import CaptionTracks, Video, VideoList
-from alya_mcp.tools.youtube.uploads import Upload, Uploads
+from alya_mcp.tools.youtube.uploads import Uploads, VideoUpload
 
 Done = Literal["set", "failed", "none"]
 
@@ -28,7 +28,7 @@ _PARTS: Final = "snippet,status"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class VideoComparison:
     """What YouTube has of a video, beside what it should have; `differences` names what isn't so."""
 
     video: Video | None
@@ -81,13 +81,13 @@ class VideoDetails:
             "videos.update", "PUT", "/youtube/v3/videos", {"part": "status"}, content=body, headers=headers
         )
 
-    async def check(self, metadata: Mapping[str, Any]) -> Found:
+    async def check(self, metadata: Mapping[str, Any]) -> VideoComparison:
         """Read the video back and compare it with `metadata`, the body of videos.insert."""
         try:
             video = await self._load()
         except Failure as failure:
             self.notices.append(f"What YouTube has couldn't be checked: {failure}")
-            return Found(None, ())
+            return VideoComparison(None, ())
         snippet, wanted = video.snippet, metadata["snippet"]
         same = {
             "title": _plain(snippet.title) == _plain(wanted["title"]),
@@ -97,7 +97,7 @@ class VideoDetails:
         differences = tuple(name for name, agrees in same.items() if not agrees)
         if differences:
             self.notices.append(f"YouTube has another {' and '.join(differences)} than the draft.")
-        return Found(video, differences)
+        return VideoComparison(video, differences)
 
     async def _load(self) -> Video:
         found = await self._api.get("videos.list", "videos", VideoList, {"part": _PARTS, "id": self._video})
@@ -164,7 +164,7 @@ class VideoDetails:
             raise Failure(f"the file isn't the {kind} of the draft any more.")
         return data
 
-    async def _known(self) -> Upload:
+    async def _known(self) -> VideoUpload:
         return await anyio.to_thread.run_sync(self._uploads.load, self._draft.id)
 
     async def _keep(self, **changed: bool) -> None:

@@ -51,7 +51,7 @@ class DraftContent(_Kept):
     extra: Mapping[str, Any] = {}
 
 
-class Step(_Kept):
+class DraftStep(_Kept):
     """A state that a draft came into."""
 
     state: DraftState
@@ -71,7 +71,7 @@ class Draft(_Kept):
     created_at: datetime
     content: DraftContent
     files: Mapping[FileKind, DraftFile]
-    history: tuple[Step, ...]
+    history: tuple[DraftStep, ...]
     progress: Mapping[str, Any] | None = None
     video_id: str | None = None
 

@@ -161,7 +161,7 @@ async def _preview(
                 pipeline.note, draft.id, {"phase": phase, "done": round(done), "message": message}
             )
 
-    order = preview.Order(
+    order = preview.PreviewOrder(
         topic=content.topic,
         title=content.titles[0],
         scenes=tuple(Scene.from_json(scene) for scene in content.script),

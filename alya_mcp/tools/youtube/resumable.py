@@ -20,7 +20,7 @@ from alya_mcp.errors import Failure, Unavailable
 from alya_mcp.net.answers import SourceFailed, SourceRefused
 from alya_mcp.net.cache_control import wait_asked
 from alya_mcp.net.transport import SourceResponse
-from alya_mcp.tools.youtube.api import Refused, UploadLimit, YoutubeApi
+from alya_mcp.tools.youtube.api import RefusedByYoutube, UploadLimit, YoutubeApi
 from alya_mcp.tools.youtube.drafts import Draft, DraftFile
 from alya_mcp.tools.youtube.logic.spans import kept, next_part
 from alya_mcp.tools.youtube.sources.youtube_data import (
@@ -29,7 +29,7 @@ from alya_mcp.tools.youtube.sources.youtube_data import (
     Video,
     read,
 )
-from alya_mcp.tools.youtube.uploads import Privacy, Upload, Uploads
+from alya_mcp.tools.youtube.uploads import Privacy, Uploads, VideoUpload
 
 Sent = Callable[[int, int], Awaitable[None]]
 
@@ -105,7 +105,7 @@ class ResumableUpload:
 
     # -- sessions
 
-    async def _begin(self, upload: Upload, privacy: Privacy) -> Upload:
+    async def _begin(self, upload: VideoUpload, privacy: Privacy) -> VideoUpload:
         status = {**self._metadata["status"], "privacyStatus": privacy}
         body = json.dumps({**self._metadata, "status": status}, ensure_ascii=False).encode()
         headers = {
@@ -134,7 +134,7 @@ class ResumableUpload:
         begun = upload.begun_at or self._api.now()
         return await self._keep(upload, session=address, privacy=privacy, begun_at=begun, finishing=False)
 
-    async def _complete(self, upload: Upload, privacy: Privacy, *, fresh: bool) -> str:
+    async def _complete(self, upload: VideoUpload, privacy: Privacy, *, fresh: bool) -> str:
         """Send what YouTube doesn't have yet; returns the id of the video. A `fresh` session has nothing.
 
         Raises:
@@ -171,7 +171,7 @@ class ResumableUpload:
         await self._sent(size, size)
         return state.id
 
-    async def _ask(self, upload: Upload) -> int | Video:
+    async def _ask(self, upload: VideoUpload) -> int | Video:
         """How many bytes YouTube has, or the video when it has all.
 
         Raises:
@@ -186,7 +186,7 @@ class ResumableUpload:
             await self._refuse(upload, answer)
         return self._read(answer)
 
-    async def _put(self, upload: Upload, offset: int, length: int) -> SourceResponse | None:
+    async def _put(self, upload: VideoUpload, offset: int, length: int) -> SourceResponse | None:
         """Send a part; None when no answer came, so that it isn't known what arrived."""
         data = await anyio.to_thread.run_sync(_part, self._file.path, offset, length)
         if len(data) != length:
@@ -199,13 +199,13 @@ class ResumableUpload:
         except SourceFailed:
             return None
 
-    async def _session(self, upload: Upload, headers: Mapping[str, str], data: bytes) -> SourceResponse:
+    async def _session(self, upload: VideoUpload, headers: Mapping[str, str], data: bytes) -> SourceResponse:
         address = upload.session or ""
         return await self._api.send(
             "PUT", address, bucket=None, content=data, headers=headers, deadline=_PART_SECONDS
         )
 
-    async def _refuse(self, upload: Upload, answer: SourceResponse, *, judged: bool = False) -> NoReturn:
+    async def _refuse(self, upload: VideoUpload, answer: SourceResponse, *, judged: bool = False) -> NoReturn:
         """Raise what an answer in a session says; `judged` by one that has the whole video.
 
         A session that was refused is dropped, unless it may have become a video.
@@ -214,7 +214,7 @@ class ResumableUpload:
             raise _SessionGone
         try:
             await self._api.refuse("the upload", answer, "uploads")
-        except (Refused, UploadLimit) as no:
+        except (RefusedByYoutube, UploadLimit) as no:
             if judged or isinstance(no, UploadLimit) or not upload.finishing:
                 await self._keep(upload, session=None, finishing=False)
             raise
@@ -229,7 +229,7 @@ class ResumableUpload:
 
     # -- a last answer that nobody can ask for any more
 
-    async def _look_up(self, upload: Upload) -> str | None:
+    async def _look_up(self, upload: VideoUpload) -> str | None:
         """The video that the session became, if it did: one of the channel's newest with the same words.
 
         Raises:
@@ -248,7 +248,7 @@ class ResumableUpload:
                 "again later."
             ) from None
 
-    async def _find(self, upload: Upload) -> str | None:
+    async def _find(self, upload: VideoUpload) -> str | None:
         try:
             channel = await self._api.own_channel()
             if channel is None or not channel.content.playlists.uploads:
@@ -259,7 +259,7 @@ class ResumableUpload:
                 "maxResults": 50,
             }
             listed = await self._api.get("playlistItems.list", "playlistItems", PlaylistItems, params)
-        except Refused as refused:
+        except RefusedByYoutube as refused:
             if refused.status == 404:  # a channel without a video has no such playlist yet
                 return None
             raise
@@ -289,10 +289,10 @@ class ResumableUpload:
             "removed. Nothing more is uploaded; youtube_generate_video makes a new draft."
         )
 
-    async def _load(self) -> Upload:
+    async def _load(self) -> VideoUpload:
         return await anyio.to_thread.run_sync(self._uploads.load, self._draft.id)
 
-    async def _keep(self, upload: Upload, **changed: object) -> Upload:
+    async def _keep(self, upload: VideoUpload, **changed: object) -> VideoUpload:
         upload = upload.model_copy(update=changed)
         await anyio.to_thread.run_sync(partial(self._uploads.save, self._draft.id, upload))
         return upload
@@ -325,7 +325,7 @@ class ResumableUpload:
         return max(self._api.patience.wait(failed), min(asked or 0.0, _LONGEST_WAIT))
 
 
-def _too_open(upload: Upload, privacy: Privacy) -> bool:
+def _too_open(upload: VideoUpload, privacy: Privacy) -> bool:
     """Whether the session would make the video public, which nobody has agreed to now."""
     return upload.session is not None and upload.privacy == "public" and privacy == "private"
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Final
 import anyio
 
 from alya_mcp.net.answers import SourceFailed
-from alya_mcp.tools.youtube.connection import Connection, connected
+from alya_mcp.tools.youtube.connection import ChannelConnection, connected
 from alya_mcp.tools.youtube.sources.google_oauth import (
     CAPTIONS,
     YOUTUBE,
     DeviceCode,
+    GoogleTokens,
     OAuthClient,
     SignInRefused,
-    Tokens,
     device_code,
     poll,
 )
@@ -36,7 +36,7 @@ async def sign_in(
     *,
     sleep: Sleep = anyio.sleep,
     now: Callable[[], float] = time.monotonic,
-) -> Connection:
+) -> ChannelConnection:
     """Connect: `tell` shows the user the code and where to enter it; then wait until they have.
 
     Raises:
@@ -54,7 +54,7 @@ async def sign_in(
         except SourceFailed:
             interval = min(2 * interval, 60.0)  # RFC 8628, section 3.5: back off where no answer comes
             continue
-        if isinstance(answer, Tokens):
+        if isinstance(answer, GoogleTokens):
             return connected(client, answer, scopes)
         if answer == "slow_down":
             interval += _SLOWER
@@ -75,6 +75,6 @@ async def _code(http: "Http", client: OAuthClient) -> tuple[DeviceCode, tuple[st
     return await device_code(http, client, (YOUTUBE,)), (YOUTUBE,)
 
 
-def may_caption(connection: Connection) -> bool:
+def may_caption(connection: ChannelConnection) -> bool:
     """Whether the connection lets captions be added."""
     return CAPTIONS in connection.scopes

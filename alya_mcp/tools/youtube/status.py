@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, Field
 from alya_mcp.toolkit.tool import Context, NoArguments, Output, tool
 from alya_mcp.tools.youtube.channel import Channel
 from alya_mcp.tools.youtube.configure import ChannelConfiguration, configuration
-from alya_mcp.tools.youtube.connection import Connection, Connections
+from alya_mcp.tools.youtube.connection import ChannelConnection, Connections
 from alya_mcp.tools.youtube.logic.advice import Situation, advice
 from alya_mcp.tools.youtube.logic.pace import WEEKS, Criterion, Pace, abort_criteria, pace_of, week_of
 from alya_mcp.tools.youtube.logic.states import STATES, DraftState
@@ -182,7 +182,7 @@ async def youtube_get_recommendations(arguments: NoArguments, context: Context) 
 @dataclass(frozen=True, slots=True)
 class _Standing:
     channel: Channel
-    connection: Connection | None
+    connection: ChannelConnection | None
     imported: bool
     counts: dict[DraftState, int]
     pace: Pace

@@ -10,8 +10,8 @@ from pydantic import Field, StringConstraints
 from alya_mcp.errors import Failure, InvalidInput, NotConfigured
 from alya_mcp.toolkit.tool import Context, Input, Output, tool
 from alya_mcp.tools.youtube.alone import alone
-from alya_mcp.tools.youtube.api import Refused, YoutubeApi, api_of
-from alya_mcp.tools.youtube.connection import NOT_CONNECTED, Connection, Connections
+from alya_mcp.tools.youtube.api import RefusedByYoutube, YoutubeApi, api_of
+from alya_mcp.tools.youtube.connection import NOT_CONNECTED, ChannelConnection, Connections
 from alya_mcp.tools.youtube.database import database_of
 from alya_mcp.tools.youtube.details import Done, VideoDetails
 from alya_mcp.tools.youtube.drafts import Draft, DraftFile
@@ -174,7 +174,7 @@ class _Publication:
         )
         try:
             video = await upload.run(privacy)
-        except (Refused, FileChanged) as failure:
+        except (RefusedByYoutube, FileChanged) as failure:
             await self._move("failed", reason=str(failure))
             raise
         await self._move("uploaded", video)
@@ -230,7 +230,7 @@ def _preview(draft: Draft) -> DraftFile:
     return file
 
 
-def _check_channel(wanted: str | None, connection: Connection) -> None:
+def _check_channel(wanted: str | None, connection: ChannelConnection) -> None:
     if wanted is not None and wanted != connection.channel_id:
         raise NotConfigured(
             f"The channel is configured to be {wanted}, and {connection.channel_id or 'an unknown one'} is "
@@ -240,7 +240,7 @@ def _check_channel(wanted: str | None, connection: Connection) -> None:
 
 
 def _subject(
-    draft: Draft, file: DraftFile, connection: Connection | None, *, publish: bool
+    draft: Draft, file: DraftFile, connection: ChannelConnection | None, *, publish: bool
 ) -> dict[str, Any]:
     content = draft.content
     if connection is None:

@@ -10,7 +10,7 @@ from alya_mcp.tools.youtube.database import YoutubeDatabase
 Privacy = Literal["private", "public"]
 
 
-class Upload(BaseModel):
+class VideoUpload(BaseModel):
     """An upload under way, or done.
 
     `session` is the address that YouTube gave for it, with the `privacy` that the video will have; None
@@ -36,13 +36,13 @@ class Uploads:
     def __init__(self, database: YoutubeDatabase) -> None:
         self._database = database
 
-    def load(self, draft: str) -> Upload:
+    def load(self, draft: str) -> VideoUpload:
         """What is known of the draft's upload."""
         with self._database.reading() as db:
             found = db.execute("SELECT record FROM uploads WHERE draft = ?", (draft,)).fetchone()
-        return Upload() if found is None else Upload.model_validate_json(found[0])
+        return VideoUpload() if found is None else VideoUpload.model_validate_json(found[0])
 
-    def save(self, draft: str, upload: Upload) -> None:
+    def save(self, draft: str, upload: VideoUpload) -> None:
         """Keep it, on disk when this returns."""
         with self._database.writing() as db:
             db.execute("INSERT OR REPLACE INTO uploads VALUES (?, ?)", (draft, upload.model_dump_json()))

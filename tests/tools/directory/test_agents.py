@@ -13,7 +13,7 @@ from moved import TLS, Ask, Clock, settings_here
 from alya_mcp.errors import InvalidInput
 from alya_mcp.gate import Gate, Policy
 from alya_mcp.net.client import Http
-from alya_mcp.net.transport import Patience
+from alya_mcp.net.transport import RetryPolicy
 from alya_mcp.settings import Settings, SettingsError
 from alya_mcp.settings.providers import agent_card
 from alya_mcp.toolkit.services import Hub
@@ -31,7 +31,9 @@ async def hub(tmp_path: Path, source: LoopbackSource, clock: Clock) -> Any:
     urls = {**here.source_urls, **{agent_card(url).key: url for url in agents}}
     settings = replace(here, a2a_agents=agents, source_urls=urls)
     hub = Hub(settings, Gate(Policy.parse({"version": "1", "default": "allow", "hide": ["alya_usage"]})))
-    hub.__dict__["http"] = Http(settings, clock=clock, patience=Patience(first=0.001, longest=0.002), tls=TLS)
+    hub.__dict__["http"] = Http(
+        settings, clock=clock, patience=RetryPolicy(first=0.001, longest=0.002), tls=TLS
+    )
     yield hub
     await hub.aclose()
 

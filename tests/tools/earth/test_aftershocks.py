@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from alya_mcp.tools.earth.logic.aftershocks import Sequence, omori, search_radius_km
-from alya_mcp.tools.earth.logic.counts import Mixture, NegativeBinomial, Sum
+from alya_mcp.tools.earth.logic.counts import CountSum, Mixture, NegativeBinomial
 from alya_mcp.tools.earth.logic.regimes import REGIME_NAMES, REGIMES, Regime, choose_regime, completeness
 
 GOLDEN = Sequence.generic(7.0, REGIMES["ANSR-SHALCON"])
@@ -151,7 +151,7 @@ def test_more_observed_aftershocks_never_lower_the_forecast(regime, mainshock, o
 @given(st.floats(0.001, 300), st.floats(0.5, 3000), st.floats(1e-5, 0.02))
 def test_counts_are_distributions_and_their_sum_is_one(rate, shape, share) -> None:
     first, second = Mixture(((rate, 1.0),)), NegativeBinomial(shape, share)
-    both = Sum(first, second)
+    both = CountSum(first, second)
     for counts in (first, second, both):
         steps = counts.cumulative
         assert all(before <= after + 1e-12 for before, after in pairwise(steps))
@@ -169,7 +169,7 @@ def test_counts_are_distributions_and_their_sum_is_one(rate, shape, share) -> No
 def test_a_rate_beyond_counting_is_told_by_the_rate() -> None:
     counts = Mixture(((50_000.0, 0.5), (90_000.0, 0.5)))
     assert [counts.fractile(share) for share in (0.025, 0.5, 0.975)] == [50_000, 50_000, 90_000]
-    assert Sum(counts, NegativeBinomial(1000, 0.01)).fractile(0.975) == 90_010
+    assert CountSum(counts, NegativeBinomial(1000, 0.01)).fractile(0.975) == 90_010
     assert Mixture(((0.0, 1.0),)).fractile(0.975) == 0
 
 

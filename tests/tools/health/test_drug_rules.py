@@ -6,7 +6,7 @@ import pytest
 
 from alya_mcp.tools.health.drug_base import DrugBase
 from alya_mcp.tools.health.logic.drug_names import Named
-from alya_mcp.tools.health.logic.drug_rules import SEVERITIES, Finding, Ingredient, Rule
+from alya_mcp.tools.health.logic.drug_rules import SEVERITIES, DrugInteraction, DrugRule, Ingredient
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_every_rule_is_cited_about_somebody_and_has_an_id_of_its_own(base: DrugB
 
 
 def test_the_index_of_rules_finds_what_a_slow_look_at_each_rule_finds(base: DrugBase) -> None:
-    def about(rule: Rule, one: Ingredient, other: Ingredient) -> bool:
+    def about(rule: DrugRule, one: Ingredient, other: Ingredient) -> bool:
         if one.traits.intersection(rule.but) or other.traits.intersection(rule.but):
             return False
         return any(
@@ -63,7 +63,7 @@ def test_the_index_of_rules_finds_what_a_slow_look_at_each_rule_finds(base: Drug
 
 
 def test_the_order_of_two_drugs_changes_nothing_and_the_most_severe_comes_first(base: DrugBase) -> None:
-    def told(findings: list[Finding]) -> set[tuple[str, str]]:
+    def told(findings: list[DrugInteraction]) -> set[tuple[str, str]]:
         return {(each.rule, each.severity) for each in findings}
 
     some = [base.ingredients[name] for name in sorted(base.ingredients)[::61]]

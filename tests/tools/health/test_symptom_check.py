@@ -14,9 +14,9 @@ from alya_mcp.errors import InvalidInput
 from alya_mcp.gate import InvalidArguments
 from alya_mcp.toolkit.services import Hub
 from alya_mcp.tools.health.logic.symptoms.flags import raised
-from alya_mcp.tools.health.logic.symptoms.inference import OTHER, Evidence
+from alya_mcp.tools.health.logic.symptoms.inference import OTHER, SymptomEvidence
 from alya_mcp.tools.health.logic.symptoms.model import Patient
-from alya_mcp.tools.health.logic.symptoms.reading import Case
+from alya_mcp.tools.health.logic.symptoms.reading import PatientCase
 from alya_mcp.tools.health.symptom_check import alya_symptom_check
 from alya_mcp.tools.health.symptom_sessions import LIFETIME, SymptomSessions
 from alya_mcp.tools.health.symptoms.knowledge import knowledge
@@ -25,9 +25,9 @@ pytestmark = pytest.mark.anyio
 VIGNETTES = Path(__file__).with_name("vignettes.csv")
 
 
-def heard(text: str) -> Case:
+def heard(text: str) -> PatientCase:
     told, language = knowledge().told(text)
-    case = Case(language=language)
+    case = PatientCase(language=language)
     case.hear(text, told, knowledge().network.findings)
     return case
 
@@ -97,12 +97,12 @@ def test_vignettes_of_our_own_come_out_right() -> None:
 def test_probabilities_are_a_noisy_or_of_single_conditions_and_pairs() -> None:
     network = knowledge().network
     posterior = network.posterior(
-        Evidence({"headache": True, "photophobia": True}), Patient(age=30, sex="female")
+        SymptomEvidence({"headache": True, "photophobia": True}), Patient(age=30, sex="female")
     )
     assert all(0 <= share <= 1 for share in posterior.values())
     assert 1 <= sum(posterior.values()) <= 2
     more = network.posterior(
-        Evidence({"headache_throbbing": True, "photophobia": True, "fever": False}),
+        SymptomEvidence({"headache_throbbing": True, "photophobia": True, "fever": False}),
         Patient(age=30, sex="female"),
     )
     assert more["migraine"] > posterior["migraine"] > posterior["meningitis"]
@@ -264,12 +264,12 @@ def test_a_session_ends_a_day_after_its_last_use(tmp_path: Path) -> None:
     try:
         first, _ = sessions.update("g", None, heard("cough"), lambda case: None)
         now[0] += LIFETIME - 1
-        again = Case(language="en")
+        again = PatientCase(language="en")
         assert sessions.update("g", first, again, lambda case: None)[0] == first
         assert again.mentions["cough"].present
         now[0] += LIFETIME
         with pytest.raises(InvalidInput, match="no session"):
-            sessions.update("g", first, Case(language="en"), lambda case: None)
+            sessions.update("g", first, PatientCase(language="en"), lambda case: None)
     finally:
         sessions.close()
 

@@ -4,7 +4,7 @@ import pytest
 from moved import Ask
 
 from alya_mcp.tools.health.logic.symptoms.flags import raised
-from alya_mcp.tools.health.logic.symptoms.reading import Case
+from alya_mcp.tools.health.logic.symptoms.reading import PatientCase
 from alya_mcp.tools.health.symptom_check import alya_symptom_check
 from alya_mcp.tools.health.symptoms.knowledge import knowledge
 
@@ -15,7 +15,7 @@ def flags(text: str) -> dict[str, str]:
     """The warning signs of a text by id, with their levels; none where the text would be refused."""
     known = knowledge()
     told, language = known.told(text)
-    case = Case(language=language)
+    case = PatientCase(language=language)
     case.hear(text, told, known.network.findings)
     if not case.tells_enough(known.network):
         return {}

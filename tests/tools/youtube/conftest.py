@@ -12,7 +12,7 @@ from moved import TLS, Ask
 
 from alya_mcp.gate import Gate, Policy
 from alya_mcp.net.client import Http
-from alya_mcp.net.transport import Patience
+from alya_mcp.net.transport import RetryPolicy
 from alya_mcp.settings import Settings
 from alya_mcp.toolkit.services import Hub
 from alya_mcp.toolkit.tool import Context, Tool
@@ -40,7 +40,7 @@ def settings(home: Path, youtube: LoopbackYoutube) -> Settings:
 
 @pytest.fixture
 async def hub(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Hub]:
-    patience = Patience(tries=4, first=0.001, longest=0.002)
+    patience = RetryPolicy(tries=4, first=0.001, longest=0.002)
     monkeypatch.setattr(api, "PATIENCE", patience)
     hub = Hub(settings, Gate(Policy.parse({"version": "1", "default": "allow"})))
     hub.__dict__["http"] = Http(settings, patience=patience, tls=TLS)

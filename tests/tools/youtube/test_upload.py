@@ -14,7 +14,7 @@ from youtube_drafts import CONTENT, SIZE, connect, make_draft
 
 from alya_mcp.errors import Failure, InvalidInput, NotConfigured, Unavailable
 from alya_mcp.toolkit.services import Hub
-from alya_mcp.tools.youtube.api import Refused, UploadLimit
+from alya_mcp.tools.youtube.api import RefusedByYoutube, UploadLimit
 from alya_mcp.tools.youtube.pipeline import Pipeline
 from alya_mcp.tools.youtube.quota import Quota, QuotaSpent
 from alya_mcp.tools.youtube.resumable import FileChanged
@@ -311,7 +311,7 @@ async def test_what_youtube_refuses_for_good_fails_and_can_be_tried_again(
     connect(home)
     draft = make_draft(pipeline)
     youtube.refuse(BEGIN, (403, "forbidden"))
-    with pytest.raises(Refused, match="403 forbidden"):
+    with pytest.raises(RefusedByYoutube, match="403 forbidden"):
         await ask(youtube_upload_video, tenantVideoId=draft)
     failed = pipeline.get(draft)
     assert (failed.state, "forbidden" in (failed.reason or "")) == ("failed", True)

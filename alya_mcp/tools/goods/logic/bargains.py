@@ -74,7 +74,7 @@ class Bargain:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class JudgedListings:
     """What came of a search: `pool` listings were compared, `judged` of them had enough comparables."""
 
     bargains: Sequence[Bargain]
@@ -82,14 +82,14 @@ class Judged:
     judged: int
 
 
-def find_bargains(listings: Sequence[Listing]) -> Judged:
+def find_bargains(listings: Sequence[Listing]) -> JudgedListings:
     """The bargains among sound originals with prices in USD, the largest discount first.
 
     Sold ones are compared with and are never bargains. Equal titles at one price count once.
     """
     pool = _distinct(listings)
     if len(pool) <= FEWEST:
-        return Judged(bargains=(), pool=len(pool), judged=0)
+        return JudgedListings(bargains=(), pool=len(pool), judged=0)
     logs = [log(listing.price or 1.0) for listing in pool]
     design = _design(pool)
     first = _learned(design, logs)
@@ -120,7 +120,7 @@ def find_bargains(listings: Sequence[Listing]) -> Judged:
         found.append((_tail(below), bargain))
     claimed = [each for each in _discoveries(found) if each.discount >= SMALLEST]
     claimed.sort(key=lambda each: (-each.discount, each.listing.id))
-    return Judged(bargains=claimed, pool=len(pool), judged=len(found))
+    return JudgedListings(bargains=claimed, pool=len(pool), judged=len(found))
 
 
 def _distinct(listings: Sequence[Listing]) -> list[Listing]:

@@ -57,7 +57,7 @@ class Unresolved:
     of_class: str | None = None
 
 
-class Names:
+class DrugNames:
     """Finds ingredients by names: (name, ingredients, how it is one) each; the first of equal ones counts.
 
     A word of `classes` stands for no single drug, so it is never read as a name that looks like it.

@@ -55,7 +55,7 @@ class Ingredient:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class DrugRule:
     """What happens between one of `first` and one of `second`.
 
     These are selectors: `group:NAME`, `effect:NAME`, `effect:NAME/STRENGTH`, or an ingredient's name. `but`
@@ -75,7 +75,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class DrugInteraction:
     """One interaction of a pair: `rule` names what found it."""
 
     rule: str
@@ -87,16 +87,16 @@ class Finding:
     sources: tuple[str, ...]
 
 
-class Rules:
+class DrugRules:
     """Rules by what they are about."""
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
+    def __init__(self, rules: Sequence[DrugRule]) -> None:
         self._rules = rules
         self._first = _index([rule.first for rule in rules])
         self._second = _index([rule.second for rule in rules])
         self._but = _index([rule.but for rule in rules])
 
-    def findings(self, one: Ingredient, other: Ingredient) -> list[Finding]:
+    def findings(self, one: Ingredient, other: Ingredient) -> list[DrugInteraction]:
         """All that the rules and the table of pathways say of a pair, the most severe first."""
         about = (_hits(self._first, one) & _hits(self._second, other)) | (
             _hits(self._first, other) & _hits(self._second, one)
@@ -121,8 +121,8 @@ def _hits(index: Mapping[str, set[int]], ingredient: Ingredient) -> set[int]:
     return set[int]().union(*(index[trait] for trait in ingredient.traits if trait in index))
 
 
-def _of_rule(rule: Rule) -> Finding:
-    return Finding(
+def _of_rule(rule: DrugRule) -> DrugInteraction:
+    return DrugInteraction(
         rule=rule.id,
         severity=rule.severity,
         mechanism=rule.mechanism,
@@ -133,9 +133,9 @@ def _of_rule(rule: Rule) -> Finding:
     )
 
 
-def _pathways(actor: Ingredient, victim: Ingredient) -> list[Finding]:
+def _pathways(actor: Ingredient, victim: Ingredient) -> list[DrugInteraction]:
     """What `actor` does to the level of `victim` by enzymes and transporters."""
-    found: list[Finding] = []
+    found: list[DrugInteraction] = []
     for (key, pathway), way in product(PATHWAYS.items(), ("inhibitor", "inducer")):
         strength = actor.effects.get(f"{key}-{way}")
         sensitivity = victim.effects.get(f"{key}-substrate")
@@ -161,7 +161,7 @@ def _raised(severity: Severity | None) -> Severity:
 def _pathway(
     actor: Ingredient, victim: Ingredient, pathway: str, way: str, strength: str, sensitivity: str,
     severity: Severity,
-) -> Finding:  # fmt: skip
+) -> DrugInteraction:  # fmt: skip
     raises = way == "inhibitor"
     narrow = " Its effective and toxic levels are near each other." if NARROW in victim.effects else ""
     level = "raise" if raises else "lower"
@@ -173,7 +173,7 @@ def _pathway(
         "minor": "Watch for a change in effect.",
         "none-known": "",
     }[severity]
-    return Finding(
+    return DrugInteraction(
         rule=f"pathway:{pathway}",
         severity=severity,
         mechanism=f"{actor.name} is a {strength} {way} of {pathway}; {victim.name} is a {sensitivity} "

@@ -11,7 +11,7 @@ from typing import Any, Final, cast, get_args
 
 from alya_mcp.text.folding import fold
 from alya_mcp.text.words import guess_language
-from alya_mcp.tools.health.logic.symptoms.extraction import PART, SENSE, Extractor, Told
+from alya_mcp.tools.health.logic.symptoms.extraction import PART, SENSE, ExtractedFindings, Extractor
 from alya_mcp.tools.health.logic.symptoms.inference import Calibration, Network
 from alya_mcp.tools.health.logic.symptoms.model import (
     AGE_BANDS,
@@ -21,7 +21,7 @@ from alya_mcp.tools.health.logic.symptoms.model import (
     Finding,
     FlagLevel,
     FlagRule,
-    Reference,
+    PublishedSource,
     SpokenLanguage,
 )
 from alya_mcp.tools.health.logic.symptoms.words import Vocabulary
@@ -38,7 +38,7 @@ class DataError(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
+class EmergencyNumbers:
     """Emergency numbers and crisis lines by country."""
 
     emergency: Mapping[str, str]
@@ -52,11 +52,11 @@ class Knowledge:
 
     network: Network
     flags: tuple[FlagRule, ...]
-    references: Mapping[str, Reference]
-    places: Places
+    references: Mapping[str, PublishedSource]
+    places: EmergencyNumbers
     extractors: Mapping[SpokenLanguage, Extractor]
 
-    def told(self, text: str) -> tuple[Told, SpokenLanguage]:
+    def told(self, text: str) -> tuple[ExtractedFindings, SpokenLanguage]:
         """What a complaint tells, and in which language: the one that it seems to be, else the other."""
         guessed = guess_language(text[:_GUESSED_BY])
         first = self.extractors[guessed].told(text)
@@ -100,7 +100,7 @@ def read_knowledge(folder: Path) -> Knowledge:
         lasting = each.lasting and each.lasting[0]
         _known(f"[{each.id}]", [name for name in (*each.parents, each.one_side, lasting) if name], findings)
     publishers = _read(folder / "sources.toml")
-    references: dict[str, Reference] = {}
+    references: dict[str, PublishedSource] = {}
     conditions: dict[str, Condition] = {}
     for file, name, entry in _entries(folder, "conditions_*.toml"):
         where = f"{file}: [{name}]"
@@ -217,7 +217,7 @@ def _flag(where: str, name: str, entry: Mapping[str, Any], findings: Mapping[str
     )
 
 
-def _reference(where: str, source: str, publishers: Mapping[str, Any]) -> Reference:
+def _reference(where: str, source: str, publishers: Mapping[str, Any]) -> PublishedSource:
     publisher, _, slug = source.partition(":")
     if publisher not in publishers or not slug:
         raise DataError(
@@ -225,11 +225,11 @@ def _reference(where: str, source: str, publishers: Mapping[str, Any]) -> Refere
         )
     name = slug.upper() if publisher == "nice" else slug.replace("-", " ")
     fields = publishers[publisher]
-    return Reference(title=fields["title"].format(name=name), url=fields["url"].format(slug=slug))
+    return PublishedSource(title=fields["title"].format(name=name), url=fields["url"].format(slug=slug))
 
 
-def _places(entry: Mapping[str, Any]) -> Places:
-    return Places(
+def _places(entry: Mapping[str, Any]) -> EmergencyNumbers:
+    return EmergencyNumbers(
         emergency={code: number for number, codes in entry["emergency"].items() for code in codes.split()},
         crisis={code: number for number, codes in entry["crisis"].items() for code in codes.split()},
         of_language=entry["language"],

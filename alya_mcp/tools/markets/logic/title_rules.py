@@ -22,7 +22,7 @@ NOTHING: Final = re.compile(r"(?!)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class TitleRule:
     """Holds for a title in which each of `all_of` is found and `unless` isn't; `confidence` from 0 to 1."""
 
     category: MarketCategory
@@ -71,14 +71,14 @@ _DEEDS: Final = any_of(
 )  # fmt: skip
 
 RULES: Final = (
-    Rule(
+    TitleRule(
         category="ufc",
         confidence=0.97,
         reason="it names the UFC",
         all_of=(any_of("ufc"),),
         unless=any_of("game", "ea sports", "stock", "tko", "acquire", "white house"),
     ),
-    Rule(
+    TitleRule(
         category="cs2_intraday",
         confidence=0.95,
         reason="it names a match of Counter-Strike",
@@ -88,7 +88,7 @@ RULES: Final = (
         ),
         unless=any_of("win the", "winner of", "champion of", "most .* of"),
     ),
-    Rule(
+    TitleRule(
         category="wc_future",
         confidence=0.95,
         reason="it asks for the outcome of a FIFA World Cup, not of one match",
@@ -110,7 +110,7 @@ RULES: Final = (
             "esports", "chess", "basketball", "fiba", "hockey", "ski", r"on (?:june|july) \d+",
         ),
     ),
-    Rule(
+    TitleRule(
         category="tail_safe_no",
         confidence=0.9,
         reason="it asks for something that nothing leads to expect, so that No is all but safe",
@@ -128,21 +128,21 @@ RULES: Final = (
         ),
         unless=any_of(*_SHOWS, *_SAYING),
     ),
-    Rule(
+    TitleRule(
         category="geopolitics",
         confidence=0.92,
         reason="it asks for a ceasefire",
         all_of=(any_of("cease-?fire", r"ateskes\w*"),),
         unless=any_of(*_SAYING, *_SHOWS),
     ),
-    Rule(
+    TitleRule(
         category="geopolitics",
         confidence=0.9,
         reason="it asks what states or armed groups do to one another",
         all_of=(_STATES, _DEEDS),
         unless=any_of("vs", "shutdown", "heart", "panic", *_SAYING, *_SHOWS, *_CUPS),
     ),
-    Rule(
+    TitleRule(
         category="geopolitics",
         confidence=0.9,
         reason="it asks about the membership or the defence clause of an alliance",
@@ -152,14 +152,14 @@ RULES: Final = (
         ),
         unless=any_of("vs", *_SAYING),
     ),
-    Rule(
+    TitleRule(
         category="news_event",
         confidence=0.9,
         reason="it asks what somebody will say",
         all_of=(re.compile(r"^(?:what )?will .+\b(?:say|mention|tweet|post (?:about|between|on|\d+))\b"),),
         unless=any_of("vs", "polls?"),
     ),
-    Rule(
+    TitleRule(
         category="news_event",
         confidence=0.88,
         reason="it asks whether somebody leaves, is removed, charged or pardoned",
@@ -178,7 +178,7 @@ RULES: Final = (
         ),
         unless=any_of("vs", "coach", "manager", "goals?", "oscar", "phone", "battery", *_SHOWS),
     ),
-    Rule(
+    TitleRule(
         category="news_event",
         confidence=0.86,
         reason="it asks whether something is announced, released or signed by a day",

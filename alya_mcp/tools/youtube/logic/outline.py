@@ -218,7 +218,7 @@ _WORDS: Final[dict[Language, _Words]] = {"en": _ENGLISH, "tr": _TURKISH}
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class ScriptDraft:
     """A script and the words around it."""
 
     scenes: tuple[Scene, ...]
@@ -227,7 +227,7 @@ class Draft:
     chapters_heading: str
 
 
-def outline(topic: str, seconds: float, language: Language) -> Draft:
+def outline(topic: str, seconds: float, language: Language) -> ScriptDraft:
     """A script about `topic` for a video of so many seconds: an opening, questions, a closing.
 
     The longer the video, the more questions, and in a long one more is said about each.
@@ -270,7 +270,7 @@ def outline(topic: str, seconds: float, language: Language) -> Draft:
             picture=f"{shortened(name, 200)}, calm closing view",
         )
     )
-    return Draft(
+    return ScriptDraft(
         scenes=tuple(scenes),
         titles=tuple(title.format(**fill) for title in words.titles),
         summary=words.summary.format(**fill),

@@ -42,7 +42,7 @@ class NotAScript(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ScriptPlan:
     """What a model plans: titles, a summary, tags, and scenes without narration."""
 
     titles: tuple[str, ...]
@@ -78,7 +78,7 @@ def plan_prompt(topic: str, seconds: float, language: str, voice: str, keywords:
     )
 
 
-def read_plan(answer: str, seconds: float) -> Plan:
+def read_plan(answer: str, seconds: float) -> ScriptPlan:
     """The plan in a model's answer.
 
     Raises:
@@ -101,7 +101,7 @@ def read_plan(answer: str, seconds: float) -> Plan:
         scenes.append(Scene(heading=heading, point=point, narration=(), picture=picture))
     if len(scenes) < _FEWEST:
         raise NotAScript(f"it planned {len(scenes)} scenes, and {_FEWEST} are the least")
-    return Plan(
+    return ScriptPlan(
         titles=_texts(found, "titles"),
         summary=_text(found, "summary"),
         tags=_texts(found, "tags"),
@@ -118,7 +118,7 @@ def parts(count: int, seconds: float) -> list[range]:
 
 
 def narration_prompt(
-    topic: str, plan: Plan, part: range, seconds: float, language: str, voice: str
+    topic: str, plan: ScriptPlan, part: range, seconds: float, language: str, voice: str
 ) -> str:  # fmt: skip
     """Ask for the narration of some scenes of the plan."""
     words = round(_FILLED * seconds * WORDS_PER_SECOND / len(plan.scenes))

@@ -49,7 +49,7 @@ class DeviceCode(Shape):
     interval: float = 5.0
 
 
-class Tokens(Shape):
+class GoogleTokens(Shape):
     """Tokens that Google gave; `refresh_token` comes with the first of them only."""
 
     access_token: str = Field(repr=False)
@@ -83,7 +83,7 @@ async def device_code(http: "Http", client: OAuthClient, scopes: tuple[str, ...]
 
 async def poll(
     http: "Http", client: OAuthClient, code: DeviceCode
-) -> Tokens | Literal["pending", "slow_down"]:
+) -> GoogleTokens | Literal["pending", "slow_down"]:
     """Ask once whether the user has entered the code.
 
     Raises:
@@ -102,10 +102,10 @@ async def poll(
         return "pending"
     if error == "invalid_grant":
         raise SignInRefused(error, _REMEDIES["expired_token"])
-    return "slow_down" if error == "slow_down" else _read(answer, Tokens)
+    return "slow_down" if error == "slow_down" else _read(answer, GoogleTokens)
 
 
-async def refresh(http: "Http", client: OAuthClient, refresh_token: str) -> Tokens:
+async def refresh(http: "Http", client: OAuthClient, refresh_token: str) -> GoogleTokens:
     """A fresh access token.
 
     Raises:
@@ -118,7 +118,7 @@ async def refresh(http: "Http", client: OAuthClient, refresh_token: str) -> Toke
         "refresh_token": refresh_token,
         "grant_type": "refresh_token",
     }
-    return _read(await _post(http, "/token", form), Tokens)
+    return _read(await _post(http, "/token", form), GoogleTokens)
 
 
 async def revoke(http: "Http", token: str) -> None:

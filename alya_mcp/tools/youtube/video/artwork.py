@@ -9,7 +9,7 @@ from alya_mcp.tools.youtube.logic.timing import FPS, TimedScene
 from alya_mcp.tools.youtube.video import backgrounds, slides
 from alya_mcp.tools.youtube.video.caption_strip import CaptionPainter, states
 from alya_mcp.tools.youtube.video.fonts import Fonts
-from alya_mcp.tools.youtube.video.frame import Frame
+from alya_mcp.tools.youtube.video.frame import VideoFrame
 from alya_mcp.tools.youtube.video.graph import SceneParts
 from alya_mcp.tools.youtube.video.palette import Palette
 
@@ -26,7 +26,7 @@ _COMPRESSION: Final = 1
 class Artwork:
     """The drawn files of one video in `folder`. Its methods block; each takes well under a second."""
 
-    def __init__(self, folder: Path, frame: Frame, palette: Palette, fonts: Fonts) -> None:
+    def __init__(self, folder: Path, frame: VideoFrame, palette: Palette, fonts: Fonts) -> None:
         self._folder = folder
         self._frame = frame
         self._palette = palette

@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from alya_mcp.tools.youtube.video.frame import Frame
+from alya_mcp.tools.youtube.video.frame import VideoFrame
 from alya_mcp.tools.youtube.video.palette import Palette, Rgb, mixed
 
 if TYPE_CHECKING:
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 _FINER: Final = 2
 """Forms are drawn so many times larger and made smaller, for smooth edges."""
-_Motif = Callable[["ImageDraw", Frame, Palette, random.Random], None]
+_Motif = Callable[["ImageDraw", VideoFrame, Palette, random.Random], None]
 
 
-def designed(frame: Frame, palette: Palette, seed: int) -> "Image":
+def designed(frame: VideoFrame, palette: Palette, seed: int) -> "Image":
     """A background of the palette's colours; another one for each `seed`."""
     from PIL import Image, ImageDraw
 
     chance = random.Random(seed)  # noqa: S311 - decoration
-    large = Frame(frame.width * _FINER, frame.height * _FINER)
+    large = VideoFrame(frame.width * _FINER, frame.height * _FINER)
     forms = Image.new("RGBA", (large.width, large.height), (0, 0, 0, 0))
     MOTIFS[seed % len(MOTIFS)](ImageDraw.Draw(forms), large, palette, chance)
     ground = _gradient(frame, palette, chance)
@@ -32,12 +32,12 @@ def designed(frame: Frame, palette: Palette, seed: int) -> "Image":
     return ground
 
 
-def plain(frame: Frame, palette: Palette, seed: int) -> "Image":
+def plain(frame: VideoFrame, palette: Palette, seed: int) -> "Image":
     """The ground of the palette's colours without forms."""
     return _gradient(frame, palette, random.Random(seed))  # noqa: S311 - decoration
 
 
-def pictured(picture: "Image", frame: Frame, palette: Palette) -> "Image":
+def pictured(picture: "Image", frame: VideoFrame, palette: Palette) -> "Image":
     """The picture, cut to the frame, darkened where words and captions go."""
     from PIL import Image, ImageOps
 
@@ -46,7 +46,7 @@ def pictured(picture: "Image", frame: Frame, palette: Palette) -> "Image":
     return Image.composite(shade, cut, _shade(frame))
 
 
-def _shade(frame: Frame) -> "Image":
+def _shade(frame: VideoFrame) -> "Image":
     """How much of the ground covers a picture: most where the words are, 0 to 255."""
     from PIL import Image, ImageChops
 
@@ -68,7 +68,7 @@ def _steps(begin: int, most: int, *, floor: int = 24) -> list[int]:
     return table
 
 
-def _gradient(frame: Frame, palette: Palette, chance: random.Random) -> "Image":
+def _gradient(frame: VideoFrame, palette: Palette, chance: random.Random) -> "Image":
     """Soft lights on the ground, dithered so that no bands show."""
     from PIL import Image
 
@@ -109,7 +109,7 @@ def _dithered(values: Sequence[float], size: tuple[int, int], grain: "Image") ->
     return cast("Picture", ImageMath.lambda_eval(rounded, large=large, grain=grain.convert("F")))
 
 
-def _focus(frame: Frame) -> tuple[float, float, float]:
+def _focus(frame: VideoFrame) -> tuple[float, float, float]:
     """Where forms gather: the centre, right of the words or under them, and their reach in pixels."""
     if frame.vertical:
         return frame.width * 0.55, frame.height * 0.53, frame.width * 0.46
@@ -120,7 +120,7 @@ def _see_through(colour: Rgb, share: float) -> tuple[int, int, int, int]:
     return (*colour, round(255 * share))
 
 
-def _rings(pen: "ImageDraw", frame: Frame, palette: Palette, chance: random.Random) -> None:
+def _rings(pen: "ImageDraw", frame: VideoFrame, palette: Palette, chance: random.Random) -> None:
     x, y, reach = _focus(frame)
     start = chance.uniform(0, 360)
     for number in range(7):
@@ -134,7 +134,7 @@ def _rings(pen: "ImageDraw", frame: Frame, palette: Palette, chance: random.Rand
     pen.ellipse((x - core, y - core, x + core, y + core), _see_through(palette.accent, 1))
 
 
-def _dots(pen: "ImageDraw", frame: Frame, palette: Palette, chance: random.Random) -> None:
+def _dots(pen: "ImageDraw", frame: VideoFrame, palette: Palette, chance: random.Random) -> None:
     x, y, reach = _focus(frame)
     step = reach * 0.155
     phase = chance.uniform(0, 6)
@@ -151,7 +151,7 @@ def _dots(pen: "ImageDraw", frame: Frame, palette: Palette, chance: random.Rando
             pen.ellipse(box, _see_through(colour, 0.35 + 0.6 * wave))
 
 
-def _columns(pen: "ImageDraw", frame: Frame, palette: Palette, chance: random.Random) -> None:
+def _columns(pen: "ImageDraw", frame: VideoFrame, palette: Palette, chance: random.Random) -> None:
     x, y, reach = _focus(frame)
     count, width = 6, reach * 0.19
     base = y + reach * 0.8
@@ -163,7 +163,7 @@ def _columns(pen: "ImageDraw", frame: Frame, palette: Palette, chance: random.Ra
         pen.rounded_rectangle(box, width / 2, _see_through(colour, 0.9 if number % 2 else 0.55))
 
 
-def _waves(pen: "ImageDraw", frame: Frame, palette: Palette, chance: random.Random) -> None:
+def _waves(pen: "ImageDraw", frame: VideoFrame, palette: Palette, chance: random.Random) -> None:
     x, y, reach = _focus(frame)
     phase = chance.uniform(0, 6)
     for number in range(13):
@@ -184,7 +184,7 @@ def _waves(pen: "ImageDraw", frame: Frame, palette: Palette, chance: random.Rand
         pen.line(points, _see_through(colour, 0.25 + 0.055 * number), round(reach * 0.022), joint="curve")
 
 
-def _orbits(pen: "ImageDraw", frame: Frame, palette: Palette, chance: random.Random) -> None:
+def _orbits(pen: "ImageDraw", frame: VideoFrame, palette: Palette, chance: random.Random) -> None:
     x, y, reach = _focus(frame)
     for number in range(4):
         radius = reach * (0.35 + 0.22 * number)
@@ -200,7 +200,7 @@ def _orbits(pen: "ImageDraw", frame: Frame, palette: Palette, chance: random.Ran
     pen.ellipse((x - core, y - core, x + core, y + core), _see_through(palette.accent, 0.95))
 
 
-def _tiles(pen: "ImageDraw", frame: Frame, palette: Palette, chance: random.Random) -> None:
+def _tiles(pen: "ImageDraw", frame: VideoFrame, palette: Palette, chance: random.Random) -> None:
     x, y, reach = _focus(frame)
     size = reach * 0.42
     colours = (palette.accent, palette.second, palette.depth, palette.text)
@@ -226,7 +226,7 @@ def _tiles(pen: "ImageDraw", frame: Frame, palette: Palette, chance: random.Rand
             pen.pieslice(quarter, begin, begin + 90, colour)
 
 
-def _peaks(pen: "ImageDraw", frame: Frame, palette: Palette, chance: random.Random) -> None:
+def _peaks(pen: "ImageDraw", frame: VideoFrame, palette: Palette, chance: random.Random) -> None:
     x, y, reach = _focus(frame)
     sun = reach * 0.26
     sun_x, sun_y = x + chance.uniform(-0.3, 0.3) * reach, y - reach * 0.42

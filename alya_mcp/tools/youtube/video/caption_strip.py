@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from alya_mcp.tools.youtube.logic.captions import LINE, Cue
 from alya_mcp.tools.youtube.logic.timing import FPS
 from alya_mcp.tools.youtube.video.fonts import Fonts
-from alya_mcp.tools.youtube.video.frame import Frame
+from alya_mcp.tools.youtube.video.frame import VideoFrame
 from alya_mcp.tools.youtube.video.palette import Palette
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Strip:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class StripState:
     """What the strip shows from one frame on: `word` of `cue`, or nothing."""
 
     frame: int
@@ -41,12 +41,12 @@ class State:
     word: int
 
 
-def line_length(frame: Frame) -> int:
+def line_length(frame: VideoFrame) -> int:
     """The characters of a caption's line."""
     return VERTICAL_LINE if frame.vertical else LINE
 
 
-def strip_of(frame: Frame) -> Strip:
+def strip_of(frame: VideoFrame) -> Strip:
     """The place of the captions: low, and on a vertical picture above what players lay over it."""
     height = frame.px(2 * (_SIZE * 1.3 + 2 * _PADDING[1])) // 2 * 2
     width = round(frame.width * 0.9) // 2 * 2
@@ -54,19 +54,19 @@ def strip_of(frame: Frame) -> Strip:
     return Strip((frame.width - width) // 4 * 2, y, width, height)
 
 
-def states(cues: Sequence[Cue], frames: int) -> list[State]:
+def states(cues: Sequence[Cue], frames: int) -> list[StripState]:
     """Every change of the strip within so many frames, beginning at frame 0."""
-    made = [State(0, None, 0)]
+    made = [StripState(0, None, 0)]
     for cue in cues:
         for index, word in enumerate(cue.words):
-            made.append(State(round((cue.start if index == 0 else word.start) * FPS), cue, index))
-        made.append(State(round(cue.end * FPS), None, 0))
-    kept: list[State] = []
+            made.append(StripState(round((cue.start if index == 0 else word.start) * FPS), cue, index))
+        made.append(StripState(round(cue.end * FPS), None, 0))
+    kept: list[StripState] = []
     for state in made:
         if state.frame >= frames:
             break
         if kept and kept[-1].frame >= state.frame:
-            kept[-1] = State(kept[-1].frame, state.cue, state.word)
+            kept[-1] = StripState(kept[-1].frame, state.cue, state.word)
         else:
             kept.append(state)
     return kept
@@ -75,13 +75,13 @@ def states(cues: Sequence[Cue], frames: int) -> list[State]:
 class CaptionPainter:
     """Draws the states of a strip; the words of a cue are set once."""
 
-    def __init__(self, frame: Frame, palette: Palette, fonts: Fonts) -> None:
+    def __init__(self, frame: VideoFrame, palette: Palette, fonts: Fonts) -> None:
         self._frame = frame
         self._palette = palette
         self._fonts = fonts
         self._strip = strip_of(frame)
 
-    def paint(self, state: State) -> "Image":
+    def paint(self, state: StripState) -> "Image":
         """The strip of one state."""
         from PIL import Image, ImageDraw
 

@@ -7,7 +7,7 @@ Shape = Literal["landscape", "vertical"]
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class VideoFrame:
     """A video's picture of `width` times `height` pixels."""
 
     width: int
@@ -28,4 +28,7 @@ class Frame:
         return round(units * self.unit)
 
 
-FRAMES: Final[dict[Shape, Frame]] = {"landscape": Frame(1280, 720), "vertical": Frame(1080, 1920)}
+FRAMES: Final[dict[Shape, VideoFrame]] = {
+    "landscape": VideoFrame(1280, 720),
+    "vertical": VideoFrame(1080, 1920),
+}

@@ -10,7 +10,7 @@ from typing import Final
 
 from alya_mcp.tools.youtube.logic.timing import FPS
 from alya_mcp.tools.youtube.video.caption_strip import Strip
-from alya_mcp.tools.youtube.video.frame import Frame
+from alya_mcp.tools.youtube.video.frame import VideoFrame
 
 FADE_FRAMES: Final = 15
 """Frames of a cross-fade."""
@@ -34,7 +34,7 @@ class SceneParts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class VideoParts:
     """All that a video is made of: file names in the work folder.
 
     `captions` is a list for ffmpeg's concat demuxer, `bar` a strip of colour that shows how far the video is,
@@ -42,7 +42,7 @@ class Plan:
     backgrounds stand still.
     """
 
-    frame: Frame
+    frame: VideoFrame
     scenes: Sequence[SceneParts]
     captions: str | None
     strip: Strip
@@ -57,7 +57,7 @@ class Plan:
         return sum(scene.frames for scene in self.scenes)
 
 
-def arguments(plan: Plan, graph_file: str, target: str) -> list[str]:
+def arguments(plan: VideoParts, graph_file: str, target: str) -> list[str]:
     """The arguments of ffmpeg; paths are relative to the work folder. `graph_file` holds `graph(plan)`."""
     given = ["-hide_banner", "-loglevel", "error", "-nostdin", "-nostats", "-y", "-progress", "pipe:1"]
     for scene in plan.scenes:
@@ -78,7 +78,7 @@ def arguments(plan: Plan, graph_file: str, target: str) -> list[str]:
     ]
 
 
-def graph(plan: Plan) -> str:
+def graph(plan: VideoParts) -> str:
     """The filter graph, as ffmpeg reads it from a file."""
     chains: list[str] = []
     number = 0

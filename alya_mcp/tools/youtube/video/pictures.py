@@ -40,7 +40,7 @@ Report = Callable[[float, str], Awaitable[None]]
 
 
 @dataclass(slots=True)
-class Drawn:
+class VideoPictures:
     """The pictures of a video: `thumbnail`, `whole` where it may fill the frame, and those of its scenes."""
 
     thumbnail: "Image | None" = None
@@ -53,12 +53,12 @@ class Drawn:
 async def draw(
     engine: Engine, topic: str, prompt: str, scenes: Sequence[str], palette: Palette,
     *, vertical: bool, report: Report,
-) -> Drawn:  # fmt: skip
+) -> VideoPictures:  # fmt: skip
     """Draw the picture of `prompt` for the thumbnail, then those of the scenes' prompts.
 
     What can't be drawn is missing in the result, and told in its notices.
     """
-    drawn = Drawn(scenes=[None] * len(scenes))
+    drawn = VideoPictures(scenes=[None] * len(scenes))
     total = 1 + len(scenes)
     try:
         first = await _first(engine, topic, prompt, palette, report, total)

@@ -43,7 +43,7 @@ Report = Callable[[float, str, str], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class PreviewOrder:
     """What is to be made: the script, its length in seconds, its look and its sound."""
 
     topic: str
@@ -96,7 +96,9 @@ class _Narrated:
     why: str = ""
 
 
-async def make(order: Order, folder: Path, engine: Engine, settings: Settings, report: Report) -> Preview:
+async def make(
+    order: PreviewOrder, folder: Path, engine: Engine, settings: Settings, report: Report
+) -> Preview:
     """Make the preview in `folder`; the files there are whole or not there.
 
     Raises:
@@ -115,7 +117,7 @@ async def make(order: Order, folder: Path, engine: Engine, settings: Settings, r
 
 
 async def _make(
-    order: Order, folder: Path, work: Path, engine: Engine, settings: Settings, told: _Told
+    order: PreviewOrder, folder: Path, work: Path, engine: Engine, settings: Settings, told: _Told
 ) -> Preview:
     frame, palette = FRAMES[order.shape], palette_for(order.topic, order.colours)
     fonts = Fonts(settings.video_font)
@@ -132,7 +134,7 @@ async def _make(
             )
 
     art = Artwork(work, frame, palette, fonts)
-    drawn = pictures.Drawn()
+    drawn = pictures.VideoPictures()
 
     async def draw() -> None:
         nonlocal drawn
@@ -168,7 +170,7 @@ async def _make(
         )
     )
     heard, filtered = await _sound(work, scenes, narrated, told)
-    plan = graph.Plan(
+    plan = graph.VideoParts(
         frame=frame, scenes=parts, captions=listed, strip=strip_of(frame), bar=await _in_thread(art.bar),
         sound=heard, sound_filter=filtered,
     )  # fmt: skip
@@ -195,7 +197,7 @@ async def _captions(
     return CAPTIONS_LIST
 
 
-async def _narrate(order: Order, settings: Settings, told: _Told) -> _Narrated:
+async def _narrate(order: PreviewOrder, settings: Settings, told: _Told) -> _Narrated:
     """The script spoken, sentence by sentence; all of it or nothing."""
     if not order.narrate:
         return _Narrated(why="not asked for")
@@ -240,7 +242,7 @@ async def _sound(
         return None, ""
 
 
-async def _render(plan: graph.Plan, work: Path, told: _Told, notices: list[str]) -> Path:
+async def _render(plan: graph.VideoParts, work: Path, told: _Told, notices: list[str]) -> Path:
     """Render the plan; where that fails, once more without movement, captions in the picture and bar."""
     try:
         return await _ffmpeg(plan, work, told)
@@ -251,7 +253,7 @@ async def _render(plan: graph.Plan, work: Path, told: _Told, notices: list[str])
         return made
 
 
-async def _ffmpeg(plan: graph.Plan, work: Path, told: _Told) -> Path:
+async def _ffmpeg(plan: graph.VideoParts, work: Path, told: _Told) -> Path:
     total = plan.frames / timing.FPS
 
     async def line(text: str) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from alya_mcp.tools.youtube.logic.script import Scene
 from alya_mcp.tools.youtube.video.fonts import Fonts
-from alya_mcp.tools.youtube.video.frame import Frame
+from alya_mcp.tools.youtube.video.frame import VideoFrame
 from alya_mcp.tools.youtube.video.palette import Palette
 from alya_mcp.tools.youtube.video.typesetting import Block, draw, fitted
 
@@ -31,7 +31,7 @@ class Layer:
     y: int
 
 
-def words_of(scene: Scene, frame: Frame, palette: Palette, fonts: Fonts, *, opening: bool) -> Layer:
+def words_of(scene: Scene, frame: VideoFrame, palette: Palette, fonts: Fonts, *, opening: bool) -> Layer:
     """The words of a scene as a layer; those of the `opening` are larger."""
     from PIL import Image, ImageDraw
 
@@ -74,7 +74,7 @@ def words_of(scene: Scene, frame: Frame, palette: Palette, fonts: Fonts, *, open
     return Layer(layer, (frame.px(_MARGIN) - halo) // 2 * 2, top // 2 * 2)
 
 
-def _line(text: str, fonts: Fonts, frame: Frame, size: int, width: int) -> Block | None:
+def _line(text: str, fonts: Fonts, frame: VideoFrame, size: int, width: int) -> Block | None:
     if not text:
         return None
     block = fitted(

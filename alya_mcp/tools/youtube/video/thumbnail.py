@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Final
 
 from alya_mcp.tools.youtube.video import backgrounds
 from alya_mcp.tools.youtube.video.fonts import Fonts
-from alya_mcp.tools.youtube.video.frame import Frame
+from alya_mcp.tools.youtube.video.frame import VideoFrame
 from alya_mcp.tools.youtube.video.palette import Palette
 from alya_mcp.tools.youtube.video.typesetting import draw, fitted
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-SIZE: Final = Frame(1280, 720)
+SIZE: Final = VideoFrame(1280, 720)
 LARGEST: Final = 2_000_000
 """Bytes; YouTube takes files under 2 MB (thumbnails.set)."""
 
@@ -49,7 +49,7 @@ def thumbnail(
     return file.getvalue()
 
 
-def _with_panel(picture: "Image", frame: Frame, palette: Palette, seed: int) -> "Image":
+def _with_panel(picture: "Image", frame: VideoFrame, palette: Palette, seed: int) -> "Image":
     """A plain ground with the picture on a tile with round corners."""
     from PIL import Image, ImageDraw, ImageOps
 

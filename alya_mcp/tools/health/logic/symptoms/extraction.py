@@ -65,7 +65,7 @@ class Mention:
 
 
 @dataclass(slots=True)
-class Told:
+class ExtractedFindings:
     """All that a complaint tells: findings by id, and how long it has lasted in days."""
 
     mentions: dict[str, Mention] = field(default_factory=dict[str, Mention])
@@ -97,9 +97,9 @@ class Extractor:
         self._findings = findings
         self._verbs = verbs
 
-    def told(self, text: str) -> Told:
+    def told(self, text: str) -> ExtractedFindings:
         """What a complaint tells."""
-        told = Told()
+        told = ExtractedFindings()
         sentences = self._vocabulary.read(text)
         speaks_of_a_person = self._language == "tr" or any(
             not _PERSON.isdisjoint(sentence.words) for sentence in sentences
@@ -270,7 +270,7 @@ def _severity(words: Sequence[str], at: Sequence[int]) -> Severity | None:
     return next((level for level in order if levels[level]), None)
 
 
-def _keep(told: Told, mention: Mention) -> None:
+def _keep(told: ExtractedFindings, mention: Mention) -> None:
     """Keep a mention; what is affirmed anywhere counts as present."""
     before = told.mentions.get(mention.finding)
     if before is None or (mention.present and not before.present):

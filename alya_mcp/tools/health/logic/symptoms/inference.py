@@ -47,7 +47,7 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class SymptomEvidence:
     """Findings that are there (True) or not (False), and how long it has lasted."""
 
     findings: Mapping[str, bool]
@@ -152,7 +152,7 @@ class Network:
             name: share * weight / total for name, weight in weights.items() if weight
         }
 
-    def counted(self, evidence: Evidence) -> dict[str, bool]:
+    def counted(self, evidence: SymptomEvidence) -> dict[str, bool]:
         """The findings that count: of a present one its parents say nothing more, of an absent one its kinds.
 
         What is present makes its parents present, whatever else was said of them.
@@ -163,7 +163,7 @@ class Network:
         counted = dict.fromkeys(present - implied, True)
         return counted | {name: False for name in absent if self.ancestors[name].isdisjoint(absent)}
 
-    def posterior(self, evidence: Evidence, patient: Patient) -> dict[str, float]:
+    def posterior(self, evidence: SymptomEvidence, patient: Patient) -> dict[str, float]:
         """The probability of each condition, `OTHER` among them; each is present alone or with one other."""
         priors = self.priors(patient)
         counted = self.counted(evidence)

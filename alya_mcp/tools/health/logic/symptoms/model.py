@@ -95,7 +95,7 @@ class FlagRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reference:
+class PublishedSource:
     """A published source."""
 
     title: str

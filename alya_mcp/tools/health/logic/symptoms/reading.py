@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from alya_mcp.tools.health.logic.symptoms.extraction import Mention, Told
-from alya_mcp.tools.health.logic.symptoms.inference import Evidence, Network
+from alya_mcp.tools.health.logic.symptoms.extraction import ExtractedFindings, Mention
+from alya_mcp.tools.health.logic.symptoms.inference import Network, SymptomEvidence
 from alya_mcp.tools.health.logic.symptoms.model import Finding, Patient, SpokenLanguage
 from alya_mcp.tools.health.logic.symptoms.patient import (
     duration_of,
@@ -26,7 +26,7 @@ _NO_FEVER: Final = 37.5
 
 
 @dataclass(slots=True, kw_only=True)
-class Case:
+class PatientCase:
     """What is known so far.
 
     `asked` are findings whose answer wasn't known; `days` is how long it has lasted; `supposed` is the
@@ -50,12 +50,12 @@ class Case:
         return Patient(age=self.supposed.age, sex=sex, ages=self.supposed.ages)
 
     @property
-    def evidence(self) -> Evidence:
+    def evidence(self) -> SymptomEvidence:
         """What counts for the ranking."""
         findings = {name: mention.present for name, mention in self.mentions.items()}
-        return Evidence(findings, None if self.days is None else duration_of(self.days))
+        return SymptomEvidence(findings, None if self.days is None else duration_of(self.days))
 
-    def hear(self, text: str, told: Told, findings: Mapping[str, Finding]) -> None:
+    def hear(self, text: str, told: ExtractedFindings, findings: Mapping[str, Finding]) -> None:
         """Add what a complaint tells; what it says of a finding counts instead of what was said before."""
         self.mentions.update(told.mentions)
         for name, mention in told.mentions.items():
