@@ -59,6 +59,7 @@ ELSEWHERE = {
         "alya-mcp model status": "tests/cli/test_cli_model_status.py",
     },
     "docs/dashboard.md": {"alya-mcp dashboard": "tests/cli/test_cli_dashboard.py"},
+    "docs/notify.md": {"python3 scripts/try_approvals.py": "tests/dashboard/test_dashboard_browser.py"},
     "docs/hosts.md": {".venv/bin/python scripts/hosts/run.py": "tests/scripts/test_hosts.py"},
     "docs/policy-tools.md": {
         "alya-mcp policy init": "tests/cli/test_cli_policy_tools.py",
