@@ -1,4 +1,4 @@
-"""Write the document from which a server gives its first answers; run it after a change of any tool.
+"""Write a server's first answers, and the tools' outlines; run it after a change of any tool.
 
 Usage: python scripts/first_answers.py
 """
@@ -20,7 +20,7 @@ from alya_mcp.server.jsonrpc import encode
 from alya_mcp.server.opening import DOCUMENT
 from alya_mcp.settings import Settings
 from alya_mcp.toolkit.services import Hub
-from alya_mcp.tools import load_catalogue
+from alya_mcp.tools import OUTLINES, load_catalogue
 
 
 async def ask(*requests: tuple[str, dict[str, Any]]) -> list[dict[str, Any]]:
@@ -100,5 +100,13 @@ def text(made: dict[str, Any]) -> str:
     return f'{lines[:-1]},\n"listings": [\n' + ",\n".join(listings) + "\n]}\n"
 
 
+def outlines() -> str:
+    """What the command line knows of the tools without their modules, a tool a line."""
+    members = ("name", "title", "category", "risk", "price", "schema")
+    tools = ({name: getattr(tool, name) for name in members} for tool in load_catalogue().values())
+    return "[\n" + ",\n".join(json.dumps(tool, ensure_ascii=False) for tool in tools) + "\n]\n"
+
+
 if __name__ == "__main__":
+    OUTLINES.write_text(outlines(), encoding="utf-8")
     DOCUMENT.write_text(text(anyio.run(document)), encoding="utf-8")

@@ -14,6 +14,7 @@ from alya_mcp.toolkit.bounds import lines
 if TYPE_CHECKING:
     from alya_mcp.gate import Policy
     from alya_mcp.toolkit.tool import Tool
+    from alya_mcp.tools import ToolOutline
 
 _HEADINGS = ("tool", "category", "risk", "price", "policy", "limits")
 
@@ -32,25 +33,25 @@ def tools(name: str | None, policy: Path | None, output: OutputFormat) -> int:
     With NAME, show that tool: what it does, what the policy says of it, and each parameter with its type,
     bounds, default and description.
     """
-    from alya_mcp.tools import load_catalogue
+    from alya_mcp.tools import NAMES, load_catalogue, tool_outlines
 
     in_force = read_policy(settings_with(policy))
-    catalogue = load_catalogue()
-    if name is not None and name not in catalogue:
-        raise UnknownTool(name, catalogue)
-    if output == "json":
-        file = {"file": str(in_force.path), "digest": in_force.policy.digest}
-        if name is None:
-            show_json({**file, "tools": [_as_json(tool, in_force.policy) for tool in catalogue.values()]})
-        else:
-            tool = catalogue[name]
+    if name is not None and name not in NAMES:
+        raise UnknownTool(name, NAMES)
+    file = {"file": str(in_force.path), "digest": in_force.policy.digest}
+    if name is None:
+        outlines = tool_outlines().values()
+        if output == "json":
+            show_json({**file, "tools": [_as_json(tool, in_force.policy) for tool in outlines]})
+            return 0
+        show_tools(outlines, in_force.policy)
+    else:
+        tool = load_catalogue()[name]
+        if output == "json":
             own = {"description": tool.description, "parameters": tool.schema}
             show_json({**file, **_as_json(tool, in_force.policy), **own})
-        return 0
-    if name is None:
-        show_tools(catalogue.values(), in_force.policy)
-    else:
-        _show_tool(catalogue[name], in_force.policy)
+            return 0
+        _show_tool(tool, in_force.policy)
     say(f"Policy: {in_force.source}")
     return 0
 
@@ -79,7 +80,7 @@ def _show_tool(tool: "Tool", policy: "Policy") -> None:
         show("No parameters.")
 
 
-def show_tools(tools: "Iterable[Tool]", policy: "Policy") -> None:
+def show_tools(tools: "Iterable[Tool | ToolOutline]", policy: "Policy") -> None:
     """Print a table of `tools` and what `policy` says of each."""
     every: dict[str, str] = {}
     rows: list[tuple[str, ...]] = []
@@ -94,14 +95,14 @@ def show_tools(tools: "Iterable[Tool]", policy: "Policy") -> None:
     show_table(rows, _HEADINGS)
 
 
-def _price(tool: "Tool", policy: "Policy") -> str:
+def _price(tool: "Tool | ToolOutline", policy: "Policy") -> str:
     from alya_mcp.gate.numbers import usd
 
     metered = policy.price(tool.name, tool.price)
     return usd(metered) if metered else "free"
 
 
-def _as_json(tool: "Tool", policy: "Policy") -> dict[str, object]:
+def _as_json(tool: "Tool | ToolOutline", policy: "Policy") -> dict[str, object]:
     summary = policy.summary(tool.name, tool.category)
     return {
         "name": tool.name,

@@ -87,6 +87,7 @@ def test_the_wheel_holds_what_it_needs_and_nothing_else(wheel: Path) -> None:
         "alya_mcp/policy.json",
         "alya_mcp/docs/README.md",
         "alya_mcp/server/first_answers.json",
+        "alya_mcp/tools/outlines.json",
         "alya_mcp/tools/images/picture.html",
     } <= set(names)
     others = [name for name in names if not re.match(r"alya_mcp(/|-[^/]*\.dist-info/)", name)]

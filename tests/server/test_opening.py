@@ -17,6 +17,7 @@ from raw_client import LEGACY, SERVER, Servers, envelope, environment
 from scene import write_policy
 
 from alya_mcp.server.opening import DOCUMENT, Opening
+from alya_mcp.tools import OUTLINES
 
 CLIENT = {"name": "c", "version": "1"}
 READY = {"jsonrpc": "2.0", "method": "notifications/initialized"}
@@ -103,6 +104,7 @@ def test_the_document_is_what_the_sdk_answers() -> None:
     script = runpy.run_path(str(Path(__file__).parents[2] / "scripts" / "first_answers.py"))
     made = script["text"](anyio.run(script["document"]))
     assert DOCUMENT.read_text("utf-8") == made, "run: python scripts/first_answers.py"
+    assert OUTLINES.read_text("utf-8") == script["outlines"](), "run: python scripts/first_answers.py"
 
 
 @pytest.mark.parametrize("policy", ["not JSON", '{"version": "1", "default": "deny", "hide": ["*"]}'])

@@ -34,14 +34,14 @@ def check(file: Path, strict: bool, output: OutputFormat) -> int:
     from alya_mcp.gate import Policy, PolicyError
     from alya_mcp.gate.policy import read_policy_file
     from alya_mcp.toolkit.listing import in_words, verdicts
-    from alya_mcp.tools import load_catalogue
+    from alya_mcp.tools import tool_outlines
 
     try:
         data = read_policy_file(file)
     except PolicyError as error:
         say(f"Error: {error}")
         return UNREADABLE
-    catalogue = load_catalogue()
+    catalogue = tool_outlines()
     try:
         policy = Policy.loads(data, str(file), catalogue)
     except PolicyError as error:
