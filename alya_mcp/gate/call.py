@@ -15,7 +15,7 @@ CATEGORIES: Final[tuple[Category, ...]] = get_args(Category)
 
 
 class Answer(NamedTuple):
-    """What a client's retry carries: the state as it came back, and what the person said."""
+    """What a client's retry carries: the state as it came back, and what the user said."""
 
     state: str
     verdict: Said

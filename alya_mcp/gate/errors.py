@@ -27,9 +27,9 @@ class GateError(Exception):
 
 
 class StateError(GateError):
-    """The state can't be opened, read or written. The text is for the person; the file is kept as it is.
+    """The state can't be opened, read or written. The text is for the user; the file is kept as it is.
 
-    `remedy` says what the person can do about it.
+    `remedy` says what the user can do about it.
     """
 
     def __init__(self, what: str, remedy: str = "Try again; the server's log may say more.") -> None:
@@ -42,4 +42,4 @@ class StateBusy(StateError):
 
 
 class AuditError(GateError):
-    """The audit log can't be written or read. The text is for the person."""
+    """The audit log can't be written or read. The text is for the user."""

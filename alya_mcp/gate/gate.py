@@ -76,7 +76,7 @@ class Gate:
 
     @property
     def trouble(self) -> GateError | None:
-        """Why the last call could not be recorded; None when it was. Its text is for the person."""
+        """Why the last call could not be recorded; None when it was. Its text is for the user."""
         return self._recorder.trouble
 
     def last_refusal(self, session: str) -> tuple[str, Decision] | None:

@@ -16,7 +16,7 @@ _OWN: Final = "local"
 
 
 class GrantError(Exception):
-    """What was asked of a grant can't be done. The text is for the person."""
+    """What was asked of a grant can't be done. The text is for the user."""
 
 
 @dataclass(frozen=True, slots=True)

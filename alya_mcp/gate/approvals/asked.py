@@ -98,7 +98,7 @@ class KeptQuestion:
 
 
 class Unanswerable(Exception):
-    """There is no such question, or it can't be answered any more. The text is for the person."""
+    """There is no such question, or it can't be answered any more. The text is for the user."""
 
     @classmethod
     def unknown(cls, approval: str) -> "Unanswerable":

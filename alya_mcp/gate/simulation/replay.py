@@ -303,7 +303,7 @@ def _needs(record: Mapping[str, Any], rules: Rules, facts: Facts, same_policy: b
 
 
 def _said(record: Mapping[str, Any], asked_by: str) -> Said:
-    """What the person said to a call that waited for them, as the log shows it."""
+    """What the user said to a call that waited for them, as the log shows it."""
     refused = record["decision"] == "deny" and record["rule"] == asked_by
     return "decline" if refused else "accept"
 

@@ -1,4 +1,4 @@
-"""Agents: this hub and its tools, those whose cards the person named, and the servers of the MCP Registry."""
+"""Agents: this hub and its tools, those whose cards the user named, and the servers of the MCP Registry."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -106,7 +106,7 @@ async def agent_registry(arguments: AgentRequest, context: Context) -> AgentList
     """List, look up and search agents: this hub and its tools, A2A agents, and the MCP Registry's servers.
 
     Use `search` to find who can do something, `lookup` to see one agent whole, `list` to page through all:
-    this hub first, then the A2A agents that the person named, then the registry by name. It calls no agent
+    this hub first, then the A2A agents that the user named, then the registry by name. It calls no agent
     and installs none; a record is no recommendation, and anybody can publish to the registry. For
     applications that people use, see alya_app_directory; for questions about this hub, alya_ask.
 

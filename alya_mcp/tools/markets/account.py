@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _NOTICE: Final = (
     "A simulated account kept on this machine, since no keys of Alpaca are set. Nothing trades in it. The "
-    "clock is worked out from the exchange's rules. The person can set ALYA_ALPACA_KEY_ID and "
+    "clock is worked out from the exchange's rules. The user can set ALYA_ALPACA_KEY_ID and "
     "ALYA_ALPACA_SECRET_KEY to a paper account's keys."
 )
 
@@ -111,7 +111,7 @@ async def alpaca_paper_status(arguments: NoArguments, context: Context) -> Paper
     """Show the paper-trading account: cash, equity, positions, sums, and whether the exchange is open.
 
     Use it for "how is the paper account doing" and "is the market open". It asks Alpaca's paper trading with
-    the person's keys and nothing else: never a live account, and it places, changes and cancels nothing.
+    the user's keys and nothing else: never a live account, and it places, changes and cancels nothing.
     Without keys it shows a simulated account that is kept on this machine, with the exchange's hours worked
     out from its rules, and says so: `simulated` is then true. Wrong keys are an error, never a simulation.
 
