@@ -69,7 +69,7 @@ def test_json_output_is_one_object_with_every_figure_in_bytes(run: Run, tiny_mod
     )
     assert (ended.code, ended.err) == (0, "")
     found = ended.json
-    assert found["asked"] == {"engine": "local", "model": tiny_model, "precision": "int8"}
+    assert found["asked"] == {"engine": "local", "model": tiny_model, "models": [], "precision": "int8"}
     assert found["device"]["kind"] == "cpu"
     assert 0 < found["device"]["freeBytes"] <= found["device"]["totalBytes"]
     assert found["model"] == "tiny"
