@@ -2,7 +2,7 @@
 
 import csv
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -37,7 +37,7 @@ class DrugBase:
         self.names = DrugNames([*as_table(rows), *combined], _classes(folder))
         self.unknown: set[str] = set()
         """Names in rules and effects that no ingredient has; empty when the data are whole."""
-        effects = self._effects(folder)
+        effects = self._effects(folder, rows)
         self.ingredients: Mapping[str, Ingredient] = {
             name: Ingredient(
                 name=name,
@@ -55,12 +55,20 @@ class DrugBase:
         self.all_rules = [self._rule(each) for each in document["rule"]]
         self.rules = DrugRules(self.all_rules)
 
-    def _effects(self, folder: Path) -> dict[str, dict[str, str]]:
-        """Effects by ingredient; of several strengths the first listed, which is the strongest."""
+    def _effects(self, folder: Path, rows: Sequence[Mapping[str, str]]) -> dict[str, dict[str, str]]:
+        """Effects by ingredient; of several strengths the first listed, which is the strongest.
+
+        `group:NAME` in the table stands for every ingredient of a group.
+        """
+        members: dict[str, list[str]] = {}
+        for row in rows:
+            for group in listed(row["groups"]):
+                members.setdefault(f"group:{group}", []).append(row["ingredient"])
         effects: dict[str, dict[str, str]] = {}
         for row in _table(folder / "effects.csv"):
-            for name in listed(row["ingredients"]):
-                effects.setdefault(self._own(name), {}).setdefault(row["effect"], row["strength"])
+            for listing in listed(row["ingredients"]):
+                for name in members.get(listing) or [self._own(listing)]:
+                    effects.setdefault(name, {}).setdefault(row["effect"], row["strength"])
         return effects
 
     def _rule(self, fields: Mapping[str, Any]) -> DrugRule:

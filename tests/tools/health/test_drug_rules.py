@@ -114,6 +114,40 @@ def test_what_can_kill_is_severe(base: DrugBase, one: str, other: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("one", "other", "severity"),
+    [
+        ("potassium chloride", "atropine", "severe"),
+        ("potassium chloride", "diphenhydramine", "moderate"),
+        ("potassium chloride", "cetirizine", "none-known"),
+        ("ciprofloxacin", "colchicine", "moderate"),
+        ("efavirenz", "rifampicin", "moderate"),
+        ("efavirenz", "carbamazepine", "severe"),
+        ("lopinavir", "rifampicin", "severe"),
+        ("ondansetron", "citalopram", "severe"),
+        ("vancomycin", "piperacillin", "moderate"),
+        ("eluxadoline", "morphine", "moderate"),
+        ("lidocaine", "amiodarone", "moderate"),
+        ("mefloquine", "quinidine", "severe"),
+    ],
+)
+def test_a_pair_is_as_severe_as_its_labels_say(base: DrugBase, one: str, other: str, severity: str) -> None:
+    assert worst(base, one, other) == severity
+
+
+def test_a_rule_about_an_ingredient_is_about_its_group_of_the_same_name(base: DrugBase) -> None:
+    """`alcohol` alone would miss tap beer; the three that are left mean the ingredient."""
+    groups = {
+        group: each.name for each in base.ingredients.values() for group in each.groups if group != each.name
+    }
+    named = {name for rule in base.all_rules for name in (*rule.first, *rule.second) if name in groups}
+    assert named & set(base.ingredients) == {"iron", "magnesium", "tetracycline"}
+    for drug, severity in (("morphine", "severe"), ("metronidazole", "severe"), ("warfarin", "moderate")):
+        assert worst(base, "tap beer", drug) == worst(base, "wine", drug) == severity
+    assert worst(base, "kombucha", "disulfiram") == "severe"
+    assert worst(base, "kombucha", "morphine") == "none-known"
+
+
+@pytest.mark.parametrize(
     ("one", "other"),
     [("paracetamol", "amoxicillin"), ("levothyroxine", "loratadine"), ("cetirizine", "metformin")],
 )
