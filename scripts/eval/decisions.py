@@ -55,6 +55,32 @@ def calibration_error(stated: Sequence[float], outcomes: Sequence[int], bins: in
     return sum(map(abs, sums.values())) / len(outcomes)
 
 
+def streaky(rows: Sequence[dict[str, str]], price: Sequence[float], swing: float) -> list[float]:
+    """What somebody states whose confidence swings with luck.
+
+    Log odds are multiplied by 1 + swing after three right calls in a row, and divided by it after three of
+    which at most one was right; a call is right when the price was on the side that came true.
+    """
+    ends = sorted(range(len(rows)), key=lambda i: rows[i]["resolved_on"])
+    right: list[bool] = []
+    stated: list[float] = []
+    for row, own in zip(rows, price, strict=True):
+        while len(right) < len(ends) and rows[ends[len(right)]]["resolved_on"] <= row["asked_on"]:
+            k = ends[len(right)]
+            right.append((price[k] > 0.5) == (rows[k]["outcome"] == "1"))
+        last = sum(right[-3:]) if len(right) >= 3 else 2
+        factor = 1 + swing if last == 3 else 1 / (1 + swing) if last <= 1 else 1.0
+        stated.append(distorted(own, lambda x, factor=factor: factor * x))
+    return stated
+
+
+def chance_of_goal(stated: Sequence[float], goal: float = 0.02, rounds: int = 2000) -> float:
+    """How often probabilities that are exactly right show at most `goal` of calibration error."""
+    rng = random.Random(2)
+    errors = (calibration_error(stated, [rng.random() < p for p in stated]) for _ in range(rounds))
+    return sum(error <= goal for error in errors) / rounds
+
+
 def by_chance(stated: Sequence[float], rounds: int = 200) -> float:
     rng = random.Random(1)
     return sum(calibration_error(stated, [rng.random() < p for p in stated]) for _ in range(rounds)) / rounds
@@ -100,8 +126,9 @@ def questions(path: Path) -> None:
     best = brier(price, outcomes)
     print(f"{len(rows)} questions, Brier score of the price {best:.4f}")
     print("stated                   Brier  calibr. recovered    ECE  calibr.  chance")
-    for name, how in DISTORTIONS.items():
-        stated = [distorted(p, how) for p in price]
+    told = {name: [distorted(p, how) for p in price] for name, how in DISTORTIONS.items()}
+    told |= {f"lucky streak {swing:g}": streaky(rows, price, swing) for swing in (1, 2, 3)}
+    for name, stated in told.items():
         found = played(rows, stated)
         before, after = brier(stated, outcomes), brier(found, outcomes)
         lost = before - best
@@ -110,6 +137,10 @@ def questions(path: Path) -> None:
         print(
             f"{name:22s} {before:7.4f} {after:8.4f} {won} {errors[0]:6.3f} {errors[1]:8.3f} {errors[2]:7.3f}"
         )
+    for several in (1, 4, 16):
+        share = chance_of_goal(price * several)
+        count = len(price) * several
+        print(f"exactly right probabilities of {count:,} questions show at most 0.02 in {share:.1%} of draws")
 
 
 def made_up(cases: int = 600, ledgers: int = 20) -> None:
