@@ -335,7 +335,7 @@ def _warnings(known: _Known, model: HedonicModel, estimate: Estimate, nearest_ap
     if nearest_apart >= _FAR_AWAY:
         yield "even the nearest priced gem is far from it; see comparables"
     if len(others) < _FEW:
-        yield f"{len(others)} priced gems are few: the interval is wide for that"
+        yield f"{len(others)} priced gems are few for an interval of 90 %"
     if len(known.priced) > MOST:
         yield f"of {len(known.priced):,} priced gems the newest {MOST:,} are used"
     if model.suspects:
