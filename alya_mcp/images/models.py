@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from alya_mcp.errors import NotConfigured
-from alya_mcp.images.families import MODELS, SCHNELL, Model, known
+from alya_mcp.images.families import MODELS, SCHNELL, Model, family_of, known
 from alya_mcp.images.plan import Machine, choose_plan
 from alya_mcp.images.weights import cached, require_whole
 from alya_mcp.runtime.paths import expanded
@@ -101,6 +101,14 @@ def choose(wanted: str, machine: Machine, precision: str = "auto") -> Choice:
 def random_model(wanted: str) -> Model | None:
     """The model whose shapes `wanted` asks to fill with random numbers; None where it asks for none."""
     return known(wanted.removeprefix(RANDOM)) if wanted.startswith(RANDOM) else None
+
+
+def steps_of(wanted: str) -> int:
+    """How many steps the model for `wanted` is made for; as FLUX.1-schnell where that isn't known yet."""
+    model = random_model(wanted) or known(wanted)
+    folder = expanded(wanted)
+    family = model.family if model else family_of(folder) if folder.is_absolute() else None
+    return (family or SCHNELL.family).steps
 
 
 def is_folder(path: Path) -> bool:

@@ -56,13 +56,14 @@ def bench(weights: str, precisions: tuple[str, ...], count: int, output: OutputF
     from alya_mcp.errors import Failure, NotConfigured
     from alya_mcp.images.environment.packages import require_packages
     from alya_mcp.images.families import SCHNELL, known
-    from alya_mcp.images.models import RANDOM
+    from alya_mcp.images.models import RANDOM, steps_of
 
     settings = Settings.from_environment()
     model = known(settings.image_model) or SCHNELL
     if weights == "random":
         settings = replace(settings, image_model=f"{RANDOM}{model.setting}")
-    report = BenchReport(weights=weights, text=output == "text")
+    steps = steps_of(settings.image_model)
+    report = BenchReport(weights=weights, text=output == "text", steps=steps)
     try:
         require_packages("model bench", settings.home)
         found = probe(settings, held=0)

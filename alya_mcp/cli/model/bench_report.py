@@ -19,7 +19,7 @@ _DRAWING: Final = "drawing"
 _PHASES: Final = {
     "queue": "queue",
     "encode": "encode (the prompt)",
-    "denoise": "4 steps",
+    "denoise": "{steps} steps",
     "decode": "decode",
     "receive": "copy (to the caller)",
     "file": "image encode (PNG)",
@@ -49,6 +49,7 @@ class BenchReport:
     weights: str
     text: bool
     device: str = ""
+    steps: int = 4
     full_size: bool = False
     plain: "dict[str, Any]" = field(default_factory=dict[str, Any])
     measured: "list[Measured]" = field(default_factory=list["Measured"])
@@ -160,7 +161,7 @@ class BenchReport:
         if work and "rates" in self.plain:
             for phase in (*work, _DRAWING):
                 least = 1000 * self._operations(phase) / self.plain["rates"]["wide"]
-                yield self._row(f"{_PHASES[phase]}, at least", least, phase=phase)
+                yield self._row(f"{self._named(phase)}, at least", least, phase=phase)
 
     def _rate_rows(self) -> Iterator[tuple[str, ...]]:
         for precision, rate in self.plain.get("rates", {}).items():
@@ -173,7 +174,7 @@ class BenchReport:
             yield (f"{each.plan}; store: {each.store}",)
         for phase, milliseconds in each.phases.items():
             most = each.peaks.get(phase)
-            yield self._row(_PHASES[phase], milliseconds, phase=phase, plan=each.plan, most=most)
+            yield self._row(self._named(phase), milliseconds, phase=phase, plan=each.plan, most=most)
         if each.drawing is not None:
             yield self._row(_PHASES[_DRAWING], each.drawing, phase=_DRAWING, plan=each.plan)
         for what, milliseconds, goal in (
@@ -200,6 +201,9 @@ class BenchReport:
             of_it = f"queued: {each.queue_share:.2f} of the rate of the steps alone"
             yield (_with_goal(of_it, goals.get("queue_share")),)
             yield (f"queued: {each.busy_share:.2f} of the rate of encode, steps and decode",)
+
+    def _named(self, phase: str) -> str:
+        return _PHASES[phase].format(steps=self.steps)
 
     def _row(
         self,
@@ -229,7 +233,7 @@ class BenchReport:
         return round((self.plain["pipeline"] + self.plain["file"]) / each.total, 3)
 
     def _operations(self, phase: str) -> float:
-        """How many operations a phase of 4 steps takes; 0 where that isn't known."""
+        """How many operations a phase of a picture takes; 0 where that isn't known."""
         work: dict[str, float] = self.plain.get("work", {})
         return sum(work.values()) if phase == _DRAWING else work.get(phase, 0)
 

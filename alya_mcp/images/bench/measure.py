@@ -20,6 +20,7 @@ from alya_mcp.images.engine import Job, JobProgress
 from alya_mcp.images.environment.packages import image_command
 from alya_mcp.images.file_process import make_file
 from alya_mcp.images.local import LocalEngine
+from alya_mcp.images.models import steps_of
 from alya_mcp.runtime.frozen import for_other_programs
 from alya_mcp.settings import Settings
 from alya_mcp.storage import open_store
@@ -108,43 +109,45 @@ async def measure(result: Measured, settings: Settings, count: int, part: Measur
 
     The worker's home is that of `settings`; what is compiled stays in it for the next measurement.
     """
-    async with _started(settings) as (engine, store):
-        result.store = store.name
+    async with _started(settings) as studio:
+        result.store = studio.store.name
         began = time.monotonic()
         with part("first start"):
-            await _picture(engine, store, 0)
+            await _picture(studio, 0)
             result.first = _since(began)
-            await _look(engine, result)
+            await _look(studio.engine, result)
         if result.errors:
             return
         with part("before compiling"):
-            eager = [(await _picture(engine, store, seed))["total"] for seed in range(1, 4)]
+            eager = [(await _picture(studio, seed))["total"] for seed in range(1, 4)]
             result.eager = statistics.median(eager)
         with part("compiling beside the drawing"):
-            if await _compiled(engine):
+            if await _compiled(studio.engine):
                 result.ready = _since(began)
-        worker = await _look(engine, result)
+        worker = await _look(studio.engine, result)
         with part(f"{count} pictures, one after the other"):
-            await _one_by_one(engine, store, count, result)
+            await _one_by_one(studio, count, result)
         with part(f"{QUEUED} pictures at once"):
             began = time.monotonic()
-            await _at_once(engine, store)
+            await _at_once(studio)
             result.queued = _since(began) / QUEUED
         with part("cancelling"):
-            result.cancel = statistics.median([await _cancel(engine, 200 + n) for n in range(_CANCELS)])
+            result.cancel = statistics.median(
+                [await _cancel(studio.engine, 200 + n) for n in range(_CANCELS)]
+            )
         with part("the worker's memory"):
-            if await _look(engine, result) != worker:
+            if await _look(studio.engine, result) != worker:
                 raise Failure("The worker was lost on the way, and a fresh one drew some of the pictures")
 
 
 async def measure_second_start(result: Measured, settings: Settings, part: MeasurePart) -> None:
     """Measure what a later start takes, with what `measure` left in the home of `settings`."""
-    async with _started(settings) as (engine, store):
+    async with _started(settings) as studio:
         began = time.monotonic()
         with part("second start, with what the first one compiled"):
-            await _picture(engine, store, 300)
+            await _picture(studio, 300)
             result.again = _since(began)
-            if await _compiled(engine):
+            if await _compiled(studio.engine):
                 result.again_ready = _since(began)
 
 
@@ -188,11 +191,20 @@ def baseline(model: str, count: int) -> tuple[dict[str, Any], str | None]:
     return found, f"plain diffusers can't draw with this model here: {why}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Studio:
+    """What is measured: the engine, the store, and how many steps a picture takes."""
+
+    engine: LocalEngine
+    store: Store
+    steps: int
+
+
 @asynccontextmanager
-async def _started(settings: Settings) -> AsyncGenerator[tuple[LocalEngine, Store]]:
+async def _started(settings: Settings) -> AsyncGenerator[_Studio]:
     engine, store = LocalEngine(settings), open_store(settings)
     try:
-        yield engine, store
+        yield _Studio(engine=engine, store=store, steps=steps_of(settings.image_model))
     finally:
         pid = (await engine.status()).pid
         await engine.aclose()
@@ -209,12 +221,12 @@ async def _look(engine: LocalEngine, result: Measured) -> int | None:
     return status.pid
 
 
-async def _one_by_one(engine: LocalEngine, store: Store, count: int, result: Measured) -> None:
+async def _one_by_one(studio: _Studio, count: int, result: Measured) -> None:
     drawn: list[dict[str, float]] = []
-    await _picture(engine, store, 4)
+    await _picture(studio, 4)
     try:
         for seed in range(10, 10 + count):
-            drawn.append(await _picture(engine, store, seed, result.peaks))  # noqa: PERF401 - see `finally`
+            drawn.append(await _picture(studio, seed, result.peaks))  # noqa: PERF401 - see `finally`
     finally:
         if drawn:
             result.total = statistics.median(each["total"] for each in drawn)
@@ -224,19 +236,18 @@ async def _one_by_one(engine: LocalEngine, store: Store, count: int, result: Mea
             }
 
 
-async def _at_once(engine: LocalEngine, store: Store) -> None:
-    pictures = (_picture(engine, store, 100 + number) for number in range(QUEUED))
+async def _at_once(studio: _Studio) -> None:
+    pictures = (_picture(studio, 100 + number) for number in range(QUEUED))
     for each in await asyncio.gather(*pictures, return_exceptions=True):
         if isinstance(each, BaseException):
             raise each
 
 
-async def _picture(
-    engine: LocalEngine, store: Store, seed: int, peaks: dict[str, int] | None = None
-) -> dict[str, float]:
+async def _picture(studio: _Studio, seed: int, peaks: dict[str, int] | None = None) -> dict[str, float]:
     """Milliseconds of each phase from prompt to URL; `peaks` is raised to the most memory of each."""
+    engine, store = studio.engine, studio.store
     began = time.monotonic()
-    job = Job(prompt=f"a red circle on a blue background {seed}", seed=seed, steps=4)
+    job = Job(prompt=f"a red circle on a blue background {seed}", seed=seed, steps=studio.steps)
     picture = await engine.render(job, _unheard)
     drawn = time.monotonic()
     if peaks is not None:
