@@ -22,7 +22,7 @@ from wire_log import read_wire
 from alya_mcp import __version__
 
 _HERE: Final = Path(__file__).resolve().parent
-_PATIENCE: Final = {"usual": 120.0, "slow": 240.0, "limit": 150.0}
+_PATIENCE: Final = {"usual": 180.0, "slow": 300.0, "limit": 240.0}
 _LINGER: Final = 60
 _STOP: Final = 8.0
 _MOMENT: Final = 0.04

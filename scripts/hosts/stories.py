@@ -39,11 +39,15 @@ _MOST_TRIES: Final = 30
 
 @dataclass(slots=True, kw_only=True)
 class Picture:
-    """How a picture came: after how many calls and seconds, as what, and what each call was answered."""
+    """How a picture came: after how many calls and seconds, as what, and what each call was answered.
+
+    `size` is the bytes of text of the answer that brought it.
+    """
 
     url: bool = False
     opens: bool = False
     picture: str = "none"
+    size: int = 0
     calls: int = 0
     seconds: float = 0.0
     answers: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
@@ -121,6 +125,7 @@ def _draw(
         job = _JOB.search(text)
         if url is not None:
             picture.url, picture.opens, picture.picture = True, _opens(url[0]), heard.picture
+            picture.size = len(text.encode())
         elif job is not None and "names no picture" not in text:
             arguments = {**arguments, "job": job[1]}
         else:

@@ -76,7 +76,8 @@ def _picture(picture: Result | None, servers: int) -> str:
         return f"**none** after {calls}, {picture['seconds']:.0f} s"
     each = ", a server each" if servers > 2 else ""
     broken = "" if picture["opens"] else ", **that doesn't open**"
-    return f"URL{broken} after {calls}{each}, {picture['seconds']:.0f} s; {_KINDS[picture['picture']]}"
+    size = f" ({picture['size'] / 1000:.0f} kB)" if picture["picture"] == "text" and "size" in picture else ""
+    return f"URL{broken} after {calls}{each}, {picture['seconds']:.0f} s; {_KINDS[picture['picture']]}{size}"
 
 
 def _setting(host: Host, result: Result) -> list[str]:
