@@ -223,7 +223,7 @@ def main() -> None:
         show(own, row, found["bare"][row], found[own][row], "goal <= 1.15")
     for name, goals in GOALS.items():
         for row in RATES:
-            wanted = dict(zip(("one at a time /s", "16 in flight /s"), goals, strict=True)).get(row)
+            wanted = {"one at a time /s": goals[0], "16 in flight /s": goals[1]}.get(str(row))
             goal = "" if wanted is None else f"goal >= {wanted:.1f}"
             show(name, row, found["bare"][row], found[name][row], goal)
 
