@@ -307,7 +307,7 @@ async def test_flux_on_a_machine_without_gpu_is_refused_with_the_figures(studio:
 
 
 async def test_nonsense_as_a_model_is_told_with_what_it_takes(studio: Studio):
-    with pytest.raises(NotConfigured, match="'auto', 'flux-schnell', .* 'sketch'"):
+    with pytest.raises(NotConfigured, match=r"'auto', 'flux-schnell', .* 'sketch'"):
         await studio.render(a_job(), "../relative folder")
 
 
