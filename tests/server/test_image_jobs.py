@@ -220,8 +220,14 @@ def test_a_picture_that_the_user_allowed_is_collected_without_being_asked_or_cha
             assert rule(result(arguments={"expiresIn": 604_800})) == "/tools/image_gen/budget"
             write_policy(folder, {**document, "hide": ["image_gen"]})
             eventually(lambda: "error" in call(arguments=job), "the policy that hides it")
+            write_policy(folder, {**document, "tools": {"image_gen": {}}})
+            eventually(lambda: "result" in call(arguments=job), "the policy without conditions")
+            other = result(arguments={**job, "expiresIn": 604_800})
+            assert "the policy has changed" in other["content"][0]["text"]
+            assert result(arguments=job)["structuredContent"]["state"] == "drawing"
             write_policy(folder, document)
-            eventually(lambda: "result" in call(arguments=job), "the first policy")
+            short = {**job, "expiresIn": 60}
+            eventually(lambda: "has changed" not in str(result(arguments=short)), "the first policy")
         done = result(arguments={**job, "wait": 600})
         assert done["structuredContent"]["state"] == "done"
         assert rule(result()) == "/tools/image_gen/budget"

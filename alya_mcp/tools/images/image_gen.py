@@ -161,6 +161,12 @@ async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAns
     if arguments.job is not None:
         earlier = drawings.get(context.grant, arguments.job, arguments.prompt)
     if earlier is not None:
+        asks_the_same = (_request(arguments), arguments.expires_in) == (earlier.request, earlier.expires_in)
+        if earlier.policy != context.policy and not asks_the_same:  # these alone were judged
+            raise InvalidInput(
+                "the policy has changed since the picture was begun; give all arguments of the call that "
+                "began it, with the job"
+            )
         # What the user allowed is what the call that began it asked for.
         asked = arguments.model_copy(update={"expires_in": earlier.expires_in})
         return await _deliver(earlier, drawings, asked, context, earlier=True)
