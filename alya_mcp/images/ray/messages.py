@@ -52,7 +52,8 @@ _KEYS: Final = tuple(field.name for field in fields(Picture) if field.name != "p
 
 def pack_request(request: PictureRequest) -> bytes:
     """The body of a request for a picture."""
-    return _REQUEST.dump_json(request)
+    # A model is never chosen here, and an application of an older version knows no such field.
+    return _REQUEST.dump_json(request, exclude_none=True)
 
 
 def read_request(body: bytes) -> PictureRequest:
