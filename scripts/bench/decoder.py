@@ -22,8 +22,8 @@ import torch  # noqa: E402
 
 from alya_mcp.images.engine import Job  # noqa: E402
 from alya_mcp.images.flux.banded import decode_in_bands  # noqa: E402
+from alya_mcp.images.flux.flux1 import Flux1Artist  # noqa: E402
 from alya_mcp.images.flux.loading import load_pipeline  # noqa: E402
-from alya_mcp.images.flux.pipeline import Artist  # noqa: E402
 from alya_mcp.images.models import SKETCH_FOLDER  # noqa: E402
 from alya_mcp.images.plan import choose_plan, survey, weigh  # noqa: E402
 
@@ -35,7 +35,7 @@ PROMPTS = (
 )
 
 
-def latents_of(artist: Artist, prompt: str) -> torch.Tensor:
+def latents_of(artist: Flux1Artist, prompt: str) -> torch.Tensor:
     job = Job(prompt=prompt, seed=1, steps=4)
     return artist.scaled(job, artist.denoise(job, artist.read(prompt), lambda _done: None))
 
@@ -56,7 +56,7 @@ def main(rounds: int, threads: int | None) -> None:
         torch.set_num_threads(threads)
     plan = choose_plan(survey(None), weigh(SKETCH_FOLDER), "auto", full_precision=True)
     pipeline: Any = load_pipeline(SKETCH_FOLDER, plan, "cpu")
-    artist = Artist(pipeline, torch.device("cpu"), 1024)
+    artist = Flux1Artist(pipeline, torch.device("cpu"), 1024)
     found = [latents_of(artist, prompt) for prompt in PROMPTS]
     exact = copy.deepcopy(pipeline.vae.decoder).double()
     whole = pipeline.vae.decoder.to(memory_format=torch.channels_last)
