@@ -29,7 +29,7 @@ from alya_mcp.tools import load_catalogue
 
 QUESTIONS = Path(__file__).with_name("ask_questions.txt")
 NOTHING = "-"
-SHOWN_BY = {"Usage": "alya_usage"}
+SHOWN_BY = {"Usage": "alya_usage", "The last refusal": "alya_ask", "The policy in force": "alya_ask"}
 """Answers from the state that a tool shows, by the titles of their sources."""
 
 
