@@ -15,7 +15,7 @@ from typing import Any, Final
 import stories
 from catalogue import Host
 from install import folder_of, node_path, python_of
-from model import PlayedModel, Story, serving
+from played_model import PlayedModel, Story, serving
 from stories import Seen
 from wire_log import read_wire
 

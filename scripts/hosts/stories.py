@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from model import Story
+from played_model import Story
 from wires import Call, Heard
 
 from alya_mcp.server.opening import DOCUMENT

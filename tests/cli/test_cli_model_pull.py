@@ -129,7 +129,7 @@ def test_the_bundled_model_is_whole(pull: Run) -> None:
         ("/no/such/folder", "there is no such folder"),
         ("/" + "a" * 300, "there is no such folder"),
         ("~no-such-user/model", "a folder's full path"),
-        ("flux", "it takes 'flux-schnell', owner/name, or a folder's full path"),
+        ("flux", "owner/name, or a folder's full path"),
         ("a/b/c", "it takes 'flux-schnell'"),
         ("--mirror", "No such option"),
     ],

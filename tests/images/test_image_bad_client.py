@@ -5,13 +5,12 @@ import contextlib
 import json
 import math
 import os
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
-from stage import Opener, Stage, Steps, a_job, connection, status_when, until
+from stage import Opener, Stage, Steps, a_job, connection, on_the_wire, status_when, until
 from staged_worker import HEAVY
 
 from alya_mcp import __version__
@@ -25,7 +24,7 @@ GOOD: dict[str, Any] = {
     "id": 1,
     "model": "plain",
     "precision": "auto",
-    "job": asdict(a_job()),
+    "job": on_the_wire(a_job()),
     "idle": 0,
     "deadline": 60,
     "spent": 0,

@@ -1,6 +1,5 @@
 """Who waits for the worker, in which order, for how long, and how one leaves (DESIGN.md section 7)."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 import anyio
@@ -14,6 +13,7 @@ from stage import (
     a_job,
     clients,
     connection,
+    on_the_wire,
     pid_of,
     rendering,
     state,
@@ -140,7 +140,7 @@ async def test_the_next_picture_begins_before_the_last_one_is_sent(
     async with connection(alya_home) as (reader, writer):
         for number in (1, 2):
             head = {"type": "render", "id": number, "model": "plain", "precision": "auto"}
-            writer.write(pack({**head, "job": asdict(a_job()), "idle": 0, "deadline": 60, "spent": 0}))
+            writer.write(pack({**head, "job": on_the_wire(a_job()), "idle": 0, "deadline": 60, "spent": 0}))
         await stage.reached("decode")
         stage.release()
         while ("done", 2) not in said:

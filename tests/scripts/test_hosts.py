@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 RIG = Path(__file__).resolve().parents[2] / "scripts" / "hosts"
-MODULES = ("catalogue", "model", "react", "interfaces", "table", "wire_log", "wires")
+MODULES = ("catalogue", "played_model", "react", "interfaces", "table", "wire_log", "wires")
 
 
 @pytest.fixture
@@ -84,8 +84,8 @@ def test_a_story_is_played_over_each_interface(rig: Any, interface: str, stream:
         heard.append((yield rig["wires"].Call(tool="draw", arguments={"what": "a boat"})))
 
     path, body = REQUESTS[interface]
-    model = rig["model"].PlayedModel(story(), ["draw"])
-    with rig["model"].serving(model) as address:
+    model = rig["played_model"].PlayedModel(story(), ["draw"])
+    with rig["played_model"].serving(model) as address:
         url = address + (path.replace("generate", "streamGenerate") if stream else path)
         post(url, {"messages": [{"role": "user", "content": "a title, please"}]})
         called = post(url, {**body, "stream": stream})

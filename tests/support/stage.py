@@ -10,8 +10,9 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import anyio
 import psutil
@@ -53,6 +54,11 @@ def engine_at(
 
 def a_job(prompt: str = "a red circle", seed: int = 7, steps: int = 2) -> Job:
     return Job(prompt=prompt, seed=seed, steps=steps, width=SIDE, height=SIDE)
+
+
+def on_the_wire(job: Job) -> dict[str, Any]:
+    """The job as its request has it, which names the model beside it."""
+    return {name: value for name, value in asdict(job).items() if name != "model"}
 
 
 async def until(look: Callable[[], T], what: str) -> T:
