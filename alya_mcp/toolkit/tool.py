@@ -52,16 +52,18 @@ class Validated(dict[str, Any]):
     """Arguments that fit a tool: as plain JSON, which the gate judges, and as `model` for the handler.
 
     `about` is what the user was told that they stand for; None when nobody was asked. `policy` is the digest
-    of the policy that judged them; empty for a tool without `collects`.
+    of the policy that judged them; empty for a tool without `collects`. With `collects` they were judged as a
+    call that collects what an earlier one began.
     """
 
-    __slots__ = ("about", "model", "policy")
+    __slots__ = ("about", "collects", "model", "policy")
 
     def __init__(self, model: Input) -> None:
         super().__init__(model.model_dump(mode="json", by_alias=True))
         self.model = model
         self.about: Mapping[str, Any] | None = None
         self.policy = ""
+        self.collects = False
 
 
 class NoArguments(Input):
@@ -146,7 +148,8 @@ class Context:
     on, and its answer is delivered when the client asks. False where the client takes no tasks, or too many
     are kept: then the handler has to answer in time by itself.
     `about` is what the user said yes to, for a tool that tells it (see `tool`); None when nobody was asked.
-    `policy` is the digest of the policy that the call was judged by, for a tool with `collects`.
+    `policy` is the digest of the policy that the call was judged by, for a tool with `collects`. A call that
+    `collects` was let pass for what an earlier one began, and may begin nothing.
     """
 
     hub: "Hub"
@@ -159,6 +162,7 @@ class Context:
     patience: float | None = None
     about: Mapping[str, Any] | None = None
     policy: str = ""
+    collects: bool = False
 
     @property
     def tools(self) -> Mapping[str, "Tool"]:
@@ -325,9 +329,11 @@ class Tool:
             return None
         arguments.policy = policy
         try:
-            return self._collects(arguments.model, hub, grant)
+            began = self._collects(arguments.model, hub, grant)
         except ToolError as error:
             raise InvalidArguments(str(error), f"{self.name} has nothing to collect") from None
+        arguments.collects = began is not None
+        return began
 
     async def run(self, arguments: Mapping[str, Any], context: Context) -> Reply[Output]:
         """Run the handler on the model of arguments that `validate` returned; others are validated first.
@@ -338,7 +344,7 @@ class Tool:
         """
         judged = arguments if isinstance(arguments, Validated) else self.validate(arguments)
         if judged.about is not None or judged.policy:
-            context = replace(context, about=judged.about, policy=judged.policy)
+            context = replace(context, about=judged.about, policy=judged.policy, collects=judged.collects)
         answer = await self._handler(judged.model, context)
         return answer if isinstance(answer, Reply) else Reply(data=answer)
 

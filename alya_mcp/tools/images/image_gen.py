@@ -178,6 +178,8 @@ async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAns
     earlier = drawings.undelivered(context.grant, request)
     if earlier is not None:
         return await _deliver(earlier, drawings, arguments, context, earlier=True)
+    if context.collects:
+        raise Unavailable("Another call has collected this picture meanwhile; call again to have it drawn")
 
     began = time.perf_counter()
     seed = secrets.randbelow(2**32) if arguments.seed is None else arguments.seed
