@@ -55,7 +55,7 @@ async def test_a_full_disk_costs_the_log_and_no_picture(alya_home: Path, stage: 
     place.log.write_bytes(b"x" * 600)
     # No file of the worker may grow past 512 bytes: the log, which has more, takes nothing.
     command = ["sh", "-c", 'ulimit -f 1 && exec "$@"', "sh", *staged_command()]
-    engine = LocalEngine(Settings(home=alya_home, image_model="plain"), command=command)
+    engine = LocalEngine(Settings(home=alya_home, image_model="plain", image_linger=0), command=command)
     try:
         with pytest.raises(Failure, match="RuntimeError"):
             await engine.render(a_job("bug"), Steps())
