@@ -15,6 +15,23 @@ _GUIDANCE: Final = 3.5
 """For models that were distilled with a guidance input; FLUX.1-schnell has none."""
 
 
+def full_size_autoencoder() -> Any:
+    """FLUX.1's autoencoder, which Z-Image has too, with random weights."""
+    diffusers: Any = importlib.import_module("diffusers")
+    return diffusers.AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        block_out_channels=(128, 256, 512, 512),
+        layers_per_block=2,
+        latent_channels=16,
+        sample_size=1024,
+        scaling_factor=0.3611,
+        shift_factor=0.1159,
+        use_quant_conv=False,
+        use_post_quant_conv=False,
+    ).to(torch.bfloat16)
+
+
 class Flux1Artist(Artist):
     """Draws with a FluxPipeline."""
 
@@ -58,18 +75,7 @@ class Flux1Artist(Artist):
                 )
             ).to(torch.bfloat16),
             text_encoder_2=encoder,
-            vae=diffusers.AutoencoderKL(
-                down_block_types=("DownEncoderBlock2D",) * 4,
-                up_block_types=("UpDecoderBlock2D",) * 4,
-                block_out_channels=(128, 256, 512, 512),
-                layers_per_block=2,
-                latent_channels=16,
-                sample_size=1024,
-                scaling_factor=0.3611,
-                shift_factor=0.1159,
-                use_quant_conv=False,
-                use_post_quant_conv=False,
-            ).to(torch.bfloat16),
+            vae=full_size_autoencoder(),
             transformer=transformer,
         )
 

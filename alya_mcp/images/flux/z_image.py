@@ -9,6 +9,7 @@ from torch import Tensor
 from alya_mcp.images.engine import Job
 from alya_mcp.images.families import Model
 from alya_mcp.images.flux import qwen3
+from alya_mcp.images.flux.flux1 import full_size_autoencoder
 from alya_mcp.images.flux.pipeline import Artist, Tokens, dynamic_shift
 
 
@@ -25,18 +26,7 @@ class ZImageArtist(Artist):
             transformer = diffusers.ZImageTransformer2DModel().to(torch.bfloat16)
         return diffusers.ZImagePipeline(
             scheduler=diffusers.FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000, shift=3.0),
-            vae=diffusers.AutoencoderKL(
-                down_block_types=("DownEncoderBlock2D",) * 4,
-                up_block_types=("UpDecoderBlock2D",) * 4,
-                block_out_channels=(128, 256, 512, 512),
-                layers_per_block=2,
-                latent_channels=16,
-                sample_size=1024,
-                scaling_factor=0.3611,
-                shift_factor=0.1159,
-                use_quant_conv=False,
-                use_post_quant_conv=False,
-            ).to(torch.bfloat16),
+            vae=full_size_autoencoder(),
             text_encoder=qwen3.full_size(2560, 9728, model.family.encoder.layers or 0),
             tokenizer=qwen3.random_tokenizer(),
             transformer=transformer,
