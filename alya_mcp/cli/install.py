@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alya_mcp.app.client_configs.clients import CLIENTS, NAME, Client, Launch, System
+from alya_mcp.app.client_configs.clients import CLIENTS, NAME, ClientApp, Launch, System
 from alya_mcp.cli.output import Command, OutputFormat, can_ask, output_option, say, show_json
 from alya_mcp.gate.documents.document import is_text
 from alya_mcp.runtime.paths import expanded, tilde
@@ -84,7 +84,7 @@ def uninstall(client: str, config: Path | None, printed: bool, output: OutputFor
     return _edit(client, config, printed, output, lambda installer: installer.removing(), None)
 
 
-def _link(client: Client, command: Launch, output: OutputFormat) -> int:
+def _link(client: ClientApp, command: Launch, output: OutputFormat) -> int:
     from alya_mcp.install.links import NoLink, link
 
     try:
@@ -151,7 +151,7 @@ def _agreed(change: "FileChange") -> bool:
 
 
 def _tell(
-    client: Client, change: "FileChange", changed: bool, backup: Path | None, command: Launch | None
+    client: ClientApp, change: "FileChange", changed: bool, backup: Path | None, command: Launch | None
 ) -> None:
     shown = tilde(change.config.file)
     if not change.changes:

@@ -23,12 +23,12 @@ from alya_mcp.gate.trace import LimitRow, Step, Trace
 
 if TYPE_CHECKING:
     from alya_mcp.gate.audit.newest import tail
-    from alya_mcp.gate.audit.verification import Broken, Report, verify
+    from alya_mcp.gate.audit.verification import Broken, Verification, verify
     from alya_mcp.gate.policy.summary import Bound, Comparison, Requirement, Summary
 
 _LOADED_ON_USE = {
     "tail": "audit.newest",
-    **dict.fromkeys(("Broken", "Report", "verify"), "audit.verification"),
+    **dict.fromkeys(("Broken", "Verification", "verify"), "audit.verification"),
     **dict.fromkeys(("Bound", "Comparison", "Requirement", "Summary"), "policy.summary"),
 }
 
@@ -57,7 +57,6 @@ __all__ = [
     "Problem",
     "Question",
     "Refused",
-    "Report",
     "Requirement",
     "SqliteState",
     "State",
@@ -71,6 +70,7 @@ __all__ = [
     "Trace",
     "UnfitResult",
     "Usage",
+    "Verification",
     "hidden",
     "outside",
     "sanitise",

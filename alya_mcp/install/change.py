@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Final, Literal, cast
 
-from alya_mcp.app.client_configs.clients import NAME, Client, Format, Launch
+from alya_mcp.app.client_configs.clients import NAME, ClientApp, Format, Launch
 from alya_mcp.app.client_configs.documents import BOM, ConfigFile, Unusable, parse, servers_in
 from alya_mcp.install import json_text, toml_text, yaml_text
 
@@ -64,7 +64,7 @@ def without_server(config: ConfigFile, *, made_key: bool, made_file: bool) -> Fi
     return FileChange(config, after, "remove")
 
 
-def _merged(client: Client, held: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
+def _merged(client: ClientApp, held: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
     variables = client.environment_key
     kept = held.get(variables)
     environment = {
@@ -115,12 +115,12 @@ def _as_expected(config: ConfigFile, entry: dict[str, Any] | None) -> dict[str, 
     return {**values, config.client.key: servers}
 
 
-def _bare(values: Mapping[str, Any], client: Client) -> dict[str, Any]:
+def _bare(values: Mapping[str, Any], client: ClientApp) -> dict[str, Any]:
     """The values, a table of servers without servers as none."""
     return {key: value for key, value in values.items() if key != client.key or value}
 
 
-def _by_hand(client: Client, entry: dict[str, Any] | None) -> str:
+def _by_hand(client: ClientApp, entry: dict[str, Any] | None) -> str:
     if entry is None:
         return f"take {NAME} out of {client.key} by hand"
     return f"add to {client.key} by hand: {json.dumps({NAME: entry}, ensure_ascii=False)}"

@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, cast
 
-from alya_mcp.app.client_configs.clients import Client
+from alya_mcp.app.client_configs.clients import ClientApp
 from alya_mcp.runtime.private_files import private_folder, write_private
 
 _VERSION: Final = 1
@@ -39,7 +39,7 @@ class History:
     holds, and other servers' keys may be in there.
     """
 
-    def __init__(self, home: Path, client: Client, file: Path) -> None:
+    def __init__(self, home: Path, client: ClientApp, file: Path) -> None:
         place = re.sub(r"[^A-Za-z0-9._-]", "_", file.name)
         self._folder = home / "clients" / f"{client.name}-{sha256(str(file).encode()).hexdigest()[:12]}"
         self._name = place

@@ -4,7 +4,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from alya_mcp.app.client_configs.clients import Client, Launch
+from alya_mcp.app.client_configs.clients import ClientApp, Launch
 from alya_mcp.app.client_configs.documents import Unusable, load
 from alya_mcp.install.change import FileChange, with_server, without_server
 from alya_mcp.install.history import History, Record, digest
@@ -26,7 +26,7 @@ class Done:
 class Installer:
     """One client's file. `home` is ALYA_HOME, where backups and records are kept."""
 
-    def __init__(self, home: Path, client: Client, file: Path) -> None:
+    def __init__(self, home: Path, client: ClientApp, file: Path) -> None:
         self._home = home
         self._client = client
         self._file = file

@@ -5,7 +5,7 @@ import json
 from typing import Final
 from urllib.parse import quote, urlencode
 
-from alya_mcp.app.client_configs.clients import NAME, Client, Launch
+from alya_mcp.app.client_configs.clients import NAME, ClientApp, Launch
 
 LINKED: Final = ("cursor", "goose", "lm-studio", "vscode")
 """The clients that have such links."""
@@ -16,7 +16,7 @@ class NoLink(Exception):
     """A client takes no link, or none with this command. Its text says why."""
 
 
-def link(client: Client, launch: Launch) -> str:
+def link(client: ClientApp, launch: Launch) -> str:
     """The link that offers this server, started by `launch`, to the user of a client.
 
     Raises:

@@ -59,7 +59,7 @@ class Launch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Client:
+class ClientApp:
     """A client: `key` is the member of its configuration that holds the servers, by their names.
 
     `places` are the files that the configuration may be, the one to write to first. `comments` and
@@ -154,36 +154,36 @@ def _lm_studio(system: System) -> Sequence[Path]:
 
 _RESTART = "Quit {} and start it again."
 
-CLIENTS: Final[Mapping[str, Client]] = {
+CLIENTS: Final[Mapping[str, ClientApp]] = {
     client.name: client
     for client in (
-        Client(name="claude-desktop", title="Claude Desktop", format="json", key="mcpServers",
+        ClientApp(name="claude-desktop", title="Claude Desktop", format="json", key="mcpServers",
                places=_claude_desktop, then=_RESTART.format("Claude Desktop")),
-        Client(name="claude-code", title="Claude Code", format="json", key="mcpServers", typed=True,
+        ClientApp(name="claude-code", title="Claude Code", format="json", key="mcpServers", typed=True,
                places=lambda system: (system.folder("CLAUDE_CONFIG_DIR") / ".claude.json",),
                then="Start a new session of Claude Code; /mcp shows the server."),
-        Client(name="cursor", title="Cursor", format="json", key="mcpServers",
+        ClientApp(name="cursor", title="Cursor", format="json", key="mcpServers",
                comments=True, trailing_commas=True,
                places=lambda system: (system.home / ".cursor" / "mcp.json",), then=_RESTART.format("Cursor")),
-        Client(name="vscode", title="VS Code", format="json", key="servers", typed=True,
+        ClientApp(name="vscode", title="VS Code", format="json", key="servers", typed=True,
                comments=True, trailing_commas=True,
                places=lambda system: (system.application_data / "Code" / "User" / "mcp.json",),
                then="VS Code asks whether you trust the server when it first starts it."),
-        Client(name="windsurf", title="Windsurf", format="json", key="mcpServers",
+        ClientApp(name="windsurf", title="Windsurf", format="json", key="mcpServers",
                places=lambda system: (system.home / ".codeium" / "windsurf" / "mcp_config.json",),
                then=_RESTART.format("Windsurf")),
-        Client(name="zed", title="Zed", format="json", key="context_servers", places=_zed,
+        ClientApp(name="zed", title="Zed", format="json", key="context_servers", places=_zed,
                comments=True, trailing_commas=True,
                then="Zed starts the server as soon as the file is saved."),
-        Client(name="codex", title="Codex", format="toml", key="mcp_servers",
+        ClientApp(name="codex", title="Codex", format="toml", key="mcp_servers",
                places=lambda system: (system.folder("CODEX_HOME", ".codex") / "config.toml",),
                then="Start a new session of Codex; /mcp shows the server."),
-        Client(name="gemini", title="Gemini CLI", format="json", key="mcpServers", comments=True,
+        ClientApp(name="gemini", title="Gemini CLI", format="json", key="mcpServers", comments=True,
                places=lambda system: (system.folder("GEMINI_CLI_HOME") / ".gemini" / "settings.json",),
                then="Start a new session of Gemini CLI in a folder that it trusts; /mcp shows the server."),
-        Client(name="goose", title="Goose", format="yaml", key="extensions", places=_goose,
+        ClientApp(name="goose", title="Goose", format="yaml", key="extensions", places=_goose,
                then="Start a new session of Goose."),
-        Client(name="lm-studio", title="LM Studio", format="json", key="mcpServers", places=_lm_studio,
+        ClientApp(name="lm-studio", title="LM Studio", format="json", key="mcpServers", places=_lm_studio,
                then="LM Studio loads the server by itself; switch it on in a chat."),
     )
 }  # fmt: skip

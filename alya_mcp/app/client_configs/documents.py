@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from alya_mcp.app.client_configs import jsonc
-from alya_mcp.app.client_configs.clients import Client, Format
+from alya_mcp.app.client_configs.clients import ClientApp, Format
 from alya_mcp.runtime.paths import tilde
 
 LARGEST: Final = 16 * 1024 * 1024
@@ -26,7 +26,7 @@ class Unusable(Exception):
 class ConfigFile:
     """A client's file as it is now: `data` are its bytes, None where there is none."""
 
-    client: Client
+    client: ClientApp
     file: Path
     data: bytes | None
 
@@ -80,7 +80,7 @@ class ConfigFile:
         return parse(self.text, self.client.format, self.file)
 
 
-def load(client: Client, file: Path) -> ConfigFile:
+def load(client: ClientApp, file: Path) -> ConfigFile:
     """Read `file`, which may be missing.
 
     Raises:

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from alya_mcp.app.client_configs.clients import CLIENTS, Client, Launch, System
+from alya_mcp.app.client_configs.clients import CLIENTS, ClientApp, Launch, System
 from alya_mcp.app.client_configs.documents import Unusable, load
 from alya_mcp.app.diagnostics.check import Check, fail, ok, warn
 from alya_mcp.app.diagnostics.words import outside as words
@@ -45,11 +45,11 @@ def clients(home: Path, system: System | None = None) -> Iterator[Check]:
         yield ok(_PART, words.clients_none)
 
 
-def _part(client: Client) -> str:
+def _part(client: ClientApp) -> str:
     return client.title.lower()
 
 
-def _server(client: Client, file: Path, name: str, server: object) -> Iterator[Check]:
+def _server(client: ClientApp, file: Path, name: str, server: object) -> Iterator[Check]:
     part = _part(client)
     launch = client.launch(server)
     if launch is None:
@@ -81,7 +81,7 @@ def _is_path(launch: Launch) -> bool:
     return os.sep in launch.command or bool(os.altsep and os.altsep in launch.command)
 
 
-def _state(client: Client, name: str, server: object, home: Path) -> Iterator[Check]:
+def _state(client: ClientApp, name: str, server: object, home: Path) -> Iterator[Check]:
     """Whether a server keeps its state where the commands of this shell look for it."""
     launch = client.launch(server)
     held: Mapping[str, str] = {} if launch is None else launch.environment or {}

@@ -15,23 +15,23 @@ from alya_mcp.dashboard.services import Services
 from alya_mcp.errors import Failure
 from alya_mcp.images.engine import MAX_PROMPT, MAX_SEED
 from alya_mcp.storage import open_store
-from alya_mcp.tools.images.gallery import Drawn, drawn_pictures, local_file
+from alya_mcp.tools.images.gallery import GalleryPicture, drawn_pictures, local_file
 
 PER_PAGE: Final = 24
 _EXPIRIES: Final = {"3600": "1 hour", "86400": "1 day", "604800": "7 days"}
 _LASTING: Final = {"cache-control": "private, max-age=86400, immutable"}
 
 
-def name_of(drawn: Drawn) -> str:
+def name_of(drawn: GalleryPicture) -> str:
     """The picture's name in addresses."""
     return hashlib.sha256(drawn.key.encode()).hexdigest()[:24]
 
 
-def _all(services: Services) -> list[Drawn]:
+def _all(services: Services) -> list[GalleryPicture]:
     return drawn_pictures(services.settings.home, services.repeats)
 
 
-def _find(services: Services, name: str) -> Drawn | None:
+def _find(services: Services, name: str) -> GalleryPicture | None:
     return next((each for each in _all(services) if name_of(each) == name), None)
 
 

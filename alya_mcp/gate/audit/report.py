@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import Final
 
 from alya_mcp.gate.audit.summary import AuditSession, AuditSummary, AuditTotals, most
-from alya_mcp.gate.audit.verification import Report
+from alya_mcp.gate.audit.verification import Verification
 from alya_mcp.gate.invisible import visible
 from alya_mcp.gate.numbers import usd
 
@@ -83,7 +83,7 @@ th,td{padding:6px 8px}}
 """
 
 
-def render(summary: AuditSummary, verified: Report | str, made: str) -> str:
+def render(summary: AuditSummary, verified: Verification | str, made: str) -> str:
     """The page.
 
     `verified` is what `verify` found, or why the log couldn't be checked. `made` is when, as text.
@@ -158,7 +158,7 @@ def _body(summary: AuditSummary) -> Iterable[str]:
     yield _card("Sessions", _sessions(summary))
 
 
-def _state(verified: Report | str) -> str:
+def _state(verified: Verification | str) -> str:
     """Whether the chain is whole."""
     if isinstance(verified, str):
         return (

@@ -59,7 +59,7 @@ class SimilarCase(Output):
     similarity: float = Field(description="0 to 1: how much their words and confidences agree.")
 
 
-class Interval(Output):
+class CredibleInterval(Output):
     """A credible interval of the calibrated confidence."""
 
     low: float = Field(description="Lower end.")
@@ -82,7 +82,7 @@ class CalibratedDecision(Output, title="Decision"):
     call_id: str = Field(description="The kept prediction's id, for record_outcome.")
     domain: str = Field(description="The domain as it is kept.")
     calibrated_confidence: float = Field(description="How probable it is by the record, 0 to 1.")
-    interval: Interval = Field(description="How sure that is.")
+    interval: CredibleInterval = Field(description="How sure that is.")
     basis: Literal["ledger", "prior"] = Field(
         description="ledger: resolved cases of this caller; prior: there are none, and the stated confidence "
         "is only drawn a little to the middle."
@@ -175,7 +175,7 @@ def _decide(ledger: PredictionLedger, grant: str, asked: DecisionRequest) -> Cal
         call_id=case.call_id,
         domain=domain,
         calibrated_confidence=probability,
-        interval=Interval(low=low, high=high, level=LEVEL),
+        interval=CredibleInterval(low=low, high=high, level=LEVEL),
         basis="ledger" if n else "prior",
         n=n,
         n_domain=sum(cell.n for cell in levels[-1]),

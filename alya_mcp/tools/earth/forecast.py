@@ -53,14 +53,14 @@ class ForecastRequest(Input):
     )
 
 
-class Part(Output):
+class ForecastComponent(Output):
     """One part of the expected earthquakes."""
 
     expected_count: float = Field(description="Expected number.")
     probability: float = Field(description="Probability of one or more, from 0 to 1.")
 
 
-class Interval(Output):
+class CountInterval(Output):
     """Range of the number of earthquakes, of both parts together."""
 
     low: int = Field(description="2.5 % fractile: with 97.5 % probability there are this many or more.")
@@ -74,9 +74,11 @@ class MagnitudeRow(Output):
     magnitude: float = Field(description="This magnitude or more.")
     expected_count: float = Field(description="Expected number of earthquakes.")
     probability: float = Field(description="Probability of one or more, from 0 to 1.")
-    interval: Interval = Field(description="95 % interval of their number.")
-    background: Part = Field(description="The part that comes without any sequence.")
-    aftershocks: Part | None = Field(description="The part of the active sequence; null when there is none.")
+    interval: CountInterval = Field(description="95 % interval of their number.")
+    background: ForecastComponent = Field(description="The part that comes without any sequence.")
+    aftershocks: ForecastComponent | None = Field(
+        description="The part of the active sequence; null when there is none."
+    )
 
 
 class Parameters(Output):
@@ -332,9 +334,11 @@ def _row(row: "ForecastRow") -> MagnitudeRow:
         magnitude=row.magnitude,
         expected_count=row.together.mean,
         probability=row.together.any,
-        interval=Interval(low=low, median=median, high=high),
-        background=Part(expected_count=row.background.mean, probability=row.background.any),
-        aftershocks=None if after is None else Part(expected_count=after.mean, probability=after.any),
+        interval=CountInterval(low=low, median=median, high=high),
+        background=ForecastComponent(expected_count=row.background.mean, probability=row.background.any),
+        aftershocks=None
+        if after is None
+        else ForecastComponent(expected_count=after.mean, probability=after.any),
     )
 
 

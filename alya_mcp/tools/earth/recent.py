@@ -20,7 +20,7 @@ class SeismicRequest(Input):
     min_magnitude: float = Field(4.0, ge=0, le=10, description="Leave smaller ones out.")
 
 
-class Report(Output):
+class CatalogueReport(Output):
     """One catalogue's report of an earthquake."""
 
     source: str = Field(description="Name of the catalogue.")
@@ -42,7 +42,7 @@ class RecentQuake(Output):
     sources: list[str] = Field(description="Every catalogue that has it, the preferred one first.")
     url: str | None = Field(description="The preferred catalogue's page about it.")
     reviewed: bool | None = Field(description="Whether a seismologist looked at it; null where nobody says.")
-    reports: list[Report] = Field(description="What each catalogue says of it.")
+    reports: list[CatalogueReport] = Field(description="What each catalogue says of it.")
 
 
 class RecentQuakes(Output):
@@ -145,7 +145,7 @@ def _recent(merged: Merged) -> RecentQuake:
         url=quake.url,
         reviewed=quake.reviewed,
         reports=[
-            Report(
+            CatalogueReport(
                 source=report.catalogue,
                 magnitude=report.magnitude,
                 magnitude_type=report.magnitude_type,

@@ -17,7 +17,7 @@ _HEAD: Final = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drawn:
+class GalleryPicture:
     """A picture. `key` is its name in the store, `made` when it was drawn, in seconds since 1970.
 
     `width`, `height`, `seed`, `steps` and `model` are None where nobody knows them. `local` is whether its
@@ -43,20 +43,20 @@ class Drawn:
         return f"alya-{name}.{self.key.rpartition('.')[2]}"
 
 
-def drawn_pictures(home: Path, index: RepeatIndex) -> list[Drawn]:
+def drawn_pictures(home: Path, index: RepeatIndex) -> list[GalleryPicture]:
     """Every picture that is known here, the newest first.
 
     Raises:
         OSError: the folder of pictures can't be read.
     """
     images = StoreFolder(home).images
-    found: dict[str, Drawn] = {}
+    found: dict[str, GalleryPicture] = {}
     for known in index.pictures():
         try:
             there = (images / known.key).stat() if re.fullmatch(KEY, known.key) else None
         except OSError:
             there = None
-        found[known.key] = Drawn(
+        found[known.key] = GalleryPicture(
             key=known.key, made=known.at or (there.st_mtime if there else 0.0), size=known.size,
             content_type=known.content_type, width=known.width, height=known.height, seed=known.seed,
             steps=known.steps, model=known.model, local=there is not None, preview=True,
@@ -80,7 +80,7 @@ class _Told(TypedDict, total=False):
     model: str
 
 
-def _in_folder(images: Path, known: set[str]) -> Iterator[Drawn]:
+def _in_folder(images: Path, known: set[str]) -> Iterator[GalleryPicture]:
     if not images.is_dir():
         return
     for day in images.iterdir():
@@ -93,7 +93,7 @@ def _in_folder(images: Path, known: set[str]) -> Iterator[Drawn]:
             except OSError:
                 continue
             kind = _TYPES[file.suffix.removeprefix(".")]
-            yield Drawn(
+            yield GalleryPicture(
                 key=key, made=status.st_mtime, size=status.st_size, content_type=kind, local=True, **told
             )
 

@@ -85,7 +85,7 @@ class Recalibration(Output):
     source: str | None = Field(description="Where the prices are from.")
 
 
-class Model(Output):
+class PricingModel(Output):
     """How the fair probability is built."""
 
     steps: list[str] = Field(description="What is done, in order.")
@@ -110,7 +110,7 @@ class Edges(Output):
     assessed: int = Field(description="How many markets were assessed.")
     independent: int = Field(description="In how many of them something besides their own book spoke.")
     skipped: list[Skipped] = Field(description="How many of the busiest markets were left out, and why.")
-    model: Model = Field(description="How it was worked out.")
+    model: PricingModel = Field(description="How it was worked out.")
     complete: bool = Field(description="False when a source failed or gave an old answer; see sources.")
     fetched_at: AwareDatetime = Field(description="When the oldest of the answers used was fetched (UTC).")
     sources: list[Provenance] = Field(description="Where it is from.")
@@ -206,9 +206,9 @@ def _side(bet: edge.Bet) -> Side:
     )
 
 
-def _model(usd: float, opinions: "Elsewhere") -> Model:
+def _model(usd: float, opinions: "Elsewhere") -> PricingModel:
     correction = fair.bundled()
-    return Model(
+    return PricingModel(
         steps=[
             "the order book's own price at the size, nearer to the side with less on offer (microprice)",
             "corrected for the bias between favourites and longshots"
