@@ -3,7 +3,7 @@
 from fractions import Fraction
 from typing import get_args
 
-from alya_mcp.tools.images.image_gen import SIZES, Aspect
+from alya_mcp.tools.images.request import SIZES, Aspect
 
 
 def test_every_aspect_is_exact_about_a_megapixel_and_one_that_flux_draws() -> None:

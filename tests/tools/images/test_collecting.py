@@ -13,7 +13,8 @@ from alya_mcp.settings import Settings
 from alya_mcp.toolkit.services import Hub
 from alya_mcp.toolkit.tool import Context, Validated
 from alya_mcp.tools.images.drawings import Drawings, Drawn
-from alya_mcp.tools.images.image_gen import ImageRequest, image_gen
+from alya_mcp.tools.images.image_gen import image_gen
+from alya_mcp.tools.images.request import ImageRequest
 
 pytestmark = pytest.mark.anyio
 
