@@ -215,7 +215,7 @@ class Body:
             kind = self.content_type.partition(";")[0].strip() or "something without a content type"
             said = "JSON that breaks off or is damaged" if "json" in kind else f"{kind[:60]} instead of JSON"
             what = f"answered {said} ({len(self.data):,} bytes)"
-            raise ChangedShape(self.source, f"{what}; try again later, or look whether its address is right")
+            raise ChangedShape(self.source, f"{what}; try again later, or check its address")
         named = "; ".join(problem_named(problem) for problem in problems[:_MOST_NAMED])
         more = len(problems) - _MOST_NAMED
         raise ChangedShape(

@@ -1,4 +1,4 @@
-"""The one HTTP client of all sources: what is asked, what is kept of it, and for how long."""
+"""The one HTTP client of all sources: requests, the cache of answers, and what became of each source."""
 
 import json as json_text
 import logging
@@ -12,31 +12,25 @@ from typing import Final, Generic, TypeVar, cast
 from urllib.parse import urlencode
 
 import anyio
-import httpx2
 
 from alya_mcp.errors import Failure
+from alya_mcp.net.addresses import Params, address
 from alya_mcp.net.answers import Body, ChangedShape, Fetched, SourceFailed, SourceOutcome, SourceRefused
-from alya_mcp.net.cache_control import lifetime, may_keep
+from alya_mcp.net.cache_control import may_keep
 from alya_mcp.net.disk_cache import Cache, Kept
 from alya_mcp.net.memo import Memo
 from alya_mcp.net.records import LeftOut
+from alya_mcp.net.request import Charge, SourceRequest, SourceResponse
+from alya_mcp.net.revalidation import conditions, confirmed, fresh_until, to_keep
 from alya_mcp.net.single_flight import SingleFlight
-from alya_mcp.net.transport import (
-    Charge,
-    RetryPolicy,
-    SourceRequest,
-    SourceResponse,
-    Transport,
-    check_form,
-)
+from alya_mcp.net.transport import RetryPolicy, Transport
 from alya_mcp.settings import Settings
 from alya_mcp.settings.providers import SOURCES, Source
 
 T = TypeVar("T")
-Params = Mapping[str, str | int | float]
 
 LARGEST = 4 << 20
-"""Bytes of an answer, decompressed, unless a source's module allows more."""
+"""Default limit for a decompressed body, in bytes."""
 
 _JSON: Final = "application/json"
 _FORM: Final = "application/x-www-form-urlencoded"
@@ -45,9 +39,9 @@ logger = logging.getLogger(__name__)
 
 
 class Http:
-    """Asks sources; made once per server, see the package's docstring.
+    """Sends requests to sources. One per server; see the package's docstring.
 
-    `clock` gives seconds since 1970; `tls` says whose certificates count, the system's own when None.
+    `clock` returns seconds since 1970. `tls` sets the trusted certificates; None means the system's.
     """
 
     def __init__(
@@ -65,7 +59,7 @@ class Http:
         self._cache = Cache(settings.home / "cache" / "sources")
         self._single_flight = SingleFlight()
         self.memo = Memo()
-        """Values that were made of answers."""
+        """Values read from answers."""
 
     async def get(
         self,
@@ -85,25 +79,25 @@ class Http:
         largest: int = LARGEST,
         charge: Charge | None = None,
     ) -> Fetched[T]:
-        """Get what `read` makes of the answer.
+        """GET `path` and return what `read` makes of the body.
 
-        `path` follows the source's base address; `params` is its query. `secrets` are headers that no other
-        host sees and no log shows; a kept answer is found with the same secrets only, or with the same
-        `identity` where those change by themselves, such as a token. `authorise` gives further secrets when
-        the source is asked and not before; it goes with an `identity`. An answer is used again, without
-        asking, for `fresh_for` seconds, or for longer if the source says so, up to `stale_for`; when the
-        source fails, for `stale_for` seconds, marked as stale. It takes at most `deadline` seconds, all tries
-        together, and `largest` bytes. `charge` is called each time before the request is sent; what it raises
-        is raised here.
+        `path` is relative to the source's base address; `params` is the query. `secrets` are headers that are
+        sent to the source's own host only and never logged; a cached answer is reused only with the same
+        secrets, or with the same `identity` where they change by themselves, as tokens do. `authorise`
+        returns more secrets, and is awaited only when a request is sent; it requires an `identity`.
 
-        `read` depends on the body alone and is called once per answer; a function of a module, which is the
-        same at the next call, isn't called again for a kept one. For what it can't use it raises a
-        `SourceFailed`, and the answer isn't kept; any other error counts as one. Its body says so when the
-        source has nothing to tell (204).
+        A cached answer is used without a request for `fresh_for` seconds, or for as long as the source's
+        headers say, up to `stale_for`. When the source fails, an answer up to `stale_for` seconds old is
+        returned, marked as stale. `deadline` is in seconds for all tries together, `largest` in bytes.
+        `charge` is awaited before each request that is sent; what it raises is raised here.
+
+        `read` must depend on the body alone. It is called once per answer: for a cached one it isn't called
+        again if it is the same module-level function. It raises `SourceFailed` for a body that it can't use,
+        and any other exception counts as one; the answer isn't cached then.
 
         Raises:
-            SourceRefused: the source said no to this request; see its `status`.
-            SourceFailed: no usable answer came, and none is kept.
+            SourceRefused: the source refused this request; see its `status`.
+            SourceFailed: there was no usable answer, and none is cached.
         """
         request = self._request(
             "GET",
@@ -122,9 +116,9 @@ class Http:
             try:
                 value = self._value(request, kept, read)
             except SourceFailed:
-                kept = None  # kept by a version that knew another shape
+                kept = None  # cached by a version that expected another shape
         now = self._clock()
-        if kept is not None and kept.fetched_at <= now < _fresh_until(kept, fresh_for, stale_for):
+        if kept is not None and kept.fetched_at <= now < fresh_until(kept, fresh_for, stale_for):
             return self._from_cache(source, cast("_Value[T]", value), kept, now)
 
         async def ask() -> Kept:
@@ -141,7 +135,7 @@ class Http:
             now = self._clock()
             if kept is None or not kept.fetched_at <= now <= kept.fetched_at + stale_for:
                 raise
-            logger.info("a kept answer stands in: %s", failure)
+            logger.info("using a cached answer: %s", failure)
             return self._from_cache(source, cast("_Value[T]", value), kept, now, problem=failure.problem)
 
     async def post(
@@ -158,10 +152,9 @@ class Http:
         deadline: float = 30.0,
         largest: int = LARGEST,
     ) -> Fetched[T]:
-        """Send `json`, or a `form`, and get what `read` makes of the answer; nothing is kept.
+        """POST `json` or a `form` and return what `read` makes of the body; nothing is cached.
 
-        It is tried again only when it is `repeatable`: sending it twice does what sending it once does.
-        Otherwise like `get`.
+        It is retried only if it is `repeatable`, that is, idempotent. Otherwise like `get`.
         """
         if form is None:
             kind, content = _JSON, json_text.dumps(json, ensure_ascii=False).encode("utf-8", "replace")
@@ -199,14 +192,14 @@ class Http:
         largest: int = LARGEST,
         charge: Charge | None = None,
     ) -> SourceResponse:
-        """Send one request and return its answer, whatever the status.
+        """Send one request and return its response, whatever the status.
 
-        For a protocol whose statuses are its steps, such as a resumable upload: nothing is tried again, kept
-        or redirected. `path` may also be an address that the source gave in an earlier answer. Otherwise like
+        For protocols in which a status is a step, such as resumable uploads: nothing is retried, cached or
+        redirected. `path` may also be an address that the source gave in an earlier answer. Otherwise like
         `get`.
 
         Raises:
-            SourceFailed: no answer came; the request may have arrived all the same.
+            SourceFailed: no response came; the request may have arrived nevertheless.
         """
         request = self._request(
             method,
@@ -226,15 +219,15 @@ class Http:
 
     @property
     def seen(self) -> list[SourceOutcome]:
-        """What came of the last request to each source that was asked, those of the table alone, by title."""
+        """The outcome of the last request to each source of `SOURCES` that was asked, by title."""
         return sorted(self._seen.values(), key=lambda seen: seen.source.title)
 
     def address_of(self, source: Source) -> str:
-        """Where `source` answers, without a slash at its end; empty when nobody said so."""
+        """The base address of `source` without a trailing slash; empty if none is configured."""
         return self._transport.base(source).rstrip("/")
 
     def pause(self, source: Source, seconds: float) -> None:
-        """Ask `source` nothing for `seconds`, an hour at most, as its answer said."""
+        """Send `source` nothing for `seconds`, an hour at most."""
         self._transport.pause(source, seconds)
 
     async def aclose(self) -> None:
@@ -259,18 +252,7 @@ class Http:
         base = self._transport.base(source)
         if not base:
             raise SourceFailed(source, f"has no address here; the user can set {source.variable}")
-        try:
-            if "://" in path:
-                url = self._transport.given(source, path)
-            else:
-                url = httpx2.URL(base.rstrip("/") + path if path else base)
-            if params:
-                url = url.copy_merge_params({name: _plain(value) for name, value in params.items()})
-        except (httpx2.InvalidURL, ValueError, TypeError):
-            raise SourceRefused(
-                source, "has an address that is none; it takes one such as https://a.example/b"
-            ) from None
-        check_form(source, url)
+        url = address(source, base, path, params)
         if not all(value.isascii() and value.isprintable() for value in (secrets or {}).values()):
             raise SourceRefused(
                 source,
@@ -285,35 +267,10 @@ class Http:
     async def _ask_and_keep(
         self, request: SourceRequest, read: Callable[[Body], object], kept: Kept | None
     ) -> Kept:
-        conditions: dict[str, str] = {}
-        if kept is not None and kept.etag:
-            conditions["If-None-Match"] = kept.etag
-        if kept is not None and kept.last_modified:
-            conditions["If-Modified-Since"] = kept.last_modified
-        answer = await self._transport.ask(request, conditions)
+        answer = await self._transport.ask(request, conditions(kept))
         now = self._clock()
-        if answer.status == HTTPStatus.NOT_MODIFIED:
-            if kept is None:
-                raise SourceFailed(request.source, "answers 304 Not Modified of what it never sent")
-            answer = SourceResponse(
-                status=kept.status,
-                headers={
-                    "content-type": kept.content_type,
-                    "etag": kept.etag or "",
-                    "last-modified": kept.last_modified or "",
-                    **answer.headers,
-                },
-                body=kept.body,
-            )
-        newest = Kept(
-            fetched_at=now,
-            fresh_until=now + lifetime(answer.headers),
-            status=answer.status,
-            content_type=answer.content_type,
-            etag=answer.headers.get("etag") or None,
-            last_modified=answer.headers.get("last-modified") or None,
-            body=answer.body,
-        )
+        answer = confirmed(request.source, answer, kept)
+        newest = to_keep(answer, now)
         self._value(request, newest, read)
         if may_keep(answer.headers):
             await anyio.to_thread.run_sync(self._cache.keep, request.key, newest)
@@ -332,7 +289,7 @@ class Http:
             self._note(source, problem)
             raise SourceFailed(source, problem) from None
         except SourceFailed as failure:
-            # Not found is an answer to a GET: that it has no such thing.
+            # For a GET, 404 is an answer: there is no such thing.
             absent = failure.status == HTTPStatus.NOT_FOUND and request.method == "GET"
             self._note(source, None if absent else failure.problem)
             raise
@@ -375,14 +332,14 @@ class Http:
 
 @dataclass(frozen=True, slots=True)
 class _Value(Generic[T]):
-    """What was made of an answer, and what of it was left out."""
+    """The value read from an answer, and which records of it were left out."""
 
     value: T
     left_out: LeftOut | None
 
 
 def _read(read: Callable[[Body], T], body: Body) -> _Value[T]:
-    """What `read` makes of `body`; whatever a stranger's bytes lead to is that stranger's failure."""
+    """What `read` makes of `body`; an exception in it counts as a failure of the source."""
     try:
         return _Value(read(body), body.tally.left_out)
     except Failure:
@@ -391,18 +348,6 @@ def _read(read: Callable[[Body], T], body: Body) -> _Value[T]:
         logger.warning("an answer of %s can't be read", body.source.title, exc_info=True)
         problem = "answers something that can't be read; a newer version of alya-mcp may know it"
         raise ChangedShape(body.source, problem) from error
-
-
-def _fresh_until(kept: Kept, fresh_for: float, stale_for: float) -> float:
-    """As long as the source says, within what its own module allows."""
-    return max(kept.fetched_at + fresh_for, min(kept.fresh_until, kept.fetched_at + stale_for))
-
-
-def _plain(value: str | float) -> str:
-    """A number without an exponent, which few sources read."""
-    if isinstance(value, float):
-        return f"{value:.10f}".rstrip("0").rstrip(".")
-    return str(value)
 
 
 def _date(seconds: float) -> datetime:

@@ -215,8 +215,8 @@ def _appraised(known: _Known, model: HedonicModel) -> Appraisal:
         raise NotConfigured(
             f"No basis: the prices of {len(model.gems)} gems of the species {plain(gem.species)!r} don't "
             f"explain each other; the value could be anything from {estimate.low:,.2f} to "
-            f"{estimate.high:,.0f} USD. The user should look whether they are of one species, in USD and for "
-            "the whole stone, and import more."
+            f"{estimate.high:,.0f} USD. The user should check whether they are of one species, in USD and "
+            "for the whole stone, and import more."
         )
     near = nearest(gem, [each for each in model.gems if each.id not in model.suspects], _COMPARABLES)
     design = model.design
@@ -318,8 +318,8 @@ def _warnings(known: _Known, model: HedonicModel, estimate: Estimate, nearest_ap
         yield SAMPLE_NOTE
     if gem.id in model.suspects:
         yield (
-            f"Its own price, {gem.price_usd:,.2f} USD, doesn't fit the others; look whether it is in USD and "
-            "for the whole stone"
+            f"Its own price, {gem.price_usd:,.2f} USD, doesn't fit the others; check whether it is in USD "
+            "and for the whole stone"
         )
     weights = [each.carat for each in others]
     if not min(weights) / _BEYOND <= gem.carat <= max(weights) * _BEYOND:

@@ -9,9 +9,11 @@ import anyio
 import anyio.to_thread
 
 from alya_mcp.errors import Failure, Unavailable
+from alya_mcp.net.addresses import Params
 from alya_mcp.net.answers import Shape, SourceFailed, SourceRefused
-from alya_mcp.net.client import Http, Params
-from alya_mcp.net.transport import RetryPolicy, SourceResponse
+from alya_mcp.net.client import Http
+from alya_mcp.net.request import SourceResponse
+from alya_mcp.net.transport import RetryPolicy
 from alya_mcp.settings import Settings
 from alya_mcp.toolkit.tool import Context
 from alya_mcp.tools.youtube.connection import Connections

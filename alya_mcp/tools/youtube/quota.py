@@ -15,7 +15,7 @@ from typing import Final, Literal
 import anyio.to_thread
 
 from alya_mcp.errors import Unavailable
-from alya_mcp.net.transport import Charge
+from alya_mcp.net.request import Charge
 from alya_mcp.settings import Settings
 from alya_mcp.tools.youtube.database import YoutubeDatabase
 from alya_mcp.tools.youtube.logic.pacific import next_midnight, pacific_day

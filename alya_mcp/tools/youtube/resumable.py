@@ -19,7 +19,7 @@ import anyio.to_thread
 from alya_mcp.errors import Failure, Unavailable
 from alya_mcp.net.answers import SourceFailed, SourceRefused
 from alya_mcp.net.cache_control import wait_asked
-from alya_mcp.net.transport import SourceResponse
+from alya_mcp.net.request import SourceResponse
 from alya_mcp.tools.youtube.api import RefusedByYoutube, UploadLimit, YoutubeApi
 from alya_mcp.tools.youtube.drafts import Draft, DraftFile
 from alya_mcp.tools.youtube.logic.spans import kept, next_part

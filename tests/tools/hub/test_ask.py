@@ -321,7 +321,7 @@ async def test_the_persons_own_agent_is_asked_first_in_the_protocol_that_it_spea
         (rpc({"message": {"role": "ROLE_AGENT", "parts": [{"data": {}}]}}), "answers without words"),
         (rpc({"odd": 1}), "changed its shape: field result.status"),
         (rpc(code=-32000), "JSON-RPC error -32000"),
-        (BAD_DAYS["reset"], "broke the connection off"),
+        (BAD_DAYS["reset"], "closed the connection"),
     ],
 )
 async def test_when_the_agent_fails_the_next_answers_and_it_is_said(

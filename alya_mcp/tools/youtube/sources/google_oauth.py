@@ -16,7 +16,7 @@ from alya_mcp.settings.providers import SOURCES
 
 if TYPE_CHECKING:
     from alya_mcp.net.client import Http
-    from alya_mcp.net.transport import SourceResponse
+    from alya_mcp.net.request import SourceResponse
 
 OAUTH: Final = SOURCES["google_oauth"]
 
@@ -159,7 +159,7 @@ _REMEDIES: Final = {
     "expired_token": "The code has expired before it was entered. Run `alya-mcp youtube connect` again.",
     "invalid_grant": "Google no longer accepts this connection: it was withdrawn or has expired. "
     "The user can connect again with `alya-mcp youtube connect`.",
-    "invalid_client": "Google doesn't know the client: look whether ALYA_YOUTUBE_CLIENT_ID and "
+    "invalid_client": "Google doesn't know the client: check whether ALYA_YOUTUBE_CLIENT_ID and "
     "ALYA_YOUTUBE_CLIENT_SECRET are those of one client of the kind TVs and Limited Input devices.",
     "unauthorized_client": "Google doesn't let this client connect a device; it takes one of the kind TVs "
     "and Limited Input devices.",

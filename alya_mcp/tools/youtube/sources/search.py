@@ -17,7 +17,7 @@ from alya_mcp.tools.youtube.sources.youtube_data import (
 
 if TYPE_CHECKING:
     from alya_mcp.net.client import Http
-    from alya_mcp.net.transport import Charge
+    from alya_mcp.net.request import Charge
 
 FRESH: Final = 6 * 3600.0
 STALE: Final = 7 * 86_400.0

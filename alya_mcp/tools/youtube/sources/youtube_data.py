@@ -15,7 +15,7 @@ from alya_mcp.net.records import Records
 from alya_mcp.settings.providers import SOURCES
 
 if TYPE_CHECKING:
-    from alya_mcp.net.transport import SourceResponse
+    from alya_mcp.net.request import SourceResponse
 
 YOUTUBE: Final = SOURCES["youtube"]
 
