@@ -21,6 +21,7 @@ from raw_client import PATIENCE, eventually
 from alya_mcp.errors import NotConfigured, Unavailable
 from alya_mcp.runtime.locks import LockTimeout, exclusive
 from alya_mcp.runtime.private_files import write_private
+from alya_mcp.storage import link_handler
 from alya_mcp.storage import link_server as serve
 from alya_mcp.storage.folder import StoreFolder
 from alya_mcp.storage.local import LocalStore, write_picture
@@ -231,7 +232,7 @@ def test_a_client_that_trickles_its_request_is_sent_away(
     served: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The time is for the whole request: each byte comes well within it."""
-    monkeypatch.setattr(serve, "REQUEST_SECONDS", 0.5)
+    monkeypatch.setattr(link_handler, "REQUEST_SECONDS", 0.5)
     parts = urlsplit(served)
     with socket.create_connection((parts.hostname or "", parts.port or 0)) as connection:
         connection.settimeout(0.05)
