@@ -115,7 +115,12 @@ def replayed(settings: Settings, policy: Policy, catalogue: "Catalogue", since: 
         tool = catalogue.get(name)
         if tool is None:
             return Facts(known=False)
-        return Facts(price=tool.price, category=tool.category, validate=tool.validate)
+        return Facts(
+            price=tool.price,
+            category=tool.category,
+            validate=tool.validate,
+            priced_per=tool.priced_per,
+        )
 
     begin = datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     records: Iterator[Mapping[str, Any]] = (

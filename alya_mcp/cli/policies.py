@@ -87,6 +87,11 @@ def facts_of(*, schemas: bool = True) -> "FactsOf":
         tool = catalogue.get(name)
         if tool is None:
             return Facts(known=not schemas)
-        return Facts(price=tool.price, category=tool.category, validate=tool.validate if schemas else None)
+        return Facts(
+            price=tool.price,
+            category=tool.category,
+            validate=tool.validate if schemas else None,
+            priced_per=tool.priced_per,
+        )
 
     return facts

@@ -60,12 +60,13 @@ def _show_tool(tool: "Tool", policy: "Policy") -> None:
     from alya_mcp.cli.parameters import HEADINGS, parameters
 
     summary = policy.summary(tool.name, tool.category)
+    each = "a call" if tool.priced_per is None else f"times `{tool.priced_per}`"
     verdict = summary.verdict + (f": {summary.reason}" if summary.reason else "")
     rows = [
         ("tool", f"{tool.name}: {tool.title}"),
         ("category", tool.category),
         ("risk", tool.risk),
-        ("price", _price(tool, policy) + (" a call: a meter for budgets, not a bill" if tool.price else "")),
+        ("price", _price(tool, policy) + (f" {each}: a meter for budgets, not a bill" if tool.price else "")),
         ("policy", f"{verdict} ({summary.rule})" if summary.rule else verdict),
     ]
     for number, each in enumerate(lines(summary)):

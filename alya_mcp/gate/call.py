@@ -35,7 +35,9 @@ class Call:
     digest of the policy that judges them. Where they collect what an earlier call of the caller began, it
     tells the digest of the policy then: the call costs nothing, and under the same policy a yes to the
     earlier call is good for it. None where they begin something of their own. `answer` is what a call brings
-    back that was told to come again with a person's answer.
+    back that was told to come again with a person's answer. `priced_per` names the argument that says how
+    many things the call makes: the price is for each of them. `units` is that number, as the gate found it in
+    the judged arguments; 0 for a call that collects, which takes nothing but its place among the calls.
     """
 
     tool: str
@@ -46,6 +48,8 @@ class Call:
     schema: str | None = None
     known: bool = True
     price: float = 0.0
+    priced_per: str | None = None
+    units: int = 1
     category: str | None = None
     validate: Validate | None = None
     about: About | None = None

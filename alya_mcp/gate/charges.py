@@ -26,10 +26,14 @@ class Uncountable(Exception):
 
 
 class Over(NamedTuple):
-    """A limit that a call doesn't fit into, and in how many nanoseconds it would; None for never."""
+    """A limit that a call doesn't fit into, and in how many nanoseconds it would; None for never.
+
+    `left` is what there is of it, in billionths.
+    """
 
     limit: Limit
     wait_ns: int | None
+    left: int
 
 
 @dataclass(slots=True)
@@ -54,7 +58,7 @@ class Counting:
             Uncountable, StateError.
         """
         found = [
-            _over(taken, spent)
+            _over(ledger, taken, charges, spent)
             for ledger, taken, charges in self._parts(limits, call, arguments)
             if (spent := ledger.first_spent(charges)) is not None
         ]
@@ -81,10 +85,10 @@ class Counting:
             ledger = self._ledger(limits[0].scope)
             if held.charges and _holds(held, ledger, charge):
                 used, frees = ledger.standing(charge)
-                return Over(limits[0], frees) if used > charge.max else None
+                return Over(limits[0], frees, 0) if used > charge.max else None
             moment = ledger.reserve_within((charge,), patience)
             if isinstance(moment, Spent):
-                return _over(limits, moment)
+                return _over(ledger, limits, (charge,), moment)
             held.charges += ((ledger, limits, (charge,), moment),)
             return None
         parts = self._parts(limits, call, arguments)
@@ -96,7 +100,7 @@ class Counting:
                 moment = ledger.reserve_within(charges, patience)
                 if isinstance(moment, Spent):
                     self._give_back(held, taken_here)
-                    return _over(taken, moment)
+                    return _over(ledger, taken, charges, moment)
                 held.charges += ((ledger, taken, charges, moment),)
         except BaseException:
             self._give_back(held, taken_here)
@@ -198,8 +202,10 @@ def _holds(held: Held, ledger: Ledger, charge: Charge) -> bool:
     )
 
 
-def _over(taken: Sequence[Limit], spent: Spent) -> Over:
-    return Over(taken[spent.index], spent.wait_ns)
+def _over(ledger: Ledger, taken: Sequence[Limit], charges: Sequence[Charge], spent: Spent) -> Over:
+    charge = charges[spent.index]
+    used, _ = ledger.standing(charge)
+    return Over(taken[spent.index], spent.wait_ns, max(0, charge.max - used))
 
 
 def _charge(limit: Limit, call: Call, arguments: Mapping[str, Any]) -> Charge | None:
@@ -227,6 +233,8 @@ def _amount(limit: Limit, call: Call, arguments: Mapping[str, Any]) -> int:
     """What the call takes of a limit that doesn't count calls, in billionths."""
     if limit.amount == "price":
         return billionths(call.price)
+    if not call.units:  # what it collects was counted when it was begun
+        return 0
     found = tuple(values_at(arguments, limit.amount))
     if len(found) != 1:
         raise Uncountable(limit, "is given twice" if found else "is missing")

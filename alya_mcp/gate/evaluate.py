@@ -7,6 +7,7 @@ import hashlib
 import math
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
+from decimal import Decimal
 from typing import Final
 
 from alya_mcp.gate.admission import WELL_FORMED, refusing
@@ -112,6 +113,8 @@ class Judge:
                 judged.arguments = call.validate(call.arguments)
             except InvalidArguments as error:
                 judged.misfit = error.unquoted if rules.redact.arguments else str(error)
+        if call.priced_per is not None and judged.misfit is None:
+            judged.call = call = _for_each(call, judged.arguments.get(call.priced_per))
         if call.collects is not None and judged.misfit is None:
             try:
                 began = call.collects(judged.arguments, policy.digest)
@@ -120,7 +123,7 @@ class Judge:
             else:
                 if began is not None:
                     judged.collects, judged.covered = True, began == policy.digest
-                    judged.call = call = replace(call, price=0.0)
+                    judged.call = call = replace(call, price=0.0, units=0)
         if rules.approval is not None and call.about is not None and judged.misfit is None:
             try:
                 judged.about = call.about(judged.arguments)
@@ -206,3 +209,10 @@ class Judge:
             return ()
         digest = hashlib.blake2b(canonical(judged.arguments), digest_size=16, key=self._state.key).hexdigest()
         return tuple(self._counting.repeated(rules.repeats, call, digest, count=count))
+
+
+def _for_each(call: Call, asked: object) -> Call:
+    """`call` at the price of as many things as it asks for; at that of one where it doesn't say."""
+    if not isinstance(asked, int) or isinstance(asked, bool) or asked <= 1:
+        return call
+    return replace(call, units=asked, price=float(Decimal(repr(call.price)) * asked))

@@ -72,11 +72,15 @@ def spent(call: Call, policy: str, over: Over) -> Decision:
     """A limit or budget doesn't hold this call."""
     limit = over.limit
     wait = None if over.wait_ns is None else over.wait_ns / SECOND
-    what = limit.message or f"{measure(limit, limit.max)} per {plain(limit.window)} s reached"
+    most, span = measure(limit, limit.max), f"per {plain(limit.window)} s"
+    left = f"; {measure(limit, over.left)} left" if over.left and limit.window_ns else ""
     if wait is None:
         # The amount itself may be an argument's value, and the audit log holds none.
-        what = limit.message or f"takes more than the {measure(limit, limit.max)} allowed"
-    after = "" if wait is None else f"; next in {_whole(wait)} s"
+        what, after = f"takes more than the {most} allowed", left
+    else:
+        what = f"at most {most} {span}" if left else f"{most} {span} reached"
+        after = f"{left}; next in {_whole(wait)} s"
+    what = limit.message or what
     text = f"{shown(call.tool)}: {what} ({limit.rule}){after}"
     return deny(policy, limit.rule, text, wait, limit.shadow)
 

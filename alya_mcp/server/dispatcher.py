@@ -176,6 +176,7 @@ class Dispatcher:
             known=tool is not None,
             schema=tool.digest if tool else None,
             price=tool.price if tool else 0.0,
+            priced_per=tool.priced_per if tool else None,
             category=tool.category if tool else None,
             validate=tool.validate if tool else None,
             about=partial(tool.about, hub=self._hub, grant=caller or "") if tool else None,

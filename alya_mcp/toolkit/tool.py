@@ -189,14 +189,15 @@ class CatalogueError(TypeError):
 class Tool:
     """One tool: what clients are told about it, and the one way to its handler.
 
-    `price` is what one call is metered at, in USD. `schema` and `output_schema` are JSON Schemas (2020-12);
+    `price` is what one call is metered at, in USD, or each of the things that the argument `priced_per` asks
+    for. `schema` and `output_schema` are JSON Schemas (2020-12);
     `digest` is the SHA-256 of everything that a client is told, so that an approval can be bound to it.
     """
 
     def __init__(
         self, handler: Handler, *, title: str, category: Category, risk: Risk, price: float,
         read_only: bool, destructive: bool, idempotent: bool, open_world: bool, about: About | None = None,
-        page: str | None = None, collects: Collects | None = None,
+        page: str | None = None, collects: Collects | None = None, priced_per: str | None = None,
     ) -> None:  # fmt: skip
         self.name = handler.__name__
         self.title = title
@@ -204,6 +205,7 @@ class Tool:
         self.category: Category = category
         self.risk: Risk = risk
         self.price = price
+        self.priced_per = priced_per
         self.annotations: Mapping[str, bool] = MappingProxyType(
             {"readOnlyHint": read_only, "destructiveHint": destructive,
              "idempotentHint": idempotent, "openWorldHint": open_world}
@@ -361,6 +363,9 @@ class Tool:
         if self._output is Output:
             problems.append("its return annotation must be an Output model or a Reply of one")
         if not problems:
+            named = self.priced_per
+            if named and self.schema["properties"].get(named, {}).get("type") != "integer":
+                problems.append(f"it is priced per {named}, which is not a whole number among its parameters")
             problems += _gaps(self.schema, bounded=True) + _gaps(self.output_schema, bounded=False)
         if problems:
             raise CatalogueError(f"tool {self.name}: " + "; ".join(problems))
@@ -377,7 +382,7 @@ def _model(annotation: object, base: type[_Model]) -> type[_Model]:
 def tool(
     *, title: str, category: Category, risk: Risk, price: float = 0.001,
     read_only: bool, destructive: bool, idempotent: bool, open_world: bool, about: About | None = None,
-    page: str | None = None, collects: Collects | None = None,
+    page: str | None = None, collects: Collects | None = None, priced_per: str | None = None,
 ) -> Callable[[Handler], Tool]:  # fmt: skip
     """Make a typed async function `(arguments, context) -> answer` a tool.
 
@@ -388,7 +393,7 @@ def tool(
     told in `Context.about`. `page` names an HTML file beside the handler's module that shows the answer to
     the user, in clients that show pages (MCP Apps). `collects` tells, from the same as `about`, the digest of
     the policy under which an earlier call began what this one collects; None where it begins something of its
-    own.
+    own. `priced_per` names a whole number among the arguments, such as of pictures: `price` is for each.
 
     Raises:
         CatalogueError: at import, naming everything the declaration lacks.
@@ -398,7 +403,7 @@ def tool(
         return Tool(
             handler, title=title, category=category, risk=risk, price=price,
             read_only=read_only, destructive=destructive, idempotent=idempotent, open_world=open_world,
-            about=about, page=page, collects=collects,
+            about=about, page=page, collects=collects, priced_per=priced_per,
         )  # fmt: skip
 
     return declare

@@ -1,15 +1,18 @@
 """Calls that collect what an earlier call began: free and not asked about, but judged like any other."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
-from gate_support import HandClock, outcome_of, policy, records
+from gate_support import HandClock, outcome_of, policy, records, refusal_of
 
 from alya_mcp.gate import ApprovalNeeded, Audit, Call, Gate, InvalidArguments, MemoryState, Policy
 from alya_mcp.gate.policy.source import PolicySource
+from alya_mcp.gate.simulation.rehearsal import Facts
+from alya_mcp.gate.simulation.replay import read_records, replay
 
 pytestmark = pytest.mark.anyio
 
@@ -67,6 +70,38 @@ async def test_the_user_is_asked_for_the_work_and_not_for_collecting_it(tmp_path
     assert decided["message"] == "collects what an earlier call began"
     assert "approval" not in decided
     assert (settled["outcome"], settled["usd"], refused["decision"]) == ("ok", 0, "deny")
+
+
+async def test_a_price_and_a_sum_count_each_of_the_things_that_a_call_makes_and_all_of_them_or_none(
+    tmp_path: Path,
+) -> None:
+    sum_of = {"counter": "pictures", "max": 10, "window": 60, "amount": "args.count"}
+    bench = Bench(tmp_path, budget={"max_usd": 0.5, "window": "day"}, limits=[sum_of])
+
+    def making(count: int, job: str | None = None) -> Call:
+        call = bench.call(job)
+        return replace(call, arguments={**call.arguments, "count": count}, price=0.1, priced_per="count")
+
+    assert await outcome_of(bench.gate, making(3)) == "ok"
+    spent = await refusal_of(bench.gate, making(3))
+    assert (spent.rule, spent.retry_after) == ("/tools/draw/budget", 86_400)
+    assert "0.2 USD left" in spent.message
+    assert await outcome_of(bench.gate, making(9, "began")) == "ok"  # what it collects was counted before
+    assert await outcome_of(bench.gate, making(2)) == "ok"
+    bench.source.policy = policy({"draw": {"limits": [sum_of]}})
+    pictures = await refusal_of(bench.gate, making(6))
+    assert (pictures.rule, pictures.retry_after) == ("/tools/draw/limits/pictures", 60)
+    assert "5 of args.count left" in pictures.message
+    log = records(tmp_path)
+    assert [each.get("units") for each in log if "decision" in each] == [3, 3, None, 2, 6]
+    assert [each["usd"] for each in log if "outcome" in each] == [0.3, 0, 0.2]
+    tools = {"draw": {"limits": [{**sum_of, "max": 4}]}}
+    facts = Facts(price=0.1, priced_per="count")
+    found = await replay(read_records(tmp_path), policy(tools), lambda _: facts)
+    assert [(each.record["seq"], each.now.rule) for each in found.changes] == [
+        (6, "/tools/draw/limits/pictures")
+    ]
+    assert not found.unjudged
 
 
 async def test_collecting_is_free_and_passes_a_spent_budget(tmp_path: Path) -> None:

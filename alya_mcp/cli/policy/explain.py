@@ -59,6 +59,7 @@ def explain(
         grant=_grant(settings),
         schema=known.digest,
         price=known.price,
+        priced_per=known.priced_per,
         category=known.category,
         validate=known.validate,
     )

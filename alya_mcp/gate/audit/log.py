@@ -123,10 +123,11 @@ class Audit:
         quoted = self._quoted
         usual = call.arguments.__class__ is dict and digest is not None and not redact.arguments
         keys = self._names[tuple(call.arguments)] if usual else names(call.arguments, redact.arguments)
+        units = f'"units":{call.units},' if call.units > 1 and call.priced_per not in redact.arguments else ""
         return self._append(
             f'"session":{quoted[call.session]},"grant":{quoted[call.grant]},'
             f'"request":{identifier(call.request)},"tool":{quoted[call.tool]},"schema":{quoted[call.schema]},'
-            f'"keys":{keys},"arguments":{text(digest)},'
+            f'"keys":{keys},"arguments":{text(digest)},{units}'
             f'"decision":"{decision.decision}","rule":{text(decision.rule, 512)},'
             f'"message":{text(message, 512)},"mode":{mode},"policy":"{decision.policy}"{_answered(decision)}'
         )

@@ -161,6 +161,7 @@ def is_record(record: Mapping[str, Any]) -> bool:
     return (
         (type(of("decision")) is str and type(of("rule")) is str and type(of("message")) is str)
         and (type(of("mode")) is str and type(of("policy")) is str and type(of("keys")) is list)
+        and (type(of("units", 1)) is int and 0 < of("units", 1) < _MOST)
         and (type(of("shadow", [])) is list and all(type(each) is dict for each in of("shadow", ())))
     )
 

@@ -152,6 +152,7 @@ def _call(case: CallCase, facts: Facts) -> Call:
         grant=case.grant or "local",
         known=facts.known,
         price=facts.price or 0.0,
+        priced_per=facts.priced_per,
         category=facts.category,
         validate=facts.validate,
     )

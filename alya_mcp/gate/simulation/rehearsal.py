@@ -15,14 +15,15 @@ _EPOCH: Final = 1_000_000_000 * SECOND
 class Facts:
     """What a catalogue knows of a tool.
 
-    `price` is what a success costs, in USD; None when nobody knows. Without `validate` arguments are taken as
-    they are.
+    `price` is what a success costs, in USD; None when nobody knows. It is for each of the things that the
+    argument `priced_per` asks for, where that is given. Without `validate` arguments are taken as they are.
     """
 
     known: bool = True
     price: float | None = None
     category: str | None = None
     validate: Validate | None = None
+    priced_per: str | None = None
 
 
 FactsOf = Callable[[str], Facts]

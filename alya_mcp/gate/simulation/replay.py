@@ -27,8 +27,9 @@ from alya_mcp.gate.call import Answer, Call, Said
 from alya_mcp.gate.decision import AUDIT, GATE_ERROR, INVALID_ARGUMENTS, UNKNOWN_TOOL, Decision
 from alya_mcp.gate.errors import AuditError, InvalidArguments, ToolError
 from alya_mcp.gate.gate import Gate
+from alya_mcp.gate.judged import COLLECTS
 from alya_mcp.gate.policy import Policy
-from alya_mcp.gate.policy.rules import Rules
+from alya_mcp.gate.policy.rules import Limit, Rules
 from alya_mcp.gate.redaction import REDACTED
 from alya_mcp.gate.refused import ApprovalNeeded, Refused
 from alya_mcp.gate.simulation.rehearsal import Facts, FactsOf, SetClock
@@ -103,7 +104,9 @@ async def replay(records: Iterable[Mapping[str, Any]], policy: Policy, facts: Fa
 
 
 class _WithoutValues(Policy):
-    """A policy without the rules that need the value of an argument."""
+    """A policy without the rules that need the value of an argument that isn't on record."""
+
+    facts: FactsOf
 
     @cached_property
     def _kept(self) -> dict[tuple[str, str | None], Rules]:
@@ -116,7 +119,7 @@ class _WithoutValues(Policy):
             kept = self._kept[tool, category] = replace(
                 rules,
                 tests=tuple(test for test in rules.tests if not test.conditions),
-                limits=tuple(limit for limit in rules.limits if isinstance(limit.amount, str)),
+                limits=tuple(limit for limit in rules.limits if _on_record(limit, self.facts(tool))),
             )
         return kept
 
@@ -151,7 +154,9 @@ class _Stage:
         self._facts: dict[str, Facts] = {}
         self._group = group
         self._clock = SetClock()
-        self._gate = Gate(_WithoutValues.parse(policy.document), MemoryState(self._clock), clock=self._clock)
+        judging = _WithoutValues.parse(policy.document)
+        judging.facts = self._known
+        self._gate = Gate(judging, MemoryState(self._clock), clock=self._clock)
         self._shadows = '"shadow"' in json.dumps(policy.document)
         self._began: int | None = None
         self._running: dict[tuple[str, int], _Running] = {}
@@ -270,16 +275,19 @@ class _Stage:
         same = str(record["arguments"])
         if record["arguments"] is None or REDACTED in record["keys"]:
             same = f"{record['session']} {record['seq']}"
+        units = {} if facts.priced_per is None else {facts.priced_per: record.get("units", 1)}
         return Call(
             tool=record["tool"],
-            arguments={"digest": same},
+            arguments={"digest": same, **units},
             session=record["session"],
             grant=record["grant"],
             schema=record.get("schema"),
             known=record["rule"] != UNKNOWN_TOOL,
             price=facts.price or 0.0,
+            priced_per=facts.priced_per,
             category=facts.category,
             validate=unfit if misfit else None,
+            collects=_collected if record["message"] == COLLECTS else None,
         )
 
     def _known(self, tool: str) -> Facts:
@@ -297,9 +305,23 @@ def _needs(record: Mapping[str, Any], rules: Rules, facts: Facts, same_policy: b
         limit
         for limit in rules.limits
         if not limit.shadow
-        and (isinstance(limit.amount, tuple) or (limit.amount == "price" and facts.price is None))
+        and (
+            not _on_record(limit, facts)
+            or (limit.amount == "price" and facts.price is None)
+            or (limit.amount != "call" and redacted and facts.priced_per is not None)
+        )
     )
     return tuple(dict.fromkeys(rule.rule for rule in (*tests, *repeats, *limits)))
+
+
+def _on_record(limit: Limit, facts: Facts) -> bool:
+    """Whether the log tells what a call takes of `limit`."""
+    return isinstance(limit.amount, str) or limit.amount == (facts.priced_per,)
+
+
+def _collected(_: Mapping[str, Any], policy: str) -> str:
+    """The policy under which an earlier call began what this one collects: all are judged by the same."""
+    return policy
 
 
 def _said(record: Mapping[str, Any], asked_by: str) -> Said:
