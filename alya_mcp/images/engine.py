@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
 from alya_mcp.errors import InvalidInput
+from alya_mcp.images.reference import MOST as MOST_REFERENCES
+from alya_mcp.images.reference import Reference
 
 Phase = Literal["start", "queue", "load", "encode", "denoise", "decode", "receive"]
 EngineState = Literal["not installed", "stopped", "idle", "busy", "leaving", "stuck"]
@@ -15,13 +17,15 @@ MAX_SEED: Final = 2**32 - 1
 MAX_STEPS: Final = 50
 MIN_SIDE: Final = 64
 MAX_SIDE: Final = 2048
+LEAST_STRENGTH: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """One picture to draw: `width` and `height` in pixels, `steps` of denoising, `seed` of the noise.
 
-    `model` is one that ALYA_IMAGE_MODELS enables, None for that of ALYA_IMAGE_MODEL.
+    `model` is one that ALYA_IMAGE_MODELS enables, None for that of ALYA_IMAGE_MODEL. `references` are
+    pictures to follow, or one to begin from; `strength` is how far it is left, None for the model's own.
 
     Raises:
         InvalidInput: when built with a value that no model could draw.
@@ -33,6 +37,8 @@ class Job:
     width: int = 1024
     height: int = 1024
     model: str | None = None
+    references: tuple[Reference, ...] = ()
+    strength: float | None = None
 
     def __post_init__(self) -> None:
         if not self.prompt.strip():
@@ -48,6 +54,18 @@ class Job:
         _check_range("steps", self.steps, 1, MAX_STEPS)
         _check_range("width", self.width, MIN_SIDE, MAX_SIDE)
         _check_range("height", self.height, MIN_SIDE, MAX_SIDE)
+        if len(self.references) > MOST_REFERENCES:
+            raise InvalidInput(
+                f"{len(self.references)} references were given; a picture takes at most {MOST_REFERENCES}"
+            )
+        if self.strength is not None:
+            if not LEAST_STRENGTH <= self.strength <= 1:
+                raise InvalidInput(f"strength is {self.strength:g}; it takes {LEAST_STRENGTH:g} to 1")
+            if not self.references:
+                raise InvalidInput(
+                    "strength says how far a picture leaves the one in references, and there is none; give "
+                    "one, or leave strength out"
+                )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

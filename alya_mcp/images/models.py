@@ -51,7 +51,7 @@ class Choice:
     `model` is the known one, if it is one. `name` is what results call it, `notice` what the user should know
     of it, `full_precision` whether it is loaded in float32 on every device, `flat` whether a picture of one
     colour is one it may mean. `only_side` is the side in pixels of the square pictures that are all it was
-    trained on.
+    trained on. `blind` is whether its autoencoder can't read a picture.
     """
 
     name: str
@@ -62,6 +62,7 @@ class Choice:
     full_precision: bool = False
     flat: bool = False
     only_side: int | None = None
+    blind: bool = False
 
 
 def choose(wanted: str, machine: Machine, precision: str = "auto") -> Choice:
@@ -161,6 +162,7 @@ def _sketch(why: str, remedy: str) -> Choice:
         full_precision=True,
         flat=True,
         only_side=1024,
+        blind=True,
     )
 
 

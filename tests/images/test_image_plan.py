@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alya_mcp.errors import NotConfigured
-from alya_mcp.images.families import FLUX1, MODELS, SCHNELL, Weights, known
+from alya_mcp.images.families import FLUX1, KLEIN_4B, MODELS, SCHNELL, Weights, known
 from alya_mcp.images.plan import Machine, Plan, choose_plan, plans, survey
 from alya_mcp.settings.precisions import REQUESTED
 
@@ -510,3 +510,15 @@ def test_every_plan_of_flux_says_why():
             assert isinstance(plan, Plan)
             assert all(reason[0].isalnum() and not reason.endswith(".") for reason in plan.reasons)
     assert set(get_args(Plan.__annotations__["precision"])) >= {"bf16", "fp8", "int8", "int4"}
+
+
+def test_references_lengthen_the_sequence_that_a_step_takes():
+    plain = KLEIN_4B.weights
+    for count, more in ((0, 0), (1, 0), (4, 1_043_000_000)):  # one takes less than decoding does
+        needs = choose_plan(RTX_4090, plain.following(count), "auto").needs
+        assert abs(needs - choose_plan(RTX_4090, plain, "auto").needs - more) < 10_000_000
+    tight = replace(RTX_4090, free=18_500_000_000)
+    assert not choose_plan(tight, plain.following(0), "auto").encoder_streamed
+    assert choose_plan(tight, plain.following(4), "auto").encoder_streamed
+    # A picture that is begun from one takes its place.
+    assert SCHNELL.weights.following(1) == SCHNELL.weights

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Any, Final, Self
 
+_PICTURE_TOKENS: Final = 4096
+"""Of a picture of 1024x1024 pixels, which a reference is at most."""
 _LAYER: Final = re.compile(r"(?:^|\.)layers\.(\d+)\.")
 
 
@@ -45,6 +47,9 @@ class Family:
     `step_memory` are bytes that a step at 1024x1024 takes beside the weights. The shares are what of a
     streamed part is on the device at a time: two of its blocks and what isn't a block. `keeps` is whether
     what isn't a linear layer of a block, and so never rounded, is so much that it counts.
+
+    `references` are how many pictures a drawing follows at most. With `strength` there is one, which the
+    drawing begins from, and that is how far it is left unless a call says otherwise, as in diffusers.
     """
 
     pipeline: str
@@ -59,6 +64,8 @@ class Family:
     transformer_share: float
     encoder_share: float
     keeps: bool = True
+    references: int = 1
+    strength: float | None = 0.6
 
     @property
     def encoder(self) -> Encoder:
@@ -79,7 +86,7 @@ class Weights:
     """How many numbers each part of a pipeline of `family` holds.
 
     `encoder` is the large text encoder, as far as it is loaded; `others` the small one and the VAE. What is
-    `*_kept` of a part is never rounded.
+    `*_kept` of a part is never rounded. `lengthening` is how many times as many tokens as usual a step takes.
     """
 
     family: Family
@@ -88,11 +95,19 @@ class Weights:
     others: int
     transformer_kept: int = 0
     encoder_kept: int = 0
+    lengthening: float = 1
 
     @property
     def all(self) -> int:
         """All numbers."""
         return self.transformer + self.encoder + self.others
+
+    def following(self, references: int) -> Self:
+        """The same for drawings with so many references, whose tokens each step takes beside its own."""
+        if self.family.strength is not None:  # the reference stands in the place of noise
+            return self
+        own = self.family.text_tokens + _PICTURE_TOKENS
+        return replace(self, lengthening=1 + references * _PICTURE_TOKENS / own)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

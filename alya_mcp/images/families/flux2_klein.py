@@ -24,6 +24,8 @@ FLUX2_KLEIN: Final = Family(
     step_memory=800_000_000,
     transformer_share=0.18,
     encoder_share=0.2,
+    references=4,
+    strength=None,
 )
 
 _VAE: Final = 84_046_115

@@ -1,6 +1,7 @@
 """FLUX.1 pictures: T5's text and CLIP's summary of it, latents packed two by two."""
 
 import importlib
+from collections.abc import Iterable
 from typing import Any, Final
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor
 
 from alya_mcp.images.engine import Job
 from alya_mcp.images.families import Model
+from alya_mcp.images.flux.begun import drawn_from, read, under_noise
 from alya_mcp.images.flux.pipeline import Artist, Tokens, dynamic_shift
 from alya_mcp.images.flux.word_tokenizer import word_tokenizer
 
@@ -96,16 +98,26 @@ class Flux1Artist(Artist):
         text = pipeline.text_encoder_2(five, output_hidden_states=False)[0]
         return text.to(self.dtype), pooled.to(self.dtype)
 
-    def noise(self, job: Job, generator: torch.Generator) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def see(self, job: Job, pictures: Iterable[Any]) -> tuple[Tensor, ...]:
+        """What the autoencoder reads of the picture that the drawing begins from."""
+        return tuple(read(self, job, picture) for picture in pictures)
+
+    def noise(
+        self, job: Job, generator: torch.Generator, seen: tuple[Tensor, ...] = ()
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Latents (1, tokens, channels) and the tokens' places (tokens, 3)."""
         pipeline = self.pipeline
         channels = int(pipeline.transformer.config.in_channels) // 4
+        begun = [drawn_from(self, moments, generator) for moments in seen]
         latents, places = pipeline.prepare_latents(
             1, channels, job.height, job.width, self.dtype, self.device, generator
         )
         if self.only_side is not None and job.width != job.height:
             rows, columns = job.height // self.unit, job.width // self.unit
             places = fitted(rows, columns, self.only_side // self.unit).to(self.device)
+        for each in begun:
+            packed = pipeline._pack_latents(each, 1, channels, *each.shape[2:])
+            latents = under_noise(self, job, packed, latents)
         return latents, (places,)
 
     @torch.no_grad()

@@ -1,7 +1,8 @@
 """FLUX.2-klein pictures: three states of Qwen3 side by side, latents packed two by two."""
 
 import importlib
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, ClassVar, Final
 
 import torch
 from torch import Tensor
@@ -12,9 +13,14 @@ from alya_mcp.images.families.flux2_klein import LAYERS
 from alya_mcp.images.flux import qwen3
 from alya_mcp.images.flux.pipeline import Artist, Tokens
 
+_AREA: Final = 1024 * 1024
+"""Pixels of a reference at most; a larger one is made smaller."""
+
 
 class Flux2KleinArtist(Artist):
     """Draws with a Flux2KleinPipeline."""
+
+    lengthened: ClassVar[bool] = True
 
     @staticmethod
     def full_size(model: Model) -> Any:
@@ -53,21 +59,45 @@ class Flux2KleinArtist(Artist):
         places[:, 3] = torch.arange(text.shape[1], device=text.device)
         return text.to(self.dtype), places
 
-    def noise(self, job: Job, generator: torch.Generator) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Latents (1, tokens, channels) and the tokens' places (tokens, 4)."""
+    @torch.no_grad()
+    def see(self, job: Job, pictures: Iterable[Any]) -> tuple[Tensor, ...]:
+        """Latents (1, tokens, channels) of all references in a row, and the tokens' places (tokens, 4)."""
+        del job
+        pixels = [self._pixels(picture) for picture in pictures]
+        latents, places = self.pipeline.prepare_image_latents(
+            pixels, 1, None, self.device, self.pipeline.vae.dtype
+        )
+        return latents, places[0].float()
+
+    def _pixels(self, picture: Any) -> Tensor:
+        """The middle of a picture as the autoencoder takes it: whole units, no larger than is read."""
+        processor: Any = self.pipeline.image_processor
+        if picture.width * picture.height > _AREA:
+            picture = processor._resize_to_target_area(picture, _AREA)
+        width, height = (side // self.unit * self.unit for side in picture.size)
+        pixels: Tensor = processor.preprocess(picture, height=height, width=width, resize_mode="crop")
+        return pixels
+
+    def noise(
+        self, job: Job, generator: torch.Generator, seen: tuple[Tensor, ...] = ()
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Latents (1, tokens, channels), their places (tokens, 4), and those of references after them."""
         pipeline = self.pipeline
         channels = int(pipeline.transformer.config.in_channels) // 4
         latents, places = pipeline.prepare_latents(
             1, channels, job.height, job.width, self.dtype, self.device, generator
         )
-        return latents, (places[0].float(),)
+        if not seen:
+            return latents, (places[0].float(),)
+        references, beside = seen
+        return latents, (torch.cat([places[0].float(), beside]), references)
 
     @torch.no_grad()
     def step(self, latents: Tensor, time: Tensor, change: Tensor, *conditions: Tensor) -> tuple[Tensor]:
-        """Latents (1, tokens, channels) after a step; given text, its places and the picture's."""
-        text, text_places, places = conditions
+        """Latents (1, tokens, channels) after a step; given text, its places, the picture's, references."""
+        text, text_places, places, *references = conditions
         velocity = self.pipeline.transformer(
-            hidden_states=latents,
+            hidden_states=torch.cat([latents, *references], dim=1).to(self.dtype) if references else latents,
             timestep=time,
             guidance=None,
             encoder_hidden_states=text,
@@ -75,6 +105,8 @@ class Flux2KleinArtist(Artist):
             img_ids=places,
             return_dict=False,
         )[0]
+        if references:
+            velocity = velocity[:, : latents.shape[1]]
         return ((latents.float() + change * velocity).to(velocity.dtype),)
 
     def shift(self, tokens: int, steps: int) -> float:

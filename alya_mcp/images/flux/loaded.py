@@ -4,8 +4,9 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from alya_mcp.images.families import Weights
 from alya_mcp.images.models import Choice
-from alya_mcp.images.plan import Plan
+from alya_mcp.images.plan import Machine, Plan, plans
 from alya_mcp.images.renderer import RenderPhase
 
 if TYPE_CHECKING:
@@ -18,7 +19,10 @@ _MOST: Final = 2
 
 @dataclass(slots=True, kw_only=True)
 class Loaded:
-    """A model in memory; `plan` changes when memory ends, and `whole` is false once that failed half way."""
+    """A model in memory; `plan` changes when memory ends, and `whole` is false once that failed half way.
+
+    There is room for drawings with so many `references`.
+    """
 
     wanted: tuple[str, str]
     choice: Choice
@@ -26,6 +30,8 @@ class Loaded:
     artist: "Artist"
     device: str
     words: frozenset[str] | None
+    weights: Weights
+    references: int = 0
     peaks: "Peaks | None" = None
     accelerator: "Accelerator | None" = None
     whole: bool = True
@@ -33,6 +39,12 @@ class Loaded:
     def counting(self, phase: RenderPhase, taken: dict[str, int]) -> contextlib.AbstractContextManager[None]:
         """Count what the body takes of the device's memory, where that tells."""
         return contextlib.nullcontext() if self.peaks is None else self.peaks.during(phase, taken)
+
+    def has_room_for(self, references: int, machine: Machine) -> bool:
+        """Whether `machine`, as it would be without this model, holds it for drawings with `references`."""
+        weights = self.weights.following(references)
+        known = plans(machine, weights, self.wanted[1], full_precision=self.choice.full_precision)
+        return any(_places(each) == _places(self.plan) and each.needs <= machine.free for each in known)
 
     @property
     def plan_text(self) -> str:
@@ -65,6 +77,11 @@ class Loaded:
             and self.choice.full_precision == choice.full_precision
             and (choice.full_precision or self.wanted[1] == precision)
         )
+
+
+def _places(plan: Plan) -> tuple[str, str, bool, bool, bool]:
+    """What decides how much memory a plan needs, beside the machine and the weights."""
+    return plan.precision, plan.encoder, plan.encoder_streamed, plan.transformer_streamed, plan.tiled
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ import contextlib
 import importlib
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
 
@@ -65,6 +65,8 @@ class Artist(ABC):
 
     one_length: ClassVar[bool] = True
     """Whether every prompt is as many tokens to the transformer, so that a step can be recorded."""
+    lengthened: ClassVar[bool] = False
+    """Whether references are more tokens to the transformer, so that what was recorded doesn't fit them."""
 
     def __init__(self, pipeline: Any, device: torch.device, only_side: int | None = None) -> None:
         self.pipeline = pipeline
@@ -148,25 +150,33 @@ class Artist(ABC):
         del count
         return answer
 
+    # -- references
+
+    @abstractmethod
+    def see(self, job: Job, pictures: Iterable[Any]) -> tuple[Tensor, ...]:
+        """What the drawing of `job` is given of `pictures`, Pillow's in RGB; taken one by one."""
+
     # -- denoising
 
     @torch.no_grad()
-    def denoise(self, job: Job, encoded: EncodedPrompt, after: Callable[[int], None]) -> Tensor:
+    def denoise(
+        self, job: Job, encoded: EncodedPrompt, after: Callable[[int], None], seen: tuple[Tensor, ...] = ()
+    ) -> Tensor:
         """The latents of `job`; `after` is told each step that is done, and may raise to stop.
 
         Raises:
             NotFinite: when the transformer computes nonsense.
         """
-        latents, *first = self.first_step(job, encoded)
+        latents, *first = self.first_step(job, encoded, seen)
         conditions = first[2:]
         times, changes = self._schedule(job)
-        with self._pace(job) as shortcuts:
+        with self._pace(job, whole=not (seen and self.lengthened)) as shortcuts:
             recorded = shortcuts.step if shortcuts else None
             take = recorded or self.step
             # A recorded step takes no time to launch; of others, the next is launched while one is at work.
             ahead = 0 if recorded else 1
             done: list[Any] = []
-            for number in range(job.steps):
+            for number in range(len(times)):
                 (latents,) = take(latents, times[number], changes[number], *conditions)
                 done.append(self._mark())
                 if number >= ahead:
@@ -174,7 +184,7 @@ class Artist(ABC):
                     after(number - ahead + 1)
             if ahead:
                 _wait(done[-1])
-                after(job.steps)
+                after(len(times))
         latents = latents.clone()
         if not bool(torch.isfinite(latents).all()):
             # If the text's encoding is what is wrong, every later picture of it would be.
@@ -182,16 +192,23 @@ class Artist(ABC):
             raise NotFinite("model")
         return latents
 
-    def first_step(self, job: Job, encoded: EncodedPrompt) -> tuple[Tensor, ...]:
+    def first_step(
+        self, job: Job, encoded: EncodedPrompt, seen: tuple[Tensor, ...] = ()
+    ) -> tuple[Tensor, ...]:
         """What `step` is given first for `job`: noise, time, change, and what stays the same."""
         generator = torch.Generator("cpu").manual_seed(job.seed)
-        latents, places = self.noise(job, generator)
+        latents, others = self.noise(job, generator, seen)
         times, changes = self._schedule(job)
-        return latents, times[0], changes[0], *encoded.parts, *places
+        return latents, times[0], changes[0], *encoded.parts, *others
 
     @abstractmethod
-    def noise(self, job: Job, generator: torch.Generator) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """The noise that `job` begins with, and where its tokens are as far as the transformer is told."""
+    def noise(
+        self, job: Job, generator: torch.Generator, seen: tuple[Tensor, ...] = ()
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """What `job` begins with, noise or what was `seen` in noise, and what else each step is given.
+
+        That is where its tokens are, as far as the transformer is told, and references.
+        """
 
     @abstractmethod
     def step(self, latents: Tensor, time: Tensor, change: Tensor, *conditions: Tensor) -> tuple[Tensor]:
@@ -209,15 +226,20 @@ class Artist(ABC):
 
     def _schedule(self, job: Job) -> tuple[list[Tensor], list[Tensor]]:
         """For each step its time, as the transformer takes it, and the change of noise."""
+        sigmas, timesteps = self.sigmas(job)
+        changes = (sigmas[1:] - sigmas[:-1]).to(self.device)
+        times = self.times(timesteps).to(self.device)
+        return [times[number : number + 1] for number in range(len(times))], list(changes.unbind())
+
+    def sigmas(self, job: Job) -> tuple[Tensor, Tensor]:
+        """The share of noise before each step of `job` and after the last one, and each step's time."""
         scheduler: Any = self.pipeline.scheduler
         steps = job.steps
         given = None if scheduler.config.get("use_flow_sigmas") else np.linspace(1.0, 1 / steps, steps)
         wanted: dict[str, Any] = {"num_inference_steps": steps} if given is None else {"sigmas": given}
         scheduler.set_timesteps(**wanted, device="cpu", mu=self.shift(self.tokens_in(job), steps))
-        sigmas = scheduler.sigmas
-        changes = (sigmas[1:] - sigmas[:-1]).to(self.device)
-        times = self.times(scheduler.timesteps).to(self.device)
-        return [times[number : number + 1] for number in range(steps)], list(changes.unbind())
+        first = steps - drawn_steps(job)
+        return scheduler.sigmas[first:], scheduler.timesteps[first:]
 
     @abstractmethod
     def shift(self, tokens: int, steps: int) -> float:
@@ -288,6 +310,13 @@ class Artist(ABC):
         mark = torch.cuda.Event(blocking=True)
         mark.record()
         return mark
+
+
+def drawn_steps(job: Job) -> int:
+    """How many of its steps `job` takes; its reference stands for the others, more with less `strength`."""
+    if job.strength is None:
+        return job.steps
+    return job.steps - int(max(job.steps - min(job.steps * job.strength, job.steps), 0))
 
 
 def open_artist(pipeline: Any, device: torch.device, only_side: int | None = None) -> Artist:

@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from alya_mcp.errors import Failure, InvalidInput, NotConfigured
+from alya_mcp.images.decoding import opened
 from alya_mcp.images.engine import Job, Picture
 from alya_mcp.images.families import Model, Weights
 from alya_mcp.images.flux.loaded import Loaded, Shelf
+from alya_mcp.images.following import require_follows
 from alya_mcp.images.models import SHOW_NOTHING, Choice, choose, known_words, random_model
 from alya_mcp.images.plan import (
     MAIN_SPARE,
@@ -78,9 +80,18 @@ class FluxRenderer:
 
     def render(self, request: RenderRequest, job: Job, report: ReportProgress) -> Picture:
         """Draw `job`."""
+        pictures = [opened(reference) for reference in job.references]
         loaded = self._load(request, report)
+        family, choice = loaded.artist.family, loaded.choice
+        require_follows(choice.name, family, len(pictures), job.strength, blind=choice.blind)
+        if pictures:
+            if not self._has_room_for(loaded, len(pictures)):
+                del loaded
+                self._unload()
+                loaded = self._load(request, report, len(pictures))
+            job = replace(job, strength=job.strength or family.strength)
         with _device_errors():
-            return self._draw(loaded, job, report)
+            return self._draw(loaded, job, pictures, report)
 
     def tend(self, *, idle: bool) -> bool:
         """Compile beside the drawing, and take into use what is compiled."""
@@ -125,7 +136,7 @@ class FluxRenderer:
 
     # -- loading
 
-    def _load(self, request: RenderRequest, report: ReportProgress) -> Loaded:
+    def _load(self, request: RenderRequest, report: ReportProgress, references: int = 0) -> Loaded:
         wanted = (request.model, request.precision)
         if self._loaded and not self._loaded.whole:
             self._unload()
@@ -136,9 +147,28 @@ class FluxRenderer:
             report("load", 0.0, 0.3, "Starting PyTorch")
             _quiet_libraries()
         with _device_errors():
-            return self._load_choice(request, report)
+            return self._load_choice(request, report, references)
 
-    def _load_choice(self, request: RenderRequest, report: ReportProgress) -> Loaded:
+    def _has_room_for(self, loaded: Loaded, references: int) -> bool:
+        """Whether the model's plan holds with so many references, if need be without the models beside it.
+
+        Raises:
+            NotConfigured: when no plan has room for them.
+        """
+        while references > loaded.references:
+            machine = survey(self._limit, loaded.size)
+            if loaded.has_room_for(references, machine):
+                loaded.references = references
+            elif self._shelf.drop():
+                _free_memory()
+            else:
+                full = loaded.choice.full_precision
+                weights = loaded.weights.following(references)
+                choose_plan(machine, weights, loaded.wanted[1], full_precision=full)
+                return False
+        return True
+
+    def _load_choice(self, request: RenderRequest, report: ReportProgress, references: int) -> Loaded:
         wanted = model, precision = request.model, request.precision
         machine = self._survey()
         before: str | None = None
@@ -176,7 +206,9 @@ class FluxRenderer:
         else:
             require_whole(source, choice.name)
             weights = weigh(source)
-        plan, machine, gone = self._make_room(weights, precision, full_precision=choice.full_precision)
+        plan, machine, gone = self._make_room(
+            weights.following(references), precision, full_precision=choice.full_precision
+        )
         instead = gone or ([before] if before is not None and before not in self._shelf.names else [])
         beside = f" beside {', '.join(self._shelf.names)}" if self._shelf.names else ""
         place = f" in place of {', '.join(instead)}" if instead else beside
@@ -190,6 +222,8 @@ class FluxRenderer:
             artist=artist,
             device=machine.device,
             words=None if isinstance(source, Model) else known_words(source),
+            weights=weights,
+            references=references,
         )
         if machine.device == "cuda":
             from alya_mcp.images.flux.memory_peaks import Peaks
@@ -331,7 +365,7 @@ class FluxRenderer:
 
     # -- drawing
 
-    def _draw(self, loaded: Loaded, job: Job, report: ReportProgress) -> Picture:
+    def _draw(self, loaded: Loaded, job: Job, pictures: list[Any], report: ReportProgress) -> Picture:
         from alya_mcp.images.flux.pipeline import middle
 
         artist, canvas = loaded.artist, loaded.artist.canvas(job)
@@ -342,8 +376,12 @@ class FluxRenderer:
         peaks: dict[str, int] = {}
         with loaded.counting("encode", peaks):
             encoded = down.take("encode", lambda: self._with_room(lambda: artist.read(prompt)))
+            seen: tuple[Any, ...] = ()
+            if pictures:
+                report("encode", 0.5, 1.0, "Looking at the references")
+                seen = down.take("references", lambda: self._see(artist, canvas, pictures, tiled=down.tiled))
         with loaded.counting("denoise", peaks):
-            latents = down.take("denoise", lambda: self._denoise(artist, canvas, encoded, report))
+            latents = down.take("denoise", lambda: self._denoise(artist, canvas, encoded, report, seen))
         report("decode", 0.0, 1.0, "Turning it into pixels")
         with loaded.counting("decode", peaks):
             pixels = down.take("decode", lambda: self._decode(loaded, canvas, latents, tiled=down.tiled))
@@ -374,16 +412,27 @@ class FluxRenderer:
             ignored=ignored,
         )
 
-    def _denoise(self, artist: "Artist", job: Job, encoded: "EncodedPrompt", report: ReportProgress) -> Any:
-        from alya_mcp.images.flux.pipeline import NotFinite
+    def _see(self, artist: "Artist", job: Job, pictures: list[Any], *, tiled: bool) -> tuple[Any, ...]:
+        from alya_mcp.images.flux.pipeline import tiles
+
+        with tiles(artist.pipeline, max(job.width, job.height)) if tiled else contextlib.nullcontext():
+            return self._with_room(lambda: artist.see(job, pictures))
+
+    def _denoise(
+        self, artist: "Artist", job: Job, encoded: "EncodedPrompt", report: ReportProgress,
+        seen: tuple[Any, ...],
+    ) -> Any:  # fmt: skip
+        from alya_mcp.images.flux.pipeline import NotFinite, drawn_steps
+
+        steps = drawn_steps(job)
 
         def after(done: int) -> None:
-            until = min(1.0, (done + 1) / job.steps)
-            report("denoise", done / job.steps, until, f"Step {done} of {job.steps}")
+            until = min(1.0, (done + 1) / steps)
+            report("denoise", done / steps, until, f"Step {done} of {steps}")
 
-        report("denoise", 0.0, 1 / job.steps, f"Drawing in {job.steps} steps")
+        report("denoise", 0.0, 1 / steps, f"Drawing in {steps} steps")
         try:
-            return self._with_room(lambda: artist.denoise(job, encoded, after))
+            return self._with_room(lambda: artist.denoise(job, encoded, after, seen))
         except NotFinite:
             raise Failure(
                 f"The model computed numbers that aren't finite (NaN) with seed {job.seed} and {job.steps} "
@@ -448,7 +497,7 @@ class _Stairs:
         loaded = self._loaded
         if other := self._shelf.drop():
             return f"{other} unloaded"
-        if phase == "decode" and not self.tiled and not loaded.choice.full_precision:
+        if phase in {"decode", "references"} and not self.tiled and not loaded.choice.full_precision:
             self.tiled = True
             return "decoded in tiles"
         if loaded.artist.forget_recordings():

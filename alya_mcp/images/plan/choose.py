@@ -228,10 +228,10 @@ def _plan(
     )
     plan = _hurry(plan, machine)
     if weights.all < _SMALL:
-        working = 0.1 * here + 300_000_000
+        working = (0.1 * here + 300_000_000) * weights.lengthening
     else:
         working = (
-            max(family.step_memory, _DECODE_TILED if tiled else _DECODE)
+            max(family.step_memory * weights.lengthening, _DECODE_TILED if tiled else _DECODE)
             + _RUNTIME
             + _COMPILED * plan.compiled
         )
