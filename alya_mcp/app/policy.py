@@ -16,9 +16,6 @@ from alya_mcp.toolkit.caller import Caller, calling_grant
 
 Origin = Literal["--policy or ALYA_POLICY", "the grant's own", "ALYA_HOME", "packaged"]
 
-LOOK_EVERY_SECONDS: Final = 0.5
-"""How often a grant is looked up that is unknown, or can't be looked up."""
-
 _UNREADABLE: Final = (
     "the grants can't be read, and so not which policy this one obeys; `alya-mcp doctor` says more"
 )
@@ -60,16 +57,19 @@ def packaged_policy() -> Path:
     return inside if inside.exists() else package.parent / "policy.json"
 
 
-def open_policy(settings: Settings, tools: Collection[str] | None = None) -> PolicySource:
+def open_policy(
+    settings: Settings, tools: Collection[str] | None = None, *, look_every: float = 0.5
+) -> PolicySource:
     """The policy for a server: reloaded when its file changes, all denied while there is none to obey.
 
-    `tools` are the names that it may have rules for; the catalogue's when left out.
+    `tools` are the names that it may have rules for; the catalogue's when left out. A grant that is unknown,
+    or can't be looked up, is looked up again after `look_every` seconds.
     """
     from alya_mcp.tools import NAMES
 
     names = NAMES if tools is None else tools
     if settings.policy is None and settings.grant is not None:
-        return _UntilGrantIsKnown(settings, names)
+        return _UntilGrantIsKnown(settings, names, look_every)
     return _open(settings, None, names)
 
 
@@ -108,16 +108,17 @@ class _UntilOwn:
 class _UntilGrantIsKnown:
     """Everything denied while nobody can say whether the grant has a policy of its own.
 
-    The grant is looked up when a call asks, no more than every `LOOK_EVERY_SECONDS`.
+    The grant is looked up when a call asks, no more than once in `look_every` seconds.
     """
 
-    def __init__(self, settings: Settings, tools: Collection[str]) -> None:
+    def __init__(self, settings: Settings, tools: Collection[str], look_every: float) -> None:
         self._settings = settings
         self._tools = tools
         self._caller = Caller(settings)
         self._denying = Policy.unavailable()
         self._error: PolicyError | None = None
         self._found: PolicySource | None = None
+        self._look_every = look_every
         self._next_look = -math.inf
 
     @property
@@ -127,7 +128,7 @@ class _UntilGrantIsKnown:
     def current(self) -> Policy:
         if self._found is None and time.monotonic() >= self._next_look:
             self._look()
-            self._next_look = time.monotonic() + LOOK_EVERY_SECONDS
+            self._next_look = time.monotonic() + self._look_every
         return self._denying if self._found is None else self._found.current()
 
     def _look(self) -> None:

@@ -6,6 +6,8 @@ import logging
 import os
 import secrets
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -32,33 +34,6 @@ def command(home: Path, port: int, instance: str, moved_from: int | None) -> lis
     """What starts a store process."""
     moved = "" if moved_from is None else str(moved_from)
     return module_command("alya_mcp.storage.link_server", str(home), str(port), instance, moved)
-
-
-def ensure(folder: StoreFolder, secret: bytes) -> int:
-    """The port of a running store process of this version or newer; starts one if there is none.
-
-    It listens where it did before, so that links stay good, unless another program has taken that port.
-
-    Raises:
-        Unavailable: none could be started.
-    """
-    noted = folder.listener()
-    running = noted and ask(secret, noted.port)
-    if running and not is_newer(__version__, running.version):
-        return running.port
-    if running and not stop(secret, running):
-        return running.port  # older, but it works
-    if noted is None:
-        return _start(folder, secret, port=0, moved_from=None)
-    try:
-        return _start(folder, secret, port=noted.port, moved_from=noted.moved_from)
-    except _PortTakenError:
-        _log.warning(
-            "Port %d is used by another program. Links to local images now use another port; "
-            "links made before will not open.",
-            noted.port,
-        )
-        return _start(folder, secret, port=0, moved_from=noted.port)
 
 
 def ask(secret: bytes, port: int) -> StoreHealth | None:
@@ -89,34 +64,69 @@ class _PortTakenError(Exception):
     pass
 
 
-def _start(folder: StoreFolder, secret: bytes, *, port: int, moved_from: int | None) -> int:
-    instance = secrets.token_hex(8)
-    words = command(folder.home, port, instance, moved_from)
-    starter = Starter(
-        lambda: spawn(words, folder.home, cwd=folder.home, environment=_environment()), seconds=_START_SECONDS
-    )
-    try:
-        while True:
-            starter.ensure()
-            time.sleep(_POLL)
-            noted = folder.listener()
-            if noted and noted.instance == instance and ask(secret, noted.port):
-                starter.let_go()
-                return noted.port
-    except EndedError as error:
-        if error.status == PORT_TAKEN:
-            raise _PortTakenError from None
-        raise Unavailable(
-            f"The process that serves local images ended at once ({error}). "
-            "Try again; `alya-mcp doctor` tells more."
-        ) from None
-    except LateError:
-        raise Unavailable(
-            f"The process that serves local images didn't start within {_START_SECONDS:.0f} s. "
-            "The machine may be very busy; try again."
-        ) from None
-    finally:
-        starter.end()
+@dataclass(frozen=True, slots=True)
+class StoreLauncher:
+    """Keeps a store process of `version` or newer running, which `command` starts and `stop` ends."""
+
+    version: str = __version__
+    command: Callable[[Path, int, str, int | None], list[str]] = command
+    stop: Callable[[bytes, StoreHealth], bool] = stop
+
+    def ensure(self, folder: StoreFolder, secret: bytes) -> int:
+        """The port of a running store process; starts one if there is none.
+
+        It listens where it did before, so that links stay good, unless another program has taken that port.
+
+        Raises:
+            Unavailable: none could be started.
+        """
+        noted = folder.listener()
+        running = noted and ask(secret, noted.port)
+        if running and not is_newer(self.version, running.version):
+            return running.port
+        if running and not self.stop(secret, running):
+            return running.port  # older, but it works
+        if noted is None:
+            return self._start(folder, secret, port=0, moved_from=None)
+        try:
+            return self._start(folder, secret, port=noted.port, moved_from=noted.moved_from)
+        except _PortTakenError:
+            _log.warning(
+                "Port %d is used by another program. Links to local images now use another port; "
+                "links made before will not open.",
+                noted.port,
+            )
+            return self._start(folder, secret, port=0, moved_from=noted.port)
+
+    def _start(self, folder: StoreFolder, secret: bytes, *, port: int, moved_from: int | None) -> int:
+        instance = secrets.token_hex(8)
+        words = self.command(folder.home, port, instance, moved_from)
+        starter = Starter(
+            lambda: spawn(words, folder.home, cwd=folder.home, environment=_environment()),
+            seconds=_START_SECONDS,
+        )
+        try:
+            while True:
+                starter.ensure()
+                time.sleep(_POLL)
+                noted = folder.listener()
+                if noted and noted.instance == instance and ask(secret, noted.port):
+                    starter.let_go()
+                    return noted.port
+        except EndedError as error:
+            if error.status == PORT_TAKEN:
+                raise _PortTakenError from None
+            raise Unavailable(
+                f"The process that serves local images ended at once ({error}). "
+                "Try again; `alya-mcp doctor` tells more."
+            ) from None
+        except LateError:
+            raise Unavailable(
+                f"The process that serves local images didn't start within {_START_SECONDS:.0f} s. "
+                "The machine may be very busy; try again."
+            ) from None
+        finally:
+            starter.end()
 
 
 def _request(method: str, port: int, target: str) -> bytes | None:

@@ -7,6 +7,7 @@ import re
 import socket
 import time
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol
@@ -16,9 +17,6 @@ from alya_mcp.storage.folder import StoreFolder
 from alya_mcp.storage.handshake import NONCE, StoreHealth, health_words, stop_words
 from alya_mcp.storage.signed_links import LinkRefused, SignedLink, judge
 from alya_mcp.storage.store import safe_filename
-
-REQUEST_SECONDS: Final = 10.0
-"""How long a client may take to send one request, and to accept one piece of an answer."""
 
 _CONTENT_TYPES: Final = {
     ".png": "image/png",
@@ -32,11 +30,22 @@ _STOP = re.compile(r"/stop\?proof=(?P<proof>[0-9a-f]{64})")
 _RANGE = re.compile(r"bytes=(?P<first>[0-9]{0,18})-(?P<last>[0-9]{0,18})")
 
 
+@dataclass(frozen=True, slots=True)
+class StoreLimits:
+    """How long a store process waits, in seconds."""
+
+    grace: float = 60.0
+    """How long it stays after the last link has expired, to answer that it has."""
+    request: float = 10.0
+    """How long a client may take to send one request, and to accept one piece of an answer."""
+
+
 class LinkServer(Protocol):
     """What a handler needs of its server; see `link_server.StoreServer`."""
 
     folder: StoreFolder
     secret: bytes
+    limits: StoreLimits
 
     @property
     def closing(self) -> bool:
@@ -61,13 +70,14 @@ class LinkHandler(BaseHTTPRequestHandler):
 
     server: LinkServer  # pyright: ignore[reportIncompatibleVariableOverride]
     protocol_version = "HTTP/1.1"
-    timeout = REQUEST_SECONDS
 
     def setup(self) -> None:
         """Read requests through a reader with a deadline."""
         super().setup()
+        seconds = self.server.limits.request
+        self.connection.settimeout(seconds)
         self.rfile.close()
-        self._reader = _PatientReader(self.connection)
+        self._reader = _PatientReader(self.connection, seconds)
         self.rfile = io.BufferedReader(self._reader)
 
     def handle_one_request(self) -> None:
@@ -218,14 +228,15 @@ class LinkHandler(BaseHTTPRequestHandler):
 class _PatientReader(io.RawIOBase):
     """Reads a socket with one deadline for a whole request, so that slow clients can't hold a thread."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, seconds: float) -> None:
         super().__init__()
         self._connection = connection
+        self._seconds = seconds
         self._deadline = 0.0
 
     def begin_request(self) -> None:
         """Start the deadline of the next request."""
-        self._deadline = time.monotonic() + REQUEST_SECONDS
+        self._deadline = time.monotonic() + self._seconds
 
     def readable(self) -> bool:
         return True
@@ -238,4 +249,4 @@ class _PatientReader(io.RawIOBase):
         try:
             return self._connection.recv_into(buffer)
         finally:
-            self._connection.settimeout(REQUEST_SECONDS)
+            self._connection.settimeout(self._seconds)

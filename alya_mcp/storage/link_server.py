@@ -23,18 +23,17 @@ from alya_mcp import __version__
 from alya_mcp.runtime.locks import LockTimeout
 from alya_mcp.storage.folder import Listener, StoreFolder
 from alya_mcp.storage.handshake import StoreHealth
-from alya_mcp.storage.link_handler import LinkHandler
+from alya_mcp.storage.link_handler import LinkHandler, StoreLimits
 from alya_mcp.storage.signed_links import HOST
 
 PORT_TAKEN: Final = 3
 """Exit status: another program has the port."""
-GRACE_SECONDS: Final = 60.0
-"""How long the process stays after the last link has expired, to answer that it has."""
 
 _PORTS: Final = range(20_000, 32_000)  # below the ports that systems give to outgoing connections
 _CONNECTIONS: Final = 256
 _DRAIN_SECONDS: Final = 30.0
 _LONGEST_SLEEP: Final = 30.0
+_LIMITS: Final = StoreLimits()
 
 
 def main() -> NoReturn:
@@ -73,9 +72,18 @@ class StoreServer(ThreadingHTTPServer):
     timeout = 0  # of `handle_request`, which is called when a client has connected
     allow_reuse_address = os.name != "nt"  # on Windows two programs could then share the port
 
-    def __init__(self, folder: StoreFolder, secret: bytes, *, port: int, instance: str) -> None:
+    def __init__(
+        self,
+        folder: StoreFolder,
+        secret: bytes,
+        *,
+        port: int,
+        instance: str,
+        limits: StoreLimits = _LIMITS,
+    ) -> None:
         self.folder = folder
         self.secret = secret
+        self.limits = limits
         self._instance = instance
         self._wake, self._woken = socket.socketpair()
         self._connections = threading.BoundedSemaphore(_CONNECTIONS)
@@ -196,7 +204,7 @@ class StoreServer(ThreadingHTTPServer):
                 return
 
     def _end(self) -> float:
-        return self.folder.open_until() + GRACE_SECONDS
+        return self.folder.open_until() + self.limits.grace
 
     def _end_for_good(self) -> bool:
         """Stop listening if no link is open. Under the folder's lock, so that none can be added meanwhile."""

@@ -4,7 +4,9 @@ import errno
 import re
 import time
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
@@ -16,6 +18,9 @@ from alya_mcp.storage.signed_links import HOST, SignedLink, sign
 from alya_mcp.storage.status import LocalStatus
 from alya_mcp.storage.store import KEY, Stored, Upload, clamp_expiry
 
+if TYPE_CHECKING:
+    from alya_mcp.storage.launcher import StoreLauncher
+
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
@@ -25,8 +30,15 @@ class LocalStore:
 
     name = "local"
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, launcher: "StoreLauncher | None" = None) -> None:
         self._folder = StoreFolder(home)
+        self._given_launcher = launcher
+
+    @cached_property
+    def _launcher(self) -> "StoreLauncher":
+        from alya_mcp.storage.launcher import StoreLauncher
+
+        return self._given_launcher or StoreLauncher()
 
     async def prepare(self) -> None:
         """Nothing takes long here but starting the store process, which ends when it has nothing to serve."""
@@ -84,20 +96,16 @@ class LocalStore:
             raise Unavailable(f"The image {key} can't be deleted: {_plainly(error)}.") from error
 
     def _origin(self) -> str:
-        from alya_mcp.storage import launcher as process
-
         try:
             noted = self._folder.listener()
             if noted is not None:
                 return _address(noted.port)
             with self._folder.locked():
-                return _address(process.ensure(self._folder, self._folder.key_or_new()))
+                return _address(self._launcher.ensure(self._folder, self._folder.key_or_new()))
         except OSError as error:
             raise Unavailable(f"ALYA_HOME can't be written: {_plainly(error)}.") from error
 
     def _link(self, key: str, filename: str, expires_in: int) -> Stored:
-        from alya_mcp.storage import launcher as process
-
         began = time.perf_counter()
         life = clamp_expiry(expires_in)
         try:
@@ -105,7 +113,7 @@ class LocalStore:
                 secret = self._folder.key_or_new()
                 now = int(time.time())
                 self._folder.extend(now + life)
-                port = process.ensure(self._folder, secret)
+                port = self._launcher.ensure(self._folder, secret)
         except OSError as error:
             raise Unavailable(f"{kept_at(key)} It has no link: {_plainly(error)}.") from error
         except Failure as failure:
@@ -121,20 +129,18 @@ class LocalStore:
         )
 
     def _resume(self) -> None:
-        from alya_mcp.storage import launcher as process
-
         try:
             if time.time() >= self._folder.open_until():
                 return
             with self._folder.locked():
                 secret = self._folder.key()
                 if secret is not None:
-                    process.ensure(self._folder, secret)
+                    self._launcher.ensure(self._folder, secret)
         except OSError as error:
             raise Unavailable(f"Links to local images can't be opened: {_plainly(error)}.") from error
 
     def _status(self) -> LocalStatus:
-        from alya_mcp.storage import launcher as process
+        from alya_mcp.storage.launcher import ask
 
         try:
             if not self._folder.writable():
@@ -146,7 +152,7 @@ class LocalStore:
         free = _free(self._folder.home)
         if noted is None or secret is None or time.time() >= until:
             return LocalStatus(state="ok", free=free)
-        if process.ask(secret, noted.port) is None:
+        if ask(secret, noted.port) is None:
             return LocalStatus(state="failing", free=free, problem="links not served")
         return LocalStatus(
             state="ok",

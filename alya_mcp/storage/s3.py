@@ -17,7 +17,7 @@ from alya_mcp.runtime.threads import run_abandonable
 from alya_mcp.settings import Settings
 from alya_mcp.storage.folder import StoreFolder
 from alya_mcp.storage.local import kept_at, write_picture
-from alya_mcp.storage.s3_client import S3Connection, connect
+from alya_mcp.storage.s3_client import ANSWER_SECONDS, S3Connection, connect
 from alya_mcp.storage.s3_errors import (
     Target,
     code_of,
@@ -45,8 +45,9 @@ class S3Store:
 
     name = "s3"
 
-    def __init__(self, settings: Settings, bucket: str) -> None:
+    def __init__(self, settings: Settings, bucket: str, *, answer_seconds: float = ANSWER_SECONDS) -> None:
         self._settings = settings
+        self._answer_seconds = answer_seconds
         self._bucket = bucket
         self._lock = threading.Lock()
         self._connection: S3Connection | None = None
@@ -222,7 +223,7 @@ class S3Store:
     def _connect(self) -> S3Connection:
         with self._lock:
             if self._connection is None:
-                self._connection = connect(self._settings, self._found_region)
+                self._connection = connect(self._settings, self._found_region, self._answer_seconds)
             return self._connection
 
     def _disconnect(self) -> None:

@@ -44,8 +44,11 @@ class Region:
 class S3Connection:
     """One client with its credentials; its methods may be called from several threads."""
 
-    def __init__(self, session: Any, client: Any, region: Region, links: Any, settings: Settings) -> None:
+    def __init__(
+        self, session: Any, client: Any, region: Region, links: Any, settings: Settings, answer_seconds: float
+    ) -> None:
         """`links` is the client that signs links, for a public address where there is one."""
+        self._answer_seconds = answer_seconds
         self.client = client
         self._links = links
         self._settings = settings
@@ -151,7 +154,7 @@ class S3Connection:
         opener = http.URLLib3Session(
             verify=self._session.get_config_variable("ca_bundle") or True,
             proxies=_module("botocore.utils").get_environ_proxies(url),
-            timeout=(CONNECT_SECONDS, ANSWER_SECONDS),
+            timeout=(CONNECT_SECONDS, self._answer_seconds),
         )
         try:
             request = requests.AWSRequest("GET", url, headers={"Range": "bytes=0-0"}).prepare()
@@ -190,8 +193,10 @@ class S3Connection:
             self._signed.region = signed["region"]
 
 
-def connect(settings: Settings, found_region: str | None) -> S3Connection:
+def connect(settings: Settings, found_region: str | None, answer_seconds: float) -> S3Connection:
     """A new connection. `found_region` is the bucket's, told by the store when nobody chose one.
+
+    A store that says nothing for `answer_seconds` is given up.
 
     Raises:
         NotInstalled: boto3 is missing.
@@ -211,11 +216,13 @@ def connect(settings: Settings, found_region: str | None) -> S3Connection:
     region = Region(str(chosen or found_region or _usual_region(endpoint)), chosen=bool(chosen))
 
     def client(address: str | None) -> Any:
-        return boto.client("s3", region_name=region.name, endpoint_url=address, config=_config(address))
+        return boto.client(
+            "s3", region_name=region.name, endpoint_url=address, config=_config(address, answer_seconds)
+        )
 
     made = client(endpoint)
     public = settings.s3_public_url
-    return S3Connection(session, made, region, client(public) if public else made, settings)
+    return S3Connection(session, made, region, client(public) if public else made, settings, answer_seconds)
 
 
 def _require_sendable(credentials: Any) -> None:
@@ -263,14 +270,14 @@ def _usual_region(endpoint: str | None) -> str:
     return "auto" if host.endswith(".r2.cloudflarestorage.com") else DEFAULT_REGION
 
 
-def _config(endpoint: str | None) -> Any:
+def _config(endpoint: str | None, answer_seconds: float) -> Any:
     custom = endpoint is not None and not _AWS_HOSTS.fullmatch(urlsplit(endpoint).hostname or "")
     checksums = "when_required" if custom else "when_supported"
     return _module("botocore.config").Config(
         signature_version="s3v4",  # the default still presigns with version 2 in several regions
         s3={"addressing_style": "path" if custom else "virtual"},
         connect_timeout=CONNECT_SECONDS,
-        read_timeout=ANSWER_SECONDS,
+        read_timeout=answer_seconds,
         max_pool_connections=16,
         retries={"mode": "standard", "total_max_attempts": TRIES},
         request_checksum_calculation=checksums,  # many stores refuse the newer checksum headers

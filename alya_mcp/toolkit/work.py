@@ -15,8 +15,6 @@ T = TypeVar("T")
 _GIVEN_UP: Final = "It was given up before it was done; call again"
 KEPT_SECONDS: Final = 600.0
 """How long what nobody has collected is kept."""
-_BEAT: Final = 1.5
-"""Seconds after which those who wait hear again that the work goes on."""
 _CREEP: Final = 1e-4
 """Share of the whole by which each beat adds to what was told; clients take only progress that grows."""
 _TELLING: Final = 0.1
@@ -27,13 +25,22 @@ class Work(Generic[T]):
     """What `do` makes, begun at once; calls wait for it, several at a time.
 
     `began` and `ended` are seconds of the monotonic clock. Its owner sets `left` when it goes on without a
-    call that waits for it.
+    call that waits for it. Calls that wait hear every `beat` seconds that it goes on; it is stale
+    `kept` seconds after its end.
     """
 
-    def __init__(self, do: Callable[[Progress], Coroutine[Any, Any, T]]) -> None:
+    def __init__(
+        self,
+        do: Callable[[Progress], Coroutine[Any, Any, T]],
+        *,
+        beat: float = 1.5,
+        kept: float = KEPT_SECONDS,
+    ) -> None:
         self.began = time.monotonic()
         self.ended: float | None = None
         self.left = False
+        self._pause = beat
+        self._kept = kept
         self._told = (0.0, 0.0, "")
         self._outcome: T | Exception | None = None
         self._listeners: list[Progress] = []
@@ -49,7 +56,7 @@ class Work(Generic[T]):
     @property
     def is_stale(self) -> bool:
         """Whether it ended so long ago that nobody is expected to collect what came of it."""
-        return self.ended is not None and time.monotonic() - self.ended > KEPT_SECONDS
+        return self.ended is not None and time.monotonic() - self.ended > self._kept
 
     @property
     def remaining(self) -> float | None:
@@ -107,7 +114,7 @@ class Work(Generic[T]):
 
     async def _beat(self) -> None:
         while True:
-            await asyncio.sleep(_BEAT)
+            await asyncio.sleep(self._pause)
             done, total, message = self._told
             if message:
                 await self._tell(min(done + _CREEP * total, total), total, message)

@@ -9,7 +9,6 @@ import pytest
 from raw_client import RawClient, Servers, eventually
 from scene import ALLOW_ALL, audit_records, write_policy
 
-import alya_mcp.app.policy
 from alya_mcp.app.policy import find_policy, open_policy, packaged_policy
 from alya_mcp.gate import StateError
 from alya_mcp.settings import Settings
@@ -139,7 +138,6 @@ def test_a_caller_whom_nobody_knows_is_not_looked_up_at_every_call(
         return connect(path, **how)
 
     monkeypatch.setattr(sqlite3, "connect", counting)
-    monkeypatch.setattr(alya_mcp.app.policy, "LOOK_EVERY_SECONDS", 3600.0)
-    policy = open_policy(Settings(home=tmp_path, grant="alya_wrong"))
+    policy = open_policy(Settings(home=tmp_path, grant="alya_wrong"), look_every=3600)
     assert {policy.current().default for _ in range(20)} == {"deny"}
     assert opened == [tmp_path / "state.sqlite"]

@@ -28,6 +28,8 @@ from alya_mcp.storage.status import status_words
 
 pytestmark = pytest.mark.anyio
 
+AT_ONCE = serve.StoreLimits(grace=0)
+
 PUT = """
 import anyio, sys
 from pathlib import Path
@@ -155,15 +157,12 @@ async def test_a_running_store_process_is_used_as_it_is(home: Path) -> None:
     assert store_process(home) == before
 
 
-async def test_the_store_process_ends_after_the_last_link_has_expired(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(serve, "GRACE_SECONDS", 0.0)
+async def test_the_store_process_ends_after_the_last_link_has_expired(home: Path) -> None:
     folder = StoreFolder(home)
     with folder.locked():
         secret = folder.key_or_new()
         folder.extend(int(time.time()) + 2)
-    server = serve.StoreServer(folder, secret, port=0, instance="0123456789abcdef")
+    server = serve.StoreServer(folder, secret, port=0, instance="0123456789abcdef", limits=AT_ONCE)
     thread = threading.Thread(target=server.serve)
     thread.start()
     with folder.locked():
@@ -175,14 +174,11 @@ async def test_the_store_process_ends_after_the_last_link_has_expired(
     server.drain()
 
 
-async def test_the_store_process_does_not_end_while_a_link_is_being_made(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(serve, "GRACE_SECONDS", 0.0)
+async def test_the_store_process_does_not_end_while_a_link_is_being_made(home: Path) -> None:
     folder = StoreFolder(home)
     with folder.locked():
         secret = folder.key_or_new()
-        server = serve.StoreServer(folder, secret, port=0, instance="0123456789abcdef")
+        server = serve.StoreServer(folder, secret, port=0, instance="0123456789abcdef", limits=AT_ONCE)
         thread = threading.Thread(target=server.serve)
         thread.start()
         assert process.ask(secret, server.server_port)
@@ -258,9 +254,7 @@ def test_an_answer_of_any_other_program_is_not_mistaken(said: bytes) -> None:
         assert process.ask(bytes(32), port_of(other.url)) is None
 
 
-async def test_a_newer_server_replaces_an_older_store_process_and_links_stay_good(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_newer_server_replaces_an_older_store_process_and_links_stay_good(home: Path) -> None:
     store = LocalStore(home)
     large = picture(size=30_000_000)
     first = await store.put(large, expires_in=600)
@@ -269,8 +263,9 @@ async def test_a_newer_server_replaces_an_older_store_process_and_links_stay_goo
     with socket.create_connection(("127.0.0.1", old.port)) as slow:
         slow.sendall(f"GET {first.url.partition(str(old.port))[2]} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         received = bytearray(slow.recv(1_000))
-        monkeypatch.setattr(process, "__version__", "999.0.0")
-        second = await store.put(picture(1), expires_in=600)
+        second = await LocalStore(home, launcher=process.StoreLauncher(version="999.0.0")).put(
+            picture(1), expires_in=600
+        )
         new = store_process(home)
         assert new
         assert new.instance != old.instance
@@ -282,14 +277,10 @@ async def test_a_newer_server_replaces_an_older_store_process_and_links_stay_goo
     assert fetch(first.url).body == large.data
 
 
-async def test_an_older_server_uses_a_newer_store_process(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = LocalStore(home)
-    await store.put(picture(), expires_in=600)
+async def test_an_older_server_uses_a_newer_store_process(home: Path) -> None:
+    await LocalStore(home).put(picture(), expires_in=600)
     before = store_process(home)
-    monkeypatch.setattr(process, "__version__", "0.0.1")
-    await store.put(picture(1), expires_in=600)
+    await LocalStore(home, launcher=process.StoreLauncher(version="0.0.1")).put(picture(1), expires_in=600)
     assert store_process(home) == before
 
 
@@ -315,27 +306,20 @@ async def test_a_damaged_file_of_the_store_is_replaced(home: Path, name: str, co
     assert fetch(stored.url).body == picture(1).data
 
 
-async def test_a_store_process_that_can_not_start_is_told_and_the_picture_kept(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_store_process_that_can_not_start_is_told_and_the_picture_kept(home: Path) -> None:
     def broken(*_: object) -> list[str]:
         return [sys.executable, "-c", "raise SystemExit(5)"]
 
-    monkeypatch.setattr(process, "command", broken)
+    store = LocalStore(home, launcher=process.StoreLauncher(command=broken))
     with pytest.raises(Unavailable, match=r"ended at once \(exit status 5\).*kept as ALYA_HOME/images/"):
-        await LocalStore(home).put(picture(), expires_in=600)
+        await store.put(picture(), expires_in=600)
     assert kept(home, picture()) == picture().data
 
 
-async def test_an_older_store_process_that_does_not_end_is_used_as_it_is(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = LocalStore(home)
-    first = await store.put(picture(), expires_in=600)
+async def test_an_older_store_process_that_does_not_end_is_used_as_it_is(home: Path) -> None:
+    first = await LocalStore(home).put(picture(), expires_in=600)
     before = store_process(home)
-    with monkeypatch.context() as patch:
-        patch.setattr(process, "__version__", "999.0.0")
-        patch.setattr(process, "stop", lambda *_: False)
-        second = await store.put(picture(1), expires_in=600)
+    newer = process.StoreLauncher(version="999.0.0", stop=lambda *_: False)
+    second = await LocalStore(home, launcher=newer).put(picture(1), expires_in=600)
     assert store_process(home) == before
     assert fetch(first.url).status == fetch(second.url).status == 200

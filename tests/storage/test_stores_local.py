@@ -9,6 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Generator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,9 +22,9 @@ from raw_client import PATIENCE, eventually
 from alya_mcp.errors import NotConfigured, Unavailable
 from alya_mcp.runtime.locks import LockTimeout, exclusive
 from alya_mcp.runtime.private_files import write_private
-from alya_mcp.storage import link_handler
 from alya_mcp.storage import link_server as serve
 from alya_mcp.storage.folder import StoreFolder
+from alya_mcp.storage.link_handler import StoreLimits
 from alya_mcp.storage.local import LocalStore, write_picture
 from alya_mcp.storage.signed_links import LinkRefused, SignedLink, judge, sign
 from alya_mcp.storage.status import status_words
@@ -103,13 +104,19 @@ def test_what_is_not_a_picture_is_not_found(target: str) -> None:
 @pytest.fixture
 def served(home: Path) -> Generator[str]:
     """The link of a picture, served by this process."""
+    with serving(home, StoreLimits()) as link:
+        yield link
+
+
+@contextmanager
+def serving(home: Path, limits: StoreLimits) -> Generator[str]:
     folder = StoreFolder(home)
     with folder.locked():
         secret = folder.key_or_new()
         folder.extend(int(time.time()) + 600)
     upload = picture()
     write_picture(folder, upload)
-    server = serve.StoreServer(folder, secret, port=0, instance="0123456789abcdef")
+    server = serve.StoreServer(folder, secret, port=0, instance="0123456789abcdef", limits=limits)
     thread = threading.Thread(target=server.serve)
     thread.start()
     link = SignedLink(key=upload.key, signed_at=int(time.time()), expires_in=600, filename=upload.filename)
@@ -228,26 +235,24 @@ def test_one_connection_may_ask_twice(served: str) -> None:
     assert answer.count(picture().data) == 2
 
 
-def test_a_client_that_trickles_its_request_is_sent_away(
-    served: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_client_that_trickles_its_request_is_sent_away(home: Path) -> None:
     """The time is for the whole request: each byte comes well within it."""
-    monkeypatch.setattr(link_handler, "REQUEST_SECONDS", 0.5)
-    parts = urlsplit(served)
-    with socket.create_connection((parts.hostname or "", parts.port or 0)) as connection:
-        connection.settimeout(0.05)
+    with serving(home, StoreLimits(request=0.5)) as served:
+        parts = urlsplit(served)
+        with socket.create_connection((parts.hostname or "", parts.port or 0)) as connection:
+            connection.settimeout(0.05)
 
-        def sent_away() -> bool:
-            try:
-                connection.sendall(b"G")
-                return connection.recv(1) == b""
-            except TimeoutError:
-                return False
-            except ConnectionError:
-                return True
+            def sent_away() -> bool:
+                try:
+                    connection.sendall(b"G")
+                    return connection.recv(1) == b""
+                except TimeoutError:
+                    return False
+                except ConnectionError:
+                    return True
 
-        eventually(sent_away, "the end of the connection")
-    assert fetch(served).status == 200
+            eventually(sent_away, "the end of the connection")
+        assert fetch(served).status == 200
 
 
 def test_idle_clients_do_not_keep_others_waiting(served: str) -> None:

@@ -5,7 +5,6 @@ import anyio.lowlevel
 import pytest
 
 from alya_mcp.errors import Failure, Unavailable
-from alya_mcp.toolkit import work as module
 from alya_mcp.toolkit.tool import Progress
 from alya_mcp.toolkit.work import Work
 
@@ -67,30 +66,26 @@ async def test_what_is_stopped_ends_and_says_so() -> None:
         await work.wait(Told())
 
 
-async def test_those_who_wait_hear_again_that_it_goes_on_with_progress_that_grows(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(module, "_BEAT", 0.01)
-
+async def test_those_who_wait_hear_again_that_it_goes_on_with_progress_that_grows() -> None:
     async def do(progress: Progress) -> str:
         await progress(1, 10, "slow")
         await anyio.sleep(0.3)
         return "made"
 
     told = Told()
-    assert await Work(do).wait(told) == "made"
+    assert await Work(do, beat=0.01).wait(told) == "made"
     shares = [done for done, _, _ in told]
     assert len(shares) > 2
     assert shares == sorted(set(shares))
     assert shares[-1] < 10
 
 
-async def test_what_nobody_collects_is_stale_some_day(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_nobody_collects_is_stale_some_day() -> None:
     async def do(progress: Progress) -> str:
         return "made"
 
-    work = Work(do)
-    await work.over()
-    assert not work.is_stale
-    monkeypatch.setattr(module, "KEPT_SECONDS", -1.0)
-    assert work.is_stale
+    kept, dropped = Work(do), Work(do, kept=-1)
+    assert not dropped.is_stale
+    for work in (kept, dropped):
+        await work.over()
+    assert (kept.is_stale, dropped.is_stale) == (False, True)
