@@ -12,7 +12,8 @@ cat /proc/loadavg
 for bench in "server.py" "gate.py $*" "processes.py" "commands.py" "decoder.py --rounds 20"; do
   echo
   echo "== python scripts/bench/$bench"
-  # shellcheck disable=SC2086 - its options are words of their own
+  # Its options are words of their own.
+  # shellcheck disable=SC2086
   "$python" scripts/bench/$bench
 done
 echo

@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import image
+
 LARGEST_BINARY = 40_000_000
 SLOWEST_START = 1.5
 """Of the time to the answer to `initialize` that an installed package takes."""
@@ -57,6 +59,8 @@ def main() -> int:
             drive([str(python.with_name("alya-mcp"))], work / "wheel-home", clean())
         with part("bundle"):
             check_bundle(one(out, "*.mcpb"), work)
+        with part("image"):
+            check_image(one(out, "*.whl"), work)
         binary = copied(out, work)
         with part("binary"):
             check_binary(out, binary, work)
@@ -243,6 +247,22 @@ def drive(command: Sequence[str], home: Path, env: Mapping[str, str]) -> None:
     assert server.close() == 0
 
 
+def check_image(wheel: Path, work: Path) -> None:
+    """Built from the wheel, small, without a shell, and a server like the others."""
+    builder = image.builder()
+    if builder is None:
+        raise Unchecked("it takes a running docker, or podman or buildah")
+    image.build(builder, wheel, work / "image-context")
+    size = image.size(builder)
+    print(f"      {size:,} bytes, by {builder}", flush=True)
+    assert size <= image.LARGEST, f"{size:,} bytes"
+    home = work / "image-home"
+    home.mkdir()
+    with image.entry_point(builder, home) as command:
+        drive(command, home, dict(os.environ))
+        run([*command, "audit", "verify"], work, os.environ)
+
+
 # -- the binary
 
 
@@ -296,7 +316,7 @@ def check_read_only(binary: Path, work: Path) -> None:
         'cd /; shift 2; exec "$@"'
     )
     inside = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", str(home), "--"]
-    own = [sys.executable, "-I", str(Path(__file__).resolve()), "--inside", str(binary), str(home)]
+    own = [sys.executable, "-Es", str(Path(__file__).resolve()), "--inside", str(binary), str(home)]
     run([*inside, *own], work)
 
 

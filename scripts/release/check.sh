@@ -4,4 +4,4 @@
 # installs the image engine twice, from a folder of wheels; --without-picture leaves that out. A part that this machine
 # can't check is named and counts as a failure, unless ALLOW_UNCHECKED is set.
 set -euo pipefail
-exec "${PYTHON:-python3}" -P "$(dirname "$0")/check.py" "$@"
+exec "${PYTHON:-python3}" "$(dirname "$0")/check.py" "$@"
