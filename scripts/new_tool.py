@@ -21,7 +21,8 @@ MODULE = '''"""{title}."""
 from pydantic import Field
 
 from alya_mcp.errors import NotConfigured
-from alya_mcp.toolkit.tool import Context, Input, Output, tool
+from alya_mcp.toolkit.models import Input, Output
+from alya_mcp.toolkit.tool import Context, tool
 
 
 class {model}Request(Input):

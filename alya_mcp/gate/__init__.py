@@ -16,7 +16,7 @@ from alya_mcp.gate.gate import Gate
 from alya_mcp.gate.policy import Policy, PolicyError
 from alya_mcp.gate.policy.source import PolicyFile, PolicySource
 from alya_mcp.gate.refused import ApprovalNeeded, Refused
-from alya_mcp.gate.sanitizer import Hidden, UnfitResult, hidden, outside, sanitise
+from alya_mcp.gate.sanitizer import Hidden, UnfitResult, hidden, mark_untrusted, sanitise
 from alya_mcp.gate.state import MemoryState, SqliteState, State, Usage
 from alya_mcp.gate.switch import FileSwitch, Switch
 from alya_mcp.gate.trace import LimitRow, Step, Trace
@@ -72,7 +72,7 @@ __all__ = [
     "Usage",
     "Verification",
     "hidden",
-    "outside",
+    "mark_untrusted",
     "sanitise",
     "tail",
     "verify",

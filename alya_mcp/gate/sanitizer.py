@@ -1,7 +1,7 @@
 """What leaves the server leaves clean: valid text, finite numbers, no secret, no private path.
 
 Secrets are the words that the server knows to be one, and whatever is a credential by its shape (see
-`credentials`). `outside` is for text that others wrote, such as a page from the web.
+`credentials`). `mark_untrusted` is for text that others wrote, such as a page from the web.
 """
 
 import json
@@ -105,7 +105,7 @@ def clean_log(text: str, hide: Hidden = NOTHING_HIDDEN) -> str:
     return mask_signed_links(clean_text(text, hide))
 
 
-def outside(text: str, source: str) -> dict[str, Any]:
+def mark_untrusted(text: str, source: str) -> dict[str, Any]:
     """Text that somebody else wrote, in the form in which a tool answers it: `untrusted`, `source`, `text`.
 
     `source` says where it is from, an address or a name. Both lose what a reader doesn't see and a model

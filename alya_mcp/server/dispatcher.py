@@ -24,8 +24,10 @@ from alya_mcp.server.patience import Patience
 from alya_mcp.server.results import describe, failure, refusal, result
 from alya_mcp.server.tasks import Task, TaskParams, Tasks, UpdateParams
 from alya_mcp.toolkit.listing import visible
+from alya_mcp.toolkit.models import Output
+from alya_mcp.toolkit.reply import Reply
 from alya_mcp.toolkit.services import Hub
-from alya_mcp.toolkit.tool import Context, Output, Reply, never
+from alya_mcp.toolkit.tool import Context, never
 from alya_mcp.tools import Catalogue
 
 logger = logging.getLogger(__name__)

@@ -10,8 +10,10 @@ import mcp_types as types
 from alya_mcp.gate import Decision, UnfitResult
 from alya_mcp.gate.decision import INVALID_ARGUMENTS, NO_POLICY
 from alya_mcp.toolkit.fitting import LARGEST_ANSWER, fitted
+from alya_mcp.toolkit.models import Output
+from alya_mcp.toolkit.reply import Image, Reply
 from alya_mcp.toolkit.services import LARGEST_RESULT, Hub
-from alya_mcp.toolkit.tool import Image, Output, Reply, Tool
+from alya_mcp.toolkit.tool import Tool
 
 _LONGEST_FAILURE = 10_000
 _LONGEST_LINE = 2_000

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
-from alya_mcp.toolkit.tool import Output
+from alya_mcp.toolkit.models import Output
 
 LARGEST_ANSWER: Final = 100_000
 """Bytes of an answer's JSON; hosts give all of it to the model, some of them twice."""

@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, Field
 from alya_mcp.errors import Unavailable
 from alya_mcp.net.answers import Fetched
 from alya_mcp.settings.providers import Source
-from alya_mcp.toolkit.tool import Output
+from alya_mcp.toolkit.models import Output
 
 
 class Provenance(Output):

@@ -22,8 +22,9 @@ from alya_mcp.runtime import logs  # noqa: E402
 from alya_mcp.server import session  # noqa: E402
 from alya_mcp.server.stdio import open_wire  # noqa: E402
 from alya_mcp.settings import Settings  # noqa: E402
+from alya_mcp.toolkit.models import Input, Output  # noqa: E402
 from alya_mcp.toolkit.services import Hub  # noqa: E402
-from alya_mcp.toolkit.tool import Context, Input, Output, Tool  # noqa: E402
+from alya_mcp.toolkit.tool import Context, Tool  # noqa: E402
 from alya_mcp.tools import Catalogue  # noqa: E402
 
 

@@ -11,7 +11,9 @@ from wire import Asks, Blocks, Wired, seal
 
 from alya_mcp.errors import Failure
 from alya_mcp.server.tasks import EXTENSION
-from alya_mcp.toolkit.tool import Image, Input, NoArguments, Output, Reply, Tool, tool
+from alya_mcp.toolkit.models import Input, NoArguments, Output
+from alya_mcp.toolkit.reply import Image, Reply
+from alya_mcp.toolkit.tool import Tool, tool
 from alya_mcp.tools import Catalogue
 
 DECLARED: dict[str, Any] = {

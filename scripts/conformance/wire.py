@@ -14,7 +14,9 @@ from mcp.shared.exceptions import MCPError
 from alya_mcp.server.approvals import RequestContext
 from alya_mcp.server.dispatcher import Dispatcher
 from alya_mcp.server.tasks import Task
-from alya_mcp.toolkit.tool import Context, Output, Reply
+from alya_mcp.toolkit.models import Output
+from alya_mcp.toolkit.reply import Reply
+from alya_mcp.toolkit.tool import Context
 
 MISSING_CAPABILITY = -32021
 _KEY = os.urandom(32)

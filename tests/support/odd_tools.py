@@ -10,7 +10,9 @@ import anyio
 from pydantic import Field, StringConstraints
 
 from alya_mcp.errors import Failure
-from alya_mcp.toolkit.tool import Context, Image, Input, Link, NoArguments, Output, Reply, tool
+from alya_mcp.toolkit.models import Input, NoArguments, Output
+from alya_mcp.toolkit.reply import Image, Link, Reply
+from alya_mcp.toolkit.tool import Context, tool
 from alya_mcp.tools import Catalogue
 
 ANNOTATIONS: dict[str, Any] = {

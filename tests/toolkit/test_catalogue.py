@@ -14,7 +14,9 @@ from pydantic import Field, StringConstraints, ValidationError
 
 from alya_mcp.gate import Call, Gate, InvalidArguments, Policy, Refused
 from alya_mcp.toolkit import loose
-from alya_mcp.toolkit.tool import CatalogueError, Context, Input, NoArguments, Output, Reply, Tool, tool
+from alya_mcp.toolkit.models import Input, NoArguments, Output
+from alya_mcp.toolkit.reply import Reply
+from alya_mcp.toolkit.tool import CatalogueError, Context, Tool, tool
 from alya_mcp.tools import CATALOGUE, Catalogue, load_catalogue
 
 Short = Annotated[str, StringConstraints(max_length=10)]

@@ -10,7 +10,8 @@ from pydantic import Field, StringConstraints
 
 from alya_mcp.errors import InvalidInput
 from alya_mcp.toolkit.fitting import fitting
-from alya_mcp.toolkit.tool import Context, Input, Output, tool
+from alya_mcp.toolkit.models import Input, Output
+from alya_mcp.toolkit.tool import Context, tool
 from alya_mcp.tools.clones.logic.figures import Category, Figure, Reference, search
 from alya_mcp.tools.clones.people import figures, people
 

@@ -9,10 +9,11 @@ import anyio
 from pydantic import Field, StringConstraints
 
 from alya_mcp.errors import InvalidInput, NotConfigured, Unavailable
-from alya_mcp.gate import outside
+from alya_mcp.gate import mark_untrusted
 from alya_mcp.llm import Message, open_model
 from alya_mcp.text.citations import without_addresses
-from alya_mcp.toolkit.tool import Context, Input, Output, tool
+from alya_mcp.toolkit.models import Input, Output
+from alya_mcp.toolkit.tool import Context, tool
 from alya_mcp.tools.clones.catalogue import FigureSource, shown
 from alya_mcp.tools.clones.conversations import KEPT, Conversations, new_session_id
 from alya_mcp.tools.clones.logic.figures import Figure, named, near
@@ -93,7 +94,7 @@ async def alya_clone_chat(arguments: ChatRequest, context: Context) -> ChatReply
         )
     said = Message("user", arguments.message)
     answer = await model.answer(instructions(figure), [*_memory(before), said])
-    text, removed = without_addresses(str(outside(answer, model.name)["text"]))
+    text, removed = without_addresses(str(mark_untrusted(answer, model.name)["text"]))
     text = text.strip()
     if not text:
         raise Unavailable(f"{model.name} said nothing that can be shown; call again with other words")

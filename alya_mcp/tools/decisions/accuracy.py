@@ -7,7 +7,8 @@ from typing import Literal
 import anyio
 from pydantic import AwareDatetime, Field
 
-from alya_mcp.toolkit.tool import Context, Input, Output, tool
+from alya_mcp.toolkit.models import Input, Output
+from alya_mcp.toolkit.tool import Context, tool
 from alya_mcp.tools.decisions.calibrate import Domain, domain_of, ledger_of
 from alya_mcp.tools.decisions.ledger import PredictionLedger
 from alya_mcp.tools.decisions.logic.reliability import Bin, as_svg, as_text

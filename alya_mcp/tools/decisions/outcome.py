@@ -7,7 +7,8 @@ from typing import Annotated
 import anyio
 from pydantic import AwareDatetime, Field, StringConstraints
 
-from alya_mcp.toolkit.tool import Context, Input, Output, tool
+from alya_mcp.toolkit.models import Input, Output
+from alya_mcp.toolkit.tool import Context, tool
 from alya_mcp.tools.decisions.accuracy import Accuracy, accuracy_of
 from alya_mcp.tools.decisions.calibrate import ledger_of
 from alya_mcp.tools.decisions.ledger import PredictionLedger, PredictionOutcome

@@ -10,8 +10,9 @@ from pydantic import AwareDatetime, Field
 
 from alya_mcp.errors import Unavailable
 from alya_mcp.net.answers import Fetched, none_answered
+from alya_mcp.toolkit.models import Input, Output, UntrustedText
 from alya_mcp.toolkit.provenance import Provenance, failed, provenance
-from alya_mcp.toolkit.tool import Context, Input, Output, Outside, tool
+from alya_mcp.toolkit.tool import Context, tool
 from alya_mcp.tools.demand.logic.posts import Kind
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class DemandRequest(Input):
 class DemandSignal(Output):
     """A sentence in which somebody says that they want something."""
 
-    quote: Outside = Field(description="The sentence, exactly as it was written.")
+    quote: UntrustedText = Field(description="The sentence, exactly as it was written.")
     kind: Kind = Field(
         description="amount: pays or would pay a named amount; pays; would_pay; misses: wishes or lacks; "
         "asks: looks for it."
@@ -52,7 +53,7 @@ class DemandSignal(Output):
     source: str = Field(description="Where it was written.")
     url: str = Field(description="The post that it is in.")
     date: AwareDatetime = Field(description="When it was written (UTC).")
-    title: Outside = Field(description="Title of the post or of its thread.")
+    title: UntrustedText = Field(description="Title of the post or of its thread.")
     reactions: int = Field(description="Points and replies of the post, as far as the source gives them.")
     repeats: int = Field(description="Other sentences that say nearly the same.")
     theme: int | None = Field(description="Place of its theme in themes, from 0; null when it has none.")
@@ -61,7 +62,7 @@ class DemandSignal(Output):
 class DemandTheme(Output):
     """Signals that are about the same thing."""
 
-    name: Outside = Field(description="The words most telling of them, taken from the posts.")
+    name: UntrustedText = Field(description="The words most telling of them, taken from the posts.")
     count: int = Field(description="How many signals, returned or not.")
     mean_strength: float = Field(description="Mean strength of those signals.")
 
@@ -183,14 +184,14 @@ def _reaches(searched: "Searched", since: datetime) -> bool:
 def _signal(signal: "DemandSentence", theme: int | None) -> DemandSignal:
     post = signal.post
     return DemandSignal(
-        quote=Outside.of(signal.quote, post.url),
+        quote=UntrustedText.of(signal.quote, post.url),
         kind=signal.kind,
         amount=signal.amount,
         strength=signal.strength,
         source=post.venue,
         url=post.url,
         date=post.time,
-        title=Outside.of(post.title, post.url),
+        title=UntrustedText.of(post.title, post.url),
         reactions=post.reactions,
         repeats=signal.repeats,
         theme=theme,
@@ -200,7 +201,7 @@ def _signal(signal: "DemandSentence", theme: int | None) -> DemandSignal:
 def _theme(theme: "Theme", signals: "list[DemandSentence]") -> DemandTheme:
     members = [signals[number] for number in theme.members]
     return DemandTheme(
-        name=Outside.of(", ".join(theme.words), "the posts"),
+        name=UntrustedText.of(", ".join(theme.words), "the posts"),
         count=len(members),
         mean_strength=sum(signal.strength for signal in members) / len(members),
     )

@@ -8,14 +8,15 @@ from pydantic import AwareDatetime, Field, StringConstraints
 
 from alya_mcp import __version__
 from alya_mcp.errors import InvalidInput
-from alya_mcp.gate import outside
+from alya_mcp.gate import mark_untrusted
 from alya_mcp.net.answers import Fetched, SourceRefused, all_answers, made_here
 from alya_mcp.net.memo import Memo
 from alya_mcp.settings.providers import Source, agent_card
 from alya_mcp.text.folding import fold
 from alya_mcp.toolkit.fitting import fitting
+from alya_mcp.toolkit.models import Input, Output
 from alya_mcp.toolkit.provenance import Provenance, failed, provenance
-from alya_mcp.toolkit.tool import Context, Input, Output, Tool, tool
+from alya_mcp.toolkit.tool import Context, Tool, tool
 from alya_mcp.tools.directory.logic.agents import Agent, Skill, distinct, matching
 from alya_mcp.tools.directory.sources import a2a, mcp_registry
 
@@ -327,7 +328,7 @@ def _record(agent: Agent, *, whole: bool) -> AgentRecord:
     texts = (agent.name, agent.description, *(each.description for each in agent.skills))
 
     def plain(text: str) -> str:
-        return text if agent.own else str(outside(text[:longest], agent.source)["text"])
+        return text if agent.own else str(mark_untrusted(text[:longest], agent.source)["text"])
 
     return AgentRecord(
         slug=agent.slug,

@@ -7,11 +7,12 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from alya_mcp.errors import Unavailable
-from alya_mcp.gate import outside
+from alya_mcp.gate import mark_untrusted
 from alya_mcp.net.answers import Fetched, all_answers, none_answered
 from alya_mcp.settings.providers import Source
+from alya_mcp.toolkit.models import Input, Output, UntrustedText
 from alya_mcp.toolkit.provenance import Provenance, failed, provenance
-from alya_mcp.toolkit.tool import Context, Input, Output, Outside, tool
+from alya_mcp.toolkit.tool import Context, tool
 from alya_mcp.tools.directory.logic.apps import TERMS, App, AppCategory, Platform, categories, ranked
 from alya_mcp.tools.directory.sources import itunes, snapcraft
 
@@ -50,7 +51,7 @@ class DirectoryApp(Output):
     ratings: int | None = Field(description="How many ratings.")
     platform: Literal["ios", "macos", "linux"] = Field(description="What it runs on.")
     url: str = Field(description="Its page in the store.")
-    summary: Outside = Field(description="The beginning of its description.")
+    summary: UntrustedText = Field(description="The beginning of its description.")
     source: str = Field(description="The store.")
 
 
@@ -150,7 +151,7 @@ def _chosen(
 
 def _shown(app: App, category: AppCategory) -> DirectoryApp:
     def plain(text: str) -> str:
-        return str(outside(text[:_NAME], app.url)["text"])
+        return str(mark_untrusted(text[:_NAME], app.url)["text"])
 
     return DirectoryApp(
         name=plain(app.name),
@@ -163,7 +164,7 @@ def _shown(app: App, category: AppCategory) -> DirectoryApp:
         ratings=app.ratings,
         platform=app.platform,
         url=app.url,
-        summary=Outside.of(_beginning(app.description), app.url),
+        summary=UntrustedText.of(_beginning(app.description), app.url),
         source=app.source,
     )
 

@@ -11,8 +11,9 @@ from pydantic import AwareDatetime, Field
 
 from alya_mcp.errors import Unavailable
 from alya_mcp.net.answers import Fetched, SourceFailed, all_answers
+from alya_mcp.toolkit.models import Input, Output
 from alya_mcp.toolkit.provenance import Provenance, provenance
-from alya_mcp.toolkit.tool import Context, Input, Output, tool
+from alya_mcp.toolkit.tool import Context, tool
 from alya_mcp.tools.earth.logic.quakes import Quake
 from alya_mcp.tools.earth.logic.regimes import REGIMES, RegimeName, completeness
 

@@ -7,8 +7,9 @@ from pydantic import AwareDatetime, Field
 
 from alya_mcp.errors import Unavailable
 from alya_mcp.net.answers import Fetched, none_answered
+from alya_mcp.toolkit.models import Input, Output
 from alya_mcp.toolkit.provenance import Provenance, failed, provenance
-from alya_mcp.toolkit.tool import Context, Input, Output, tool
+from alya_mcp.toolkit.tool import Context, tool
 from alya_mcp.tools.earth.logic.quakes import Merged, Quake, merge
 
 

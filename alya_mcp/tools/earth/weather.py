@@ -10,8 +10,9 @@ from pydantic import AwareDatetime, Field, StringConstraints
 from alya_mcp.errors import InvalidInput
 from alya_mcp.net.answers import Fetched, first_answer
 from alya_mcp.text.folding import fold, language_of
+from alya_mcp.toolkit.models import Input, Output
 from alya_mcp.toolkit.provenance import Provenance, provenance
-from alya_mcp.toolkit.tool import Context, Input, Output, tool
+from alya_mcp.toolkit.tool import Context, tool
 from alya_mcp.tools.earth.logic.sky import Icon, Sky
 
 if TYPE_CHECKING:

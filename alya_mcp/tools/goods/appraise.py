@@ -11,7 +11,8 @@ import anyio
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from alya_mcp.errors import InvalidInput, NotConfigured
-from alya_mcp.toolkit.tool import Context, Input, Output, tool
+from alya_mcp.toolkit.models import Input, Output
+from alya_mcp.toolkit.tool import Context, tool
 from alya_mcp.tools.goods.gems import SAMPLE_NOTE, GemCatalogue, canonical, sample
 from alya_mcp.tools.goods.logic.comparables import nearest
 from alya_mcp.tools.goods.logic.gems import QUALITIES, Gem, grade, plain

@@ -10,10 +10,11 @@ import anyio
 from pydantic import Field, StringConstraints
 
 from alya_mcp.errors import NotConfigured, Unavailable
-from alya_mcp.gate import outside
+from alya_mcp.gate import mark_untrusted
 from alya_mcp.net.answers import Fetched
+from alya_mcp.toolkit.models import Input, Output
 from alya_mcp.toolkit.provenance import Provenance, failed, provenance
-from alya_mcp.toolkit.tool import Context, Input, Output, tool
+from alya_mcp.toolkit.tool import Context, tool
 from alya_mcp.tools.goods.listings import IMPORTED, ImportedListings
 from alya_mcp.tools.goods.logic.bargains import FEWEST, LEVEL, Bargain, JudgedListings, find_bargains
 from alya_mcp.tools.goods.logic.listings import Listing, matching
@@ -239,7 +240,7 @@ def _told(bargain: Bargain) -> UndervaluedListing:
 
 
 def _clean(text: str) -> str:
-    return str(outside(text, IMPORTED)["text"])
+    return str(mark_untrusted(text, IMPORTED)["text"])
 
 
 def _notice(judged: JudgedListings, shown: int, total: int) -> str:

@@ -10,8 +10,9 @@ from pydantic import Field, StringConstraints
 from alya_mcp import __version__
 from alya_mcp.errors import InvalidInput
 from alya_mcp.text.folding import fold
+from alya_mcp.toolkit.models import Input, Output, UntrustedText
 from alya_mcp.toolkit.provenance import Provenance
-from alya_mcp.toolkit.tool import Context, Input, Output, Outside, tool
+from alya_mcp.toolkit.tool import Context, tool
 from alya_mcp.tools.health import drug_online
 from alya_mcp.tools.health.drug_base import DrugBase, drug_base
 from alya_mcp.tools.health.drug_online import Quote
@@ -103,7 +104,7 @@ class LabelQuote(Output):
 
     label_of: str = Field(description="The ingredient whose label it is.")
     mentions: str = Field(description="The ingredient that it mentions.")
-    quote: Outside = Field(description="The sentence, with the label's address (set id) as its source.")
+    quote: UntrustedText = Field(description="The sentence, with the label's address (set id) as its source.")
 
 
 class DrugAnswer(Output):
@@ -191,7 +192,7 @@ def _answer(
         duplicates=duplicates,
         complete=not unresolved,
         labels=[
-            LabelQuote(label_of=one, mentions=other, quote=Outside.of(sentence, address))
+            LabelQuote(label_of=one, mentions=other, quote=UntrustedText.of(sentence, address))
             for one, other, sentence, address in quoted
         ],
         sources=asked,

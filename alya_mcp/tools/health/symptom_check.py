@@ -7,7 +7,8 @@ import anyio
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from alya_mcp.errors import InvalidInput
-from alya_mcp.toolkit.tool import Context, Input, Output, tool
+from alya_mcp.toolkit.models import Input, Output
+from alya_mcp.toolkit.tool import Context, tool
 from alya_mcp.tools.health.logic.symptoms.asking import worth_asking
 from alya_mcp.tools.health.logic.symptoms.extraction import Mention, Severity, Side
 from alya_mcp.tools.health.logic.symptoms.flags import RaisedFlag, raised

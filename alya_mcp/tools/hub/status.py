@@ -10,7 +10,8 @@ from alya_mcp.gate import StateError
 from alya_mcp.runtime.paths import expanded
 from alya_mcp.storage.status import status_words
 from alya_mcp.toolkit.listing import in_words, verdicts
-from alya_mcp.toolkit.tool import Context, Input, NoArguments, Output, tool
+from alya_mcp.toolkit.models import Input, NoArguments, Output
+from alya_mcp.toolkit.tool import Context, tool
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

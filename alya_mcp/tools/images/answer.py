@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import AwareDatetime, Field
 
-from alya_mcp.toolkit.tool import Image, Link, Output, Reply
+from alya_mcp.toolkit.models import Output
+from alya_mcp.toolkit.reply import Image, Link, Reply
 from alya_mcp.tools.images.drawings import Drawing, Drawn, FileFormat
 
 if TYPE_CHECKING:

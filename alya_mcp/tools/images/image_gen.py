@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import anyio
 
 from alya_mcp.errors import InvalidInput, Unavailable
-from alya_mcp.toolkit.tool import Context, Progress, Reply, tool
+from alya_mcp.toolkit.reply import Reply
+from alya_mcp.toolkit.tool import Context, Progress, tool
 from alya_mcp.tools.images.again import find_again, index_of, link_to
 from alya_mcp.tools.images.answer import ImageAnswer, finished, unfinished
 from alya_mcp.tools.images.drawings import Drawing, Drawings, Drawn

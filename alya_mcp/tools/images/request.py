@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, StringConstraints
 
-from alya_mcp.toolkit.tool import Input
+from alya_mcp.toolkit.models import Input
 from alya_mcp.tools.images.drawings import FileFormat
 
 WAIT: Final = 25

@@ -12,8 +12,9 @@ from pydantic import AwareDatetime, Field
 
 from alya_mcp.errors import Unavailable
 from alya_mcp.net.answers import Fetched, all_answers
+from alya_mcp.toolkit.models import NoArguments, Output
 from alya_mcp.toolkit.provenance import Provenance, provenance
-from alya_mcp.toolkit.tool import Context, NoArguments, Output, tool
+from alya_mcp.toolkit.tool import Context, tool
 
 if TYPE_CHECKING:
     from alya_mcp.net.client import Http

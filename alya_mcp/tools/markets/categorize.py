@@ -4,7 +4,8 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from alya_mcp.toolkit.tool import Context, Input, Output, tool
+from alya_mcp.toolkit.models import Input, Output
+from alya_mcp.toolkit.tool import Context, tool
 from alya_mcp.tools.markets.logic.category import BLOCKED, MarketCategory
 
 Title = Annotated[str, StringConstraints(max_length=500)]

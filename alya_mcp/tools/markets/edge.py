@@ -7,8 +7,9 @@ from pydantic import AwareDatetime, Field
 
 from alya_mcp.net.answers import Fetched
 from alya_mcp.settings.providers import SOURCES
+from alya_mcp.toolkit.models import Input, Output, UntrustedText
 from alya_mcp.toolkit.provenance import Provenance, failed, provenance
-from alya_mcp.toolkit.tool import Context, Input, Output, Outside, tool
+from alya_mcp.toolkit.tool import Context, tool
 from alya_mcp.tools.markets.logic import edge, fair
 from alya_mcp.tools.markets.market import MarketName, named
 
@@ -47,7 +48,7 @@ class View(Output):
     """What another venue thinks of the same question."""
 
     venue: str = Field(description="Name of the venue.")
-    question: Outside = Field(description="The question there.")
+    question: UntrustedText = Field(description="The question there.")
     url: str = Field(description="Its page there.")
     probability: float = Field(description="Its probability of Yes.")
     people: int = Field(description="How many people bet on it.")
@@ -180,7 +181,7 @@ def _row(market: "Market", assessment: edge.Assessment, now: datetime) -> EdgeRo
         views=[
             View(
                 venue=each.venue,
-                question=Outside.of(each.question, each.venue),
+                question=UntrustedText.of(each.question, each.venue),
                 url=each.url,
                 probability=each.probability,
                 people=each.people,

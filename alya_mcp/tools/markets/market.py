@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import AwareDatetime, Field
 
-from alya_mcp.toolkit.tool import Output, Outside
+from alya_mcp.toolkit.models import Output, UntrustedText
 
 if TYPE_CHECKING:
     from alya_mcp.tools.markets.sources.polymarket_gamma import Market
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class MarketName(Output):
     """Which market it is."""
 
-    question: Outside = Field(description="What is asked, in the market's words.")
+    question: UntrustedText = Field(description="What is asked, in the market's words.")
     slug: str = Field(description="Its name in addresses.")
     condition_id: str = Field(description="Its name on the chain; empty for the oldest ones.")
     url: str = Field(description="Its page.")
@@ -23,7 +23,7 @@ class MarketName(Output):
 def named(market: "Market") -> MarketName:
     """The market's name."""
     return MarketName(
-        question=Outside.of(market.question, "Polymarket"),
+        question=UntrustedText.of(market.question, "Polymarket"),
         slug=market.slug,
         condition_id=market.condition_id,
         url=market.url,

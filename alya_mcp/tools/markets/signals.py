@@ -7,8 +7,9 @@ from pydantic import AwareDatetime, Field
 
 from alya_mcp.errors import Unavailable
 from alya_mcp.settings.providers import SOURCES
+from alya_mcp.toolkit.models import Input, Output
 from alya_mcp.toolkit.provenance import Provenance, failed, provenance
-from alya_mcp.toolkit.tool import Context, Input, Output, tool
+from alya_mcp.toolkit.tool import Context, tool
 from alya_mcp.tools.markets.logic.signals import (
     PRICE,
     SPREAD,

@@ -7,8 +7,9 @@ from pydantic import AwareDatetime, Field
 
 from alya_mcp.errors import Unavailable
 from alya_mcp.net.answers import Fetched, all_answers, none_answered
+from alya_mcp.toolkit.models import Input, Output, UntrustedText
 from alya_mcp.toolkit.provenance import Provenance, failed, provenance
-from alya_mcp.toolkit.tool import Context, Input, Output, Outside, tool
+from alya_mcp.toolkit.tool import Context, tool
 
 if TYPE_CHECKING:
     from alya_mcp.tools.markets.sources.polymarket_data import Trader
@@ -45,7 +46,7 @@ class TopTrader(Output):
     rank: int = Field(description="Place on it, from 1.")
     profit_usd: float = Field(description="Profit of the window in USD, as Polymarket counts it.")
     volume_usd: float | None = Field(description="Volume of the window, as Polymarket counts it.")
-    name: Outside | None = Field(description="The name that the trader chose.")
+    name: UntrustedText | None = Field(description="The name that the trader chose.")
     also: Standing | None = Field(description="The place on the other leaderboard, when both were asked for.")
 
 
@@ -125,6 +126,6 @@ def _row(trader: "Trader", window: Window, other: "Trader | None") -> TopTrader:
         rank=trader.rank,
         profit_usd=trader.profit,
         volume_usd=trader.volume,
-        name=Outside.of(trader.name, "Polymarket") if trader.name else None,
+        name=UntrustedText.of(trader.name, "Polymarket") if trader.name else None,
         also=Standing(window="1d", rank=other.rank, profit_usd=other.profit) if other else None,
     )

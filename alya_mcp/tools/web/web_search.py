@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from alya_mcp.errors import NotConfigured, NotInstalled, Unavailable
-from alya_mcp.gate import outside
+from alya_mcp.gate import mark_untrusted
 from alya_mcp.llm import LanguageModel, Message, open_model
 from alya_mcp.net import urls as links
 from alya_mcp.net.answers import Fetched, first_answer
@@ -18,8 +18,9 @@ from alya_mcp.text.citations import check, instructions, prompt
 from alya_mcp.text.extracts import extract
 from alya_mcp.text.markup import without_emphasis
 from alya_mcp.text.words import Language, guess_language
+from alya_mcp.toolkit.models import Input, Output, UntrustedText
 from alya_mcp.toolkit.provenance import Provenance, provenance
-from alya_mcp.toolkit.tool import Context, Input, Output, Outside, tool
+from alya_mcp.toolkit.tool import Context, tool
 from alya_mcp.tools.web.logic.hits import Freshness, Hit, SearchQuery, recent
 from alya_mcp.tools.web.logic.ranking import ranked
 from alya_mcp.tools.web.sources import brave, ddgs, searxng, tavily
@@ -54,7 +55,7 @@ class WebSource(Output):
     number: int = Field(description="The number by which the answer cites it.")
     title: str = Field(description="Its title, as others wrote it.")
     url: str = Field(description="Its address, without trackers.")
-    snippet: Outside = Field(description="What the search engine shows of it.")
+    snippet: UntrustedText = Field(description="What the search engine shows of it.")
     published: AwareDatetime | None = Field(description="When it was published, where that is known (UTC).")
 
 
@@ -148,7 +149,7 @@ async def web_search(arguments: SearchRequest, context: Context) -> SearchAnswer
                 number=number,
                 title=hit.title,
                 url=hit.url,
-                snippet=Outside.of(" ".join(hit.snippet.split()), hit.url),
+                snippet=UntrustedText.of(" ".join(hit.snippet.split()), hit.url),
                 published=hit.published,
             )
             for number, hit in enumerate(best, 1)
@@ -216,7 +217,7 @@ def _best(found: Fetched[list[Hit]], arguments: SearchRequest, language: Languag
 
 def _readable(text: str, url: str, longest: int, *, lines: bool = False) -> str:
     """What others wrote, tidy; with `lines` the line breaks, which tell a heading from a sentence, stay."""
-    plain = str(outside(text, url)["text"])
+    plain = str(mark_untrusted(text, url)["text"])
     tidy = (" ".join(line.split()) for line in (plain.splitlines() if lines else [plain]))
     return "\n".join(filter(None, tidy))[:longest]
 
@@ -252,7 +253,7 @@ async def _modelled(
     said = await model.answer(instructions(language), [Message("user", asked)])
     checked = check(said, texts)
     if checked.text:
-        plain = str(outside(checked.text, model.name)["text"])
+        plain = str(mark_untrusted(checked.text, model.name)["text"])
         return _Answered(text=plain, model=model.name, removed=checked.removed)
     if checked.removed:
         return _instead(

@@ -7,7 +7,8 @@ import anyio.to_thread
 from pydantic import Field, StringConstraints
 
 from alya_mcp.errors import InvalidInput
-from alya_mcp.toolkit.tool import Context, Input, Output, tool
+from alya_mcp.toolkit.models import Input, Output
+from alya_mcp.toolkit.tool import Context, tool
 from alya_mcp.tools.youtube.channel import Channel
 from alya_mcp.tools.youtube.connection import Connections
 from alya_mcp.tools.youtube.pipeline import pipeline_of

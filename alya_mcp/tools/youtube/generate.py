@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from alya_mcp.errors import Failure, InvalidInput
-from alya_mcp.toolkit.tool import Context, Input, Output, tool
+from alya_mcp.toolkit.models import Input, Output
+from alya_mcp.toolkit.tool import Context, tool
 from alya_mcp.tools.youtube.drafts import Draft
 from alya_mcp.tools.youtube.logic.states import DraftState
 from alya_mcp.tools.youtube.making import Makings

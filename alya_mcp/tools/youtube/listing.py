@@ -7,7 +7,8 @@ import anyio.to_thread
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from alya_mcp.toolkit.fitting import fitting
-from alya_mcp.toolkit.tool import Context, Input, Output, tool
+from alya_mcp.toolkit.models import Input, Output
+from alya_mcp.toolkit.tool import Context, tool
 from alya_mcp.tools.youtube.drafts import Draft
 from alya_mcp.tools.youtube.logic.states import DraftState
 from alya_mcp.tools.youtube.pipeline import Pipeline, pipeline_of

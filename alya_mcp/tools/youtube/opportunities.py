@@ -13,8 +13,9 @@ from pydantic import Field, StringConstraints
 from alya_mcp.errors import Failure, NotConfigured, Unavailable
 from alya_mcp.net.answers import Fetched, SourceRefused, none_answered
 from alya_mcp.text.plurals import counted
+from alya_mcp.toolkit.models import Input, Output
 from alya_mcp.toolkit.provenance import Provenance, failed, provenance
-from alya_mcp.toolkit.tool import Context, Input, Output, tool
+from alya_mcp.toolkit.tool import Context, tool
 from alya_mcp.tools.youtube.channel import Channel
 from alya_mcp.tools.youtube.connection import Connections
 from alya_mcp.tools.youtube.database import database_of

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal
 import anyio.to_thread
 from pydantic import AwareDatetime, Field
 
-from alya_mcp.toolkit.tool import Context, NoArguments, Output, tool
+from alya_mcp.toolkit.models import NoArguments, Output
+from alya_mcp.toolkit.tool import Context, tool
 from alya_mcp.tools.youtube.channel import Channel
 from alya_mcp.tools.youtube.configure import ChannelConfiguration, configuration
 from alya_mcp.tools.youtube.connection import ChannelConnection, Connections

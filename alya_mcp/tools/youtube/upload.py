@@ -8,7 +8,8 @@ import anyio.to_thread
 from pydantic import Field, StringConstraints
 
 from alya_mcp.errors import Failure, InvalidInput, NotConfigured
-from alya_mcp.toolkit.tool import Context, Input, Output, tool
+from alya_mcp.toolkit.models import Input, Output
+from alya_mcp.toolkit.tool import Context, tool
 from alya_mcp.tools.youtube.alone import alone
 from alya_mcp.tools.youtube.api import RefusedByYoutube, YoutubeApi, api_of
 from alya_mcp.tools.youtube.connection import NOT_CONNECTED, ChannelConnection, Connections

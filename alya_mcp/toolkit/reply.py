@@ -1,0 +1,37 @@
+"""An answer with attachments: small images and a link."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from alya_mcp.toolkit.models import Output
+
+OutputT_co = TypeVar("OutputT_co", bound=Output, covariant=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """A small image shown with the answer."""
+
+    data: bytes
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A URL and the title that it is shown with."""
+
+    title: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply(Generic[OutputT_co]):
+    """An answer with attachments.
+
+    `link` points to a URL in `data`; the text shows it once, as a Markdown link on its own line.
+    """
+
+    data: OutputT_co
+    attachments: Sequence[Image] = ()
+    link: Link | None = None
