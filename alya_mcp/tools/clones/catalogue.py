@@ -12,7 +12,7 @@ from alya_mcp.errors import InvalidInput
 from alya_mcp.toolkit.fitting import fitting
 from alya_mcp.toolkit.models import Input, Output
 from alya_mcp.toolkit.tool import Context, tool
-from alya_mcp.tools.clones.logic.figures import Category, Figure, Reference, search
+from alya_mcp.tools.clones.logic.figures import Category, Figure, FigureReference, search
 from alya_mcp.tools.clones.people import figures, people
 
 _CURSOR: Final = re.compile(r"([0-9]{1,6})-([0-9a-f]{8})")
@@ -85,7 +85,7 @@ async def alya_iconic_clones(arguments: CatalogueRequest, context: Context) -> F
     return await anyio.to_thread.run_sync(partial(_page, arguments))
 
 
-def shown(reference: Reference) -> FigureSource:
+def shown(reference: FigureReference) -> FigureSource:
     """A source as it is answered."""
     return FigureSource(title=reference.title, url=reference.url)
 

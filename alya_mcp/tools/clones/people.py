@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final, cast
 
-from alya_mcp.tools.clones.logic.figures import Figure, Reference, category_of
+from alya_mcp.tools.clones.logic.figures import Figure, FigureReference, category_of
 
 _FOLDER: Final = Path(__file__).parent
 _PAGES: Final = {
@@ -19,7 +19,9 @@ _PAGES: Final = {
     "mactutor": ("MacTutor: {name}", "https://mathshistory.st-andrews.ac.uk/Biographies/{page}/"),
     "sep": ("Stanford Encyclopedia of Philosophy: {name}", "https://plato.stanford.edu/entries/{page}/"),
 }
-_PANTHEON: Final = Reference("Pantheon 1.0 (Yu et al. 2016, CC0)", "https://doi.org/10.1038/sdata.2015.75")
+_PANTHEON: Final = FigureReference(
+    "Pantheon 1.0 (Yu et al. 2016, CC0)", "https://doi.org/10.1038/sdata.2015.75"
+)
 
 
 @cache
@@ -48,7 +50,7 @@ def _figure(entry: Mapping[str, Any]) -> Figure:
         if key not in _PAGES
     }
     sources = tuple(
-        Reference(title.format(name=entry["name"]), url.format(page=entry[key]))
+        FigureReference(title.format(name=entry["name"]), url.format(page=entry[key]))
         for key, (title, url) in _PAGES.items()
         if key in entry
     )
@@ -68,5 +70,5 @@ def _person(cells: list[str]) -> Figure:
         born=born,
         nationality=country or None,
         bio=f"{bio}{f' in {place}' if place else ''}.",
-        sources=(Reference(f"Wikipedia: {name}", f"https://en.wikipedia.org/?curid={page}"), _PANTHEON),
+        sources=(FigureReference(f"Wikipedia: {name}", f"https://en.wikipedia.org/?curid={page}"), _PANTHEON),
     )

@@ -41,7 +41,7 @@ _NEAR: Final = 0.75
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class FigureReference:
     """A page that an entry was written from."""
 
     title: str
@@ -66,7 +66,7 @@ class Figure:
     known_for: tuple[str, ...] = ()
     facts: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
-    sources: tuple[Reference, ...]
+    sources: tuple[FigureReference, ...]
 
     @property
     def chat(self) -> bool:
