@@ -11,14 +11,14 @@ from contextlib import aclosing
 
 import anyio
 import mcp_types as types
-from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from mcp.shared.exceptions import MCPError
-from mcp.shared.message import ServerMessageMetadata, SessionMessage
 
 from alya_mcp.errors import Failure
 from alya_mcp.gate import StateError
+from alya_mcp.server.channel import Channel, Era
 from alya_mcp.server.dispatcher import Dispatcher, build_server, greeting
-from alya_mcp.server.jsonrpc import decode, encode, request_id
+from alya_mcp.server.eras import era_of
+from alya_mcp.server.jsonrpc import decode, request_id
 from alya_mcp.server.opening import Opening
 from alya_mcp.server.stdio import Wire
 from alya_mcp.toolkit.services import Hub
@@ -46,28 +46,32 @@ async def serve(
 ) -> int:
     """Serve the tools of `load` to one client on `wire` until it closes its side or a signal asks to end.
 
-    What `opening` answered already is made known to the SDK, and the SDK's answers to it are left out.
+    What `opening` answered already is made known to the SDK, which answers it to nobody.
     Return the process's exit status: 1 when answers were left that the client didn't read, else 0.
     """
     dispatcher = Dispatcher(hub, load)
     server = build_server(dispatcher)
-    to_server, from_client = anyio.create_memory_object_stream[SessionMessage | Exception](0)
-    to_client, from_server = anyio.create_memory_object_stream[SessionMessage](0)
-    requests = _Requests(wire)
-    if opening is not None and opening.answered:
-        requests.first_answer.set()
-    receiving, ending = anyio.CancelScope(), anyio.Event()
+    receiving, ending = anyio.CancelScope(), _Ending()
     try:
-        async with anyio.create_task_group() as group:
+        async with server.lifespan(server) as state, anyio.create_task_group() as group:
+
+            def begin(channel: Channel, request: types.JSONRPCRequest) -> Era:
+                return era_of(request, server, state, channel, greeting(server))
+
+            channel = Channel(wire, begin, dispatcher.cancelled, group.cancel_scope.cancel)
+            if opening is not None and opening.answered:
+                channel.first_answer.set()
             group.start_soon(_end_on_signal, receiving, ending)
             group.start_soon(_end_with_input, wire, ending)
-            group.start_soon(
-                _receive, wire, opening, to_server, to_client.clone(), requests, dispatcher, receiving
-            )
-            group.start_soon(_send, wire, from_server, requests, group.cancel_scope)
-            group.start_soon(_give_up_writing, wire, requests, ending, group.cancel_scope)
-            group.start_soon(_start_rest, hub, dispatcher, requests)
-            await server.run(from_client, to_client, greeting(server))
+            group.start_soon(_give_up_writing, wire, ending, group.cancel_scope)
+            group.start_soon(_start_rest, hub, dispatcher, channel)
+            try:
+                with receiving:
+                    await _receive(wire, opening, channel)
+                _force_end(channel.progress)
+            finally:
+                await channel.aclose()
+            group.cancel_scope.cancel()
     finally:
         with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
             await dispatcher.aclose()
@@ -76,128 +80,52 @@ async def serve(
                 await hub.aclose()
             except StateError as error:
                 logger.error("%s", error)
-    return 1 if requests.given_up else 0
+    return 1 if ending.given_up else 0
 
 
-class _Requests:
-    """The requests that still wait for their answer, and how far the answers are."""
+class _Ending:
+    """The end of a session: `begun` when it is known, `given_up` when the client left answers unread."""
 
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
-        self.first_answer = anyio.Event()
+    def __init__(self) -> None:
+        self.begun = anyio.Event()
         self.given_up = False
-        self.writing = False
-        self.count = 0
-        self._replayed: list[types.RequestId] = []
-
-    def received(self) -> None:
-        self.count += 1
-
-    def answered(self) -> None:
-        self.count -= 1
-        self.first_answer.set()
-
-    def replayed(self, request: types.RequestId) -> None:
-        """The SDK will answer a request that was answered before it was there."""
-        self._replayed.append(request)
-
-    def was_answered(self, request: types.RequestId | None) -> bool:
-        """Whether an answer is to a replayed request; true once for each."""
-        if request not in self._replayed:
-            return False
-        self._replayed.remove(request)
-        return True
-
-    async def unanswered(self) -> None:
-        """The SDK will not answer a request: its client cancelled it."""
-        self.count -= 1
-
-    def progress(self) -> tuple[int, int]:
-        """Differs from an earlier value when anything was answered since, or more of an answer was sent."""
-        return self.count, self._wire.sent if self.writing else 0
-
-    async def no_progress(self, looks: int, until: Callable[[], bool] = lambda: False) -> None:
-        """Return after `looks` looks in a row without progress, or when `until` is true."""
-        seen, left = self.progress(), looks
-        while left and not until():
-            await anyio.sleep(_LOOK)
-            now = self.progress()
-            seen, left = now, left - 1 if now == seen else looks
-
-    async def settled(self) -> None:
-        """Return when every request is answered, or none will be: nothing moves, or the client is gone."""
-        await self.no_progress(_ANSWER_LOOKS, lambda: not self.count or self._wire.abandoned)
 
 
-async def _receive(
-    wire: Wire,
-    opening: Opening | None,
-    to_server: MemoryObjectSendStream[SessionMessage | Exception],
-    to_client: MemoryObjectSendStream[SessionMessage],
-    requests: _Requests,
-    dispatcher: Dispatcher,
-    receiving: anyio.CancelScope,
-) -> None:
-    """Pass each message on; answer each line that isn't one with what is wrong with it.
+async def _receive(wire: Wire, opening: Opening | None, channel: Channel) -> None:
+    """Take each message; answer each line that isn't one with what is wrong with it.
 
-    Closing `to_server` at the end makes the SDK cancel the calls that still run, and answer them.
+    Returns when every request is answered, or none will be: nothing moves, or the client is gone.
     """
-    async with to_server, to_client:
-        with receiving:
-            for line in opening.replay if opening else ():
-                await _replay(line, to_server, requests)
-            begun = opening is not None and opening.answered
-            lines = wire.lines() if begun else _without_abandoned_probe(wire.lines())
-            probe = opening.probe if opening else None
-            async with aclosing(lines):
-                async for line in lines:
-                    if line.isspace():
-                        continue
-                    if probe is not None:
-                        if _method(line) == "notifications/cancelled":
-                            continue  # the probe itself, which was answered
-                        if _method(line) != "initialize":
-                            await _replay(probe, to_server, requests)
-                        probe = None
-                    await _pass_on(line, to_server, to_client, requests, dispatcher)
-            await requests.settled()
-        _force_end(requests.progress)
+    for line in opening.replay if opening else ():
+        await channel.take(decode(line), replayed=True)
+    begun = opening is not None and opening.answered
+    lines = wire.lines() if begun else _without_abandoned_probe(wire.lines())
+    probe = opening.probe if opening else None
+    async with aclosing(lines):
+        async for line in lines:
+            if line.isspace():
+                continue
+            if probe is not None:
+                if _method(line) == "notifications/cancelled":
+                    continue  # the probe itself, which was answered
+                if _method(line) != "initialize":
+                    await channel.take(decode(probe), replayed=True)
+                probe = None
+            try:
+                message = decode(line)
+            except MCPError as refusal:
+                await channel.refuse(request_id(line), refusal.error)
+            else:
+                await channel.take(message)
+    await _settled(wire, channel)
 
 
-async def _replay(
-    line: bytes, to_server: MemoryObjectSendStream[SessionMessage | Exception], requests: _Requests
-) -> None:
-    """Make a message known to the SDK that was answered before."""
-    message = decode(line)
-    if isinstance(message, types.JSONRPCRequest):
-        requests.replayed(message.id)
-    await to_server.send(SessionMessage(message))
-
-
-async def _pass_on(
-    line: bytes,
-    to_server: MemoryObjectSendStream[SessionMessage | Exception],
-    to_client: MemoryObjectSendStream[SessionMessage],
-    requests: _Requests,
-    dispatcher: Dispatcher,
-) -> None:
-    try:
-        message = decode(line)
-    except MCPError as refusal:
-        requests.received()
-        answer = types.JSONRPCError(jsonrpc="2.0", id=request_id(line), error=refusal.error)
-        await to_client.send(SessionMessage(answer))
-        return
-    if isinstance(message, types.JSONRPCRequest):
-        requests.received()
-        await to_server.send(
-            SessionMessage(message, ServerMessageMetadata(on_request_unanswered=requests.unanswered))
-        )
-    else:
-        if isinstance(message, types.JSONRPCNotification) and message.method == "notifications/cancelled":
-            params = message.params or {}
-            dispatcher.cancelled(params.get("requestId"), params.get("reason"))
-        await to_server.send(SessionMessage(message))
+async def _settled(wire: Wire, channel: Channel) -> None:
+    seen, left = channel.progress(), _ANSWER_LOOKS
+    while left and channel.unanswered and not wire.abandoned:
+        await anyio.sleep(_LOOK)
+        now = channel.progress()
+        seen, left = now, left - 1 if now == seen else _ANSWER_LOOKS
 
 
 async def _without_abandoned_probe(lines: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
@@ -236,39 +164,15 @@ def _method(line: bytes) -> str | None:
         return None
 
 
-async def _send(
-    wire: Wire,
-    from_server: MemoryObjectReceiveStream[SessionMessage],
-    requests: _Requests,
-    scope: anyio.CancelScope,
-) -> None:
-    """Write each message as one line; end everything after the last, or when the client no longer reads."""
-    try:
-        async for item in from_server:
-            message = item.message
-            if not isinstance(message, types.JSONRPCResponse | types.JSONRPCError):
-                await wire.write(encode(message))
-            elif not requests.was_answered(message.id):
-                requests.writing = True
-                await wire.write(encode(message))
-                requests.writing = False
-                requests.answered()
-    except (BrokenPipeError, ConnectionResetError):
-        pass
-    scope.cancel()
-
-
-async def _give_up_writing(
-    wire: Wire, requests: _Requests, ending: anyio.Event, scope: anyio.CancelScope
-) -> None:
+async def _give_up_writing(wire: Wire, ending: _Ending, scope: anyio.CancelScope) -> None:
     """End everything when the session is ending and the client takes no more of the answers."""
-    await ending.wait()
+    await ending.begun.wait()
     left, seen = _WRITE_LOOKS, wire.sent
     while left:
         await anyio.sleep(_LOOK)
         left = left - 1 if wire.unsent and wire.sent == seen else _WRITE_LOOKS
         seen = wire.sent
-    requests.given_up = True
+    ending.given_up = True
     scope.cancel()
 
 
@@ -286,9 +190,9 @@ def _force_end(progress: Callable[[], object]) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-async def _start_rest(hub: Hub, dispatcher: Dispatcher, requests: _Requests) -> None:
+async def _start_rest(hub: Hub, dispatcher: Dispatcher, channel: Channel) -> None:
     """Do the rest of the start once the client has its first answer."""
-    await requests.first_answer.wait()
+    await channel.first_answer.wait()
     dispatcher.tell_of_policy()
     try:
         await hub.start()
@@ -298,17 +202,17 @@ async def _start_rest(hub: Hub, dispatcher: Dispatcher, requests: _Requests) -> 
         logger.exception("a part of the start failed")
 
 
-async def _end_with_input(wire: Wire, ending: anyio.Event) -> None:
+async def _end_with_input(wire: Wire, ending: _Ending) -> None:
     await wire.closed()
-    ending.set()
+    ending.begun.set()
 
 
-async def _end_on_signal(receiving: anyio.CancelScope, ending: anyio.Event) -> None:
+async def _end_on_signal(receiving: anyio.CancelScope, ending: _Ending) -> None:
     """Stop receiving when a signal asks to end: the calls that run are cancelled, answered and settled."""
     if os.name != "posix":
         return
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         async for _ in signals:
-            ending.set()
+            ending.begun.set()
             receiving.cancel()
             return

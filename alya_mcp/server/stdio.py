@@ -175,13 +175,15 @@ class _PipeWire:
     async def write(self, line: bytes) -> None:
         self._given += len(line) + 1
         self._writer.write(line + b"\n")
-        await self._writer.drain()
+        if self.unsent or self.abandoned:
+            await self._writer.drain()
 
 
 class _FileWire:
     def __init__(self, source: BinaryIO, target: BinaryIO, oversized: Callable[[], None]) -> None:
         self._source, self._target, self._oversized = source, target, oversized
         self._ended = asyncio.Event()
+        self._turn = asyncio.Lock()
         self.sent = self.unsent = 0
         self.abandoned = False
 
@@ -203,7 +205,8 @@ class _FileWire:
     async def write(self, line: bytes) -> None:
         from anyio import to_thread
 
-        await to_thread.run_sync(self._write_all, memoryview(line + b"\n"))
+        async with self._turn:
+            await to_thread.run_sync(self._write_all, memoryview(line + b"\n"))
 
     def _write_all(self, rest: memoryview) -> None:
         self.unsent = len(rest)
