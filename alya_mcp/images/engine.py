@@ -102,26 +102,45 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Replicas:
+    """The replicas of a Ray application: how many are `ready` of all, what they draw, who else hands out."""
+
+    ready: int
+    total: int
+    drawing: int
+    ingresses: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EngineStatus:
     """Health of the engine: `since` in seconds since 1970, `memory` in bytes, by name.
 
     `stopped` is healthy: the next picture starts the worker. `stuck` is not: its process doesn't answer.
+    `why` is a failure's text where the engine is not installed or stuck, and the end of a sentence where the
+    worker said what it stopped for; `unused` are the seconds without work after which it did.
 
-    `model`, `device`, `plan` (how it is run) and `temperature` (the device's, in degrees Celsius) are those
-    of the model in memory, None when there is none or it isn't known; they and the device's memory were
-    looked at in `measured`. `waiting` counts queued jobs, `clients` the servers that share the worker.
+    `model`, `others` (in memory beside it), `device`, `plan` (how it is run) and `temperature` (the device's,
+    in degrees Celsius) are those of the model in memory, None when there is none or it isn't known; they and
+    the device's memory were looked at in `measured`. `loading` is what is loaded while nothing is drawn.
+    `waiting` counts queued jobs, `clients` the servers that share the worker; without one it ends in
+    `leaves_in` seconds. `replicas` are those of a Ray application.
     `last_error` is the last failure that anyone was told, in `last_error_at` where that is known; times as
     `since`.
     """
 
     state: EngineState
-    detail: str
+    why: str | None = None
+    unused: float | None = None
     since: float | None = None
     pid: int | None = None
     model: str | None = None
+    others: tuple[str, ...] = ()
     device: str | None = None
+    loading: str | None = None
     waiting: int = 0
     clients: int = 0
+    leaves_in: float | None = None
+    replicas: Replicas | None = None
     memory: Mapping[str, int] | None = None
     plan: str | None = None
     temperature: int | None = None

@@ -3,21 +3,38 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import fields, replace
-from typing import Any, Final, get_args
+from dataclasses import replace
+from typing import Final
 
 from alya_mcp import __version__
-from alya_mcp.errors import NotConfigured, Unavailable, failure_of
-from alya_mcp.images.engine import EngineStatus, Job, JobProgress, OnProgress, Phase, Picture
+from alya_mcp.errors import NotConfigured, Unavailable
+from alya_mcp.images.engine import EngineStatus, Job, JobProgress, OnProgress, Picture
 from alya_mcp.images.environment.packages import require_packages
 from alya_mcp.images.licences import require_accepted
 from alya_mcp.images.progress import Meter
+from alya_mcp.images.wire.frames import WireError
+from alya_mcp.images.wire.messages import (
+    DEVICE_LOST,
+    LEAVING,
+    DrawRequest,
+    Failed,
+    JobStep,
+    LoadRequest,
+    Sign,
+    StatusRequest,
+    Terms,
+    check_picture,
+)
 from alya_mcp.images.worker.connection import PendingCall, WorkerConnection, WorkerGoneError
+from alya_mcp.images.worker.greeting import RefusedError
 from alya_mcp.images.worker.launcher import Launcher
-from alya_mcp.images.worker.protocol import DEVICE_LOST, LEAVING, Frame, RefusedError
 from alya_mcp.settings import Settings
 
 _CLOSED: Final = "The image engine was closed while the image was drawn; call again"
+_UNREADABLE: Final = (
+    "The image worker's answer can't be read ({what}). The user can restart this client, and others that "
+    "still run another version of alya-mcp"
+)
 _LOOK_LIMIT: Final = 20.0
 _STATUS_LIMIT: Final = 5.0
 _MAX_LOST_BEFORE_START: Final = 3
@@ -48,19 +65,9 @@ class LocalEngine:
         self._require_installed()
         began = time.monotonic()
         meter = Meter(progress)
-        head = {
-            "type": "render",
-            **self._request(job.model),
-            "job": {
-                "prompt": job.prompt,
-                "seed": job.seed,
-                "steps": job.steps,
-                "width": job.width,
-                "height": job.height,
-            },
-        }
-        frame = await self._ask(head, meter)
-        picture = _picture(frame, job)
+        picture = await self._ask(DrawRequest(job=job, terms=self._terms(job.model)), meter)
+        if picture is None:
+            raise Unavailable(_UNREADABLE.format(what="no picture"))
         timings = {**picture.timings, "total": round((time.monotonic() - began) * 1000, 1)}
         await meter.report("receive", 1.0, 1.0, "The picture is here")
         return replace(picture, timings=timings)
@@ -68,23 +75,21 @@ class LocalEngine:
     async def warm(self) -> None:
         """Load the model in the worker, starting it if need be."""
         self._require_installed()
-        await self._ask({"type": "warm", **self._request()}, Meter(_nobody))
+        await self._ask(LoadRequest(terms=self._terms()), Meter(_nobody))
 
     async def status(self) -> EngineStatus:
         """Ask the worker, if one runs."""
         try:
             self._require_installed()
         except NotConfigured as missing:
-            return EngineStatus(state="not installed", detail=str(missing))
+            return EngineStatus(state="not installed", why=str(missing))
         own = self._connection if self._connection is not None and not self._connection.lost else None
         try:
             connection = own or await self._launcher.find(_LOOK_LIMIT)
         except RefusedError:
-            return EngineStatus(
-                state="stuck", detail="The image worker holds another key; it leaves by itself"
-            )
+            return EngineStatus(state="stuck", why="The image worker holds another key; it leaves by itself")
         except Unavailable as silent:
-            return EngineStatus(state="stuck", detail=str(silent))
+            return EngineStatus(state="stuck", why=str(silent))
         try:
             return self._stopped() if connection is None else await _status_of(connection)
         except WorkerGoneError:
@@ -106,32 +111,24 @@ class LocalEngine:
         if self._command is None:
             require_packages("image_gen", self._settings.home)
 
-    def _request(self, model: str | None = None) -> dict[str, Any]:
+    def _terms(self, model: str | None = None) -> Terms:
+        """The user's settings, under which `model` may draw."""
         settings = self._settings
-        wanted = model or settings.image_model
-        require_accepted(settings.home, wanted)
-        return {
-            "model": wanted,
-            # What a call chooses was brought by the user before.
-            "download": wanted == settings.image_model,
-            "precision": settings.image_precision,
-            "idle": settings.image_idle,
-            "linger": settings.image_linger,
-            "deadline": settings.image_deadline,
-        }
+        require_accepted(settings.home, model or settings.image_model)
+        return Terms(
+            model=settings.image_model,
+            precision=settings.image_precision,
+            idle=settings.image_idle,
+            linger=settings.image_linger,
+            deadline=settings.image_deadline,
+        )
 
     def _stopped(self) -> EngineStatus:
         ending = self._launcher.run_folder.read_ending()
-        why = ending.reason if ending.idle is None else f"it was idle for {ending.idle:g} s"
-        detail = (
-            "Nothing is loaded; the first image starts the worker"
-            if why is None
-            else f"The image worker stopped because {why}, and gave all its memory back; the next image "
-            "starts it again"
-        )
         return EngineStatus(
             state="stopped",
-            detail=detail,
+            why=ending.reason,
+            unused=ending.idle,
             since=ending.at,
             last_error=ending.error,
             last_error_at=ending.error_at,
@@ -161,7 +158,8 @@ class LocalEngine:
         if self._connection is connection:
             self._connection = None
 
-    async def _ask(self, head: dict[str, Any], meter: Meter) -> Frame:
+    async def _ask(self, request: DrawRequest | LoadRequest, meter: Meter) -> Picture | None:
+        """The picture; None where a model was to be loaded."""
         lost_at_work = lost_before = 0
         spent = 0.0
         while True:
@@ -174,9 +172,11 @@ class LocalEngine:
             connection = await meter.beating(self._connected(), lambda: self._launcher.doing)
             attempt = _Attempt(spent)
             try:
-                call = connection.call({**head, "spent": spent})
+                if isinstance(request, DrawRequest):
+                    request = replace(request, spent=spent)
+                call = connection.call(request)
                 try:
-                    return await attempt.follow(call, meter)
+                    return await attempt.follow(call, request, meter)
                 finally:
                     call.end(cancel=True)
             except WorkerGoneError:
@@ -190,6 +190,8 @@ class LocalEngine:
                 how = str(lost)
             except _LeavingError:
                 how = ""
+            except WireError as unreadable:
+                raise Unavailable(_UNREADABLE.format(what=unreadable)) from None
             # The next connection waits for this worker's end.
             self._leave(connection)
             if lost_at_work > 1 or lost_before > _MAX_LOST_BEFORE_START:
@@ -224,71 +226,55 @@ class _Attempt:
             "size or model may work; the user finds the reason in logs/image-worker.log of ALYA_HOME"
         )
 
-    async def follow(self, call: PendingCall, meter: Meter) -> Frame:
+    async def follow(
+        self, call: PendingCall, request: DrawRequest | LoadRequest, meter: Meter
+    ) -> Picture | None:
         while True:
-            frame = await meter.beating(call.answer())
-            self.spent = frame.head.get("spent", self.spent)
-            match frame.head.get("type"):
-                case "begun":
+            answer = await meter.beating(call.answer())
+            self.spent = call.spent
+            match answer:
+                case Sign(kind="begun"):
                     self.working = True
-                case "step":
-                    self.message = frame.head["message"]
-                    # A worker of a newer version may have phases of its own.
-                    if frame.head["phase"] in get_args(Phase):
-                        await meter.report(
-                            frame.head["phase"], frame.head["at"], frame.head["until"], self.message
-                        )
-                case "failure":
+                case JobStep():
+                    self.message = answer.message
+                    await meter.report(answer.phase, answer.at, answer.until, answer.message)
+                case Failed():
                     call.end(cancel=False)
-                    if frame.head["kind"] == LEAVING:
+                    if answer.kind == LEAVING:
                         raise _LeavingError
-                    if frame.head["kind"] == DEVICE_LOST:
-                        raise _DeviceLostError(frame.head["message"])
-                    raise failure_of(frame.head["kind"], frame.head["message"])
-                case "done":
+                    if answer.kind == DEVICE_LOST:
+                        raise _DeviceLostError(answer.message)
+                    raise answer.failure()
+                case Picture() if isinstance(request, DrawRequest):
                     call.end(cancel=False)
-                    return frame
+                    check_picture(answer, request.job)
+                    return answer
+                case Sign(kind="loaded"):
+                    call.end(cancel=False)
+                    return None
                 case _:
                     pass
 
 
-def _picture(frame: Frame, job: Job) -> Picture:
-    head = frame.head
-    return Picture(
-        pixels=frame.payload,
-        width=head["width"],
-        height=head["height"],
-        seed=job.seed,
-        steps=job.steps,
-        model=head["model"],
-        notice=head["notice"],
-        timings=head["timings"],
-        # A worker of an older version doesn't tell.
-        peaks=head.get("peaks", {}),
-        truncated=head["truncated"],
-        ignored=tuple(head["ignored"]),
-    )
-
-
 async def _status_of(connection: WorkerConnection) -> EngineStatus:
-    call = connection.call({"type": "status"})
+    call = connection.call(StatusRequest())
+    pid = connection.hello.pid
     try:
         async with asyncio.timeout(_STATUS_LIMIT):
-            head = (await call.answer()).head
+            answer = await call.answer()
     except TimeoutError:
-        pid = connection.hello.pid
-        return EngineStatus(
-            state="stuck",
-            pid=pid,
-            detail=f"The image worker (process {pid}) doesn't answer within {_STATUS_LIMIT:.0f} s. "
-            "The user can end that process; the next call starts a fresh one",
+        why = (
+            f"The image worker (process {pid}) doesn't answer within {_STATUS_LIMIT:.0f} s. "
+            "The user can end that process; the next call starts a fresh one"
         )
+        return EngineStatus(state="stuck", pid=pid, why=why)
+    except WireError as unreadable:
+        return EngineStatus(state="stuck", pid=pid, why=_UNREADABLE.format(what=unreadable))
     finally:
         call.end(cancel=False)
-    # A worker of another version may tell less, or more.
-    return EngineStatus(
-        **{field.name: head[field.name] for field in fields(EngineStatus) if field.name in head}
-    )
+    if not isinstance(answer, EngineStatus):
+        return EngineStatus(state="stuck", pid=pid, why=_UNREADABLE.format(what="no status"))
+    return answer
 
 
 async def _nobody(step: JobProgress) -> None:

@@ -199,15 +199,15 @@ class _Engine:
             {},
             "ok",
             "worker",
-            "connections: 1, this one included; jobs waiting: 0; bf16, in short; 41 degrees",
+            "idle: tiny is loaded and ready. Waiting: 0. Servers that share the worker: 1. Temperature",
         ),
         (
             {"last_error": "No room", "last_error_at": 1_700_000_000.0},
             "warn",
             "worker_failed_before",
-            "last error, 2023-11-1",
+            "Last error (2023-11-1",
         ),
-        ({"state": "stuck", "detail": "Says nothing"}, "fail", "worker_failing", "stuck: Says nothing"),
+        ({"state": "stuck", "why": "Says nothing"}, "fail", "worker_failing", "stuck: Says nothing"),
     ],
 )
 def test_the_worker_is_shown_with_its_plan_and_its_last_failure(
@@ -218,7 +218,7 @@ def test_the_worker_is_shown_with_its_plan_and_its_last_failure(
     kind: str,
     detail: str,
 ) -> None:
-    known: dict[str, Any] = {"state": "idle", "detail": "Ready", "pid": 12, "model": "tiny", "device": "cuda"}
+    known: dict[str, Any] = {"state": "idle", "pid": 12, "model": "tiny", "device": "cuda"}
     status = EngineStatus(**{**known, "clients": 1, "plan": "bf16, in short", "temperature": 41, **changes})
     monkeypatch.setattr("alya_mcp.images.open_engine", lambda settings: _Engine(status))
     worker = next(check for check in images.drawing(Settings(home=alya_home)) if check.part == "worker")

@@ -9,9 +9,10 @@ from gallery import Gallery
 from raw_client import processes_of
 
 from alya_mcp.app.diagnostics.probe import look
-from alya_mcp.app.diagnostics.words.images import engine_words, last_error
+from alya_mcp.app.diagnostics.words.images import engine_line
 from alya_mcp.images.engine import EngineStatus
 from alya_mcp.images.plan import Machine
+from alya_mcp.images.words import error_words
 
 GB = 10**9
 RTX_4090 = Machine(
@@ -90,7 +91,8 @@ def test_a_running_worker_is_shown_with_its_plan(run: Run, gallery: Gallery):
     assert ended.code == 0
     worker = rows(ended.out)["worker"]
     (pid,) = [pid for pid, words in processes_of(gallery.home).items() if "images.worker" in words]
-    assert f"process {pid}, tiny on cpu" in worker
+    assert "tiny on cpu" in worker
+    assert f"Process {pid}" in worker
     assert "fp32, all weights on the device, PyTorch's attention" in worker
 
 
@@ -166,16 +168,15 @@ def test_a_card_that_is_passed_over_is_told_with_the_reason_and_the_cpu_draws_wh
 
 def test_a_workers_own_memory_is_what_the_next_model_may_have():
     memory = {"resident": 3 * GB, "gpu_allocated": 20 * GB}
-    on_gpu = EngineStatus(state="idle", detail="Ready", model="tiny", device="cuda", memory=memory)
-    on_cpu = EngineStatus(state="idle", detail="Ready", model="tiny", device="cpu", memory=memory)
-    empty = EngineStatus(state="idle", detail="Ready", memory=memory)
+    on_gpu = EngineStatus(state="idle", model="tiny", device="cuda", memory=memory)
+    on_cpu = EngineStatus(state="idle", model="tiny", device="cpu", memory=memory)
+    empty = EngineStatus(state="idle", memory=memory)
     assert [status.held for status in (on_gpu, on_cpu, empty)] == [20 * GB, 3 * GB, 0]
 
 
 def test_the_workers_plan_temperature_memory_and_last_failure_are_told():
     status = EngineStatus(
         state="idle",
-        detail="Ready",
         pid=12,
         model="FLUX.1-schnell",
         device="cuda",
@@ -186,11 +187,10 @@ def test_the_workers_plan_temperature_memory_and_last_failure_are_told():
         last_error="The machine ran out of memory",
         last_error_at=1_700_000_000.0,
     )
-    assert engine_words(status) == (
-        "idle: Ready; process 12, FLUX.1-schnell on cuda; connections: 2, this one included; "
-        "jobs waiting: 0; bf16, all weights on the device, cuDNN attention, compiled; "
-        "holds 34.0 GB of the GPU; 41 degrees Celsius"
+    assert engine_line(status) == (
+        "idle: FLUX.1-schnell is loaded and ready. Waiting: 0. Servers that share the worker: 2. Memory: gpu "
+        "allocated 34.00 GB. Temperature of the device: 41 \N{DEGREE SIGN}C. FLUX.1-schnell on cuda: bf16, "
+        "all weights on the device, cuDNN attention, compiled. Process 12"
     )
-    assert str(last_error(status)).startswith("2023-11-1")
-    assert str(last_error(status)).endswith(": The machine ran out of memory")
-    assert last_error(EngineStatus(state="idle", detail="Ready")) is None
+    assert error_words(status) == "Last error (2023-11-14 22:13:20 UTC): The machine ran out of memory"
+    assert error_words(EngineStatus(state="idle")) is None

@@ -14,29 +14,26 @@ from stage import Opener, Stage, Steps, a_job, connection, on_the_wire, status_w
 from staged_worker import HEAVY
 
 from alya_mcp import __version__
-from alya_mcp.images.worker.protocol import PROTOCOL, Hello, RefusedError, introduce, pack, read, welcome
+from alya_mcp.images.wire.frames import pack, read, unpack
+from alya_mcp.images.wire.messages import PROTOCOL
+from alya_mcp.images.worker.greeting import Hello, RefusedError, introduce, welcome
 from alya_mcp.images.worker.run_folder import RunFolder, WorkerAddress
 
 pytestmark = pytest.mark.anyio
 
-GOOD: dict[str, Any] = {
-    "type": "render",
-    "id": 1,
-    "model": "plain",
-    "precision": "auto",
-    "job": on_the_wire(a_job()),
-    "idle": 0,
-    "deadline": 60,
-    "spent": 0,
-}
+GOOD: dict[str, Any] = unpack(on_the_wire(a_job())).head
 BAD: list[dict[str, Any]] = [
     {},
-    {"type": ["render"]},
+    {**GOOD, "type": ["draw"]},
     {"type": "dance"},
     {"type": "status"},
     {"type": "cancel", "id": math.inf},
     {"type": "status", "id": "1"},
-    {name: value for name, value in GOOD.items() if name != "job"},
+    *({name: value for name, value in GOOD.items() if name != lacking} for lacking in ("job", "terms", "id")),
+    {**GOOD, "extra": 1},
+    {**GOOD, "terms": None},
+    {**GOOD, "client": "c" * 65},
+    {**GOOD, "again": 1},
     *({**GOOD, "job": job} for job in (None, "a red circle", [], {}, {**GOOD["job"], "extra": 1})),
     *(
         {**GOOD, "job": {**GOOD["job"], **wrong}}
@@ -50,9 +47,9 @@ BAD: list[dict[str, Any]] = [
         )
     ),
     *(
-        {**GOOD, name: value}
-        for name in ("idle", "deadline", "spent")
-        for value in (math.nan, math.inf, -1, "nan", "60", None, [])
+        {**GOOD, "spent": value, "terms": {**GOOD["terms"], name: value}}
+        for name in ("idle", "linger", "deadline", "model")
+        for value in (math.nan, math.inf, -1, 10**400, True, None, [])
     ),
 ]
 
@@ -68,7 +65,7 @@ async def test_a_frame_that_is_wrong_costs_the_one_who_sent_it_its_connection_an
     await engine.warm()
     frames = [
         *(frame(json.dumps(head).encode()) for head in BAD),
-        frame(json.dumps({**GOOD, "idle": 7}).replace("7", "1e999").encode()),
+        frame(json.dumps({**GOOD, "spent": 7}).replace("7", "1e999").encode()),
         frame(b"[]"),
         frame(b"["),
         frame(b"[" * 100_000),
@@ -104,7 +101,7 @@ async def test_a_client_without_the_key_gets_nothing_out_of_the_worker(
     own = Hello(version=__version__, protocol=PROTOCOL, pid=os.getpid())
     with pytest.raises(RefusedError):
         await introduce(reader, writer, b"k" * 32, own)
-    writer.write(pack(GOOD))
+    writer.write(on_the_wire(a_job()))
     with contextlib.suppress(ConnectionError):
         assert await reader.read() == b""
     writer.close()
@@ -130,7 +127,7 @@ async def test_nothing_is_asked_of_a_process_that_listens_there_without_the_key(
     path = place.new_socket_path()
     async with await asyncio.start_unix_server(attend, path):
         place.write_address(WorkerAddress(pid=os.getpid(), unix=str(path)))
-        assert "another key" in (await open_at().status()).detail
+        assert "another key" in ((await open_at().status()).why or "")
         await until(lambda: heard, "the end of the connection")
     assert heard == [b""]
 

@@ -55,7 +55,7 @@ async def test_without_the_extra_the_answer_is_the_command_that_installs_it(
         await engine.warm()
     status = await engine.status()
     assert status.state == "not installed"
-    assert "alya-mcp engine install" in status.detail
+    assert "alya-mcp engine install" in (status.why or "")
     assert not any((tmp_path / name).exists() for name in ("run", "logs"))
     await engine.aclose()
 

@@ -82,7 +82,7 @@ async def test_asking_for_the_status_neither_starts_nor_keeps_a_worker(alya_home
     await no_worker_at(alya_home)
     stopped = await looking.status()
     assert (stopped.state, stopped.pid) == ("stopped", None)
-    assert stopped.detail == "Nothing is loaded; the first image starts the worker"
+    assert (stopped.why, stopped.unused) == (None, None)
 
 
 async def test_the_device_is_looked_at_when_the_idle_worker_is_asked(open_at: Opener, stage: Stage):

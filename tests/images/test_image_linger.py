@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from stage import Client, Opener, Stage, Steps, a_job, no_worker_at, pid_of, staged_command, state, workers
 
+from alya_mcp.images.words import engine_words
 from alya_mcp.images.worker.launcher import Launcher
 from alya_mcp.images.worker.memory import GpuMemory, MainMemory, shortage
 from alya_mcp.settings import Settings, SettingsError
@@ -49,11 +50,12 @@ async def test_it_tells_its_memory_and_when_it_ends_and_looking_keeps_it_no_long
 ):
     looking, drawing = open_at(), open_at(linger=1)
     status = await looking.status()
-    assert "no server uses it, and it ends in " in status.detail
+    assert status.leaves_in is not None
+    assert "no server uses it, and it ends in " in engine_words(status)
     assert status.memory is not None
     assert status.memory["resident"] > 0
     await drawing.render(a_job(), Steps())
-    assert "no server uses it" not in (await looking.status()).detail
+    assert (await looking.status()).leaves_in is None
     await drawing.aclose()
     assert (await state(looking, "stopped")).last_error is None
 
@@ -84,7 +86,7 @@ async def test_it_gives_way_to_another_program_on_the_gpu_and_says_so(
     assert seen["gpu_free"] == 3 * GB
     gpu.write_text(str(2 * GB))
     await no_worker_at(alya_home)
-    assert "another program needs the GPU's memory" in (await looking.status()).detail
+    assert "another program needs the GPU's memory" in engine_words(await looking.status())
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ from stage import Steps, until
 
 from alya_mcp.images import progress as meter_module
 from alya_mcp.images.progress import TOTAL, Meter
+from alya_mcp.images.wire.frames import WireError, pack, read
 from alya_mcp.images.worker.fair_queue import FairQueue
-from alya_mcp.images.worker.protocol import Hello, RefusedError, WireError, introduce, pack, read, welcome
+from alya_mcp.images.worker.greeting import Hello, RefusedError, introduce, welcome
 
 ITEMS = st.lists(st.tuples(st.integers(0, 3), st.integers()), max_size=40)
 

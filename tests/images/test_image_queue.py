@@ -25,7 +25,7 @@ from stage import (
 
 from alya_mcp.errors import Unavailable
 from alya_mcp.images.local import LocalEngine
-from alya_mcp.images.worker.protocol import pack, read
+from alya_mcp.images.wire.frames import read
 from alya_mcp.images.worker.scheduler import MAX_WAITING
 
 pytestmark = pytest.mark.anyio
@@ -139,14 +139,13 @@ async def test_the_next_picture_begins_before_the_last_one_is_sent(
     said: list[tuple[str, int]] = []
     async with connection(alya_home) as (reader, writer):
         for number in (1, 2):
-            head = {"type": "render", "id": number, "model": "plain", "precision": "auto"}
-            writer.write(pack({**head, "job": on_the_wire(a_job()), "idle": 0, "deadline": 60, "spent": 0}))
+            writer.write(on_the_wire(a_job(), number))
         await stage.reached("decode")
         stage.release()
-        while ("done", 2) not in said:
+        while ("picture", 2) not in said:
             frame = (await read(reader)).head
             said.append((frame["type"], frame["id"]))
-    assert said.index(("begun", 2)) < said.index(("done", 1))
+    assert said.index(("begun", 2)) < said.index(("picture", 1))
 
 
 async def test_a_client_that_does_not_read_holds_up_nobody(alya_home: Path, open_at: Opener, stage: Stage):

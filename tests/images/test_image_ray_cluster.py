@@ -20,8 +20,11 @@ from stage import PATIENCE, SIDE, Steps, a_job, until
 from alya_mcp.errors import Failure, NotConfigured, Unavailable
 from alya_mcp.images.engine import Job, Picture
 from alya_mcp.images.ray import engine as ray_engine
+from alya_mcp.images.ray.endpoints import PICTURES
 from alya_mcp.images.ray.engine import RayEngine
 from alya_mcp.images.renderer import RenderPhase, RenderRequest
+from alya_mcp.images.wire.frames import pack
+from alya_mcp.images.words import engine_words
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -56,8 +59,8 @@ async def busy_with(engine: RayEngine, drawn: int, waiting: int) -> None:
     """Wait until the status tells so many images."""
     words = f"{drawn} images are drawn, {waiting} wait"
     deadline = time.monotonic() + PATIENCE
-    while words not in (status := await engine.status()).detail:
-        assert time.monotonic() < deadline, f"not {words}: {status.detail}"
+    while words not in engine_words(status := await engine.status()):
+        assert time.monotonic() < deadline, f"not {words}: {engine_words(status)}"
         await anyio.sleep(0.05)
 
 
@@ -77,8 +80,8 @@ async def four_pictures_that_all_come(cluster: Cluster) -> AsyncIterator[None]:
 async def deployed(engine: RayEngine, ready: str = f"{REPLICAS} of {REPLICAS}") -> None:
     """Wait until the application answers and so many replicas are ready."""
     deadline = time.monotonic() + PATIENCE
-    while f"{ready} replicas" not in (status := await engine.status()).detail:
-        assert time.monotonic() < deadline, status.detail
+    while f"{ready} replicas" not in engine_words(status := await engine.status()):
+        assert time.monotonic() < deadline, engine_words(status)
         await anyio.sleep(0.05)
 
 
@@ -156,7 +159,7 @@ async def test_the_status_tells_replicas_queue_and_model(cluster: Cluster, tiny:
         await engine.warm()
         status = await engine.status()
         assert (status.state, status.model, status.device) == ("idle", tiny.name, "cpu")
-        assert f"{REPLICAS} of {REPLICAS} replicas on Ray are ready" in status.detail
+        assert f"{REPLICAS} of {REPLICAS} replicas on Ray are ready" in engine_words(status)
         assert status.waiting == 0
 
 
@@ -185,17 +188,17 @@ async def test_requests_that_are_no_jobs_are_refused_without_being_quoted(cluste
     headers = {"Authorization": f"Bearer {TOKEN}"}
     job = {"prompt": "secret", "seed": 1, "steps": 1}
     bodies = [
-        "",
-        "[]",
-        "{}",
-        json.dumps({"job": job | {"width": "wide"}}),
-        json.dumps({"job": job | {"prompt": "a" * 70_000}}),
+        b"",
+        b"[]",
+        pack({}),
+        pack({"type": "draw", "job": job | {"width": "wide"}}),
+        pack({"type": "draw", "job": job | {"prompt": "a" * 70_000}}),
     ]
     async with httpx2.AsyncClient(base_url=cluster.url("plain"), headers=headers) as client:
-        answers = [await client.post("/v1/pictures", content=body) for body in bodies]
+        answers = [await client.post(PICTURES, content=body) for body in bodies]
         assert [answer.status_code for answer in answers] == [400, 400, 400, 400, 413]
         assert not any("secret" in answer.text or "wide" in answer.text for answer in answers)
-        too_large = await client.post("/v1/pictures", json={"job": job | {"width": 9000}})
+        too_large = await client.post(PICTURES, content=pack({"type": "draw", "job": job | {"width": 9000}}))
         assert b"width is 9000" in too_large.content
         assert (await client.get("/v1/other")).status_code == 404
         assert (await client.get("/v1/status", headers={"Authorization": ""})).status_code == 401
@@ -410,8 +413,8 @@ async def test_where_no_replica_can_start_callers_learn_it_whenever_they_came(cl
     cluster.deploy("failing")
     async with engine_of(cluster, "failing") as engine:
         deadline = time.monotonic() + PATIENCE
-        while "replicas on Ray" not in (status := await engine.status()).detail:
-            assert time.monotonic() < deadline, status.detail
+        while "replicas on Ray" not in engine_words(status := await engine.status()):
+            assert time.monotonic() < deadline, engine_words(status)
             await anyio.sleep(0.05)
         assert (status.state, status.model) == ("stuck", None)
         with pytest.raises(Unavailable, match="isn't ready: 0 of"):

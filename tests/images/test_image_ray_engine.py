@@ -1,7 +1,6 @@
 """What a server sees of a Ray cluster that answers well, badly or not at all; real HTTP, no Ray."""
 
 import asyncio
-import json
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,9 +14,11 @@ from stage import PATIENCE, SIDE, Steps, a_job, until
 
 from alya_mcp.errors import Failure, InvalidInput, NotConfigured, Unavailable
 from alya_mcp.images import open_engine
+from alya_mcp.images.engine import Replicas
 from alya_mcp.images.ray import engine as ray_engine
 from alya_mcp.images.ray.engine import RayEngine
-from alya_mcp.images.worker.protocol import pack
+from alya_mcp.images.wire.frames import pack, unpack
+from alya_mcp.images.wire.messages import DrawRequest, read_request
 from alya_mcp.settings import Settings, SettingsError
 
 pytestmark = pytest.mark.anyio
@@ -30,7 +31,7 @@ ACCEPTED = pack({"type": "accepted"})
 ALIVE = pack({"type": "alive"})
 STEP = pack({"type": "step", "phase": "denoise", "at": 0.5, "until": 1.0, "message": "Step 1 of 2"})
 DONE_HEAD: dict[str, Any] = {
-    "type": "done",
+    "type": "picture",
     "width": SIDE,
     "height": SIDE,
     "seed": 7,
@@ -58,7 +59,7 @@ class Request:
 
     @property
     def ask(self) -> dict[str, Any]:
-        return json.loads(self.body)
+        return unpack(self.body).head
 
     def start(self, status: str = "200 OK", kind: str = FRAMES) -> None:
         self.writer.write(
@@ -171,10 +172,9 @@ async def test_a_picture_comes_with_everything_that_the_cluster_said_of_it():
         assert steps.phases() == ["start", "denoise", "receive"]
         assert [step.done for step in steps] == sorted({step.done for step in steps})
         (request,) = application.requests
-        assert request.line == "POST /v1/pictures HTTP/1.1"
+        assert request.line == "POST /v3/pictures HTTP/1.1"
         assert request.headers["authorization"] == f"Bearer {TOKEN}"
-        job = {"prompt": "a red circle", "seed": 7, "steps": 2, "width": SIDE, "height": SIDE}
-        assert request.ask == {"job": job, "client": request.ask["client"], "again": False}
+        assert read_request(unpack(request.body)) == DrawRequest(job=a_job(), client=request.ask["client"])
         await engine.render(a_job(), steps)
         async with answering(saying(ACCEPTED, DONE)) as (other, its):
             await other.render(a_job(), steps)
@@ -200,7 +200,7 @@ async def test_an_application_below_a_path_is_asked_there():
         engine = RayEngine(f"{application.url}/images/", TOKEN, deadline=PATIENCE)
         await engine.render(a_job(), Steps())
         await engine.aclose()
-        assert application.requests[0].line == "POST /images/v1/pictures HTTP/1.1"
+        assert application.requests[0].line == "POST /images/v3/pictures HTTP/1.1"
 
 
 async def test_progress_goes_on_while_the_cluster_says_nothing(monkeypatch: pytest.MonkeyPatch):
@@ -228,8 +228,9 @@ async def test_progress_goes_on_while_the_cluster_says_nothing(monkeypatch: pyte
 
 async def test_the_status_is_what_the_application_says():
     said = {
+        "type": "status",
         "state": "busy",
-        "detail": "3 of 4 replicas",
+        "replicas": {"ready": 3, "total": 4, "drawing": 3, "ingresses": 1, "new": 1},
         "waiting": 2,
         "model": "m",
         "device": "cuda",
@@ -237,16 +238,17 @@ async def test_the_status_is_what_the_application_says():
     }
 
     async def status(request: Request) -> None:
-        await request.plain("200 OK", json.dumps(said).encode(), "application/json")
+        await request.plain("200 OK", pack(said), FRAMES)
 
     async with answering(status) as (engine, application):
         found = await engine.status()
-        assert (found.state, found.detail, found.waiting) == ("busy", "3 of 4 replicas", 2)
+        assert found.replicas == Replicas(ready=3, total=4, drawing=3, ingresses=1)
+        assert (found.state, found.waiting) == ("busy", 2)
         assert (found.model, found.device) == ("m", "cuda")
-        assert application.requests[0].line == "GET /v1/status HTTP/1.1"
+        assert application.requests[0].line == "GET /v3/status HTTP/1.1"
         await engine.warm()
         said["model"] = None
-        with pytest.raises(Unavailable, match="isn't ready: 3 of 4 replicas"):
+        with pytest.raises(Unavailable, match="isn't ready: 3 of 4 replicas on Ray"):
             await engine.warm()
 
 
@@ -385,7 +387,7 @@ async def test_no_cluster_is_said_at_once_with_what_to_start():
             await engine.warm()
         status = await engine.status()
         assert status.state == "stuck"
-        assert "Nothing answers" in status.detail
+        assert "Nothing answers" in (status.why or "")
         await engine.aclose()
 
 
@@ -396,7 +398,7 @@ async def test_a_refused_token_is_the_persons_to_set():
         assert TOKEN not in str(caught.value)
         status = await engine.status()
         assert status.state == "stuck"
-        assert "ALYA_RAY_TOKEN" in status.detail
+        assert "ALYA_RAY_TOKEN" in (status.why or "")
 
 
 @pytest.mark.parametrize(
@@ -412,7 +414,7 @@ async def test_something_else_at_the_address_is_told_as_that(stranger: Script):
     async with answering(stranger) as (engine, _):
         with pytest.raises(NotConfigured, match="isn't the Ray application"):
             await engine.render(a_job(), Steps())
-        assert "isn't the Ray application" in (await engine.status()).detail
+        assert "isn't the Ray application" in ((await engine.status()).why or "")
 
 
 @pytest.mark.parametrize(
@@ -420,14 +422,13 @@ async def test_something_else_at_the_address_is_told_as_that(stranger: Script):
     [
         b"\xff" * 64,
         b"\0\0\0\4\0\0\0\0null",
-        pack({"type": "step", "phase": "dance", "at": 0, "until": 1, "message": ""}),
         pack({"type": "step", "phase": "denoise", "at": "x", "until": 1, "message": ""}),
         pack({"type": "failure", "kind": "Unavailable"}),
         pack(DONE_HEAD | {"width": 2 * SIDE}, PIXELS),
         pack(DONE_HEAD, PIXELS[:-3]),
-        pack({"type": "done"}, PIXELS),
+        pack({"type": "picture"}, PIXELS),
     ],
-    ids=["noise", "null", "phase", "type", "no words", "width", "pixels", "bare"],
+    ids=["noise", "null", "type", "no words", "width", "pixels", "bare"],
 )
 async def test_an_answer_that_makes_no_sense_is_never_a_picture(garbage: bytes):
     async with answering(saying(ACCEPTED, garbage)) as (engine, application):
@@ -436,9 +437,9 @@ async def test_an_answer_that_makes_no_sense_is_never_a_picture(garbage: bytes):
         assert len(application.requests) == 1
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b'{"state": "dancing", "detail": ""}', b"{"])
+@pytest.mark.parametrize("body", [b"", b"[]", pack({"type": "status", "state": "dancing"}), ALIVE])
 async def test_a_status_that_makes_no_sense_is_told_as_no_answer(body: bytes):
-    async with answering(lambda request: request.plain("200 OK", body, "application/json")) as (engine, _):
+    async with answering(lambda request: request.plain("200 OK", body, FRAMES)) as (engine, _):
         status = await engine.status()
         assert (status.state, status.model) == ("stuck", None)
 

@@ -12,9 +12,8 @@ from staged_worker import Plain, Staged
 from alya_mcp import __version__
 from alya_mcp.images.engine import Job, Picture
 from alya_mcp.images.ray import replica as module
-from alya_mcp.images.ray.messages import Told
 from alya_mcp.images.ray.replica import Replica
-from alya_mcp.images.worker.render_thread import Failed
+from alya_mcp.images.wire.messages import Failed, JobStep
 
 pytestmark = pytest.mark.anyio
 
@@ -31,7 +30,7 @@ async def replica(stage: Stage) -> AsyncIterator[Replica]:
     await drawn(replica, a_job("last"))
 
 
-async def drawn(replica: Replica, job: Job) -> list[Told | Picture | Failed]:
+async def drawn(replica: Replica, job: Job) -> list[JobStep | Picture | Failed]:
     return [told async for told in replica.draw(job)]
 
 
@@ -49,7 +48,7 @@ async def dropped(replica: Replica, stage: Stage) -> None:
 
 async def test_a_replica_tells_steps_and_then_the_picture(replica: Replica):
     *steps, picture = await drawn(replica, a_job())
-    assert {type(step) for step in steps} == {Told}
+    assert {type(step) for step in steps} == {JobStep}
     assert isinstance(picture, Picture)
     assert picture.model == "plain"
     assert (await replica.about()).model == "plain"

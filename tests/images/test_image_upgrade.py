@@ -14,9 +14,11 @@ from stage import Opener, Stage, Steps, a_job, state, status_when, stopped, unti
 
 from alya_mcp.errors import Failure, Unavailable
 from alya_mcp.images.local import LocalEngine
+from alya_mcp.images.wire.frames import pack, read
+from alya_mcp.images.wire.messages import PROTOCOL
 from alya_mcp.images.worker import connection
 from alya_mcp.images.worker import launcher as launch
-from alya_mcp.images.worker.protocol import PROTOCOL, Hello, pack, read, welcome
+from alya_mcp.images.worker.greeting import Hello, welcome
 from alya_mcp.images.worker.run_folder import RunFolder, WorkerAddress
 
 pytestmark = pytest.mark.anyio
@@ -109,7 +111,7 @@ async def test_a_worker_of_an_earlier_version_that_tells_less_of_itself_is_under
     answer = {"type": "status", "state": "idle", "detail": "ready"}
     async with impostor(alya_home, protocol=1, answers=[answer]):
         status = await open_at().status()
-    assert (status.state, status.detail, status.plan, status.temperature) == ("idle", "ready", None, None)
+    assert (status.state, status.model, status.plan, status.temperature) == ("idle", None, None, None)
 
 
 async def test_a_newer_workers_kinds_of_failure_and_phases_are_no_error_of_their_own(

@@ -27,6 +27,8 @@ from stage import (
 from staged_worker import HEAVY
 
 from alya_mcp.errors import InvalidInput, Unavailable
+from alya_mcp.images.engine import EngineStatus
+from alya_mcp.images.wire.messages import StatusRequest
 from alya_mcp.images.worker import launcher as launch
 from alya_mcp.images.worker.launcher import Launcher
 from alya_mcp.images.worker.run_folder import RunFolder
@@ -120,8 +122,9 @@ async def test_a_server_that_ends_while_it_starts_the_worker_leaves_it_to_others
         assert link is not None
         scope.cancel()
     await starter.aclose()
-    call = link.call({"type": "status"})
-    assert (await call.answer()).head["clients"] >= 1
+    status = await link.call(StatusRequest()).answer()
+    assert isinstance(status, EngineStatus)
+    assert status.clients >= 1
     await anyio.sleep(0.3)
     assert not link.lost
     await link.close()

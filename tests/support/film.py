@@ -40,7 +40,7 @@ class Painter:
         )  # fmt: skip
 
     async def status(self) -> EngineStatus:
-        return EngineStatus(state="idle", detail="paints")
+        return EngineStatus(state="idle")
 
     async def warm(self) -> None:
         pass

@@ -10,9 +10,8 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import anyio
 import psutil
@@ -21,7 +20,8 @@ from raw_client import processes_of
 from alya_mcp import __version__
 from alya_mcp.images.engine import EngineStatus, Job, JobProgress
 from alya_mcp.images.local import LocalEngine
-from alya_mcp.images.worker.protocol import PROTOCOL, Hello, introduce
+from alya_mcp.images.wire.messages import PROTOCOL, DrawRequest, Terms, pack_request
+from alya_mcp.images.worker.greeting import Hello, introduce
 from alya_mcp.images.worker.run_folder import RunFolder
 from alya_mcp.settings import Settings
 
@@ -56,9 +56,10 @@ def a_job(prompt: str = "a red circle", seed: int = 7, steps: int = 2) -> Job:
     return Job(prompt=prompt, seed=seed, steps=steps, width=SIDE, height=SIDE)
 
 
-def on_the_wire(job: Job) -> dict[str, Any]:
-    """The job as its request has it, which names the model beside it."""
-    return {name: value for name, value in asdict(job).items() if name != "model"}
+def on_the_wire(job: Job, number: int = 1) -> bytes:
+    """A request for the job, with the plain renderer."""
+    terms = Terms(model="plain", precision="auto", idle=0, linger=0, deadline=60)
+    return pack_request(DrawRequest(job=job, terms=terms), number)
 
 
 async def until(look: Callable[[], T], what: str) -> T:

@@ -101,13 +101,14 @@ def _way(way: "Way") -> dict[str, Any]:
 
 def _show(settings: Settings, found: "ProbeResult | None", engine: "EngineStatus") -> None:
     from alya_mcp.app.diagnostics.models import known_models
-    from alya_mcp.app.diagnostics.words.images import engine_words, last_error
+    from alya_mcp.app.diagnostics.words.images import engine_line
+    from alya_mcp.images.words import error_words
 
     rows: list[tuple[str, str]] = []
     if found is not None:
         rows += _device_rows(found) + _model_rows(settings, found)
-    rows.append(("worker" if settings.image_engine == "local" else "cluster", engine_words(engine)))
-    if error := last_error(engine):
+    rows.append(("worker" if settings.image_engine == "local" else "cluster", engine_line(engine)))
+    if error := error_words(engine):
         rows.append(("last error", error))
     show_table(rows)
     if found is not None and found.ways:

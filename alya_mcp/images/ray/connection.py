@@ -7,8 +7,9 @@ from typing import Final
 import httpx2
 
 from alya_mcp.errors import Failure, NotConfigured, Unavailable
-from alya_mcp.images.ray.messages import MEDIA_TYPE, PICTURES, PictureRequest, pack_request
-from alya_mcp.images.worker.protocol import Frame, WireError, read
+from alya_mcp.images.ray.endpoints import MEDIA_TYPE, PICTURES
+from alya_mcp.images.wire.frames import WireError, read
+from alya_mcp.images.wire.messages import Answer, DrawRequest, pack_request, read_answer
 
 _MAX_ANSWER: Final = 64 << 20
 _OK: Final = 200
@@ -20,8 +21,9 @@ _NOBODY: Final = (
     "with `serve run` or `serve deploy` (docs/scale.md), or set ALYA_IMAGE_ENGINE to 'local'"
 )
 _STRANGER: Final = (
-    "What answers at ALYA_RAY_URL isn't the Ray application of alya-mcp, or that is still starting ({what}). "
-    "The user can check the address, and on the cluster with `serve status` whether the application runs"
+    "What answers at ALYA_RAY_URL isn't the Ray application of this version of alya-mcp, or that is still "
+    "starting ({what}). The user can check the address and the versions, and on the cluster with `serve "
+    "status` whether the application runs"
 )
 
 
@@ -45,20 +47,20 @@ class LostError(Exception):
 class PictureStream:
     """Asks for a picture when made; `end` closes the request, which stops the work if it isn't done."""
 
-    def __init__(self, client: httpx2.AsyncClient, request: PictureRequest) -> None:
+    def __init__(self, client: httpx2.AsyncClient, request: DrawRequest) -> None:
         self._reader = asyncio.StreamReader()
         self._task = asyncio.create_task(self._fetch(client, request))
 
-    async def answer(self) -> Frame:
-        """The next frame.
+    async def answer(self) -> Answer | None:
+        """The next answer; None for one that only a later version knows.
 
         Raises:
             NobodyError, LostError: when none will come.
-            WireError: when what came isn't a frame.
+            WireError: when what came isn't one.
             Failure: when the request was refused.
         """
         try:
-            return await read(self._reader)
+            return read_answer(await read(self._reader))
         except EOFError:
             raise LostError from None
 
@@ -67,7 +69,7 @@ class PictureStream:
         self._task.cancel()
         await asyncio.wait({self._task})
 
-    async def _fetch(self, client: httpx2.AsyncClient, request: PictureRequest) -> None:
+    async def _fetch(self, client: httpx2.AsyncClient, request: DrawRequest) -> None:
         try:
             await self._feed(client, request)
         except Exception as error:  # noqa: BLE001 - raised where the answer is waited for
@@ -75,7 +77,7 @@ class PictureStream:
         finally:
             self._reader.feed_eof()
 
-    async def _feed(self, client: httpx2.AsyncClient, request: PictureRequest) -> None:
+    async def _feed(self, client: httpx2.AsyncClient, request: DrawRequest) -> None:
         size, body = 0, pack_request(request)
         try:
             async with client.stream("POST", PICTURES.removeprefix("/"), content=body) as response:
@@ -89,7 +91,7 @@ class PictureStream:
             raise told(error) from None
 
 
-def check(response: httpx2.Response, media_type: str = MEDIA_TYPE) -> None:
+def check(response: httpx2.Response) -> None:
     """See that `response` is an answer of the application.
 
     Raises:
@@ -108,7 +110,7 @@ def check(response: httpx2.Response, media_type: str = MEDIA_TYPE) -> None:
     if response.status_code >= _SERVER_ERROR:
         raise LostError
     kind = response.headers.get("content-type", "").partition(";")[0]
-    if response.status_code != _OK or kind != media_type:
+    if response.status_code != _OK or kind != MEDIA_TYPE:
         raise NobodyError(NotConfigured(_STRANGER.format(what=f"HTTP status {response.status_code}")))
 
 

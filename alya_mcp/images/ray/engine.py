@@ -8,12 +8,14 @@ from typing import Final
 
 import httpx2
 
-from alya_mcp.errors import Failure, InvalidInput, Unavailable, failure_of
+from alya_mcp.errors import Failure, InvalidInput, Unavailable
 from alya_mcp.images.engine import EngineStatus, Job, JobProgress, OnProgress, Picture
 from alya_mcp.images.progress import Meter
 from alya_mcp.images.ray.connection import LostError, NobodyError, PictureStream, check, told
-from alya_mcp.images.ray.messages import STATUS, PictureRequest, read_picture, read_status, read_told
-from alya_mcp.images.worker.protocol import Frame, WireError
+from alya_mcp.images.ray.endpoints import STATUS
+from alya_mcp.images.wire.frames import WireError, unpack
+from alya_mcp.images.wire.messages import DrawRequest, Failed, JobStep, Sign, check_picture, read_answer
+from alya_mcp.images.words import engine_words
 
 _CONNECT: Final = 10.0
 _SILENCE: Final = 30.0
@@ -78,13 +80,13 @@ class RayEngine:
         try:
             return await self._status()
         except Failure as failure:
-            return EngineStatus(state="stuck", detail=str(failure))
+            return EngineStatus(state="stuck", why=str(failure))
 
     async def warm(self) -> None:
         """See that a replica is ready; replicas load the model before they are."""
         status = await self._status()
         if status.model is None:
-            raise Unavailable(f"The Ray application isn't ready: {status.detail}")
+            raise Unavailable(f"The Ray application isn't ready: {engine_words(status)}")
 
     async def aclose(self) -> None:
         """Close every request, which stops the work on the cluster."""
@@ -98,7 +100,7 @@ class RayEngine:
         given_up = 0.0
         while True:
             try:
-                return await self._try(PictureRequest(job=job, client=self._name, again=lost > 0), meter)
+                return await self._try(DrawRequest(job=job, client=self._name, again=lost > 0), meter)
             except NobodyError as nobody:
                 if not lost:
                     raise nobody.failure from None
@@ -118,7 +120,7 @@ class RayEngine:
             await meter.report("start", 0.0, 1.0, "The image got lost on the cluster; asking for it again")
             await meter.beating(asyncio.sleep(pause))
 
-    async def _try(self, request: PictureRequest, meter: Meter) -> Picture:
+    async def _try(self, request: DrawRequest, meter: Meter) -> Picture:
         self._require_open()
         await meter.report("start", 0.0, 1.0, "Asking the Ray cluster")
         stream = PictureStream(self._client, request)
@@ -126,17 +128,17 @@ class RayEngine:
         accepted = False
         try:
             while True:
-                frame = await meter.beating(stream.answer())
-                match frame.head.get("type"):
-                    case "accepted":
+                answer = await meter.beating(stream.answer())
+                match answer:
+                    case Sign(kind="accepted"):
                         accepted = True
-                    case "step":
-                        step = read_told(frame)
-                        await meter.report(step.phase, step.at, step.until, step.message)
-                    case "failure":
-                        raise _failure(frame)
-                    case "done":
-                        return read_picture(frame, request.job)
+                    case JobStep():
+                        await meter.report(answer.phase, answer.at, answer.until, answer.message)
+                    case Failed():
+                        raise answer.failure()
+                    case Picture():
+                        check_picture(answer, request.job)
+                        return answer
                     case _:
                         pass
         except WireError as error:
@@ -156,8 +158,8 @@ class RayEngine:
         try:
             async with asyncio.timeout(_STATUS_LIMIT):
                 response = await self._client.get(STATUS.removeprefix("/"))
-            check(response, "application/json")
-            return read_status(response.content)
+            check(response)
+            status = read_answer(unpack(response.content))
         except httpx2.HTTPError as error:
             meaning = told(error)
             if isinstance(meaning, NobodyError):
@@ -167,14 +169,10 @@ class RayEngine:
             raise nobody.failure from None
         except (TimeoutError, LostError, WireError):
             raise Unavailable(_SILENT) from None
+        if not isinstance(status, EngineStatus):
+            raise Unavailable(_SILENT)
+        return status
 
     def _require_open(self) -> None:
         if self._closed:
             raise Unavailable("The image engine was closed while the image was drawn; call again")
-
-
-def _failure(frame: Frame) -> Failure:
-    kind, message = frame.head.get("kind"), frame.head.get("message")
-    if not isinstance(message, str):
-        raise WireError("a failure without words")
-    return failure_of(kind, message)

@@ -7,6 +7,7 @@ import math
 import os
 import time
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -17,13 +18,21 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from alya_mcp.errors import Failure, InvalidInput, NotConfigured, Unavailable
-from alya_mcp.images.engine import EngineStatus, Job, Picture
-from alya_mcp.images.ray import messages as answers
-from alya_mcp.images.ray.messages import MEDIA_TYPE, PictureRequest, Told
+from alya_mcp.images.engine import EngineStatus, Job, Picture, Replicas
+from alya_mcp.images.ray.endpoints import MEDIA_TYPE, PICTURES, STATUS
 from alya_mcp.images.renderer import RendererStatus
+from alya_mcp.images.wire.frames import WireError, unpack
+from alya_mcp.images.wire.messages import (
+    ALIVE,
+    Answer,
+    DrawRequest,
+    Failed,
+    JobStep,
+    Sign,
+    pack_answer,
+    read_request,
+)
 from alya_mcp.images.worker.fair_queue import FairQueue
-from alya_mcp.images.worker.protocol import WireError, pack
-from alya_mcp.images.worker.render_thread import Failed
 
 _TOKEN: Final = "ALYA_RAY_TOKEN"  # noqa: S105 - the name of a variable
 _LEAST_TOKEN: Final = 16
@@ -45,14 +54,17 @@ _log = logging.getLogger("ray.serve")
 
 @dataclass(eq=False, slots=True)
 class Ticket:
-    """An accepted job: the frames for its client, whether a replica draws it, what was told of its wait."""
+    """An accepted job: the answers for its client, whether a replica draws it, what was told of its wait.
+
+    None is the end of the answers.
+    """
 
     client: str
     job: Job
-    frames: asyncio.Queue[bytes | None] = field(default_factory=asyncio.Queue[bytes | None])
+    answers: asyncio.Queue[Answer | None] = field(default_factory=asyncio.Queue[Answer | None])
     since: float = field(default_factory=time.monotonic)
     begun: bool = False
-    told: Told | None = None
+    told: JobStep | None = None
     drawing: "asyncio.Task[None] | None" = None
 
 
@@ -90,13 +102,11 @@ class Ingress:
         if not hmac.compare_digest(token.strip().encode(), self._token):
             return _refusal(401, "the token is wrong", {"WWW-Authenticate": "Bearer"})
         path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
-        match request.method, path:
-            case "POST", answers.PICTURES:
-                return await self._take(request)
-            case "GET", answers.STATUS:
-                return Response(answers.pack_status(await self._status()), media_type="application/json")
-            case _:
-                return _refusal(404, "there is nothing here")
+        if (request.method, path) == ("POST", PICTURES):
+            return await self._take(request)
+        if (request.method, path) == ("GET", STATUS):
+            return _one(await self._status())
+        return _refusal(404, "there is nothing here")
 
     # -- pictures
 
@@ -107,42 +117,44 @@ class Ingress:
             if len(body) > _MAX_REQUEST:
                 return _refusal(413, f"a request for a picture has at most {_MAX_REQUEST} bytes")
         try:
-            wanted = answers.read_request(bytes(body))
+            wanted = read_request(unpack(bytes(body)))
         except WireError as error:
             return _refusal(400, str(error))
         except InvalidInput as error:
-            return Response(_failure(InvalidInput, str(error)), media_type=MEDIA_TYPE)
-        return StreamingResponse(self._answer(wanted), media_type=MEDIA_TYPE)
+            return _one(Failed.of(error))
+        if not isinstance(wanted, DrawRequest):
+            return _refusal(400, "type is not that of a picture to draw")
+        return StreamingResponse(_packed(self._answers(wanted)), media_type=MEDIA_TYPE)
 
-    async def _answer(self, wanted: PictureRequest) -> AsyncGenerator[bytes]:
+    async def _answers(self, wanted: DrawRequest) -> AsyncGenerator[Answer]:
         # A job is counted here and not before: a caller who is gone by now never gets this far.
         if len(self._given) + len(self._queue) >= self._room and not wanted.again:
             full = (
                 f"The Ray cluster's image queue is full: {len(self._waiting())} images wait. Call again later"
             )
-            yield _failure(Unavailable, full)
+            yield Failed.of(Unavailable(full))
             return
         ticket = Ticket(client=wanted.client, job=wanted.job)
         self._queue.push(ticket.client, ticket)
         try:
-            yield pack({"type": "accepted"})
+            yield Sign("accepted")
             self._proceed()
             while True:
                 try:
-                    async with asyncio.timeout(answers.ALIVE):
-                        frame = await ticket.frames.get()
+                    async with asyncio.timeout(ALIVE):
+                        answer = await ticket.answers.get()
                 except TimeoutError:
                     if not ticket.begun:
                         await self._look()
                         if self._failed:
-                            yield _failure(Unavailable, _NO_REPLICA)
+                            yield Failed.of(Unavailable(_NO_REPLICA))
                             return
                         self._tell_positions()
-                    yield pack({"type": "alive"})
+                    yield Sign("alive")
                     continue
-                if frame is None:
+                if answer is None:
                     return
-                yield frame
+                yield answer
         finally:
             self._queue.remove(ticket.client, ticket)
             if ticket.drawing is not None:
@@ -167,7 +179,7 @@ class Ingress:
             while tries < _MOST_TRIES and losses < _MOST_LOSSES:
                 end = await self._outcome(ticket)
                 if end is not None:
-                    ticket.frames.put_nowait(end)
+                    ticket.answers.put_nowait(end)
                     return
                 losses += 1
                 tries += ticket.begun
@@ -177,25 +189,25 @@ class Ingress:
                 f"{losses} replicas of the Ray application ended while they had the image. Another prompt or "
                 "size may work; the user finds the reason in the replicas' logs on the cluster"
             )
-            ticket.frames.put_nowait(_failure(Unavailable, message))
+            ticket.answers.put_nowait(Failed.of(Unavailable(message)))
         finally:
-            ticket.frames.put_nowait(None)
+            ticket.answers.put_nowait(None)
             self._hand_back(ticket)
 
-    async def _outcome(self, ticket: Ticket) -> bytes | None:
+    async def _outcome(self, ticket: Ticket) -> Picture | Failed | None:
         """What one replica makes of the job; None when the replica was lost."""
         try:
             return await self._try(ticket)
         except DeploymentUnavailableError:
-            return _failure(Unavailable, _NO_REPLICA)
+            return Failed.of(Unavailable(_NO_REPLICA))
         except RayTaskError:
             _log.exception("a replica failed to draw")
-            return _failure(Failure, "Drawing failed on the Ray cluster; its log tells the user why")
+            return Failed.of(Failure("Drawing failed on the Ray cluster; its log tells the user why"))
         except (RayError, RayServeException) as error:
             self._last_error = (f"A replica was lost ({type(error).__name__})", time.time())
             return None
 
-    async def _try(self, ticket: Ticket) -> bytes | None:
+    async def _try(self, ticket: Ticket) -> Picture | Failed | None:
         """Let one replica draw; None when it stopped with nothing said."""
         queued = 0.0
         stream = self._replicas.options(stream=True).draw.remote(ticket.job)
@@ -207,14 +219,14 @@ class Ingress:
                     self._none_ready = False
                     self._tell_positions()
                 match said:
-                    case Told():
-                        ticket.frames.put_nowait(answers.pack_told(said))
+                    case JobStep():
+                        ticket.answers.put_nowait(said)
                     case Picture():
                         timings = {"queue": round(queued * 1000, 1), **said.timings}
-                        return answers.pack_picture(replace(said, timings=timings))
+                        return replace(said, timings=timings)
                     case Failed():
                         self._last_error = (said.message, time.time())
-                        return pack({"type": "failure", "kind": said.kind, "message": said.message})
+                        return said
                     case _:
                         raise TypeError(f"a replica said a {type(said).__name__}")
             return None
@@ -230,16 +242,16 @@ class Ingress:
             told = self._told(ahead)
             if told != ticket.told:
                 ticket.told = told
-                ticket.frames.put_nowait(answers.pack_told(told))
+                ticket.answers.put_nowait(told)
 
-    def _told(self, ahead: int) -> Told:
+    def _told(self, ahead: int) -> JobStep:
         if self._none_ready:
             words = "Waiting: no replica is ready; `serve status` on the cluster says why"
         elif ahead:
             words = f"Waiting: {ahead} images first" if ahead > 1 else "Waiting: 1 image first"
         else:
             words = "Waiting for a free replica"
-        return Told(phase="queue", at=1 / (ahead + 2), until=1 / (ahead + 1), message=words)
+        return JobStep(phase="queue", at=1 / (ahead + 2), until=1 / (ahead + 1), message=words)
 
     # -- status
 
@@ -258,7 +270,7 @@ class Ingress:
     async def _look(self) -> None:
         """See whether replicas are ready, or never will be: Ray lets who came before a failure wait on."""
         now = time.monotonic()
-        if now - self._looked < answers.ALIVE:
+        if now - self._looked < ALIVE:
             return
         self._looked = now
         try:
@@ -275,13 +287,9 @@ class Ingress:
         error, error_at = self._last_error or (None, None)
         waiting = len(self._waiting())
         drawing = sum(ticket.begun for ticket in self._given)
-        here = f" at this one of {ingresses} ingresses" if ingresses > 1 else ""
-        detail = (
-            f"{ready} of {total} replicas on Ray are ready; {drawing} images are drawn, {waiting} wait{here}"
-        )
         return EngineStatus(
             state="stuck" if not ready else "busy" if drawing or waiting else "idle",
-            detail=detail,
+            replicas=Replicas(ready=ready, total=total, drawing=drawing, ingresses=ingresses),
             since=self._since,
             model=renderer and renderer.model,
             device=renderer and renderer.device,
@@ -306,8 +314,14 @@ def room(replicas: int, waiting: int, fronts: int) -> int:
     return math.ceil(replicas * (1 + waiting) / fronts)
 
 
-def _failure(kind: type[Failure], message: str) -> bytes:
-    return pack({"type": "failure", "kind": kind.__name__, "message": message})
+async def _packed(answers: AsyncGenerator[Answer]) -> AsyncGenerator[bytes]:
+    async with aclosing(answers):
+        async for answer in answers:
+            yield pack_answer(answer)
+
+
+def _one(answer: Answer) -> Response:
+    return Response(pack_answer(answer), media_type=MEDIA_TYPE)
 
 
 def _refusal(status: int, message: str, headers: dict[str, str] | None = None) -> Response:

@@ -12,10 +12,9 @@ from typing import Final
 from alya_mcp import __version__
 from alya_mcp.images.engine import Job, Picture
 from alya_mcp.images.library_environment import tell_libraries
-from alya_mcp.images.ray.messages import Told
 from alya_mcp.images.renderer import Renderer, RendererStatus, RenderPhase, RenderRequest
-from alya_mcp.images.worker.protocol import DEVICE_LOST
-from alya_mcp.images.worker.render_thread import Failed, Order, RenderOutcome, RenderThread
+from alya_mcp.images.wire.messages import DEVICE_LOST, Failed, JobStep
+from alya_mcp.images.worker.render_thread import Order, RenderOutcome, RenderThread
 
 _LOCAL_LOG: Final = "logs/image-worker.log of ALYA_HOME"
 _LOG: Final = "the replica's log on the cluster (`ray logs`)"
@@ -55,7 +54,7 @@ class Replica:
             if isinstance(told, Failed):
                 raise RuntimeError(told.message)  # noqa: TRY004 - not of a wrong type
 
-    async def draw(self, job: Job) -> AsyncGenerator[Told | Picture | Failed]:
+    async def draw(self, job: Job) -> AsyncGenerator[JobStep | Picture | Failed]:
         """Draw `job`: steps, and at last the picture or why there is none. Closing this stops the work."""
         async for told in self._fill(job):
             yield told
@@ -74,15 +73,15 @@ class Replica:
         if time.monotonic() - oldest > _STUCK:
             raise RuntimeError(f"the device hasn't come back for {_STUCK:.0f} s from work that was cancelled")
 
-    async def _fill(self, job: Job | None) -> AsyncGenerator[Told | Picture | Failed]:
+    async def _fill(self, job: Job | None) -> AsyncGenerator[JobStep | Picture | Failed]:
         request = RenderRequest(model=self._wanted["model"], precision=self._wanted["precision"], job=job)
-        said: asyncio.Queue[Told | RenderOutcome] = asyncio.Queue()
+        said: asyncio.Queue[JobStep | RenderOutcome] = asyncio.Queue()
         runs = False
 
         def on_step(phase: RenderPhase, at: float, until: float, message: str) -> None:
             nonlocal runs
             runs = True
-            said.put_nowait(Told(phase=phase, at=at, until=until, message=message))
+            said.put_nowait(JobStep(phase=phase, at=at, until=until, message=message))
 
         def on_end(outcome: RenderOutcome, renderer: RendererStatus) -> None:
             nonlocal runs
@@ -98,7 +97,7 @@ class Replica:
         order = Order(request=request, on_step=on_step, on_end=on_end)
         self._thread.submit(order)
         try:
-            while isinstance(told := await said.get(), Told):
+            while isinstance(told := await said.get(), JobStep):
                 yield told
         except (asyncio.CancelledError, GeneratorExit):
             order.cancelled.set()

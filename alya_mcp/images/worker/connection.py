@@ -2,12 +2,25 @@
 
 import asyncio
 import sys
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from alya_mcp.errors import Unavailable
-from alya_mcp.images.worker.protocol import ALIVE, Frame, Hello, introduce, pack, read
+from alya_mcp.images.wire.frames import Frame, read
+from alya_mcp.images.wire.messages import (
+    ALIVE,
+    Answer,
+    CancelRequest,
+    Request,
+    Sign,
+    number_of,
+    pack_request,
+    read_answer,
+    read_spent,
+)
+from alya_mcp.images.worker.greeting import Hello, introduce
 from alya_mcp.images.worker.run_folder import WorkerAddress
 
+_FAREWELL: Final = Sign("farewell")
 _MISSED: Final = 12
 """Signs of life in a row without which a worker counts as stuck."""
 
@@ -17,20 +30,28 @@ class WorkerGoneError(Exception):
 
 
 class PendingCall:
-    """One request and the frames that answer it."""
+    """One request and what is answered to it; `spent` are the seconds of its deadline that it has taken."""
 
     def __init__(self, connection: "WorkerConnection", number: int) -> None:
         self._connection = connection
         self.number = number
+        self.spent = 0.0
         self.frames: asyncio.Queue[Frame | None] = asyncio.Queue()
 
-    async def answer(self) -> Frame:
-        """The next frame.
+    async def answer(self) -> Answer | None:
+        """The next answer; None for one that only a later version knows.
 
         Raises:
             WorkerGoneError: when none will come.
             Unavailable: when the worker is stuck.
+            WireError: when it isn't one.
         """
+        frame = await self.heard()
+        self.spent = read_spent(frame)
+        return read_answer(frame)
+
+    async def heard(self) -> Frame:
+        """The next frame, whatever it says; raises as `answer` does."""
         # Counted in pieces: of the time in which this process itself stood still, only one is missed.
         for _ in range(_MISSED):
             try:
@@ -99,12 +120,12 @@ class WorkerConnection:
         """Wait for the connection's end."""
         await self._lost.wait()
 
-    def tell(self, head: dict[str, Any]) -> None:
-        """Send what has no answer."""
+    def tell(self, request: Request, number: int = 0) -> None:
+        """Send a request that has no answer."""
         if not self.lost:
-            self._writer.write(pack(head))
+            self._writer.write(pack_request(request, number))
 
-    def call(self, head: dict[str, Any]) -> PendingCall:
+    def call(self, request: Request) -> PendingCall:
         """Send a request.
 
         Raises:
@@ -114,13 +135,13 @@ class WorkerConnection:
             raise WorkerGoneError
         self._count += 1
         call = self._calls[self._count] = PendingCall(self, self._count)
-        self.tell({**head, "id": call.number})
+        self.tell(request, call.number)
         return call
 
     def forget(self, call: PendingCall, *, cancel: bool) -> None:
         """Drop what still comes for `call`."""
         if self._calls.pop(call.number, None) is not None and cancel:
-            self.tell({"type": "cancel", "id": call.number})
+            self.tell(CancelRequest(), call.number)
 
     async def close(self) -> None:
         """End the connection and every call on it."""
@@ -134,10 +155,10 @@ class WorkerConnection:
         try:
             while True:
                 frame = await read(self._reader)
-                if frame.head.get("type") == "farewell":
+                if frame.head.get("type") == _FAREWELL.kind:
                     self.dismissed = True
                     break
-                call = self._calls.get(frame.head.get("id", 0))
+                call = self._calls.get(number_of(frame))
                 if call is not None:
                     call.frames.put_nowait(frame)
         except (OSError, EOFError):

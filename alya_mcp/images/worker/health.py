@@ -40,14 +40,14 @@ class WorkerHealth:
         """Something else begins now."""
         self.since = time.time()
 
-    def status(self, state: EngineState, detail: str, *, waiting: int, clients: int) -> EngineStatus:
+    def status(self, state: EngineState, *, waiting: int, clients: int) -> EngineStatus:
         """All of it."""
         return EngineStatus(
             state=state,
-            detail=detail,
             since=self.since,
             pid=os.getpid(),
             model=self.renderer.model,
+            others=self.renderer.others,
             device=self.renderer.device,
             waiting=waiting,
             clients=clients,

@@ -12,9 +12,10 @@ from typing import Final
 from alya_mcp import __version__
 from alya_mcp.errors import Unavailable
 from alya_mcp.images.environment.packages import image_command
+from alya_mcp.images.wire.messages import ALIVE, PROTOCOL, LeaveRequest, StatusRequest
 from alya_mcp.images.worker.connection import WorkerConnection, WorkerGoneError
+from alya_mcp.images.worker.greeting import Hello, RefusedError
 from alya_mcp.images.worker.log import open_log
-from alya_mcp.images.worker.protocol import ALIVE, PROTOCOL, Hello, RefusedError
 from alya_mcp.images.worker.run_folder import RunFolder, kept_in_home
 from alya_mcp.runtime.daemon import EndedError, LateError, Starter, is_newer, spawn
 from alya_mcp.runtime.locks import FileLock
@@ -145,7 +146,7 @@ class Launcher:
 
     async def _suits(self, connection: WorkerConnection, until: float) -> bool:
         if connection.hello.leaving or is_newer(self._own.version, connection.hello.version):
-            connection.tell({"type": "leave"})
+            connection.tell(LeaveRequest())
             self.doing = f"Waiting for the {_named(connection)} to finish its pictures"
             try:
                 await self._outlast(connection, until)
@@ -164,9 +165,9 @@ class Launcher:
         """Wait for the end of a worker that was asked to leave, as long as it answers."""
         while (left := until - time.monotonic()) > 0:
             try:
-                asked = connection.call({"type": "status"})
+                asked = connection.call(StatusRequest())
                 try:
-                    await asked.answer()
+                    await asked.heard()
                 finally:
                     asked.end(cancel=False)
             except WorkerGoneError:

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Final
 
 from alya_mcp.errors import Unavailable
+from alya_mcp.images.wire.messages import LeaveRequest
+from alya_mcp.images.worker.greeting import RefusedError
 from alya_mcp.images.worker.launcher import Launcher
-from alya_mcp.images.worker.protocol import RefusedError
 from alya_mcp.runtime.daemon import runs
 
 _ANSWER: Final = 20.0
@@ -26,7 +27,7 @@ async def send_away(home: Path, patience: float) -> None:
     except RefusedError:
         connection = None  # it leaves by itself
     if connection is not None:
-        connection.tell({"type": "leave"})
+        connection.tell(LeaveRequest())
         await connection.close()
     deadline = asyncio.get_running_loop().time() + patience
     while address is not None and runs(address.pid):

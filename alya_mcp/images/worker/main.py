@@ -12,25 +12,40 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Coroutine
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 from alya_mcp import __version__
+from alya_mcp.errors import InvalidInput
 from alya_mcp.gate.sanitizer import hidden
 from alya_mcp.images.engine import EngineStatus
 from alya_mcp.images.library_environment import tell_libraries
 from alya_mcp.images.renderer import Renderer
+from alya_mcp.images.wire.frames import Frame, WireError, read
+from alya_mcp.images.wire.messages import (
+    ALIVE,
+    PROTOCOL,
+    CancelRequest,
+    DrawRequest,
+    Failed,
+    LeaveRequest,
+    LoadRequest,
+    Sign,
+    StatusRequest,
+    number_of,
+    pack_answer,
+    read_request,
+)
 from alya_mcp.images.worker.client import Client
+from alya_mcp.images.worker.greeting import Hello, welcome
 from alya_mcp.images.worker.log import LogStream, rotate, say
-from alya_mcp.images.worker.protocol import ALIVE, PROTOCOL, Hello, WireError, pack, read, welcome
 from alya_mcp.images.worker.run_folder import RunFolder, WorkerAddress
 from alya_mcp.images.worker.scheduler import Scheduler
 from alya_mcp.runtime.daemon import Sentinel
 from alya_mcp.runtime.locks import FileLock
 from alya_mcp.settings import Settings, secret_words
 
-_FAREWELL: Final = pack({"type": "farewell"})
+_FAREWELL: Final = pack_answer(Sign("farewell"))
 _GREETING_LIMIT: Final = 5.0
 _FIRST_CLIENT_LIMIT: Final = 30.0
 _LOCK_LIMIT: Final = 120.0
@@ -134,7 +149,7 @@ class WorkerServer:
         self._clients.add(client)
         try:
             while True:
-                self._handle(client, (await read(reader, max_payload=0)).head)
+                self._handle(client, await read(reader, max_payload=0))
         except WireError as error:
             say(f"a client sent nonsense: {error}")
         except (OSError, EOFError):
@@ -175,26 +190,32 @@ class WorkerServer:
 
     # -- what they say
 
-    def _handle(self, client: Client, head: dict[str, Any]) -> None:
+    def _handle(self, client: Client, frame: Frame) -> None:
+        """Do what a client asks.
+
+        Raises:
+            WireError: when that can't be understood.
+        """
+        number = 0 if frame.head.get("type") == "leave" else number_of(frame)
         try:
-            match head:
-                case {"type": "render" | "warm", "id": int(number)}:
-                    client.works = True
-                    self._scheduler.take(client, number, head)
-                case {"type": "cancel", "id": int(number)}:
-                    self._scheduler.cancel(client, number)
-                case {"type": "status", "id": int(number)}:
-                    self._tell_status(client, number)
-                case {"type": "leave"}:
-                    self._scheduler.leave()
-                case _:
-                    raise WireError("a message that is unknown or lacks its number")
-        except (KeyError, TypeError, ValueError) as error:
-            raise WireError(f"a message with a missing or wrong field ({type(error).__name__})") from None
+            request = read_request(frame)
+        except InvalidInput as error:
+            client.say(pack_answer(Failed.of(error), number))
+            return
+        match request:
+            case DrawRequest() | LoadRequest():
+                client.works = True
+                self._scheduler.take(client, number, request)
+            case CancelRequest():
+                self._scheduler.cancel(client, number)
+            case StatusRequest():
+                self._tell_status(client, number)
+            case LeaveRequest():
+                self._scheduler.leave()
 
     def _tell_status(self, client: Client, number: int) -> None:
         def tell(status: EngineStatus) -> None:
-            client.say(pack({"type": "status", "id": number, **asdict(status)}))
+            client.say(pack_answer(status, number))
 
         used = any(each.works for each in self._clients)
         leaves_in = None if used or self._held else max(0.0, self._lingers_until - self._loop.time())

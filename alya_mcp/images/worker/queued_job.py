@@ -1,21 +1,19 @@
-"""One job of the worker, from its request to its last frame."""
+"""One job of the worker, from its request to its last answer."""
 
 import math
 import time
 from dataclasses import dataclass, field
-from typing import Any, Final, Self, cast
+from typing import Self
 
-from alya_mcp.images.engine import Job, Picture
 from alya_mcp.images.renderer import RenderRequest
+from alya_mcp.images.wire.frames import WireError
+from alya_mcp.images.wire.messages import Answer, DrawRequest, LoadRequest, Terms, pack_answer
 from alya_mcp.images.worker.client import Client
-from alya_mcp.images.worker.protocol import pack
 from alya_mcp.images.worker.render_thread import Order
-
-_MAX_SECONDS: Final = 1e9
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
-class Work:
+class QueuedJob:
     """A job that waits or runs; `asked`, `until` and `begun` are times of the scheduler's clock.
 
     `until` is its deadline, `ahead` the number of pictures before it when it came. Nothing more is said to
@@ -25,6 +23,7 @@ class Work:
     client: Client
     number: int
     request: RenderRequest
+    terms: Terms
     asked: float
     until: float
     ahead: int
@@ -35,86 +34,41 @@ class Work:
 
     @classmethod
     def of(
-        cls, client: Client, number: int, head: dict[str, Any], job: Job | None, now: float, ahead: int
+        cls, client: Client, number: int, request: DrawRequest | LoadRequest, now: float, ahead: int
     ) -> Self:
-        """The work that a request's `head` asks for with `job`; only loading has no deadline.
+        """The job that `request` asks for; only loading has no deadline.
 
         Raises:
-            KeyError, ValueError: when `head` isn't such a request.
+            WireError: when it doesn't say by which settings.
         """
-        asked = now - seconds(head, "spent")
+        job, spent = (request.job, request.spent) if isinstance(request, DrawRequest) else (None, 0.0)
+        terms = request.terms
+        if terms is None:
+            raise WireError("terms is missing")
+        model = terms.model if job is None or job.model is None else job.model
         return cls(
             client=client,
             number=number,
             request=RenderRequest(
-                model=str(head["model"]),
-                precision=str(head["precision"]),
+                model=model,
+                precision=terms.precision,
                 job=job,
-                download=head.get("download") is not False,
+                # What a call chooses was brought by the user before.
+                download=model == terms.model,
             ),
-            asked=asked,
-            until=math.inf if job is None else asked + seconds(head, "deadline"),
+            asked=now - spent,
+            until=math.inf if job is None else now - spent + terms.deadline,
+            terms=terms,
             ahead=ahead,
         )
 
-    def tell(self, now: float, head: dict[str, Any], payload: bytes = b"") -> None:
-        """Send a frame about this job, with the seconds that it has taken of its deadline."""
+    def tell(self, now: float, answer: Answer) -> None:
+        """Send an answer about this job, with the seconds that it has taken of its deadline."""
         if self.wanted:
-            spent = round(now - self.asked, 3)
-            self.client.say(pack({**head, "id": self.number, "spent": spent}, payload))
+            self.client.say(pack_answer(answer, self.number, round(max(0.0, now - self.asked), 3)))
 
     def stop(self) -> None:
         """Have it stop at its next step if it runs, and say no more of it."""
         self.wanted = False
         if self.order is not None:
             self.order.cancelled.set()
-
-
-def seconds(head: dict[str, Any], field: str) -> float:
-    """A number of seconds that `head` holds.
-
-    Raises:
-        KeyError, ValueError: when it holds none.
-    """
-    value = head[field]
-    if not isinstance(value, int | float) or not 0 <= value <= _MAX_SECONDS:
-        raise ValueError(f"{field} is not a number of seconds")
-    return value
-
-
-def job_of(head: dict[str, Any]) -> Job | None:
-    """The job in a request's `head`; None where only loading is asked for.
-
-    Raises:
-        InvalidInput: when no model could draw it.
-        KeyError, TypeError: when it isn't one.
-    """
-    if head["type"] != "render":
-        return None
-    asked = head["job"]
-    if not isinstance(asked, dict):
-        raise TypeError("the job is not an object")
-    asked = cast("dict[str, Any]", asked)
-    if any(type(value) is not (str if name == "prompt" else int) for name, value in asked.items()):
-        raise TypeError("the job has a field of another kind")
-    return Job(**asked)
-
-
-def picture_head(picture: Picture) -> dict[str, Any]:
-    """What a client is told beside the pixels."""
-    return {
-        "type": "done",
-        "width": picture.width,
-        "height": picture.height,
-        "model": picture.model,
-        "notice": picture.notice,
-        "timings": picture.timings,
-        "peaks": picture.peaks,
-        "truncated": picture.truncated,
-        "ignored": picture.ignored,
-    }
-
-
-def refusal(number: int, kind: str, message: str) -> bytes:
-    """The frame that ends a call which never became work."""
-    return pack({"type": "failure", "id": number, "kind": kind, "message": message})

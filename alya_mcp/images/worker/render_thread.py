@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from alya_mcp.errors import Failure, kind_of
+from alya_mcp.errors import Failure
 from alya_mcp.images.engine import Picture
 from alya_mcp.images.renderer import (
     CancelledJob,
@@ -20,18 +20,10 @@ from alya_mcp.images.renderer import (
     RenderPhase,
     RenderRequest,
 )
-from alya_mcp.images.worker.protocol import DEVICE_LOST
+from alya_mcp.images.wire.messages import DEVICE_LOST, Failed
 
 _TENDING: Final = 0.5
 """Seconds without an order after which the renderer is asked to go on with what it does ahead."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failed:
-    """A job that came to nothing: the kind of Failure or DEVICE_LOST, and words for the caller."""
-
-    kind: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +124,7 @@ class RenderThread:
         except DeviceLost as lost:
             return Failed(kind=DEVICE_LOST, message=str(lost))
         except Failure as failure:
-            return Failed(kind=kind_of(failure), message=str(failure))
+            return Failed.of(failure)
         except MemoryError:
             return Failed(
                 kind=Failure.__name__,

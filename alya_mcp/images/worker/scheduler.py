@@ -5,20 +5,31 @@ import itertools
 import math
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from dataclasses import replace
+from typing import Final
 
-from alya_mcp.errors import InvalidInput, Unavailable, kind_of
+from alya_mcp.errors import InvalidInput, Unavailable
 from alya_mcp.images.engine import EngineState, EngineStatus, Picture
 from alya_mcp.images.renderer import Renderer, RendererStatus, RenderPhase
+from alya_mcp.images.wire.messages import (
+    DEVICE_LOST,
+    LEAVING,
+    Answer,
+    DrawRequest,
+    Failed,
+    JobStep,
+    LoadRequest,
+    Sign,
+    pack_answer,
+)
 from alya_mcp.images.worker.client import Client
 from alya_mcp.images.worker.deadline_clock import WorkClock
 from alya_mcp.images.worker.fair_queue import FairQueue
 from alya_mcp.images.worker.health import WorkerHealth
 from alya_mcp.images.worker.log import say
 from alya_mcp.images.worker.memory import GpuMemory, MainMemory, shortage
-from alya_mcp.images.worker.protocol import DEVICE_LOST, LEAVING
-from alya_mcp.images.worker.queued_job import Work, job_of, picture_head, refusal, seconds
-from alya_mcp.images.worker.render_thread import Failed, Order, RenderOutcome, RenderThread
+from alya_mcp.images.worker.queued_job import QueuedJob
+from alya_mcp.images.worker.render_thread import Order, RenderOutcome, RenderThread
 from alya_mcp.images.worker.run_folder import Ending
 
 MAX_WAITING: Final = 16
@@ -42,8 +53,8 @@ class Scheduler:
         self._loop = loop
         self._end = end
         self._clock = WorkClock()
-        self._waiting: FairQueue[Client, Work] = FairQueue()
-        self._running: Work | None = None
+        self._waiting: FairQueue[Client, QueuedJob] = FairQueue()
+        self._running: QueuedJob | None = None
         self._health = WorkerHealth.after(before)
         self._loading = ""
         self._seconds_per_job = 0.0
@@ -60,28 +71,24 @@ class Scheduler:
 
     # -- what clients ask for
 
-    def take(self, client: Client, number: int, head: dict[str, Any]) -> None:
-        """Queue what `head` asks for, or tell the client why not.
+    def take(self, client: Client, number: int, request: DrawRequest | LoadRequest) -> None:
+        """Queue what `request` asks for, or tell the client why not.
 
         Raises:
-            KeyError, TypeError, ValueError: when `head` isn't such a request.
+            WireError: when it doesn't say by which settings.
         """
-        try:
-            job = job_of(head)
-        except InvalidInput as error:
-            client.say(refusal(number, kind_of(error), str(error)))
-            return
-        self._idle = seconds(head, "idle")
-        # A server of an older version doesn't tell, and expects the worker to end with it.
-        self.linger = seconds(head, "linger") if "linger" in head else 0.0
+        ahead = len(self._waiting) + (self._running is not None)
+        work = QueuedJob.of(client, number, request, self._clock.now(), ahead)
+        self._idle, self.linger = work.terms.idle, work.terms.linger
         if self.leaving:
-            client.say(refusal(number, LEAVING, "the image worker takes no more work"))
+            client.say(
+                pack_answer(Failed(kind=LEAVING, message="the image worker takes no more work"), number)
+            )
             return
         if len(self._waiting) >= MAX_WAITING:
-            client.say(refusal(number, Unavailable.__name__, self._full()))
+            client.say(pack_answer(Failed.of(Unavailable(self._full())), number))
             return
-        ahead = len(self._waiting) + (self._running is not None)
-        self._waiting.push(client, Work.of(client, number, head, job, self._clock.now(), ahead))
+        self._waiting.push(client, work)
         self._proceed()
 
     def cancel(self, client: Client, number: int) -> None:
@@ -156,7 +163,7 @@ class Scheduler:
     def say_alive(self) -> None:
         """Let everyone who waits for something know that this process answers."""
         for work in self._all_work():
-            work.tell(self._clock.now(), {"type": "alive"})
+            self._tell(work, Sign("alive"))
 
     def ending(self) -> Ending:
         """What to leave for the next worker."""
@@ -167,7 +174,8 @@ class Scheduler:
     def _proceed(self) -> None:
         self._next()
         for before, work in enumerate(self._waiting, start=1):
-            self._step(work, "queue", 1 / (before + 1), 1 / before, f"Waiting: {_images(before)} first")
+            waits = f"Waiting: {_images(before)} first"
+            self._tell(work, JobStep(phase="queue", at=1 / (before + 1), until=1 / before, message=waits))
         self._watch_deadlines()
 
     def _next(self) -> None:
@@ -191,7 +199,7 @@ class Scheduler:
         def on_step(phase: RenderPhase, at: float, until: float, message: str) -> None:
             self._time(phase)
             self._loading = message if phase == "load" else ""
-            self._step(work, phase, at, until, message)
+            self._tell(work, JobStep(phase=phase, at=at, until=until, message=message))
 
         def on_end(outcome: RenderOutcome, renderer: RendererStatus) -> None:
             self._clock.go()
@@ -208,36 +216,33 @@ class Scheduler:
 
         work.order = Order(request=work.request, on_step=on_step, on_end=on_end)
         # Sent before the work begins: if the work ends this process, its caller knows which job did it.
-        work.tell(self._clock.now(), {"type": "begun"})
+        self._tell(work, Sign("begun"))
         self._thread.submit(work.order)
 
-    def _settle(self, work: Work, queued: float, outcome: RenderOutcome) -> None:
+    def _settle(self, work: QueuedJob, queued: float, outcome: RenderOutcome) -> None:
         now = self._clock.now()
         match outcome:
             case Picture():
                 took = now - (work.begun or now)
                 self._seconds_per_job = (self._seconds_per_job + took) / 2 if self._seconds_per_job else took
-                if work.wanted:
-                    head = picture_head(outcome)
-                    head["timings"] = {"queue": round(queued * 1000, 1), **outcome.timings}
-                    work.tell(now, head, outcome.pixels)
+                timings = {"queue": round(queued * 1000, 1), **outcome.timings}
+                self._tell(work, replace(outcome, timings=timings))
             case Failed():
-                self._fail(work, outcome.kind, outcome.message)
+                self._fail(work, outcome)
             case None:
-                work.tell(now, {"type": "done"})
+                self._tell(work, Sign("loaded"))
             case _:
                 pass
 
-    def _step(self, work: Work, phase: str, at: float, until: float, message: str) -> None:
-        head = {"type": "step", "phase": phase, "at": at, "until": until, "message": message}
-        work.tell(self._clock.now(), head)
+    def _tell(self, work: QueuedJob, answer: Answer) -> None:
+        work.tell(self._clock.now(), answer)
 
-    def _fail(self, work: Work, kind: str, message: str) -> None:
-        if kind != InvalidInput.__name__:
-            self._health.fail(message)
-        work.tell(self._clock.now(), {"type": "failure", "kind": kind, "message": message})
+    def _fail(self, work: QueuedJob, failed: Failed) -> None:
+        if failed.kind != InvalidInput.__name__:
+            self._health.fail(failed.message)
+        self._tell(work, failed)
 
-    def _stop(self, work: Work) -> None:
+    def _stop(self, work: QueuedJob) -> None:
         work.stop()
         self._waiting.remove(work.client, work)
 
@@ -267,14 +272,14 @@ class Scheduler:
         for ahead, work in enumerate(list(self._all_work())):
             if work.until > now:
                 continue
-            self._fail(work, Unavailable.__name__, _too_late(work, now, ahead))
+            self._fail(work, Failed.of(Unavailable(_too_late(work, now, ahead))))
             self._stop(work)
             work.until = math.inf
             if work is self._running:
                 self._loop.call_later(GRACE, self._give_up, work)
         self._proceed()
 
-    def _give_up(self, work: Work) -> None:
+    def _give_up(self, work: QueuedJob) -> None:
         if work is self._running:
             self._health.fail(
                 f"A picture didn't stop within {GRACE:.0f} s after its deadline; the image worker ended, to "
@@ -297,27 +302,18 @@ class Scheduler:
         )
 
     def _status(self, clients: int, leaves_in: float | None) -> EngineStatus:
-        waiting, model = len(self._waiting), self._health.renderer.model
-        others = self._health.renderer.others
         state: EngineState = "leaving" if self.leaving else "idle" if self._running is None else "busy"
-        loading = self._loading or "A model is being loaded"
-        detail: dict[EngineState, str] = {
-            "leaving": "The image worker finishes its work and ends; the next image starts a fresh one",
-            "idle": f"{' and '.join((model, *others))} {'are' if others else 'is'} loaded and ready"
-            f"{_lingering(leaves_in)}"
-            if model
-            else "The image worker runs; nothing is loaded yet",
-            "busy": loading if self._clock.stands else "An image is being drawn",
-        }
-        return self._health.status(state, detail[state], waiting=waiting, clients=clients)
+        loading = (self._loading or "A model is being loaded") if self._clock.stands else None
+        status = self._health.status(state, waiting=len(self._waiting), clients=clients)
+        return replace(status, leaves_in=leaves_in, loading=loading)
 
-    def _all_work(self) -> Iterator[Work]:
+    def _all_work(self) -> Iterator[QueuedJob]:
         """What runs and what waits, in the order in which it will be done."""
         running = () if self._running is None else (self._running,)
         return itertools.chain(running, self._waiting)
 
 
-def _too_late(work: Work, now: float, ahead: int) -> str:
+def _too_late(work: QueuedJob, now: float, ahead: int) -> str:
     begun = now if work.begun is None else work.begun
     waited = f"waited {_seconds(begun - work.asked)} in the queue"
     allowed = f"a picture may take {_seconds(work.until - work.asked)} (ALYA_IMAGE_DEADLINE)"
@@ -331,12 +327,6 @@ def _too_late(work: Work, now: float, ahead: int) -> str:
         f"The picture {waited}, with {_images(work.ahead)} ahead of it, {drawn} and was stopped: {allowed}. "
         "Call again with fewer steps, or the user can set ALYA_IMAGE_DEADLINE higher"
     )
-
-
-def _lingering(leaves_in: float | None) -> str:
-    if leaves_in is None:
-        return ""
-    return f"; no server uses it, and it ends in {leaves_in:.0f} s unless one does (ALYA_IMAGE_LINGER)"
 
 
 def _seconds(seconds: float) -> str:

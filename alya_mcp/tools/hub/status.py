@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from alya_mcp.gate.state.interface import Usage
-    from alya_mcp.images.engine import EngineStatus
 
 PartState = Literal["ok", "busy", "off", "failing"]
 
@@ -63,6 +62,8 @@ async def alya_status(arguments: NoArguments, context: Context) -> HubStatus:  #
 
 
 async def _engine(context: Context) -> list[Part]:
+    from alya_mcp.images.words import engine_words, error_words, model_words
+
     try:
         status = await context.hub.engine.status()
     except Failure as failure:
@@ -70,7 +71,8 @@ async def _engine(context: Context) -> list[Part]:
     states: dict[str, PartState] = {"stopped": "off", "busy": "busy"}
     state = "failing" if status.failing else states.get(status.state, "ok")
     since = None if status.since is None else datetime.fromtimestamp(status.since, UTC)
-    engine = Part(part="engine", state=state, detail=_words(status), since=since)
+    said = (engine_words(status), error_words(status))
+    engine = Part(part="engine", state=state, detail=". ".join(filter(None, said)), since=since)
     others = ", ".join(map(_asked, context.hub.settings.image_models))
     also = f". A call may choose with model: {others}" if others else ""
     if status.model is None:
@@ -82,8 +84,7 @@ async def _engine(context: Context) -> list[Part]:
             since=None,
         )
     else:
-        detail = f"{status.model} on {status.device}" + (f": {status.plan}" if status.plan else "") + also
-        model = Part(part="model", state="ok", detail=detail, since=since)
+        model = Part(part="model", state="ok", detail=f"{model_words(status)}{also}", since=since)
     return [engine, model]
 
 
@@ -91,26 +92,6 @@ def _asked(model: str) -> str:
     """The model that a setting asks for, without the path of its folder, which is private."""
     folder = expanded(model)
     return f"the local folder {folder.name!r}" if folder.is_absolute() else repr(model)
-
-
-def _words(status: "EngineStatus") -> str:
-    said = [status.detail]
-    if status.pid is not None and status.state != "stuck":
-        said.append(f"Waiting: {status.waiting}. Servers that share the worker: {status.clients}")
-    memory = [
-        f"{name.replace('_', ' ')} {size / 1e9:.2f} GB"
-        for name, size in sorted((status.memory or {}).items())
-    ]
-    if memory:
-        said.append(f"Memory: {', '.join(memory)}")
-    if status.temperature is not None:
-        said.append(f"Temperature of the device: {status.temperature} \N{DEGREE SIGN}C")
-    if status.measured is not None and status.state == "busy" and status.model is not None:
-        said.append(f"The device was measured before this image, at {_moment(status.measured)}")
-    if status.last_error is not None:
-        when = "" if status.last_error_at is None else f" ({_moment(status.last_error_at)})"
-        said.append(f"Last error{when}: {status.last_error}")
-    return ". ".join(said)
 
 
 def _moment(seconds: float) -> str:

@@ -31,7 +31,7 @@ class Loaded:
 
     async def status(self) -> EngineStatus:
         assert self._ask, "asked without need"
-        return EngineStatus(state="idle" if self._model else "stopped", detail="", model=self._model)
+        return EngineStatus(state="idle" if self._model else "stopped", model=self._model)
 
     async def warm(self) -> None:
         raise AssertionError("nothing is loaded to find out what would draw")

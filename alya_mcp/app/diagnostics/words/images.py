@@ -1,10 +1,10 @@
 """The image engine, device, model and weights in words."""
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alya_mcp.app.diagnostics.check import Words
+from alya_mcp.images.words import engine_words, error_words, model_words
 from alya_mcp.runtime.paths import tilde
 
 if TYPE_CHECKING:
@@ -17,12 +17,12 @@ _PULL = "alya-mcp model pull"
 
 def worker(status: "EngineStatus") -> Words:
     """The image engine is well."""
-    return Words(engine_words(status))
+    return Words(engine_line(status))
 
 
 def worker_failed_before(status: "EngineStatus", log: Path) -> Words:
     """The image engine is well, and had a failure; `log` may say more."""
-    return Words(f"{engine_words(status)}; last error, {last_error(status)}", f"Look into {tilde(log)}.")
+    return Words(f"{engine_line(status)}. {error_words(status)}", f"Look into {tilde(log)}.")
 
 
 def worker_failing(status: "EngineStatus", engine: "EngineName") -> Words:
@@ -31,7 +31,7 @@ def worker_failing(status: "EngineStatus", engine: "EngineName") -> Words:
         "local": "End its process; the next image starts a new one.",
         "ray": "Start the application again; docs/scale.md says how, and where its logs are.",
     }
-    return Words(engine_words(status), remedies[engine])
+    return Words(engine_line(status), remedies[engine])
 
 
 def worker_settings(reason: str) -> Words:
@@ -100,30 +100,12 @@ def sketch_missing() -> Words:
     return Words("the bundled model is missing, or a part of it", "Install alya-mcp again.")
 
 
-def engine_words(status: "EngineStatus") -> str:
-    """State, model, plan, temperature and memory in a line; the last failure is told by `last_error`."""
-    parts = [f"{status.state}: {status.detail}"]
+def engine_line(status: "EngineStatus") -> str:
+    """State, process and model of the engine in a line; the last failure is told by `error_words`."""
+    said = [f"{status.state}: {engine_words(status)}", model_words(status)]
     if status.pid is not None:
-        parts.append(f"process {status.pid}, {status.model or 'no model'} on {status.device or 'no device'}")
-        parts.append(f"connections: {status.clients}, this one included; jobs waiting: {status.waiting}")
-    parts += [status.plan] if status.plan else []
-    memory = status.memory or {}
-    if "gpu_allocated" in memory:
-        parts.append(f"holds {memory['gpu_allocated'] / 1e9:.1f} GB of the GPU")
-    if "resident" in memory:
-        parts.append(f"holds {memory['resident'] / 1e9:.1f} GB of main memory")
-    if status.temperature is not None:
-        parts.append(f"{status.temperature} degrees Celsius")
-    return "; ".join(parts)
-
-
-def last_error(status: "EngineStatus") -> str | None:
-    """The last failure, with its time where that is known."""
-    if status.last_error is None:
-        return None
-    if status.last_error_at is None:
-        return status.last_error
-    return f"{time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(status.last_error_at))}: {status.last_error}"
+        said.append(f"Process {status.pid}")
+    return ". ".join(filter(None, said))
 
 
 def _memory(free: int, total: int) -> str:

@@ -1,47 +1,20 @@
-"""The bytes between a server and the image worker: frames of JSON and pixels, a greeting by shared key."""
+"""The greeting between a server and the image worker, by a shared key."""
 
 import asyncio
-import json
 import secrets
-import struct
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final
 
+from alya_mcp.images.wire.frames import WireError, pack, read
 from alya_mcp.runtime.daemon import proof, proves
 
-PROTOCOL: Final = 2
-"""Raised when a server and a worker of different numbers can't understand each other."""
-
-LEAVING: Final = "leaving"
-"""The kind of a failure that the next worker can do better: this one takes no more work."""
-DEVICE_LOST: Final = "device lost"
-"""The kind of a failure that ends the worker, because only a new process clears its device."""
-
-ALIVE: Final = 5.0
-"""Seconds between two signs of life of a worker with work in hand."""
-
-_LENGTHS: Final = struct.Struct("!II")
-_MAX_HEAD: Final = 1 << 20
-_MAX_PAYLOAD: Final = 64 << 20
 _MAX_GREETING: Final = 4096
 _NONCE: Final = 32
 _PURPOSE: Final = "alya-mcp image worker"
 
 
-class WireError(ConnectionError):
-    """The other side sent something that isn't a frame of this protocol."""
-
-
 class RefusedError(ConnectionError):
     """The other side doesn't hold the same key."""
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One message: a JSON object and the bytes that belong to it."""
-
-    head: dict[str, Any]
-    payload: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,35 +25,6 @@ class Hello:
     protocol: int
     pid: int
     leaving: bool = False
-
-
-def pack(head: dict[str, Any], payload: bytes = b"") -> bytes:
-    """The bytes of one frame."""
-    text = json.dumps(head, separators=(",", ":"), allow_nan=False).encode("ascii")
-    return b"".join((_LENGTHS.pack(len(text), len(payload)), text, payload))
-
-
-async def read(
-    reader: asyncio.StreamReader, *, max_head: int = _MAX_HEAD, max_payload: int = _MAX_PAYLOAD
-) -> Frame:
-    """The next frame.
-
-    Raises:
-        EOFError: when the other side has gone.
-        ConnectionError: when the connection broke or what came isn't a frame.
-    """
-    head_size, payload_size = _LENGTHS.unpack(await reader.readexactly(_LENGTHS.size))
-    if head_size > max_head or payload_size > max_payload:
-        raise WireError(f"a frame of {head_size} and {payload_size} bytes is too large")
-    text = await reader.readexactly(head_size)
-    payload = await reader.readexactly(payload_size) if payload_size else b""
-    try:
-        head = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise WireError("a frame's head is not JSON") from error
-    if not isinstance(head, dict):
-        raise WireError("a frame's head is not an object")
-    return Frame(cast("dict[str, Any]", head), payload)
 
 
 async def welcome(

@@ -1,0 +1,264 @@
+"""The messages of a drawing, each packed and read here alone.
+
+A server sends requests, over the worker's socket or in the body of an HTTP request to a Ray application. Each
+that has an answer has a number, by which its answers name it: signs and steps, at last a picture, a failure,
+a status or the sign `loaded`. A stream of answers that ends without one of these has lost the picture.
+"""
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Final, Literal, cast, get_args
+
+from alya_mcp.errors import Failure, failure_of, kind_of
+from alya_mcp.images.engine import EngineStatus, Job, Phase, Picture
+from alya_mcp.images.wire.fields import read_fields
+from alya_mcp.images.wire.frames import Frame, WireError, pack
+
+PROTOCOL: Final = 3
+"""Raised when a server and who draws for it, of different numbers, can't understand each other.
+
+Of any number a worker understands a `LeaveRequest` and a `StatusRequest`, and a server the sign `farewell`.
+"""
+
+LEAVING: Final = "leaving"
+"""The kind of a failure that the next worker can do better: this one takes no more work."""
+DEVICE_LOST: Final = "device lost"
+"""The kind of a failure that ends the worker, because only a new process clears its device."""
+
+ALIVE: Final = 5.0
+"""Seconds after which those who wait are told that the work goes on, if there is nothing else to tell."""
+
+_MAX_SECONDS: Final = 1e9
+
+
+# -- what a server asks for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """A server's settings as the worker goes by them: what is drawn with, and times in seconds.
+
+    `model` draws unless a job names another; weights of another one are never fetched.
+
+    Raises:
+        WireError: when built with a time that is none.
+    """
+
+    model: str
+    precision: str
+    idle: float
+    linger: float
+    deadline: float
+
+    def __post_init__(self) -> None:
+        for name in ("idle", "linger", "deadline"):
+            _check_seconds(f"terms.{name}", getattr(self, name))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawRequest:
+    """A picture to draw, under `terms` where the worker draws it; a Ray application has its own.
+
+    `client` names the server among those of a Ray application: the queue gives each its turn. With `again`
+    the picture was accepted before and got lost: a full queue doesn't refuse it. Of its deadline it had
+    `spent` so many seconds by then.
+
+    Raises:
+        WireError: when built with a time or a name that is none.
+    """
+
+    job: Job
+    terms: Terms | None = None
+    client: str = ""
+    again: bool = False
+    spent: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_seconds("spent", self.spent)
+        if len(self.client) > 64:
+            raise WireError("client is of the wrong type or out of bounds")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadRequest:
+    """The model of `terms` to load, so that the first picture doesn't wait for it."""
+
+    terms: Terms
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequest:
+    """Nobody wants the work of the request of this number any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusRequest:
+    """How is the worker?"""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveRequest:
+    """Take no more work, and end when what was taken is done."""
+
+
+Request = DrawRequest | LoadRequest | CancelRequest | StatusRequest | LeaveRequest
+
+_REQUESTS: Final[dict[str, type[Request]]] = {
+    "draw": DrawRequest,
+    "load": LoadRequest,
+    "cancel": CancelRequest,
+    "status": StatusRequest,
+    "leave": LeaveRequest,
+}
+
+
+# -- what it is told
+
+
+SignKind = Literal["accepted", "begun", "alive", "loaded", "farewell"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """A message that says all by its kind.
+
+    `accepted`: the queue has taken the job. `begun`: it is worked at. `alive`: nothing is new. `loaded`: the
+    model is. `farewell`: whoever draws ends, and has begun nothing else.
+    """
+
+    kind: SignKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobStep:
+    """Where a job is: `phase` is `at` (0 to 1) and will next be heard of at `until`."""
+
+    phase: Phase
+    at: float
+    until: float
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """Nothing came of it: the kind of a Failure, LEAVING or DEVICE_LOST, and words for the caller."""
+
+    kind: str
+    message: str
+
+    @classmethod
+    def of(cls, failure: Failure) -> "Failed":
+        """What another process is told of `failure`."""
+        return cls(kind=kind_of(failure), message=str(failure))
+
+    def failure(self) -> Failure:
+        """The opposite of `of`."""
+        return failure_of(self.kind, self.message)
+
+
+Answer = Sign | JobStep | Picture | Failed | EngineStatus
+
+_ANSWERS: Final[dict[str, type[JobStep | Picture | Failed | EngineStatus]]] = {
+    "step": JobStep,
+    "picture": Picture,
+    "failure": Failed,
+    "status": EngineStatus,
+}
+_SIGNS: Final = frozenset(get_args(SignKind))
+_KINDS: Final = {kind: name for name, kind in (*_REQUESTS.items(), *_ANSWERS.items())}
+_PHASES: Final = frozenset(get_args(Phase))
+
+
+def pack_request(request: Request, number: int = 0) -> bytes:
+    """The frame of `request`."""
+    return pack({"type": _KINDS[type(request)], "id": number, **asdict(request)})
+
+
+def read_request(frame: Frame) -> Request:
+    """The opposite of `pack_request`.
+
+    Raises:
+        WireError: when it isn't one.
+        InvalidInput: when it is for a picture that no model could draw.
+    """
+    kind = frame.head.get("type")
+    if not isinstance(kind, str) or kind not in _REQUESTS:
+        raise WireError("type is not that of a request")
+    return read_fields(_REQUESTS[kind], _without(frame.head, "type", "id"), newer=False)
+
+
+def number_of(frame: Frame) -> int:
+    """The number of the request that a frame is or belongs to.
+
+    Raises:
+        WireError: when it has none.
+    """
+    number = frame.head.get("id")
+    if type(number) is not int:
+        raise WireError("id is not a whole number")
+    return number
+
+
+def pack_answer(answer: Answer, number: int = 0, spent: float = 0.0) -> bytes:
+    """The frame of `answer` to the request of this `number`, which has `spent` so much of its deadline."""
+    head: dict[str, Any] = {"type": "", "id": number, "spent": spent}
+    if isinstance(answer, Sign):
+        return pack({**head, "type": answer.kind})
+    told = {each.name: getattr(answer, each.name) for each in fields(answer) if each.name != "pixels"}
+    if isinstance(answer, EngineStatus):
+        told["replicas"] = answer.replicas and asdict(answer.replicas)
+    payload = answer.pixels if isinstance(answer, Picture) else b""
+    return pack({**told, **head, "type": _KINDS[type(answer)]}, payload)
+
+
+def read_answer(frame: Frame) -> Answer | None:
+    """The opposite of `pack_answer`; None for what only a later version knows.
+
+    Raises:
+        WireError: when it isn't one.
+    """
+    kind = frame.head.get("type")
+    if not isinstance(kind, str):
+        raise WireError("type is missing")
+    if kind in _SIGNS:
+        return Sign(cast("SignKind", kind))
+    if kind not in _ANSWERS or (kind == "step" and frame.head.get("phase") not in _PHASES):
+        return None
+    answer = read_fields(_ANSWERS[kind], _told(kind, frame), newer=True)
+    if isinstance(answer, Picture) and len(answer.pixels) != 3 * answer.width * answer.height:
+        raise WireError(f"pixels of {answer.width}x{answer.height} in {len(answer.pixels)} bytes")
+    return answer
+
+
+def read_spent(frame: Frame) -> float:
+    """The seconds of its deadline that the job of an answer has spent.
+
+    Raises:
+        WireError: when that is no time.
+    """
+    spent = frame.head.get("spent", 0.0)
+    _check_seconds("spent", spent)
+    return spent
+
+
+def check_picture(picture: Picture, job: Job) -> None:
+    """See that `picture` has the size that `job` asked for.
+
+    Raises:
+        WireError: when it hasn't.
+    """
+    if (picture.width, picture.height) != (job.width, job.height):
+        raise WireError(f"a picture of {picture.width}x{picture.height}")
+
+
+def _told(kind: str, frame: Frame) -> dict[str, Any]:
+    told = _without(frame.head, "type", "id", "spent")
+    return {**told, "pixels": frame.payload} if kind == "picture" else told
+
+
+def _without(head: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in head.items() if name not in names}
+
+
+def _check_seconds(name: str, value: object) -> None:
+    if type(value) not in {int, float} or not 0 <= cast("float", value) <= _MAX_SECONDS:
+        raise WireError(f"{name} is no number of seconds")
