@@ -13,7 +13,8 @@ from alya_mcp.cli.output import OutputFormat, output_option, say
 from alya_mcp.settings import Settings
 
 if TYPE_CHECKING:
-    from alya_mcp.tools.decisions.ledger import LedgerCase, PredictionLedger
+    from alya_mcp.tools.decisions.ledger import PredictionLedger
+    from alya_mcp.tools.decisions.ledger_case import LedgerCase
 
 
 @click.group(short_help="Bring the ledger of predictions in and out as CSV.")

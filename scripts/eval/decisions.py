@@ -21,7 +21,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from alya_mcp.tools.decisions.ledger import LedgerCase, PredictionLedger, new_call_id
+from alya_mcp.tools.decisions.ledger import PredictionLedger, new_call_id
+from alya_mcp.tools.decisions.ledger_case import LedgerCase
 from alya_mcp.tools.decisions.logic.calibration import Cell, calibrated, logit, sigmoid
 
 Distortion = Callable[[float], float]

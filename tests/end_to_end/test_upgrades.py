@@ -24,7 +24,7 @@ from raw_client import PATIENCE, environment
 
 from alya_mcp.gate import SqliteState, StateError
 from alya_mcp.gate.state import database
-from alya_mcp.gate.state.database import SCHEMA
+from alya_mcp.gate.state.database_file import SCHEMA
 from alya_mcp.toolkit.private_database import PrivateDatabase
 
 HOMES = sorted((Path(__file__).parents[1] / "support" / "homes").glob("*.tar.gz"))

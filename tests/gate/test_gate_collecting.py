@@ -11,8 +11,9 @@ from gate_support import HandClock, outcome_of, policy, records, refusal_of
 
 from alya_mcp.gate import ApprovalNeeded, Audit, Call, Gate, InvalidArguments, MemoryState, Policy
 from alya_mcp.gate.policy.source import PolicySource
+from alya_mcp.gate.simulation.records import read_records
 from alya_mcp.gate.simulation.rehearsal import Facts
-from alya_mcp.gate.simulation.replay import read_records, replay
+from alya_mcp.gate.simulation.replay import replay
 
 pytestmark = pytest.mark.anyio
 

@@ -20,8 +20,9 @@ from alya_mcp.gate import (
     Refused,
     ToolError,
 )
+from alya_mcp.gate.simulation.records import read_records
 from alya_mcp.gate.simulation.rehearsal import Facts
-from alya_mcp.gate.simulation.replay import Replayed, read_records, replay
+from alya_mcp.gate.simulation.replay import Replayed, replay
 
 
 class Past:

@@ -35,11 +35,12 @@ def replay(audit: Path, file: Path, output: OutputFormat) -> int:
     import anyio
 
     from alya_mcp.gate import AuditError
+    from alya_mcp.gate.simulation import records
     from alya_mcp.gate.simulation import replay as past
 
     in_force = read_policy(settings_with(file))
     try:
-        found = anyio.run(past.replay, past.read_records(audit), in_force.policy, facts_of())
+        found = anyio.run(past.replay, records.read_records(audit), in_force.policy, facts_of())
     except AuditError as error:
         say(f"Error: {error}")
         return UNREADABLE

@@ -18,7 +18,7 @@ from alya_mcp.gate.decision import DEFAULT_DENY, Decision, shown
 from alya_mcp.gate.documents.document import Document, Problem, Unreadable, read_text
 from alya_mcp.gate.documents.json import read_json
 from alya_mcp.gate.documents.values import read_values
-from alya_mcp.gate.policy.entries import PolicyEntry
+from alya_mcp.gate.policy.entry import PolicyEntry
 from alya_mcp.gate.policy.file import PolicyError, is_yaml, read_policy_file
 from alya_mcp.gate.policy.lint import dodged, lint, unknown_tools
 from alya_mcp.gate.policy.rules import Limit, Rules

@@ -5,7 +5,7 @@ from typing import Any, Final, cast
 
 from alya_mcp.gate.documents.document import Document, Problem, quoted
 from alya_mcp.gate.policy.conditions import ORDER, same
-from alya_mcp.gate.policy.entries import PlacedCondition, PolicyEntry
+from alya_mcp.gate.policy.entry import PlacedCondition, PolicyEntry
 from alya_mcp.gate.policy.tests import PolicyCondition
 
 Schema = Mapping[str, Any]

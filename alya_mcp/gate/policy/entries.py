@@ -1,10 +1,11 @@
-"""Reads the rule objects of our own keys and of the product dialect: of a tool, a category or all tools."""
+"""Reads the rule object of a tool, a category or all tools into a `PolicyEntry`."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Literal
 
 from alya_mcp.gate.documents.document import kind, nearest, quoted
 from alya_mcp.gate.policy.conditions import OPERATORS, UnfitOperand, condition
+from alya_mcp.gate.policy.entry import Action, PlacedCondition, PolicyEntry
 from alya_mcp.gate.policy.keys import KEYS
 from alya_mcp.gate.policy.reading import Fields, Reading, by_name
 from alya_mcp.gate.policy.rules import (
@@ -14,13 +15,10 @@ from alya_mcp.gate.policy.rules import (
     Limit,
     Redact,
     Repeats,
-    Rules,
     Scope,
 )
 from alya_mcp.gate.policy.tests import PolicyCondition, Test
-from alya_mcp.gate.redaction import masked_at
 
-Action = Literal["allow", "deny", "require_approval"]
 Amount = Literal["call", "price"] | tuple[str, ...]
 
 _ACTIONS: tuple[Action, ...] = ("allow", "deny", "require_approval")
@@ -28,63 +26,6 @@ _MISSING: tuple[Literal["deny", "pass"], ...] = ("deny", "pass")
 _WHO: tuple[Literal["call", "session"], ...] = ("call", "session")
 _ASK: tuple[Literal["client", "command"], ...] = ("client", "command")
 _EXPIRES = 600.0
-
-
-@dataclass(slots=True)
-class PlacedCondition:
-    """A condition of the document, and its place; kept for what is said of it later.
-
-    `says_missing` is whether it says what holds where its argument is missing.
-    """
-
-    pointer: str
-    test: PolicyCondition
-    must_hold: bool
-    says_missing: bool = False
-
-
-@dataclass(slots=True)
-class PolicyEntry:
-    """What one rule object says. `tool` is the tool it counts for, None where all count together."""
-
-    pointer: str
-    tool: str | None = None
-    shadow: bool = False
-    action: Action = "allow"
-    reason: str = ""
-    tests: list[Test] = field(default_factory=list[Test])
-    limits: list[Limit] = field(default_factory=list[Limit])
-    repeats: Repeats | None = None
-    concurrency: Concurrency | None = None
-    approvals: list[Approval] = field(default_factory=list[Approval])
-    timeout: float | None = None
-    redact: Redact = field(default_factory=Redact)
-    asked: list[PlacedCondition] = field(default_factory=list[PlacedCondition])
-    amounts: list[PlacedCondition] = field(default_factory=list[PlacedCondition])
-
-    def rules(self, *wider: "PolicyEntry") -> Rules:
-        """What a call of the tool is asked: what stands here before what `wider` entries say."""
-        entries = (self, *wider)
-        return Rules(
-            reason=self.reason,
-            tests=tuple(_redacted(test, self.redact) for entry in entries for test in entry.tests),
-            repeats=tuple(entry.repeats for entry in entries if entry.repeats is not None),
-            concurrency=tuple(entry.concurrency for entry in entries if entry.concurrency is not None),
-            limits=tuple(limit for entry in entries for limit in entry.limits),
-            approval=_strictest([approval for entry in entries for approval in entry.approvals]),
-            timeout=min((entry.timeout for entry in entries if entry.timeout is not None), default=None),
-            redact=self.redact,
-        )
-
-    def of(self, tool: str) -> "PolicyEntry":
-        """The same for one tool of a category: what it counts is its own."""
-        return replace(
-            self,
-            tool=tool,
-            limits=[replace(limit, tool=tool) for limit in self.limits],
-            repeats=None if self.repeats is None else replace(self.repeats, tool=tool),
-            concurrency=None if self.concurrency is None else replace(self.concurrency, tool=tool),
-        )
 
 
 class EntryReader:
@@ -380,28 +321,3 @@ class EntryReader:
     def _window(self, fields: Fields, pointer: str) -> int | None:
         window = fields.get("window")
         return None if window is None else self._reading.window(window, f"{pointer}/window")
-
-
-def _redacted(test: Test, redact: Redact) -> Test:
-    """The test, its conditions shown without the values of redacted arguments."""
-    if not redact.arguments:
-        return test
-    conditions = (
-        replace(each, shown=masked_at(each.path, each.value, redact.arguments)) for each in test.conditions
-    )
-    return replace(test, conditions=tuple(conditions))
-
-
-def _strictest(approvals: list[Approval]) -> Approval | None:
-    """The one yes that satisfies all: enforced before shadowed, and the narrowest that any says."""
-    enforced = [approval for approval in approvals if not approval.shadow] or approvals
-    if not enforced:
-        return None
-    return replace(
-        enforced[0],
-        expires=min(approval.expires for approval in enforced),
-        who="call" if any(approval.who == "call" for approval in enforced) else "session",
-        ask="command" if any(approval.ask == "command" for approval in enforced) else "client",
-        max_open=min(approval.max_open for approval in enforced),
-        max_per_hour=min(approval.max_per_hour for approval in enforced),
-    )

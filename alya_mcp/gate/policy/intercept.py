@@ -12,7 +12,8 @@ from typing import Any, Final, Literal, NamedTuple, cast
 
 from alya_mcp.gate.documents.document import kind, quoted
 from alya_mcp.gate.numbers import plain
-from alya_mcp.gate.policy.entries import Amount, EntryReader, PolicyEntry
+from alya_mcp.gate.policy.entries import Amount, EntryReader
+from alya_mcp.gate.policy.entry import PolicyEntry
 from alya_mcp.gate.policy.keys import KEYS
 from alya_mcp.gate.policy.reading import LARGEST, WINDOWS, Fields, Reading, by_name
 from alya_mcp.gate.policy.rules import SECOND, UNIT, Limit, LimitKind

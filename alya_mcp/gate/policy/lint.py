@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from alya_mcp.gate.documents.document import Document, Problem, nearest, quoted
 from alya_mcp.gate.policy.conditions import NEGATIVE
-from alya_mcp.gate.policy.entries import PolicyEntry
+from alya_mcp.gate.policy.entry import PolicyEntry
 from alya_mcp.gate.policy.top import Read
 
 _WORD_CLASS: Final = re.compile(r"\\\\|\\([bBwW])")

@@ -6,7 +6,8 @@ from typing import Any, Final, Literal, cast
 
 from alya_mcp.gate.call import CATEGORIES
 from alya_mcp.gate.documents.document import Document, Problem, kind, nearest, quoted, step
-from alya_mcp.gate.policy.entries import EntryReader, PolicyEntry
+from alya_mcp.gate.policy.entries import EntryReader
+from alya_mcp.gate.policy.entry import PolicyEntry
 from alya_mcp.gate.policy.reading import LARGEST, Fields, Reading, is_number
 
 Default = Literal["allow", "deny"]

@@ -11,18 +11,14 @@ arguments have equal digests, so loop caps and approvals can be. What is assumed
 """
 
 import json
-import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from functools import cached_property
-from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
-from alya_mcp.gate.audit.reading import read_entries
 from alya_mcp.gate.call import Answer, Call, Said
 from alya_mcp.gate.decision import AUDIT, GATE_ERROR, INVALID_ARGUMENTS, UNKNOWN_TOOL, Decision
 from alya_mcp.gate.errors import AuditError, InvalidArguments, ToolError
@@ -32,11 +28,11 @@ from alya_mcp.gate.policy import Policy
 from alya_mcp.gate.policy.rules import Limit, Rules
 from alya_mcp.gate.redaction import REDACTED
 from alya_mcp.gate.refused import ApprovalNeeded, Refused
+from alya_mcp.gate.simulation.records import is_complete, time_of
 from alya_mcp.gate.simulation.rehearsal import Facts, FactsOf, SetClock
 from alya_mcp.gate.state import MemoryState
 
 _OUTSIDE_POLICY: Final = frozenset({AUDIT, GATE_ERROR})
-_MICROSECOND: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +60,6 @@ class Replayed:
     changes: list[ChangedDecision] = field(default_factory=list[ChangedDecision])
     unjudged: dict[tuple[str, ...], int] = field(default_factory=dict[tuple[str, ...], int])
     shadow: dict[str, int] = field(default_factory=dict[str, int])
-
-
-def read_records(place: str | os.PathLike[str]) -> Iterator[Mapping[str, Any]]:
-    """The records of an audit folder in order of time, or of one file in the order of its lines.
-
-    Raises:
-        AuditError: nothing is there, it can't be read, or it holds no record.
-    """
-    path = Path(place)
-    found = False
-    entries = (entry.record for entry in read_entries(path)) if path.is_dir() else _lines(path)
-    for record in entries:
-        found = True
-        yield record
-    if not found:
-        raise AuditError(f"{path} holds no audit record")
 
 
 async def replay(records: Iterable[Mapping[str, Any]], policy: Policy, facts: FactsOf) -> Replayed:
@@ -164,8 +144,8 @@ class _Stage:
 
     async def take(self, record: Mapping[str, Any]) -> None:
         """Play one record."""
-        at = _time(record)
-        if at is None or not _tells(record):
+        at = time_of(record)
+        if at is None or not is_complete(record):
             self.found.skipped += 1
             return
         self._began = at if self._began is None else self._began
@@ -332,46 +312,3 @@ def _said(record: Mapping[str, Any], asked_by: str) -> Said:
 
 def _refused_early(rule: str) -> bool:
     return rule.endswith("/action") or (rule.startswith("(") and rule != INVALID_ARGUMENTS)
-
-
-def _time(record: Mapping[str, Any]) -> int | None:
-    """A record's time in nanoseconds since 1970."""
-    try:
-        moment = datetime.fromisoformat(record["time"])
-        return round(moment.timestamp() * 1_000_000) * _MICROSECOND
-    except (KeyError, TypeError, ValueError):
-        return None
-
-
-_DECIDED: Final[Mapping[str, type | tuple[type, ...]]] = {
-    "seq": int,
-    "session": str,
-    "tool": str,
-    "grant": (str, type(None)),
-    "arguments": (str, type(None)),
-    "keys": list,
-    "decision": str,
-    "rule": str,
-    "policy": str,
-}
-
-
-def _tells(record: Mapping[str, Any]) -> bool:
-    """Whether the record tells of a decision or an outcome, with all that is needed of it."""
-    if "outcome" in record:
-        return isinstance(record["outcome"], str) and isinstance(record.get("session"), str)
-    return all(name in record and isinstance(record[name], kind) for name, kind in _DECIDED.items())
-
-
-def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
-    try:
-        with path.open("rb") as stream:
-            for line in stream:
-                try:
-                    record: object = json.loads(line)
-                except (ValueError, RecursionError):
-                    continue
-                if isinstance(record, dict):
-                    yield cast("Mapping[str, Any]", record)
-    except OSError as error:
-        raise AuditError(f"the audit log {path} can't be read: {error.strerror or error}") from None

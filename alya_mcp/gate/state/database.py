@@ -1,4 +1,4 @@
-"""The one SQLite file of a state: making it, telling it from other files, transactions, errors in words."""
+"""The one SQLite file of a state: its connection, its transactions, and waiting for other processes."""
 
 import math
 import os
@@ -10,16 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from alya_mcp.gate.errors import StateBusy, StateError
 from alya_mcp.gate.paths import is_absent
-from alya_mcp.gate.state.backup import back_up
+from alya_mcp.gate.state.database_errors import damaged, explained, is_busy, locked
+from alya_mcp.gate.state.database_file import SCHEMA, connect
 
 if TYPE_CHECKING:
     import sqlite3
     from types import TracebackType
 
-SCHEMA: Final = 3
-"""Schema 1 had heads and usage; 2 adds what is counted, in flight and asked, 3 how answers came.
-
-Only tables were ever added."""
 
 RETRY_SECONDS: Final = 0.5
 """For how long a file that failed isn't tried again."""
@@ -27,15 +24,11 @@ RETRY_SECONDS: Final = 0.5
 LOOK_SECONDS: Final = 1.0
 """How often an open file is looked at, in case another one has its name."""
 
-_APPLICATION: Final = 0x616C7961
 _WRITING: Final = "BEGIN IMMEDIATE"
 _BUSY_SECONDS: Final = 2.0
 _BUSY_AGAIN_SECONDS: Final = 0.1
 _SHORTEST_WAIT: Final = 0.00005
 _LONGEST_WAIT: Final = 0.002
-_RIGHTS: Final = "See that you may read and write the file and its folder, and that it is a file."
-_MAKING: Final = threading.Lock()
-"""Held while the empty file is made, so that no thread has locks on it yet when its descriptor is closed."""
 
 
 class Owner:
@@ -122,7 +115,7 @@ class Database:
         with self.snapshot() as db:
             found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
         if found != "ok":
-            raise _damaged(self.path, found)
+            raise damaged(self.path, found)
         with self.write() as db:
             db.execute(f"PRAGMA user_version = {SCHEMA}")
 
@@ -171,10 +164,10 @@ class Database:
                     if now - self._busy_at > _BUSY_AGAIN_SECONDS:
                         self._busy_since = now
                 self._busy_at = now
-                if not _is_busy(error) or now - self._busy_since >= self._patience:
+                if not is_busy(error) or now - self._busy_since >= self._patience:
                     raise
                 if patience is not None and now - began >= patience:
-                    raise StateBusy(*_locked(self.path)) from None
+                    raise StateBusy(*locked(self.path)) from None
                 time.sleep(wait)
                 wait = min(wait * 1.25, _LONGEST_WAIT)
             else:
@@ -196,7 +189,7 @@ class Database:
     def failed(self, error: Exception) -> StateError:
         """What went wrong in words; the file is opened anew for the next use."""
         self.close()
-        self._error = error if isinstance(error, StateError) else _explained(self.path, error)
+        self._error = error if isinstance(error, StateError) else explained(self.path, error)
         self._failed_at = time.monotonic()
         return self._error
 
@@ -210,7 +203,7 @@ class Database:
             if self._error is not None and time.monotonic() - self._failed_at < RETRY_SECONDS:
                 raise self._error.with_traceback(None)
             try:
-                self._db = _connect(self.path, self._tables, self._patience)
+                self._db = connect(self.path, self._tables, self._patience)
                 self._waits = True
                 self._opened, self._looked_at = self._identity(), time.monotonic()
             except StateError as error:
@@ -243,7 +236,7 @@ class Transaction:
 
     def __enter__(self) -> "sqlite3.Connection":
         if not self._lock.acquire(timeout=-1 if self._patience is None else self._patience):
-            raise StateBusy(*_locked(self._database.path))
+            raise StateBusy(*locked(self._database.path))
         try:
             self._db = self._database.begin(self._how, self._patience)
         except BaseException:
@@ -267,112 +260,3 @@ class Transaction:
             raise self._database.failed(failure) from None
         finally:
             self._lock.release()
-
-
-def _is_busy(error: Exception) -> bool:
-    return "locked" in str(error) or "busy" in str(error)
-
-
-def _explained(path: Path, error: Exception) -> StateError:
-    text = str(error)
-    if _is_busy(error):
-        return StateError(*_locked(path))
-    if "not a database" in text or "malformed" in text or "corrupt" in text:
-        return _damaged(path, text)
-    if "full" in text:
-        what = f"the state file {path} can't be written: the disk is full"
-        return StateError(what, "Free some room on that disk.")
-    if "readonly" in text or "unable to open" in text:
-        return StateError(f"the state file {path} can't be opened for writing: {text}", _RIGHTS)
-    remedy = "See that its disk works and has room, and that the file and its folder can be read and written."
-    return StateError(f"the state file {path} can't be used: {text}", remedy)
-
-
-def _locked(path: Path) -> tuple[str, str]:
-    remedy = "End what holds it: a database browser, a backup, or a server that hangs."
-    return f"the state file {path} is locked by another process", remedy
-
-
-def _damaged(path: Path, found: str) -> StateError:
-    remedy = (
-        f"End all servers, move {path.name}* away and keep them: a new file is made. It has no grants, "
-        "limits count anew, and nothing in it vouches for the audit log: move that away too, or "
-        "`alya-mcp audit verify` reports it."
-    )
-    return StateError(f"the state file {path} is damaged ({found})", remedy)
-
-
-def _connect(path: Path, tables: Sequence[str], wait: float) -> "sqlite3.Connection":
-    """Open the file, made when missing; waits up to `wait` seconds for other processes that do the same."""
-    import sqlite3
-
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Never an old file: closing a descriptor of it ends this process's locks on it, of all connections.
-        with _MAKING:
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    except FileExistsError:
-        pass
-    except OSError as error:
-        what = f"the state file {path} can't be opened: {error.strerror or error}"
-        raise StateError(what, _RIGHTS) from None
-    deadline = time.monotonic() + wait
-    while True:
-        try:
-            db = sqlite3.connect(path, timeout=wait, isolation_level=None, check_same_thread=False)
-        except sqlite3.Error as error:
-            raise _explained(path, error) from None
-        try:
-            _prepare(db, path, tables)
-        except sqlite3.Error as error:
-            db.close()
-            if not _is_busy(error) or time.monotonic() > deadline:
-                raise _explained(path, error) from None
-            time.sleep(0.01)
-        except BaseException:
-            db.close()
-            raise
-        else:
-            return db
-
-
-def _prepare(db: "sqlite3.Connection", path: Path, tables: Sequence[str]) -> None:
-    db.execute("PRAGMA synchronous = NORMAL")
-    with db:
-        db.execute("BEGIN")  # one look at one moment: another process may be making the file
-        schema = _schema(db, path)
-    if schema == SCHEMA:
-        return
-    if schema:
-        try:
-            back_up(db, path, schema)
-        except OSError as error:
-            what = f"the state file {path} can't be copied before its schema changes: {error.strerror}"
-            raise StateError(what, _RIGHTS) from None
-    if db.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
-        what = f"the state file {path} lies on a file system that can't share it (no WAL)"
-        raise StateError(what, "Keep it on a disk of this machine, not on one of the network.")
-    with db:
-        db.execute("BEGIN IMMEDIATE")
-        if _schema(db, path) == SCHEMA:
-            return
-        for table in tables:
-            db.execute(table)
-        db.execute(f"PRAGMA application_id = {_APPLICATION}")
-        db.execute(f"PRAGMA user_version = {SCHEMA}")
-
-
-def _schema(db: "sqlite3.Connection", path: Path) -> int:
-    """The schema of the state in the file; 0 for an empty file, `StateError` for anything else."""
-    application, schema = (
-        db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
-    )
-    if application == _APPLICATION:
-        if 0 < schema <= SCHEMA:
-            return schema
-        what = f"the state file {path} has schema {schema}; this version knows up to {SCHEMA}"
-        raise StateError(what, "Update this program to the version that made the file, or a later one.")
-    if application or schema or db.execute("SELECT COUNT(*) FROM sqlite_schema").fetchone()[0]:
-        what = f"the file {path} is a database of another program"
-        raise StateError(what, "Keep the state in another folder, or move that file away.")
-    return 0

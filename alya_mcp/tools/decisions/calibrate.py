@@ -10,7 +10,8 @@ from pydantic import Field, StringConstraints
 from alya_mcp.errors import InvalidInput
 from alya_mcp.toolkit.models import Input, Output
 from alya_mcp.toolkit.tool import Context, tool
-from alya_mcp.tools.decisions.ledger import LedgerCase, PredictionLedger, new_call_id
+from alya_mcp.tools.decisions.ledger import PredictionLedger, new_call_id
+from alya_mcp.tools.decisions.ledger_case import LedgerCase
 from alya_mcp.tools.decisions.logic.calibration import LEVEL, Calibrated, calibrated
 from alya_mcp.tools.decisions.logic.domains import normal
 from alya_mcp.tools.decisions.logic.opinions import pooled, weight

@@ -11,26 +11,30 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from math import log
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final
 
 from alya_mcp.errors import InvalidInput
 from alya_mcp.text.words import guess_language, terms
 from alya_mcp.toolkit.private_database import PrivateDatabase
-from alya_mcp.tools.decisions.logic.calibration import Cell, logit
+from alya_mcp.tools.decisions.ledger_case import (
+    COLUMNS,
+    LedgerCase,
+    PredictionOutcome,
+    case_of,
+    moment_of,
+    text_of,
+)
+from alya_mcp.tools.decisions.ledger_sums import LedgerSums
+from alya_mcp.tools.decisions.logic.calibration import Cell
 from alya_mcp.tools.decisions.logic.domains import prefixes
 from alya_mcp.tools.decisions.logic.opinions import Heard
 from alya_mcp.tools.decisions.logic.reliability import BINS, Bin
 
-PredictionOutcome = Literal["win", "loss", "void"]
-
 RECORD: Final = 1000
 """Newest cases by which a source of second opinions is weighed."""
-
-CERTAIN: Final = 0.001
-"""Log loss reads stated confidences as at least this far from 0 and 1, where it would be infinite."""
 
 _APPLICATION: Final = 0x616C7964
 _SCHEMA: Final = 1
@@ -57,48 +61,13 @@ _TABLES: Final = """
     CREATE VIRTUAL TABLE words USING fts5 (statement, content = '');
     CREATE VIRTUAL TABLE counts USING fts5vocab (words, 'row');
 """
-_COLUMNS: Final = (
-    "call_id, domain, statement, confidence, calibrated, opinion, opinion_source, made_at, outcome, "
-    "resolved_at, note"
-)
-_SELECT: Final = f"SELECT {_COLUMNS} FROM predictions"  # noqa: S608
-_PAGE: Final = f"SELECT id, {_COLUMNS} FROM predictions WHERE grant = ? AND id > ? ORDER BY id LIMIT 1000"  # noqa: S608
+_SELECT: Final = f"SELECT {COLUMNS} FROM predictions"  # noqa: S608
+_PAGE: Final = f"SELECT id, {COLUMNS} FROM predictions WHERE grant = ? AND id > ? ORDER BY id LIMIT 1000"  # noqa: S608
 _SIMILAR: Final = f"""
     {_SELECT} JOIN (SELECT rowid AS match, rank AS fit FROM words WHERE words MATCH ? ORDER BY rank LIMIT ?)
     ON match = id WHERE grant = ? AND outcome IN ('win', 'loss') ORDER BY fit
 """  # noqa: S608
 _HELD: Final = "SELECT doc FROM counts WHERE term = ?"
-_ADD_CELL: Final = """
-    INSERT INTO cells VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n,
-    wins = wins + excluded.wins, x = x + excluded.x, confidence = confidence + excluded.confidence
-"""
-_ADD_TOTAL: Final = """
-    INSERT INTO totals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
-    open = open + excluded.open, wins = wins + excluded.wins, losses = losses + excluded.losses,
-    void = void + excluded.void, brier = brier + excluded.brier, log_loss = log_loss + excluded.log_loss,
-    calibrated_brier = calibrated_brier + excluded.calibrated_brier,
-    resolved_at = NULLIF(MAX(IFNULL(resolved_at, ''), IFNULL(excluded.resolved_at, '')), '')
-"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerCase:
-    """A prediction and, once it is known, what came of it.
-
-    Confidences are those of the statement coming true.
-    """
-
-    call_id: str
-    domain: str
-    statement: str
-    confidence: float
-    calibrated: float
-    made_at: datetime
-    opinion: float | None = None
-    opinion_source: str | None = None
-    outcome: PredictionOutcome | None = None
-    resolved_at: datetime | None = None
-    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +103,7 @@ class PredictionLedger:
 
     def keep(self, grant: str, cases: Iterable[LedgerCase]) -> set[str]:
         """Keep predictions, resolved or not; returns the ids that were taken, whose cases are left out."""
-        sums = _Sums(grant)
+        sums = LedgerSums(grant)
         taken: set[str] = set()
         with self._file.writing() as db:
             for case in cases:
@@ -142,8 +111,8 @@ class PredictionLedger:
                     "INSERT OR IGNORE INTO predictions VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
                         case.call_id, grant, case.domain, case.statement, case.confidence, case.calibrated,
-                        case.opinion, case.opinion_source, _text(case.made_at), case.outcome,
-                        _text(case.resolved_at), case.note,
+                        case.opinion, case.opinion_source, text_of(case.made_at), case.outcome,
+                        text_of(case.resolved_at), case.note,
                     ),
                 )  # fmt: skip
                 if not row.rowcount:
@@ -171,19 +140,19 @@ class PredictionLedger:
                 raise InvalidInput(
                     f"There is no prediction {call_id!r} of yours; calibrate_decision returns a callId."
                 )
-            case = _case(found)
+            case = case_of(found)
             if case.outcome is not None:
                 raise InvalidInput(
                     f"The outcome of {call_id} was already recorded as {case.outcome}; it can't be changed."
                 )
             db.execute(
                 "UPDATE predictions SET outcome = ?, resolved_at = ?, note = ? WHERE call_id = ?",
-                (outcome, _text(now), note, call_id),
+                (outcome, text_of(now), note, call_id),
             )
-            sums = _Sums(grant)
+            sums = LedgerSums(grant)
             sums.resolve(case, outcome, now)
             sums.add(db)
-            return _case(db.execute(f"{_SELECT} WHERE call_id = ?", (call_id,)).fetchone())
+            return case_of(db.execute(f"{_SELECT} WHERE call_id = ?", (call_id,)).fetchone())
 
     def levels(self, grant: str, domain: str) -> list[list[Cell]]:
         """Outcomes for `calibrated`: per prefix of `domain`, the widest first, those in no narrower one."""
@@ -216,7 +185,7 @@ class PredictionLedger:
             brier=brier / n if n else None,
             log_loss=loss / n if n else None,
             calibrated_brier=calibrated / n if n else None,
-            last_resolved_at=_moment(last),
+            last_resolved_at=moment_of(last),
         )
 
     def bins(self, grant: str, prefix: str) -> list[Bin]:
@@ -264,7 +233,7 @@ class PredictionLedger:
                 return []
             found = db.execute(_SIMILAR, (" OR ".join(asked), _NEAREST, grant)).fetchall()
         rare = log(1 + total)
-        return [(case, _shared(words, rarity, rare, case.statement)) for case in map(_case, found)]
+        return [(case, _shared(words, rarity, rare, case.statement)) for case in map(case_of, found)]
 
     def cases(self, grant: str) -> Iterator[LedgerCase]:
         """Every case of a caller, the oldest first."""
@@ -275,7 +244,7 @@ class PredictionLedger:
             if not rows:
                 return
             last = rows[-1][0]
-            yield from (_case(row[1:]) for row in rows)
+            yield from (case_of(row[1:]) for row in rows)
 
     def close(self) -> None:
         """Close the file; the next use opens it again."""
@@ -285,69 +254,6 @@ class PredictionLedger:
 def new_call_id() -> str:
     """An id by which a prediction's outcome is recorded."""
     return str(uuid.uuid4())
-
-
-class _Sums:
-    """What cases add to the sums of a caller."""
-
-    def __init__(self, grant: str) -> None:
-        self._grant = grant
-        self._cells: dict[tuple[str, int], list[float]] = defaultdict(lambda: [0.0] * 4)
-        self._totals: dict[str, list[float]] = defaultdict(lambda: [0.0] * 7)
-        self._last: dict[str, str] = {}
-
-    def open(self, case: LedgerCase, count: int) -> None:
-        for prefix in prefixes(case.domain):
-            self._totals[prefix][0] += count
-
-    def resolve(self, case: LedgerCase, outcome: PredictionOutcome, when: datetime | None) -> None:
-        self.open(case, -1)
-        won = outcome == "win"
-        scores = _scores(case, won) if outcome != "void" else (0.0, 0.0, 0.0)
-        counted = (won, outcome == "loss", outcome == "void", *scores)
-        percent = int(case.confidence * 100)
-        for prefix in prefixes(case.domain):
-            _add(self._totals[prefix], (0, *counted))
-            if when is not None:
-                self._last[prefix] = max(self._last.get(prefix, ""), _text(when) or "")
-            if outcome != "void":
-                _add(self._cells[prefix, percent], (1, won, logit(case.confidence), case.confidence))
-
-    def add(self, db: sqlite3.Connection) -> None:
-        for (prefix, percent), values in self._cells.items():
-            db.execute(_ADD_CELL, (self._grant, prefix, percent, *values))
-        for prefix, values in self._totals.items():
-            db.execute(_ADD_TOTAL, (self._grant, prefix, *values, self._last.get(prefix)))
-
-
-def _add(total: list[float], values: Sequence[float]) -> None:
-    for index, value in enumerate(values):
-        total[index] += value
-
-
-def _scores(case: LedgerCase, won: bool) -> tuple[float, float, float]:
-    """Brier score and log loss of the stated confidence, Brier score of the calibrated one."""
-    held = min(max(case.confidence, CERTAIN), 1 - CERTAIN)
-    loss = -log(held if won else 1 - held)
-    return (case.confidence - won) ** 2, loss, (case.calibrated - won) ** 2
-
-
-def _case(row: Sequence[Any]) -> LedgerCase:
-    """The case in a row of `_COLUMNS`."""
-    (call_id, domain, statement, confidence, calibrated, opinion, source, made, outcome, resolved, note) = row
-    return LedgerCase(
-        call_id=call_id,
-        domain=domain,
-        statement=statement,
-        confidence=confidence,
-        calibrated=calibrated,
-        opinion=opinion,
-        opinion_source=source,
-        made_at=datetime.fromisoformat(made),
-        outcome=outcome,
-        resolved_at=_moment(resolved),
-        note=note,
-    )
 
 
 def _cells(db: sqlite3.Connection, grant: str, prefix: str) -> dict[int, tuple[float, int, int]]:
@@ -369,11 +275,3 @@ def _shared(words: Sequence[str], rarity: dict[str, float], rare: float, other: 
 
 def _words(statement: str) -> list[str]:
     return terms(statement, guess_language(statement))
-
-
-def _text(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.astimezone(UTC).isoformat(timespec="milliseconds")
-
-
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)

@@ -11,7 +11,8 @@ from alya_mcp.toolkit.models import Input, Output
 from alya_mcp.toolkit.tool import Context, tool
 from alya_mcp.tools.decisions.accuracy import Accuracy, accuracy_of
 from alya_mcp.tools.decisions.calibrate import ledger_of
-from alya_mcp.tools.decisions.ledger import PredictionLedger, PredictionOutcome
+from alya_mcp.tools.decisions.ledger import PredictionLedger
+from alya_mcp.tools.decisions.ledger_case import PredictionOutcome
 
 
 class OutcomeReport(Input):

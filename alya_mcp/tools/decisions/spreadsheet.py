@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from typing import Final, TextIO, get_args
 
 from alya_mcp.toolkit.spreadsheet import moment_in, number_in, read_rows, write_rows
-from alya_mcp.tools.decisions.ledger import LedgerCase, PredictionOutcome, new_call_id
+from alya_mcp.tools.decisions.ledger import new_call_id
+from alya_mcp.tools.decisions.ledger_case import LedgerCase, PredictionOutcome
 from alya_mcp.tools.decisions.logic.domains import normal
 
 COLUMNS: Final = (

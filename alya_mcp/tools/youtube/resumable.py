@@ -7,7 +7,6 @@ videos are looked through before.
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import timedelta
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -22,10 +21,10 @@ from alya_mcp.net.cache_control import wait_asked
 from alya_mcp.net.request import SourceResponse
 from alya_mcp.tools.youtube.api import RefusedByYoutube, UploadLimit, YoutubeApi
 from alya_mcp.tools.youtube.drafts import Draft, DraftFile
+from alya_mcp.tools.youtube.finished_upload import FinishedUpload
 from alya_mcp.tools.youtube.logic.spans import kept, next_part
 from alya_mcp.tools.youtube.sources.youtube_data import (
     YOUTUBE,
-    PlaylistItems,
     Video,
     read,
 )
@@ -36,10 +35,8 @@ Sent = Callable[[int, int], Awaitable[None]]
 _PASSING: Final = frozenset({408, 429, 500, 502, 503, 504})
 _GONE: Final = frozenset({404, 410})
 _SESSIONS: Final = 3
-_LOOKS: Final = 3
 _PART_SECONDS: Final = 120.0
 _LONGEST_WAIT: Final = 60.0
-_EARLIER: Final = timedelta(minutes=5)
 _READ: Final = 1 << 20
 
 
@@ -72,6 +69,7 @@ class ResumableUpload:
         self._file = file
         self._metadata = metadata
         self._sent = sent
+        self._finished = FinishedUpload(api, uploads, draft, metadata)
 
     async def run(self, privacy: Privacy) -> str:
         """Upload and return the id of the video, which is `privacy` or, as an earlier call began it, private.
@@ -95,15 +93,13 @@ class ResumableUpload:
             except _SessionGone:
                 upload = await self._load()
                 if upload.finishing:
-                    found = await self._look_up(upload)
+                    found = await self._finished.find(upload)
                     if found is not None:
                         return found
                 upload = await self._keep(upload, session=None, finishing=False)
         raise Unavailable(
             "YouTube ended three upload sessions of this video; call again later to begin anew."
         )
-
-    # -- sessions
 
     async def _begin(self, upload: VideoUpload, privacy: Privacy) -> VideoUpload:
         status = {**self._metadata["status"], "privacyStatus": privacy}
@@ -226,57 +222,6 @@ class ResumableUpload:
             return kept(answer.headers.get("range"), self._file.size)
         except ValueError as error:
             raise SourceFailed(YOUTUBE, f"answers the upload with what can't be: {error}") from None
-
-    # -- a last answer that nobody can ask for any more
-
-    async def _look_up(self, upload: VideoUpload) -> str | None:
-        """The video that the session became, if it did: one of the channel's newest with the same words.
-
-        Raises:
-            Unavailable: YouTube can't be asked, so that a second upload might make a second video.
-        """
-        try:
-            for tried in range(1, _LOOKS + 1):
-                found = await self._find(upload)
-                if found is not None or tried == _LOOKS:
-                    return found
-                await anyio.sleep(self._api.patience.wait(tried))  # a new video is listed a little later
-        except Failure as failure:
-            raise Unavailable(
-                "The video may be on YouTube already: all of it was sent, and the answer was lost. Before it "
-                f"is sent again the channel's newest videos have to be looked through, but: {failure} Call "
-                "again later."
-            ) from None
-
-    async def _find(self, upload: VideoUpload) -> str | None:
-        try:
-            channel = await self._api.own_channel()
-            if channel is None or not channel.content.playlists.uploads:
-                return None
-            params = {
-                "part": "snippet,contentDetails",
-                "playlistId": channel.content.playlists.uploads,
-                "maxResults": 50,
-            }
-            listed = await self._api.get("playlistItems.list", "playlistItems", PlaylistItems, params)
-        except RefusedByYoutube as refused:
-            if refused.status == 404:  # a channel without a video has no such playlist yet
-                return None
-            raise
-        since = (upload.begun_at or self._draft.created_at) - _EARLIER
-        taken = await anyio.to_thread.run_sync(self._uploads.known_videos)
-        snippet = self._metadata["snippet"]
-        for item in listed.items:
-            same = (item.snippet.title, item.snippet.description) == (
-                snippet["title"],
-                snippet["description"],
-            )
-            new = item.snippet.published_at is not None and item.snippet.published_at >= since
-            if same and new and item.content.video_id and item.content.video_id not in taken:
-                return item.content.video_id
-        return None
-
-    # -- the file, the record, the patience
 
     async def _verify(self) -> None:
         """Refuse a file that isn't the one the draft was approved with."""

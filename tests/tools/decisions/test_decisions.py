@@ -22,7 +22,8 @@ from alya_mcp.gate import InvalidArguments
 from alya_mcp.toolkit.services import Hub
 from alya_mcp.tools.decisions.accuracy import accuracy_of, get_domain_accuracy
 from alya_mcp.tools.decisions.calibrate import calibrate_decision
-from alya_mcp.tools.decisions.ledger import LedgerCase, PredictionLedger, new_call_id
+from alya_mcp.tools.decisions.ledger import PredictionLedger, new_call_id
+from alya_mcp.tools.decisions.ledger_case import LedgerCase
 from alya_mcp.tools.decisions.outcome import record_outcome
 from alya_mcp.tools.decisions.spreadsheet import COLUMNS, read_cases, write_cases
 
