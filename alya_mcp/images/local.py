@@ -9,7 +9,7 @@ from typing import Final
 from alya_mcp import __version__
 from alya_mcp.errors import NotConfigured, Unavailable
 from alya_mcp.images.engine import EngineStatus, Job, JobProgress, OnProgress, Picture
-from alya_mcp.images.environment.packages import require_packages
+from alya_mcp.images.environment.packages import PackagesHere, require_packages
 from alya_mcp.images.licences import require_accepted
 from alya_mcp.images.progress import Meter
 from alya_mcp.images.wire.frames import WireError
@@ -49,6 +49,7 @@ class LocalEngine:
         self._settings = settings
         self.home = settings.home
         self._command = command
+        self._packages_here = PackagesHere()
         self._launcher = Launcher(
             settings.home,
             command,
@@ -109,7 +110,7 @@ class LocalEngine:
 
     def _require_installed(self) -> None:
         if self._command is None:
-            require_packages("image_gen", self._settings.home)
+            require_packages("image_gen", self._settings.home, self._packages_here)
 
     def _terms(self, model: str | None = None) -> Terms:
         """The user's settings, under which `model` may draw."""

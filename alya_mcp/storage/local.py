@@ -6,14 +6,14 @@ import time
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
 import anyio.to_thread
 
 from alya_mcp.errors import Failure, NotConfigured, Unavailable
 from alya_mcp.runtime.private_files import private_folder, write_private
-from alya_mcp.storage.folder import StoreFolder
+from alya_mcp.storage.folder import Listener, StoreFolder
 from alya_mcp.storage.signed_links import HOST, SignedLink, sign
 from alya_mcp.storage.status import LocalStatus
 from alya_mcp.storage.store import KEY, Stored, Upload, clamp_expiry
@@ -23,6 +23,15 @@ if TYPE_CHECKING:
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+
+
+class _Serving(NamedTuple):
+    """What the files say of links that should be served."""
+
+    secret: bytes
+    listener: Listener
+    until: int
+    free: int
 
 
 class LocalStore:
@@ -61,7 +70,8 @@ class LocalStore:
 
     async def status(self) -> LocalStatus:
         """Whether pictures can be written, where links point, and how much room there is."""
-        return await anyio.to_thread.run_sync(self._status)
+        found = self._look()
+        return found if isinstance(found, LocalStatus) else await anyio.to_thread.run_sync(self._ask, found)
 
     async def aclose(self) -> None:
         """Nothing is held open here."""
@@ -139,9 +149,8 @@ class LocalStore:
         except OSError as error:
             raise Unavailable(f"Links to local images can't be opened: {_plainly(error)}.") from error
 
-    def _status(self) -> LocalStatus:
-        from alya_mcp.storage.launcher import ask
-
+    def _look(self) -> LocalStatus | _Serving:
+        """What the files say; of links that should be served, whether they are has to be asked."""
         try:
             if not self._folder.writable():
                 return LocalStatus(state="failing", problem="not writable")
@@ -152,14 +161,19 @@ class LocalStore:
         free = _free(self._folder.home)
         if noted is None or secret is None or time.time() >= until:
             return LocalStatus(state="ok", free=free)
-        if ask(secret, noted.port) is None:
-            return LocalStatus(state="failing", free=free, problem="links not served")
+        return _Serving(secret, noted, until, free)
+
+    def _ask(self, serving: _Serving) -> LocalStatus:
+        from alya_mcp.storage.launcher import ask
+
+        if ask(serving.secret, serving.listener.port) is None:
+            return LocalStatus(state="failing", free=serving.free, problem="links not served")
         return LocalStatus(
             state="ok",
-            free=free,
-            port=noted.port,
-            until=datetime.fromtimestamp(until, UTC),
-            moved_from=noted.moved_from,
+            free=serving.free,
+            port=serving.listener.port,
+            until=datetime.fromtimestamp(serving.until, UTC),
+            moved_from=serving.listener.moved_from,
         )
 
 

@@ -21,12 +21,17 @@ class _Tool(Protocol):
 
 def visible(tools: Mapping[str, T], gate: "Gate", caller: str | None) -> dict[str, T]:
     """Those of `tools`, by name, that exist for `caller` under the policy in force; the others are hidden."""
-    return {name: tool for name, tool in tools.items() if not gate.hidden(name, caller)}
+    if caller is None:  # nobody's list: every call is denied, and nothing is hidden
+        return dict(tools)
+    policy = gate.policy
+    return {name: tool for name, tool in tools.items() if not policy.hides(name)}
 
 
 def verdicts(policy: "Policy", tools: Iterable[_Tool]) -> dict["ToolVerdict", int]:
     """How many of `tools` the policy allows, denies and so on; the most frequent verdict first."""
-    counts: Counter[ToolVerdict] = Counter(policy.summary(each.name, each.category).verdict for each in tools)
+    from alya_mcp.gate.policy.summary import verdict_on
+
+    counts: Counter[ToolVerdict] = Counter(verdict_on(policy, each.name, each.category)[0] for each in tools)
     return dict(counts.most_common())
 
 

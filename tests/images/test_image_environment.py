@@ -2,7 +2,9 @@
 
 import hashlib
 import http.server
+import importlib
 import json
+import shutil
 import sys
 import threading
 import tomllib
@@ -115,6 +117,21 @@ def test_one_of_a_version_with_other_packages_is_to_be_brought_up_to_date(
         packages.require_packages("image_gen", alya_home)
     assert kind_of(told.value) == "NotConfigured"
     assert not fits(engine.read(), EngineRequest())
+
+
+def test_a_package_that_comes_or_goes_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    names = ("alya_test_first", "alya_test_second")
+    here = packages.PackagesHere(names)
+    seen = [here()]
+    for name in names:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").touch()
+        importlib.invalidate_caches()  # the file system's clock may be coarse
+        seen.append(here())
+    shutil.rmtree(tmp_path / names[1])
+    importlib.invalidate_caches()
+    assert [*seen, here()] == [False, False, True, False]
 
 
 def test_another_build_is_installed_only_when_it_is_asked_for():

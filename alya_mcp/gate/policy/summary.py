@@ -87,14 +87,19 @@ class _Policy(Protocol):
     def hides(self, name: str) -> bool: ...
 
 
+def verdict_on(policy: _Policy, tool: str, category: str | None) -> tuple[ToolVerdict, str, str]:
+    """What becomes of a call of `tool` under `policy`, the rule that says so and that rule's reason."""
+    if policy.hides(tool):
+        return "hidden", HIDDEN, ""
+    if not policy.is_available:
+        return "deny", NO_POLICY, ""
+    return _verdict(policy.rules(tool, category))
+
+
 def summarise(policy: _Policy, tool: str, category: str | None) -> Summary:
     """What `policy` says of `tool`."""
     rules = policy.rules(tool, category)
-    verdict, rule, reason = _verdict(rules)
-    if not policy.is_available:
-        verdict, rule, reason = "deny", NO_POLICY, ""
-    if policy.hides(tool):
-        verdict, rule, reason = "hidden", HIDDEN, ""
+    verdict, rule, reason = verdict_on(policy, tool, category)
     return Summary(
         tool=tool,
         verdict=verdict,
@@ -109,6 +114,8 @@ def summarise(policy: _Policy, tool: str, category: str | None) -> Summary:
 def _verdict(rules: Rules) -> tuple[ToolVerdict, str, str]:
     """The strictest that holds for every call, its rule and that rule's reason."""
     found = list(_verdicts(rules))
+    if not found:
+        return "allow", "", ""
     for verdict in ("deny", "ask", "shadow"):
         for each in found:
             if each[0] == verdict:

@@ -1,9 +1,10 @@
 """Where the packages that draw are, and the commands that start what needs them there."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, requires
 from importlib.util import find_spec
+from os.path import exists
 from pathlib import Path
 from typing import Final
 
@@ -35,19 +36,45 @@ def packages_here() -> bool:
     return all(find_spec(name) is not None for name in PACKAGES)
 
 
+class PackagesHere:
+    """`packages_here`, for who asks again and again.
+
+    What was found is looked for where it was, and searched for once it isn't there. What wasn't found is
+    searched for each time, so that a package installed meanwhile is seen.
+    """
+
+    def __init__(self, names: Sequence[str] | None = None) -> None:
+        self._names = PACKAGES if names is None else names
+        self._files: tuple[str, ...] = ()
+
+    def __call__(self) -> bool:
+        """Whether this process's own environment can draw; imports nothing."""
+        if self._files and all(map(exists, self._files)):
+            return True
+        self._files = ()
+        found: list[str] = []
+        for name in self._names:
+            spec = find_spec(name)
+            if spec is None:
+                return False
+            found.append(spec.origin or "")  # no file is named so: a package without one is searched for
+        self._files = tuple(found)
+        return True
+
+
 def packages_anywhere(home: Path) -> bool:
     """Whether this process's environment, or the one of `home`, can draw."""
     return packages_here() or EngineFolder(home).read() is not None
 
 
-def require_packages(what: str, home: Path) -> None:
-    """See that pictures can be drawn; `what` needs that.
+def require_packages(what: str, home: Path, here: Callable[[], bool] = packages_here) -> None:
+    """See that pictures can be drawn; `what` needs that. `here` tells whether this environment can.
 
     Raises:
         EngineNotInstalled: the packages are nowhere.
         NotConfigured: those of `home` are for another version.
     """
-    if packages_here():
+    if here():
         return
     installed = EngineFolder(home).read()
     if installed is None:

@@ -61,7 +61,8 @@ class Launcher:
             RefusedError: when it holds another key.
             Unavailable: when it doesn't answer.
         """
-        address, key = self.run_folder.read_address(), self.run_folder.read_key()
+        address = self.run_folder.read_address()
+        key = None if address is None else self.run_folder.read_key()
         if address is None or key is None:
             return None
         try:
