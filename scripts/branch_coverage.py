@@ -108,8 +108,8 @@ def _combined(python: Path) -> dict:
         sys.exit(f"Nothing was measured yet: {DATA.name} is empty. Run scripts/coverage.sh first.")
     whole = DATA / "all"
     _coverage(python, whole, "combine", "--quiet", "--keep", *parts)
-    _coverage(python, whole, "json", "--quiet", "-o", str(DATA / "all.json"))
-    return json.loads((DATA / "all.json").read_bytes())
+    _coverage(python, whole, "json", "--quiet", "-o", str(DATA / "figures.json"))
+    return json.loads((DATA / "figures.json").read_bytes())
 
 
 def _coverage(python: Path, data: Path, *words: str) -> None:

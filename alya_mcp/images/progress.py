@@ -29,10 +29,14 @@ _HALF_WAY = 10.0
 
 
 class Meter:
-    """Turns reports of a phase into steps of the whole job, and never goes back."""
+    """Turns reports of a phase into steps of the whole job, and never goes back.
 
-    def __init__(self, progress: OnProgress) -> None:
+    `beat` is the seconds between two signs of life.
+    """
+
+    def __init__(self, progress: OnProgress, *, beat: float = BEAT) -> None:
         self._progress = progress
+        self._beat = beat
         self._base = 0.0
         self._last = 0.0
         self._phase: Phase = "start"
@@ -52,13 +56,15 @@ class Meter:
         self._base = self._last
 
     async def beating(self, work: Awaitable[T], words: Callable[[], str] | None = None) -> T:
-        """Await `work`, with a sign of life BEAT seconds after a step; `work` is cancelled when this is.
+        """Await `work`, with a sign of life `beat` seconds after a step; `work` is cancelled when this is.
 
         It says again what was last reported, or what `words` says by then.
         """
         task = asyncio.ensure_future(work)
         try:
-            while not (await asyncio.wait({task}, timeout=max(0.0, self._told + BEAT - time.monotonic())))[0]:
+            while not (
+                await asyncio.wait({task}, timeout=max(0.0, self._told + self._beat - time.monotonic()))
+            )[0]:
                 self._message = words() if words else self._message
                 waited = time.monotonic() - self._reported
                 creep = (self._until - self._from) * waited / (waited + _HALF_WAY)

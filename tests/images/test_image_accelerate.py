@@ -18,7 +18,6 @@ import torch
 from stage import PATIENCE, SIDE, a_job
 
 from alya_mcp.images.engine import Job, Picture
-from alya_mcp.images.flux import accelerate
 from alya_mcp.images.flux import renderer as flux
 from alya_mcp.images.flux.accelerate import Accelerator
 from alya_mcp.images.flux.loading import load_pipeline
@@ -30,13 +29,15 @@ from alya_mcp.images.worker.render_thread import Order, RenderOutcome, RenderThr
 
 PLAN = Plan(precision="fp32", encoder="fp32", compiled=True, needs=0)
 JOB = a_job("a red circle")
+accelerating = partial(
+    Accelerator, settling=Job(prompt="a warm-up picture", seed=0, steps=1, width=SIDE, height=SIDE)
+)
+"""Makes an accelerator for which a small size is the settled one."""
 
 
 @pytest.fixture(autouse=True)
-def small_and_fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The settled size is small here, and no test finds what another one compiled."""
-    settling = Job(prompt="a warm-up picture", seed=0, steps=1, width=SIDE, height=SIDE)
-    monkeypatch.setattr(accelerate, "_SETTLING", settling)
+def fresh() -> Iterator[None]:
+    """No test finds what another one compiled."""
     torch._dynamo.reset()
     yield
     torch._dynamo.reset()
@@ -104,7 +105,7 @@ def graphs() -> int:
 def test_pictures_before_while_and_after_compiling_are_alike_and_later_ones_compile_nothing(tiny: Path):
     artist = artist_for(tiny)
     before = draw(artist)
-    accelerator = Accelerator(artist, PLAN, "aot_eager")
+    accelerator = accelerating(artist, PLAN, "aot_eager")
     assert accelerator.advance(idle=False)
     assert accelerator.state == "eager"
     assert accelerator.advance(idle=True)
@@ -125,7 +126,7 @@ def test_other_sizes_compile_nothing_and_stopping_it_leaves_the_eager_parts(tiny
     whole = draw(artist)
     jobs = [replace(JOB, width=96, height=160), replace(JOB, width=512, height=256)]
     before = [draw(artist, job) for job in jobs]
-    accelerator = Accelerator(artist, PLAN, "aot_eager")
+    accelerator = accelerating(artist, PLAN, "aot_eager")
     finish(accelerator)
     compiled = graphs()
     for job, picture in zip(jobs, before, strict=True):
@@ -147,7 +148,7 @@ def test_compiling_happens_beside_the_drawing_and_taking_into_use_in_the_drawing
         return work
 
     with Compiler("held", wait) as compiler:
-        accelerator = Accelerator(artist, PLAN, "held")
+        accelerator = accelerating(artist, PLAN, "held")
         accelerator.advance(idle=True)
         before = draw(artist)
         assert accelerator.advance(idle=True)
@@ -163,7 +164,7 @@ def test_compiling_happens_beside_the_drawing_and_taking_into_use_in_the_drawing
 def test_a_decoder_that_works_in_tiles_is_left_as_it_is(tiny: Path):
     artist = artist_for(tiny)
     decoder = artist.pipeline.vae.decoder
-    accelerator = Accelerator(artist, replace(PLAN, tiled=True), "aot_eager")
+    accelerator = accelerating(artist, replace(PLAN, tiled=True), "aot_eager")
     finish(accelerator)
     assert accelerator.state == "done"
     assert artist.pipeline.vae.decoder is decoder
@@ -173,7 +174,7 @@ def test_a_decoder_that_works_in_tiles_is_left_as_it_is(tiny: Path):
 
 def test_a_model_that_was_compiled_is_gone_once_it_is_let_go(tiny: Path):
     artist = artist_for(tiny)
-    accelerator = Accelerator(artist, PLAN, "aot_eager")
+    accelerator = accelerating(artist, PLAN, "aot_eager")
     finish(accelerator)
     parameters = [*artist.pipeline.transformer.parameters(), *artist.pipeline.vae.parameters()]
     left = [weakref.ref(parameter) for parameter in parameters]
@@ -193,7 +194,7 @@ def test_a_model_that_is_let_go_while_it_compiles_leaves_memory_before_the_compi
     with Compiler("slow", wait):
         artist = artist_for(tiny)
         pipeline = artist.pipeline
-        accelerator = Accelerator(artist, PLAN, "slow")
+        accelerator = accelerating(artist, PLAN, "slow")
         others = threading.enumerate()
         accelerator.advance(idle=True)
         assert compiling.wait(PATIENCE)
@@ -219,7 +220,7 @@ def test_compilers_of_two_models_leave_the_interpreters_turns_as_they_were(tiny:
         return work
 
     with Compiler("slow", wait):
-        accelerators = [Accelerator(artist_for(tiny), PLAN, "slow") for _ in range(2)]
+        accelerators = [accelerating(artist_for(tiny), PLAN, "slow") for _ in range(2)]
         accelerators[0].advance(idle=True)
         assert compiling.wait(PATIENCE)
         accelerators[1].advance(idle=True)
@@ -255,7 +256,7 @@ def test_a_compiler_that_fails_or_answers_nonsense_changes_nothing(
     before = draw(artist)
     decoder = artist.pipeline.vae.decoder
     with Compiler("broken", change):
-        accelerator = Accelerator(artist, PLAN, "broken")
+        accelerator = accelerating(artist, PLAN, "broken")
         finish(accelerator, lambda: draw(artist))
         assert accelerator.state == "failed"
         assert accelerator.words.startswith(why)
@@ -275,7 +276,7 @@ def test_a_decoder_that_is_compiled_wrong_is_found_too(tiny: Path, capfd: pytest
     artist = artist_for(tiny)
     before = draw(artist)
     with Compiler("half-broken", wrong_decoder):
-        accelerator = Accelerator(artist, PLAN, "half-broken")
+        accelerator = accelerating(artist, PLAN, "half-broken")
         finish(accelerator)
         assert accelerator.words.startswith("not compiled (compiled, the decoder differs from itself by 1.00")
         assert (draw(artist) == before).all()
@@ -298,7 +299,7 @@ def test_memory_that_ends_while_compiled_parts_are_taken_into_use_leaves_the_eag
     before = draw(artist)
     eager = artist.pipeline.vae.decoder
     with Compiler("short", short):
-        accelerator, others = Accelerator(artist, PLAN, "short"), threading.enumerate()
+        accelerator, others = accelerating(artist, PLAN, "short"), threading.enumerate()
         accelerator.advance(idle=True)
         compiling = set(threading.enumerate()) - set(others)
         assert accelerator._decoder is not None
@@ -325,7 +326,7 @@ def test_a_warm_up_picture_that_fails_is_tried_once_and_leaves_nothing_behind(
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(artist, "denoise", no_room)
-    accelerator = Accelerator(artist, PLAN, "aot_eager")
+    accelerator = accelerating(artist, PLAN, "aot_eager")
     assert not accelerator.advance(idle=True)
     assert accelerator.words == "not compiled (the warm-up picture failed)"
     monkeypatch.undo()
@@ -344,10 +345,10 @@ class Studio:
     def __init__(self, model: Path, backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
         real = flux.choose_plan
         monkeypatch.setattr(flux, "choose_plan", lambda *a, **o: replace(real(*a, **o), compiled=True))
-        monkeypatch.setattr(accelerate, "Accelerator", partial(Accelerator, backend=backend))
         self._model = str(model)
         self._loop = asyncio.get_running_loop()
-        self._thread = RenderThread(FluxRenderer, self._loop)
+        renderer = partial(FluxRenderer, accelerator=partial(accelerating, backend=backend))
+        self._thread = RenderThread(renderer, self._loop)
 
     async def draw(self, job: Job = JOB) -> np.ndarray:
         ended: asyncio.Future[RenderOutcome] = self._loop.create_future()

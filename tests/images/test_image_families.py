@@ -20,7 +20,7 @@ from alya_mcp.errors import NotConfigured
 from alya_mcp.images.engine import Job
 from alya_mcp.images.families import KLEIN_4B, KLEIN_9B, MODELS, SCHNELL, TURBO, Model, known
 from alya_mcp.images.families.qwen3 import conversation
-from alya_mcp.images.flux import accelerate, random_weights
+from alya_mcp.images.flux import random_weights
 from alya_mcp.images.flux.accelerate import Accelerator
 from alya_mcp.images.flux.loading import load_pipeline
 from alya_mcp.images.flux.pipeline import Artist, open_artist
@@ -132,16 +132,15 @@ def test_every_plan_draws_nearly_the_same_and_streaming_changes_no_bit(model: Pa
 
 @pytest.mark.slow
 def test_compiled_parts_draw_alike_and_prompts_of_another_length_compile_nothing_more(
-    model: Path, monkeypatch: pytest.MonkeyPatch
+    model: Path,
 ):
     settling = Job(prompt="a warm-up picture", seed=0, steps=1, width=JOB.width, height=JOB.height)
-    monkeypatch.setattr(accelerate, "_SETTLING", settling)
     torch._dynamo.reset()
     plan = replace(FULL, compiled=True)
     artist = artist_for(model, plan)
     jobs = [JOB, replace(JOB, prompt="a red circle on the blue square " * 4)]
     before = [draw(artist, job) for job in jobs]
-    accelerator = Accelerator(artist, plan, "aot_eager")
+    accelerator = Accelerator(artist, plan, "aot_eager", settling=settling)
     deadline = time.monotonic() + PATIENCE
     while accelerator.advance(idle=True):
         assert time.monotonic() < deadline

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stage import Steps, until
 
-from alya_mcp.images import progress as meter_module
 from alya_mcp.images.progress import TOTAL, Meter
 from alya_mcp.images.wire.frames import WireError, pack, read
 from alya_mcp.images.worker.fair_queue import FairQueue
@@ -92,12 +91,9 @@ async def test_the_meter_only_grows_whatever_is_reported():
 
 
 @pytest.mark.anyio
-async def test_the_meter_beats_while_it_waits_and_stays_below_the_next_report(
-    monkeypatch: pytest.MonkeyPatch,
-):
-    monkeypatch.setattr(meter_module, "BEAT", 0.01)
+async def test_the_meter_beats_while_it_waits_and_stays_below_the_next_report():
     steps, over = Steps(), asyncio.Event()
-    meter = Meter(steps)
+    meter = Meter(steps, beat=0.01)
     await meter.report("denoise", 0.25, 0.5, "Step 1 of 4")
     waiting = asyncio.ensure_future(meter.beating(over.wait()))
     await until(lambda: len(steps) > 5, "signs of life")
@@ -108,12 +104,9 @@ async def test_the_meter_beats_while_it_waits_and_stays_below_the_next_report(
 
 
 @pytest.mark.anyio
-async def test_the_meter_beats_also_when_it_waits_for_one_short_thing_after_the_other(
-    monkeypatch: pytest.MonkeyPatch,
-):
-    monkeypatch.setattr(meter_module, "BEAT", 0.2)
+async def test_the_meter_beats_also_when_it_waits_for_one_short_thing_after_the_other():
     steps = Steps()
-    meter = Meter(steps)
+    meter = Meter(steps, beat=0.2)
     await meter.report("denoise", 0.25, 0.5, "Step 1 of 4")
     for _ in range(100):
         await meter.beating(asyncio.sleep(0.01))

@@ -1,6 +1,7 @@
 """A hub whose sources are all at one loopback server, for calls of tools inside the test's process."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -58,22 +59,28 @@ async def hub(tmp_path: Path, source: LoopbackSource, http: Http) -> AsyncIterat
 
 
 @pytest.fixture
-def ask_as(hub: Hub) -> Callable[..., Awaitable[Any]]:
+def context(hub: Hub) -> Context:
+    """What the gate gives to a tool that the user's own client calls."""
+
+    async def progress(done: float, total: float, message: str) -> None:
+        pass
+
+    return Context(
+        hub=hub,
+        catalogue=load_catalogue(),
+        session="test",
+        grant="local",
+        progress=progress,
+        abandoned=lambda: False,
+    )
+
+
+@pytest.fixture
+def ask_as(context: Context) -> Callable[..., Awaitable[Any]]:
     """Calls a tool as the gate does, for the caller of a grant; returns its answer as JSON."""
 
     async def call(grant: str, tool: Tool, /, **arguments: Any) -> Any:
-        async def progress(done: float, total: float, message: str) -> None:
-            pass
-
-        context = Context(
-            hub=hub,
-            catalogue=load_catalogue(),
-            session="test",
-            grant=grant,
-            progress=progress,
-            abandoned=lambda: False,
-        )
-        reply = await tool.run(tool.validate(arguments), context)
+        reply = await tool.run(tool.validate(arguments), replace(context, grant=grant))
         return reply.data.model_dump(mode="json", by_alias=True)
 
     return call

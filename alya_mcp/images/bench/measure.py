@@ -297,15 +297,15 @@ async def _cancel(engine: LocalEngine, seed: int) -> float:
     return _since(began)
 
 
-async def _compiled(engine: LocalEngine) -> bool:
+async def _compiled(engine: LocalEngine, patience: float = _PATIENCE) -> bool:
     """Wait until nothing is being compiled any more; whether compiled parts draw then."""
     began = time.monotonic()
     while True:
         plan = (await engine.status()).plan or ""
         if not plan.endswith(_UNSETTLED):
             return plan.endswith(_COMPILED)
-        if time.monotonic() - began > _PATIENCE:
-            raise Failure(f"Nothing was ready within {_PATIENCE:.0f} s; the plan was: {plan}")
+        if time.monotonic() - began > patience:
+            raise Failure(f"Nothing was ready within {patience:.0f} s; the plan was: {plan}")
         await asyncio.sleep(0.1)
 
 

@@ -64,13 +64,17 @@ class _Seen:
 class Accelerator:
     """Makes `artist`, who draws by `plan`, faster at 1024x1024; `words` say how far it is.
 
-    `backend` is a compiler by the name that torch.compile knows it by.
+    `backend` is a compiler by the name that torch.compile knows it by; `settling` is the job that is drawn
+    once so that everything has its final size.
     """
 
-    def __init__(self, artist: Artist, plan: Plan, backend: str = "inductor") -> None:
+    def __init__(
+        self, artist: Artist, plan: Plan, backend: str = "inductor", *, settling: Job = _SETTLING
+    ) -> None:
         self.state: CompileState = "eager"
         self.words = "compiled when idle"
         self._artist, self._plan, self._backend = artist, plan, backend
+        self._settling = settling
         self._kinds = artist.blocks
         self._first: list[tuple[Any, _Seen]] = []
         self._decoder: tuple[Any, _Seen] | None = None
@@ -100,10 +104,10 @@ class Accelerator:
         decoder = self._artist.pipeline.vae.decoder
         seen = None if self._plan.tiled else _Seen(decoder)
         try:
-            reading = self._artist.read(_SETTLING.prompt)
-            latents = self._artist.denoise(_SETTLING, reading, _unheard)
+            reading = self._artist.read(self._settling.prompt)
+            latents = self._artist.denoise(self._settling, reading, _unheard)
             if seen is not None:
-                self._artist.pixels(_SETTLING, latents)
+                self._artist.pixels(self._settling, latents)
                 self._decoder = copy.deepcopy(decoder), seen
         except Exception:  # noqa: BLE001 - no memory for it, or a device whose loss shows with the next picture
             traceback.print_exc(file=sys.stderr)
@@ -193,7 +197,7 @@ class Accelerator:
         self.state, self.words = "failed", f"not compiled ({why})"
 
     def _record(self) -> Shortcuts:
-        artist, job = self._artist, _SETTLING
+        artist, job = self._artist, self._settling
         if artist.device.type != "cuda":
             return Shortcuts(height=job.height, width=job.width)
         first = artist.first_step(job, artist.read(job.prompt))
@@ -212,7 +216,7 @@ class Accelerator:
         """Text encoders of some versions wait for the device while they work, which can't be recorded."""
         artist = self._artist
         try:
-            return Replay(artist.encode, artist.tokens(_SETTLING.prompt).inputs, pool)
+            return Replay(artist.encode, artist.tokens(self._settling.prompt).inputs, pool)
         except RuntimeError:
             traceback.print_exc(file=sys.stderr)
             return None

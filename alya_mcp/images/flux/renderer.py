@@ -41,6 +41,7 @@ from alya_mcp.images.turkish import in_english
 from alya_mcp.images.weights import download, require_whole
 
 if TYPE_CHECKING:
+    from alya_mcp.images.flux.accelerate import Accelerator
     from alya_mcp.images.flux.pipeline import Artist, EncodedPrompt
 
 T = TypeVar("T")
@@ -66,11 +67,18 @@ class _NoMemoryError(Exception):
 class FluxRenderer:
     """Pipelines in memory on the best device of the machine: one that draws, others while they have room.
 
-    With `limit`, no more than that many bytes of the device's memory are used.
+    With `limit`, no more than that many bytes of the device's memory are used. `accelerator` makes what
+    compiles.
     """
 
-    def __init__(self, limit: int | None = None) -> None:
+    def __init__(
+        self,
+        limit: int | None = None,
+        *,
+        accelerator: "Callable[[Artist, Plan], Accelerator] | None" = None,
+    ) -> None:
         self._limit = limit
+        self._accelerator = accelerator
         self._loaded: Loaded | None = None
         self._shelf = Shelf()
 
@@ -232,7 +240,7 @@ class FluxRenderer:
         if plan.compiled:
             from alya_mcp.images.flux.accelerate import Accelerator
 
-            self._loaded.accelerator = Accelerator(artist, plan)
+            self._loaded.accelerator = (self._accelerator or Accelerator)(artist, plan)
         return self._loaded
 
     def _choose(self, request: RenderRequest, machine: Machine) -> Choice:

@@ -83,12 +83,21 @@ async def alya_seismic_forecast(arguments: ForecastRequest, context: Context) ->
     earthquakes they rest on; and the USGS's own forecast beside it where it published one. The
     first call for a place takes some seconds, later ones are quick.
     """
+    return await forecast_within(_LONGEST_SECONDS, arguments, context)
+
+
+async def forecast_within(seconds: float, arguments: ForecastRequest, context: Context) -> SeismicForecast:
+    """The forecast, or a failure when the catalogues take longer than `seconds`, all together.
+
+    Raises:
+        Unavailable: they did, or one doesn't answer and has no kept answer.
+    """
     try:
-        with anyio.fail_after(_LONGEST_SECONDS):
+        with anyio.fail_after(seconds):
             return await _forecast(arguments, context)
     except TimeoutError:
         raise Unavailable(
-            f"The catalogues of earthquakes answer too slowly for a forecast within {_LONGEST_SECONDS:g} s. "
+            f"The catalogues of earthquakes answer too slowly for a forecast within {seconds:g} s. "
             "Call again in a minute: what came until now is kept and needn't come again"
         ) from None
 

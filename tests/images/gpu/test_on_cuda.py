@@ -4,6 +4,7 @@ import gc
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import torch
 from stage import SIDE, a_job
 
 from alya_mcp.images.engine import Job, Picture
-from alya_mcp.images.flux import accelerate
+from alya_mcp.images.flux.accelerate import Accelerator
 from alya_mcp.images.flux.loading import load_pipeline
 from alya_mcp.images.flux.pipeline import Artist, open_artist
 from alya_mcp.images.flux.renderer import FluxRenderer
@@ -25,15 +26,16 @@ pytestmark = [
     pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no CUDA device"),
 ]
 
+SETTLING = Job(prompt="a warm-up picture", seed=0, steps=1, width=SIDE, height=SIDE)
+a_renderer = partial(FluxRenderer, accelerator=partial(Accelerator, settling=SETTLING))
+"""Makes a renderer that compiles for a small size."""
 PATIENCE = 300.0
 MB = 10**6
 
 
 @pytest.fixture(autouse=True)
-def whole_device(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A small size is what is compiled, and no limit outlives its test."""
-    settling = Job(prompt="a warm-up picture", seed=0, steps=1, width=SIDE, height=SIDE)
-    monkeypatch.setattr(accelerate, "_SETTLING", settling)
+def whole_device() -> Iterator[None]:
+    """No limit outlives its test."""
     yield
     torch.cuda.set_per_process_memory_fraction(1.0)
 
@@ -81,7 +83,7 @@ def compile_all(renderer: FluxRenderer) -> None:
 @pytest.fixture(scope="module")
 def exact(tiny: Path) -> Picture:
     """The picture in bfloat16."""
-    return draw(FluxRenderer(), request_for(tiny))
+    return draw(a_renderer(), request_for(tiny))
 
 
 # -- precisions and places
@@ -91,7 +93,7 @@ def exact(tiny: Path) -> Picture:
 def test_every_precision_draws_nearly_the_same(tiny: Path, exact: Picture, precision: str):
     if precision == "fp8" and torch.cuda.get_device_capability() < (8, 9):
         pytest.skip("float8 needs compute capability 8.9")
-    renderer = FluxRenderer()
+    renderer = a_renderer()
     picture = draw(renderer, request_for(tiny, precision))
     assert off(picture, exact) < 4
     assert str(renderer.status().plan).startswith("bf16" if precision == "auto" else precision)
@@ -140,7 +142,7 @@ def test_compiled_and_recorded_parts_draw_alike_until_memory_ends_and_after_it(
     tiny: Path, exact: Picture, monkeypatch: pytest.MonkeyPatch
 ):
     pytest.importorskip("triton")
-    renderer, request = FluxRenderer(), request_for(tiny)
+    renderer, request = a_renderer(), request_for(tiny)
     before = draw(renderer, request)
     compile_all(renderer)
     assert str(renderer.status().plan).endswith(", compiled")
@@ -170,7 +172,7 @@ def test_compiled_and_recorded_parts_draw_alike_until_memory_ends_and_after_it(
 
 def test_a_decoder_asked_again_in_full_precision_leaves_the_recordings_right(tiny: Path):
     pytest.importorskip("triton")
-    renderer, request, job = FluxRenderer(), request_for(tiny), a_job()
+    renderer, request, job = a_renderer(), request_for(tiny), a_job()
     draw(renderer, request)
     compile_all(renderer)
     recorded = draw(renderer, request)
@@ -185,7 +187,7 @@ def test_a_decoder_asked_again_in_full_precision_leaves_the_recordings_right(tin
 
 @pytest.mark.parametrize("at", [0.0, 0.5])
 def test_a_cancelled_picture_leaves_no_memory_taken(tiny: Path, at: float):
-    renderer, request = FluxRenderer(), request_for(tiny)
+    renderer, request = a_renderer(), request_for(tiny)
     whole = draw(renderer, request)
     before = allocated()
 
@@ -201,7 +203,7 @@ def test_a_cancelled_picture_leaves_no_memory_taken(tiny: Path, at: float):
 
 def test_an_unloaded_model_leaves_no_memory_taken(tiny: Path):
     def visit() -> int:
-        renderer = FluxRenderer()
+        renderer = a_renderer()
         draw(renderer, request_for(tiny))
         renderer._unload()
         return allocated()
@@ -212,7 +214,7 @@ def test_an_unloaded_model_leaves_no_memory_taken(tiny: Path):
 
 def test_with_a_limit_a_picture_that_has_no_room_is_decoded_in_tiles(tiny: Path):
     limit = 1000 * MB
-    renderer, request = FluxRenderer(limit), request_for(tiny)
+    renderer, request = a_renderer(limit), request_for(tiny)
     large = Job(prompt="a red circle", seed=7, steps=1, width=2048, height=2048)
     draw(renderer, request)
     room = 260 * MB
@@ -225,12 +227,12 @@ def test_with_a_limit_a_picture_that_has_no_room_is_decoded_in_tiles(tiny: Path)
 
 
 def test_a_limit_above_the_devices_memory_is_no_limit(tiny: Path, exact: Picture):
-    renderer = FluxRenderer(10 * torch.cuda.mem_get_info()[1])
+    renderer = a_renderer(10 * torch.cuda.mem_get_info()[1])
     assert off(draw(renderer, request_for(tiny)), exact) < 1
 
 
 def test_the_status_tells_of_the_device(tiny: Path):
-    renderer = FluxRenderer()
+    renderer = a_renderer()
     picture = draw(renderer, request_for(tiny))
     status = renderer.status()
     assert status.device == "cuda"

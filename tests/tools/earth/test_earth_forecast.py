@@ -1,6 +1,7 @@
 """alya_seismic_forecast: both parts, what they rest on, and what it does without them."""
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import earth_answers as answers
@@ -10,11 +11,14 @@ from loopback_source import BAD_DAYS, Asked, LoopbackSource, Reply
 from moved import Ask, Clock
 
 from alya_mcp.errors import Unavailable
+from alya_mcp.net.client import Http
+from alya_mcp.toolkit.tool import Context
 from alya_mcp.tools.earth import alya_seismic_forecast as tool
+from alya_mcp.tools.earth.forecast import ForecastRequest, forecast_within
 from alya_mcp.tools.earth.logic.aftershocks import Sequence
 from alya_mcp.tools.earth.logic.quakes import distance_km
 from alya_mcp.tools.earth.logic.regimes import REGIMES
-from alya_mcp.tools.earth.sources import usgs
+from alya_mcp.tools.earth.sources import catalogues
 
 pytestmark = pytest.mark.anyio
 QUERY = "/fdsnws/event/1/query"
@@ -210,24 +214,25 @@ async def test_without_any_catalogue_there_is_no_forecast(ask: Ask, source: Loop
 
 
 async def test_a_catalogue_that_is_cut_counts_from_where_it_begins(
-    ask: Ask, source: LoopbackSource, monkeypatch: pytest.MonkeyPatch
+    http: Http, source: LoopbackSource
 ) -> None:
     """The newest 20,000 events of a dense network don't reach back 25 years."""
-    monkeypatch.setattr(usgs, "MOST_EVENTS", 75)
     script(source)
-    whole = await ask(tool, **PLACE)
-    assert whole["background"]["years"] < 25
-    assert whole["background"]["listedEvents"] == 75
+    asked = datetime(2000, 1, 1, tzinfo=UTC)
+    whole = await catalogues.over_years(http, 37.2, 37.0, radius_km=100, since=asked, magnitude=4.6)
+    oldest = min(quake.time for quake in whole.value)
+    assert len(whole.value) == 75
+    assert catalogues.since_when(whole, asked) == asked
+    assert catalogues.since_when(whole, asked, most=75) == oldest > asked
 
 
 async def test_catalogues_that_answer_too_slowly_end_a_forecast_in_time(
-    ask: Ask, source: LoopbackSource, monkeypatch: pytest.MonkeyPatch
+    context: Context, source: LoopbackSource
 ) -> None:
-    monkeypatch.setattr("alya_mcp.tools.earth.forecast._LONGEST_SECONDS", 0.1)
     script(source)
     source.gate.clear()
     try:
         with pytest.raises(Unavailable, match=r"too slowly for a forecast within 0\.1 s"):
-            await ask(tool, **PLACE)
+            await forecast_within(0.1, ForecastRequest.model_validate(PLACE), context)
     finally:
         source.gate.set()
