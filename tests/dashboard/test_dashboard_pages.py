@@ -137,8 +137,8 @@ async def test_what_is_left_of_limits_per_session_is_shown_while_their_server_ru
     services.index.refresh()
     await until(user, "/spend", "local, session aaaaaaaa")
     spend = (await user.get(f"{user.path}/spend")).text
-    assert spend.count("session aaaaaaaa") == 3
-    for words in ("3 of 4 used", "$0.50 of $1.00 used", "4 of 50 used"):
+    assert spend.count("session aaaaaaaa") == 4
+    for words in ("3 of 4 used", "$0.50 of $1.00 used", "4 of 50 used", "At most 9 of args.n"):
         assert words in spend
     assert "bbbbbbbb" not in spend
     presence.close()

@@ -131,15 +131,17 @@ def remaining(services: Services) -> Iterator[Left]:
             else:
                 yield _left(row, caller if row.scope == "grant" else "everyone")
     for session, caller, row in in_sessions(services, of_sessions, time.time()):
-        yield _left(row, f"{caller}, session {session[:8]}")
+        where = f"{caller}, session {session[:8]}"
+        yield _left(row, where) if _is_logged(row) else _uncounted(row, where)
 
 
 def in_sessions(
     services: Services, rows: Mapping[str, Sequence[LimitRow]], now: float
 ) -> Iterator[tuple[str, str, LimitRow]]:
-    """What the audit log says is left of each caller's `rows` in each session of a server that runs.
+    """What is left of each caller's `rows` in each session of a running server, as the audit log has it.
 
-    A server counts these in memory. The log has all that they count but arguments that are added up.
+    A server counts these in memory. The log doesn't hold what `limits` add up: an argument, or the price of
+    failed calls. Such a row is returned unused.
     """
     sessions = tuple(running_servers(services.settings.home)) if rows else ()
     used: dict[float, list[SessionUse]] = {}
@@ -147,37 +149,60 @@ def in_sessions(
         used[window] = services.index.session_use(sessions, now - window)
     for session, caller in {(use.session, use.caller) for uses in used.values() for use in uses}:
         for row in rows.get(caller, ()):
-            if row.unit != "calls" and not row.rule.endswith("/budget"):
-                continue
             uses = [
                 use
                 for use in used[row.window_s]
                 if use[:2] == (session, caller) and row.tool in {None, use.tool}
             ]
-            if uses:
+            if uses and not _is_logged(row):
+                yield session, caller, replace(row, left=row.max, resets_in=0.0)
+            elif uses:
                 spent = sum(use.calls if row.unit == "calls" else use.usd for use in uses)
                 frees = min(use.oldest for use in uses) / 1e6 + row.window_s - now
                 yield session, caller, replace(row, left=max(0.0, row.max - spent), resets_in=frees)
 
 
+def _is_logged(row: LimitRow) -> bool:
+    """Whether the audit log holds what `row` counts."""
+    return row.unit == "calls" or row.rule.endswith("/budget")
+
+
+def _uncounted(row: LimitRow, caller: str) -> Left:
+    """A limit of a session of which only the server knows how much is used."""
+    note = "how much is used is known to its server alone"
+    return Left(
+        caller,
+        row.tool or "all tools",
+        _what(row),
+        f"At most {_amount(row, row.max)}",
+        note,
+        gauge(0, "fill"),
+        0,
+    )
+
+
 def _left(row: LimitRow, caller: str) -> Left:
     spent = row.max - row.left
     share = spent / row.max if row.max else 1.0
-    money = row.unit == "usd"
-
-    def amount(value: float) -> str:
-        return dollars(value) if money else number(round(value, 9))
-
-    of = "" if money or row.unit == "calls" else f" of {row.unit}"
-    words = f"{amount(spent)} of {amount(row.max)}{of} used"
+    shown = dollars(spent) if row.unit == "usd" else number(round(spent, 9))
+    words = f"{shown} of {_amount(row, row.max)} used"
     note = ""
     if row.left <= 0 and row.resets_in:
         note = f"free again in {counted(-int(-row.resets_in // 1), 'second')}"
     elif row.mode == "shadow":
         note = "not enforced (shadow)"
     kind = "full" if share >= 1 else "high" if share >= 0.8 else "fill"
-    what = f"{'Budget' if money else 'Limit'} per {span(row.window_s)}"
-    return Left(caller, row.tool or "all tools", what, words, note, gauge(share, kind), share)
+    return Left(caller, row.tool or "all tools", _what(row), words, note, gauge(share, kind), share)
+
+
+def _what(row: LimitRow) -> str:
+    return f"{'Budget' if row.unit == 'usd' else 'Limit'} per {span(row.window_s)}"
+
+
+def _amount(row: LimitRow, value: float) -> str:
+    if row.unit == "usd":
+        return dollars(value)
+    return number(round(value, 9)) + ("" if row.unit == "calls" else f" of {row.unit}")
 
 
 def _seen(services: Services, chosen: str) -> dict[str, Any]:
