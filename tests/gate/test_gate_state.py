@@ -236,11 +236,10 @@ def test_damage_while_running_denies_and_loses_no_note(tmp_path: Path) -> None:
     gate = Gate(policy({"draw": {}}), state)
     assert anyio.run(outcome_of, gate, a_call()) == "ok"
     until(lambda: state.usage("local") != ())
-    with sqlite3.connect(path) as other:
-        other.execute("ALTER TABLE usage RENAME TO elsewhere")
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("ALTER TABLE usage RENAME TO elsewhere")
     until(lambda: anyio.run(outcome_of, gate, a_call()) == "(gate error)")
-    with sqlite3.connect(path) as other:
-        other.execute("ALTER TABLE elsewhere RENAME TO usage")
+    other.execute("ALTER TABLE elsewhere RENAME TO usage")
     other.close()
     until(lambda: anyio.run(outcome_of, gate, a_call()) == "ok")
     assert state.usage("local")[0].calls >= 2
