@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from alya_mcp.gate import messages as wording
+from alya_mcp.gate import messages
 from alya_mcp.gate.approvals import LONGEST, Approvals, Question, TooManyOpen
 from alya_mcp.gate.call import Call, Said
 from alya_mcp.gate.clock import Clock
@@ -67,7 +67,7 @@ class Asking:
             return judged
         if not by_client:
             raise self._kept(judged, question)
-        judged.refusal = wording.asks(judged.call, judged.policy.digest, approval, "The user is asked.")
+        judged.refusal = messages.asks(judged.call, judged.policy.digest, approval, "The user is asked.")
         if means.ask is None:
             state = self._approvals.seal(question)
             self._recorder.decided(judged)
@@ -111,7 +111,7 @@ class Asking:
             kept = self._approvals.declined(asked)
             judged.said = UserAnswer("no", "client", kept)
             if not judged.denied:
-                judged.refusal = wording.declined(judged.call, judged.policy.digest, approval, kept)
+                judged.refusal = messages.declined(judged.call, judged.policy.digest, approval, kept)
         elif judged.denied or question is None:
             return  # denied for another reason, or the policy no longer asks
         elif said == "accept" and question.binding == asked.binding:
@@ -138,8 +138,8 @@ class Asking:
             _unapproved(judged, approval, why)
             self._recorder.decided(judged)
             return Refused(judged.decision)
-        how = f"They can {wording.how_to_approve(kept)}."
-        judged.refusal = wording.asks(judged.call, judged.policy.digest, approval, how)
+        how = f"They can {messages.how_to_approve(kept)}."
+        judged.refusal = messages.asks(judged.call, judged.policy.digest, approval, how)
         self._recorder.decided(judged)
         return ApprovalNeeded(judged.decision, question, id=kept)
 
@@ -151,4 +151,4 @@ def _approval(judged: Judged) -> Approval:
 
 
 def _unapproved(judged: Judged, approval: Approval, why: str, retry_after: float | None = None) -> None:
-    judged.refusal = wording.unapproved(judged.call, judged.policy.digest, approval, why, retry_after)
+    judged.refusal = messages.unapproved(judged.call, judged.policy.digest, approval, why, retry_after)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
-from alya_mcp.gate import messages as wording
+from alya_mcp.gate import messages
 from alya_mcp.gate.call import Call
 from alya_mcp.gate.charges import Counting, Held, Over, Uncountable
 from alya_mcp.gate.decision import DEFAULT_DENY, INVALID_ARGUMENTS
@@ -68,7 +68,7 @@ class ArgumentsFit:
         found = judged.misfit or judged.not_json
         if found is None:
             return False
-        return judged.heard(wording.invalid(judged.call, judged.policy.digest, found))
+        return judged.heard(messages.invalid(judged.call, judged.policy.digest, found))
 
     def trace(self, judged: Judged) -> Iterator[Step]:
         """The schema; then that the arguments are JSON, if they are not."""
@@ -86,7 +86,7 @@ class ConditionsHold:
         arguments = judged.arguments
         for test in judged.rules.screen.suspects(arguments):
             if test.refuses(arguments) and judged.heard(
-                wording.failed(judged.call, judged.policy.digest, test)
+                messages.failed(judged.call, judged.policy.digest, test)
             ):
                 return True
         return False
@@ -94,7 +94,7 @@ class ConditionsHold:
     def trace(self, judged: Judged) -> Iterator[Step]:
         """Each rule with the values that its conditions found."""
         for test in judged.rules.tests:
-            asked = " and ".join(wording.said(c.path, c.op, c.shown) for c in test.conditions)
+            asked = " and ".join(messages.said(c.path, c.op, c.shown) for c in test.conditions)
             asks = (
                 asked
                 if test.must_hold
@@ -114,7 +114,7 @@ class LoopCap:
     def refuses(self, judged: Judged) -> bool:
         """Whether the attempt is over a cap."""
         for rule, wait_ns in judged.over:
-            if judged.heard(wording.repeated(judged.call, judged.policy.digest, rule, wait_ns)):
+            if judged.heard(messages.repeated(judged.call, judged.policy.digest, rule, wait_ns)):
                 return True
         return False
 
@@ -137,7 +137,7 @@ class ConcurrencyCap:
         """Whether too many calls are in flight."""
         for cap in judged.rules.concurrency:
             if self._counting.full(cap, judged.call) and judged.heard(
-                wording.full(judged.call, judged.policy.digest, cap)
+                messages.full(judged.call, judged.policy.digest, cap)
             ):
                 return True
         return False
@@ -153,7 +153,7 @@ class ConcurrencyCap:
         """Step 9: take a place of each cap into `held`; False, with the refusal, when one is full."""
         for cap in judged.rules.concurrency:
             if not self._counting.enter(held, cap, judged.call) and not cap.shadow:
-                return not judged.heard(wording.full(judged.call, judged.policy.digest, cap))
+                return not judged.heard(messages.full(judged.call, judged.policy.digest, cap))
         return True
 
 
@@ -174,10 +174,10 @@ class LimitsHold:
             try:
                 over = ask(limits, judged.call, judged.arguments)
             except Uncountable as error:
-                refused |= judged.heard(wording.uncountable(judged.call, judged.policy.digest, error))
+                refused |= judged.heard(messages.uncountable(judged.call, judged.policy.digest, error))
             else:
                 if over is not None:
-                    refused |= judged.heard(wording.spent(judged.call, judged.policy.digest, over))
+                    refused |= judged.heard(messages.spent(judged.call, judged.policy.digest, over))
         return refused
 
     def trace(self, judged: Judged) -> Iterator[Step]:
@@ -191,7 +191,7 @@ class LimitsHold:
 
     def _step(self, limit: Limit, judged: Judged) -> Step:
         call = judged.call
-        most = wording.measure(limit, limit.max)
+        most = messages.measure(limit, limit.max)
         span = f"{plain(limit.window)} s"
         asks = f"at most {most} per {span if limit.window_ns else 'call'}"
         try:
@@ -201,7 +201,7 @@ class LimitsHold:
         if not limit.window_ns:
             return Step(limit.rule, asks, "no more" if held else "more", held, limit.shadow)
         left, _ = self._counting.standing(limit, call.session, call.grant or "")
-        seen = f"{wording.measure(limit, limit.max - left)} in the last {span}"
+        seen = f"{messages.measure(limit, limit.max - left)} in the last {span}"
         return Step(limit.rule, asks, seen, held, limit.shadow)
 
 
@@ -216,8 +216,8 @@ class UserAgrees:
         standing = judged.standing
         if standing is not None and standing.said == "no":
             kept = standing.id or ""
-            return judged.heard(wording.declined(judged.call, judged.policy.digest, approval, kept))
-        return judged.heard(wording.asks(judged.call, judged.policy.digest, approval, ""))
+            return judged.heard(messages.declined(judged.call, judged.policy.digest, approval, kept))
+        return judged.heard(messages.asks(judged.call, judged.policy.digest, approval, ""))
 
     def trace(self, judged: Judged) -> Iterator[Step]:
         """The approval, and the answer that stands."""
@@ -237,4 +237,4 @@ class UserAgrees:
 def _seen(condition: PolicyCondition, arguments: Mapping[str, Any], hidden: Collection[str]) -> str:
     path = condition.path
     values = (masked_at(path, value, hidden) for value in values_at(arguments, path.split(".")[1:]))
-    return " and ".join(map(wording.shown_value, values)) or "missing"
+    return " and ".join(map(messages.shown_value, values)) or "missing"

@@ -8,7 +8,7 @@ from pathlib import Path
 from alya_mcp.app.client_configs.clients import CLIENTS, ClientApp, Launch, System
 from alya_mcp.app.client_configs.documents import Unusable, load
 from alya_mcp.app.diagnostics.check import Check, fail, ok, warn
-from alya_mcp.app.diagnostics.words import outside as words
+from alya_mcp.app.diagnostics.words import integrations as words
 from alya_mcp.runtime.paths import expanded
 from alya_mcp.settings import Settings, SettingsError
 

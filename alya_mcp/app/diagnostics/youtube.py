@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from alya_mcp.app.diagnostics.check import Check, fail, ok, warn
-from alya_mcp.app.diagnostics.words import outside as words
+from alya_mcp.app.diagnostics.words import integrations as words
 from alya_mcp.settings import Settings
 
 

@@ -9,7 +9,7 @@ import pytest
 from alya_mcp.tools.youtube.channel import Channel
 from alya_mcp.tools.youtube.logic import captions, metadata, outline, timing, written
 from alya_mcp.tools.youtube.logic.script import Scene
-from alya_mcp.tools.youtube.video.voices.letters import by_letters
+from alya_mcp.tools.youtube.video.voices.letter_to_sound import by_letters
 from alya_mcp.tools.youtube.video.voices.numbers import spelled
 from alya_mcp.tools.youtube.video.voices.phonemes import Phonemes
 from alya_mcp.tools.youtube.writing import write

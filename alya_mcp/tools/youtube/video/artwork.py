@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from alya_mcp.tools.youtube.logic.captions import Cue
 from alya_mcp.tools.youtube.logic.timing import FPS, TimedScene
 from alya_mcp.tools.youtube.video import backgrounds, slides
-from alya_mcp.tools.youtube.video.caption_strip import CaptionPainter, states
+from alya_mcp.tools.youtube.video.caption_strip import CaptionRenderer, states
 from alya_mcp.tools.youtube.video.fonts import Fonts
 from alya_mcp.tools.youtube.video.frame import VideoFrame
 from alya_mcp.tools.youtube.video.graph import SceneParts
@@ -50,14 +50,14 @@ class Artwork:
 
     def captions(self, cues: Sequence[Cue], frames: int) -> "list[Callable[[], None]]":
         """The steps that draw the captions, and `captions.ffconcat`, which lists them with their times."""
-        painter = CaptionPainter(self._frame, self._palette, self._fonts)
+        renderer = CaptionRenderer(self._frame, self._palette, self._fonts)
         shown = states(cues, frames)
         names = ["c.png" if state.cue is None else f"c{state.frame}.png" for state in shown]
 
         def paint(first: int) -> None:
             for state, name in zip(shown[first : first + 20], names[first : first + 20], strict=True):
                 if state.cue is not None or state.frame == 0:
-                    self._save(painter.paint(state), name)
+                    self._save(renderer.paint(state), name)
 
         def write() -> None:
             ends = [state.frame for state in shown[1:]] + [frames]

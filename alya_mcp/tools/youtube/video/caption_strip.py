@@ -72,7 +72,7 @@ def states(cues: Sequence[Cue], frames: int) -> list[StripState]:
     return kept
 
 
-class CaptionPainter:
+class CaptionRenderer:
     """Draws the states of a strip; the words of a cue are set once."""
 
     def __init__(self, frame: VideoFrame, palette: Palette, fonts: Fonts) -> None:

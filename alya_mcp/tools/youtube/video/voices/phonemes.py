@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any, Final, Self, cast
 
-from alya_mcp.tools.youtube.video.voices.letters import by_letters, spelled_out
+from alya_mcp.tools.youtube.video.voices.letter_to_sound import by_letters, spelled_out
 from alya_mcp.tools.youtube.video.voices.numbers import spelled
 
 _TOKEN: Final = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*|[.,!?;:\u2026\u2014\u2013-]")
