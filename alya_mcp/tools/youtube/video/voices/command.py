@@ -32,14 +32,15 @@ class CommandVoice:
 
     async def speak(self, sentence: str) -> Spoken:
         """See `Voice.speak`."""
-        with tempfile.TemporaryDirectory(prefix="alya-voice-") as folder:
+        with tempfile.TemporaryDirectory(prefix="alya-voice-") as folder, tempfile.TemporaryFile() as text:
+            text.write(sentence.encode() + b"\n")
+            text.seek(0)
             target = Path(folder) / "speech.wav"
             words = [word.replace(_FILE, str(target)) for word in self._command]
             try:
                 with anyio.fail_after(_DEADLINE):
-                    ended = await anyio.run_process(
-                        words, input=sentence.encode() + b"\n", stderr=subprocess.DEVNULL, check=False
-                    )
+                    # A file, and not a pipe: a program may end without having read all of it.
+                    ended = await anyio.run_process(words, stdin=text, stderr=subprocess.DEVNULL, check=False)
             except TimeoutError:
                 raise VoiceFailed(f"{self.name} took more than {_DEADLINE:g} s for a sentence") from None
             except OSError as error:
