@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from alya_mcp.tools.youtube.channel import Channel
-from alya_mcp.tools.youtube.logic import captions, metadata, outline, timing, written
+from alya_mcp.tools.youtube.logic import captions, limits, metadata, outline, timing, written
 from alya_mcp.tools.youtube.logic.script import Scene
 from alya_mcp.tools.youtube.video.voices.letter_to_sound import by_letters
 from alya_mcp.tools.youtube.video.voices.numbers import spelled
@@ -117,6 +117,43 @@ async def test_a_model_without_a_script_leaves_an_outline_that_says_so(answers: 
     assert "author didn't write it" in (script.notice or "")
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        '{"scenes": 3}',
+        '{"scenes": ["one"]}',
+        '{"scenes": [{"heading": " "}]}',
+        '{"scenes": [{"heading": "A"}]}',
+        "[]",
+        "{]}",
+    ],
+)
+def test_a_plan_without_scenes_is_not_a_script(answer: str) -> None:
+    with pytest.raises(written.NotAScript):
+        written.read_plan(answer, 60)
+
+
+def test_a_narration_that_is_much_too_long_is_cut_after_a_sentence() -> None:
+    sentence = f"A{' word' * 40}."
+    answer = json.dumps({"narration": [f"{sentence} {sentence} {sentence}"]})
+    ((kept, *more),) = written.read_narration(answer, range(1), 20, 1)
+    assert (kept, more) == (sentence, [])
+
+
+@pytest.mark.parametrize(
+    ("description", "tags", "count"),
+    [
+        ("x" * 5001, [], 1),
+        ("", ["a b"] * 120, 1),
+        ("a > b", [], 1),
+        ("<" * 5001, ["t" * 501], 3),
+        ("x", ["a"], 0),
+    ],
+)
+def test_what_youtube_would_not_take_is_listed(description: str, tags: list[str], count: int) -> None:
+    assert len(list(limits.problems(["A title"], description, tags))) == count
+
+
 def test_tags_keep_within_the_limit_of_all_together() -> None:
     kept = metadata.tags([*(f"word number {n}" for n in range(100)), "WORD NUMBER 1", "x" * 61, " "])
     assert sum(len(tag) + 2 for tag in kept) + len(kept) - 1 <= 500
@@ -134,6 +171,13 @@ def test_tags_keep_within_the_limit_of_all_together() -> None:
         ("the 1990s", "the nineteen nineties"),
         ("$40", "forty dollars"),
         ("007", "zero zero seven"),
+        ("1900", "nineteen hundred"),
+        ("2000", "two thousand"),
+        ("1906", "nineteen oh six"),
+        ("340", "three hundred forty"),
+        ("the 20th and the 8th", "the twentieth and the eighth"),
+        ("the 90s", "the nineties"),
+        ("5,000,000,000", "five billion"),
     ],
 )
 def test_numbers_are_read_as_people_say_them(text: str, said: str) -> None:
@@ -155,6 +199,9 @@ def test_words_are_found_with_their_endings_and_read_by_letters_otherwise() -> N
         == "h\u02c8Ops, b\u02c8\u0251ks\u1d7bz pl\u02c8ænd h\u02c8Op\u026aŋ."
     )
     assert known.of("the egg; the plan") == "ði \u02c8\u025b\u0261; ð\u0259 pl\u02c8æn"
+    assert known.of("read's reads, egg's") == "\u0279\u02c8idz \u0279\u02c8idz, \u02c8\u025b\u0261z"
+    assert known.of("an egg and a plan") == "\u0259n \u02c8\u025b\u0261 \u00e6nd \u0250 pl\u02c8æn"
+    assert known.word("O'FLUX") == known.word("O") + by_letters("FLUX")
     assert known.word("FLUX") == "\u02cc\u025bf\u02cc\u025bl\u02ccju\u02c8\u025bks"
     assert by_letters("grommit") == "\u0261\u0279\u02c8\u0251m\u026at"
     assert by_letters("Yıldız") == "j\u02c8\u026ald\u026az"
