@@ -6,9 +6,13 @@ With arguments: pytest alone.
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import environment
+
+_SETTING: dict[str, Any] = {"cwd": environment.ROOT, "env": environment.variables()}
 
 
 def main() -> int:
@@ -21,20 +25,45 @@ def main() -> int:
         [python, "-m", "ruff", "check"],
         [python, "-m", "ruff", "format", "--check"],
         [str(Path(python).with_name("lint-imports")), "--no-logo"],
-        [python, "-m", "pyright", "--warnings"],
     ]
+    types = [python, "-m", "pyright", "--warnings"]
     # Files in the order of their folders: by the number of their tests, those that start most processes came
     # last, and one core waited for the other.
     parallel = ["-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder"]
     tests = [python, "-m", "pytest", *parallel, *(chosen or ["-m", "not slow and not gpu"])]
-    for command in [*([] if chosen else checks), tests]:
-        print("$", Path(command[0]).name, *command[1:], flush=True)
-        status = subprocess.run(
-            command, cwd=environment.ROOT, env=environment.variables(), check=False
-        ).returncode
-        if status:
+    if chosen:
+        return _run(tests)
+    for command in checks:
+        if status := _run(command):
             return status
-    return 0
+    return _run_beside(types, tests)
+
+
+def _run(command: list[str]) -> int:
+    _show(command)
+    return subprocess.run(command, check=False, **_SETTING).returncode
+
+
+def _run_beside(quiet: list[str], loud: list[str]) -> int:
+    """Run both at once, as tests often wait; what the quiet one says comes last. 0 where both succeed."""
+    with (
+        tempfile.TemporaryFile() as said,
+        subprocess.Popen(quiet, **_SETTING, stdout=said, stderr=subprocess.STDOUT) as beside,
+    ):
+        try:
+            status = _run(loud)
+            beside.wait()
+        except BaseException:
+            beside.kill()
+            raise
+        _show(quiet)
+        said.seek(0)
+        sys.stdout.write(said.read().decode(errors="replace"))
+    return status or beside.returncode
+
+
+def _show(command: list[str]) -> None:
+    print("$", Path(command[0]).name, *command[1:], flush=True)
 
 
 if __name__ == "__main__":

@@ -73,7 +73,9 @@ class LocalModel:
         try:
             import_module("torch")  # without it transformers imports and says nothing useful
             from safetensors import SafetensorError
-            from transformers import AutoModelForCausalLM, AutoTokenizer
+
+            transformers: Any = import_module("transformers")
+            tokenizers, models = transformers.AutoTokenizer, transformers.AutoModelForCausalLM
         except ImportError:
             raise NotInstalled("A local model (ALYA_ASK_MODEL)", "image") from None
         if not (self._folder / "config.json").is_file():
@@ -82,8 +84,6 @@ class LocalModel:
                 "folder as transformers saves one"
             )
         kept: Any = {"local_files_only": True, "trust_remote_code": False}
-        tokenizers: Any = AutoTokenizer
-        models: Any = AutoModelForCausalLM
         try:
             tokenizer = tokenizers.from_pretrained(self._folder, **kept)
             model = models.from_pretrained(self._folder, use_safetensors=True, **kept).eval()
