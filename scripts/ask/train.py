@@ -2,19 +2,22 @@
 
 Usage: python scripts/ask/train.py [--check]
 
-Learnt from: the `questions` of every tool in alya_mcp/tools/*/questions.toml; sections.toml and
-documentation.txt beside this script, questions that the documentation or the hub's state answers;
-elsewhere.txt, questions that nothing here answers; asked.txt, questions of all kinds; phrases.toml, each
-phrase in some of the frames below, so that the words of a frame speak for no tool.
+Needs numpy and, without --check, SciPy. Learnt from: the `questions` of every tool in
+alya_mcp/tools/*/questions.toml; sections.toml and documentation.txt beside this script, questions that the
+documentation or the hub's state answers; elsewhere.txt, questions that nothing here answers, by kind;
+asked.txt and the sets of scripts/eval, questions of all kinds by several authors; phrases.toml, each phrase
+in some of the frames below, so that the words of a frame speak for no tool.
 
 A feature counts by its rarity (the logarithm of the inverse share of questions that have it), and a
 question's features have length 1. Multinomial logistic regression with L2 in its dual form, by Nesterov's
 accelerated gradient descent from zero, so that the same questions give the same weights up to rounding.
 
-Printed: the share of questions of each kind that are found right in five-fold cross-validation. How much the
-score of "nothing here" is raised is chosen there: it makes the mean of the shares of tools and of `elsewhere`
-largest. --check writes nothing and compares no weights: it says whether the file was learnt from these
-questions with these features.
+Printed: what is found right of each author's questions when that author's are left out, and of each kind of
+elsewhere.txt when that kind and all authors' questions are left out. How much the score of "nothing here" is
+raised is chosen on the authors' questions, the two goals counted for each author: the middle of the values
+with which most of them are reached.
+--check writes nothing and compares no weights: it says whether the file was learnt from these questions with
+these features.
 """
 
 import argparse
@@ -25,7 +28,7 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -34,12 +37,14 @@ from alya_mcp.tools.hub.knowledge import classifier, features
 ROOT = Path(__file__).resolve().parents[2]
 FOLDS = 5
 L2 = 0.03
-STEPS = 150
+STEPS = 120
 CONSTANT = 0.05
 """Added to every product of two questions: a bias that is held back like the other weights."""
-RAISES = np.arange(-2.0, 3.01, 0.1)
-WINDOW = 9
-"""The best raise is that around which so many are best on average, as the sums are noisy."""
+GOALS = (0.97, 0.98)
+"""The shares of questions for tools and of those for nothing here that are to be found right."""
+RAISES = np.arange(-2.0, 3.01, 0.05)
+SAMPLE = 20
+"""The digest has the features of every so manieth question: enough to notice that they changed."""
 FRAMES = {
     "en": (
         "Which tool can {}?", "How do I {}?", "I want to {}", "can you {} for me", "What should I use to {}?",
@@ -51,30 +56,51 @@ FRAMES = {
     ),
 }  # fmt: skip
 FRAMES_A_PHRASE = 2
+LEARNT_SETS = ("ask_questions.txt", "data/ask_questions_2.txt")
+"""Sets that measured `alya_ask` once and are known since."""
 Matrix = Any
 
 
-def read() -> list[tuple[str, str]]:
-    """Every question with the name of what answers it."""
-    rows: list[tuple[str, str]] = []
+class Row(NamedTuple):
+    """A question, the name of what answers it, and the author or kind with which it is left out."""
+
+    question: str
+    name: str
+    group: str = ""
+
+
+def read() -> list[Row]:
+    """Every question."""
+    rows: list[Row] = []
     for file in sorted((ROOT / "alya_mcp/tools").glob("*/questions.toml")):
         for name, entry in tomllib.loads(file.read_text(encoding="utf-8")).items():
-            rows += [(question, name) for question in entry["questions"]]
+            rows += [Row(question, name) for question in entry["questions"]]
     sections = classifier.FILE.with_name("sections.toml").read_text(encoding="utf-8")
     for examples in tomllib.loads(sections).values():
-        rows += [(question, classifier.DOCUMENTATION) for question in examples]
-    for name in (classifier.DOCUMENTATION, classifier.ELSEWHERE):
-        lines = Path(__file__).with_name(f"{name}.txt").read_text(encoding="utf-8").splitlines()
-        rows += [(line, name) for line in lines if line and not line.startswith("#")]
-    for line in Path(__file__).with_name("asked.txt").read_text(encoding="utf-8").splitlines():
-        question, _, name = line.rpartition("|")
-        if not line.startswith("#"):
-            rows.append((question, classifier.ELSEWHERE if name == "-" else name))
-    phrases = tomllib.loads(Path(__file__).with_name("phrases.toml").read_text(encoding="utf-8"))
+        rows += [Row(question, classifier.DOCUMENTATION) for question in examples]
+    here = Path(__file__).parent
+    rows += [Row(line, classifier.DOCUMENTATION) for _, line in grouped(here / "documentation.txt")]
+    rows += [Row(line, classifier.ELSEWHERE, kind) for kind, line in grouped(here / "elsewhere.txt")]
+    for file in (here / "asked.txt", *(ROOT / "scripts/eval" / each for each in LEARNT_SETS)):
+        for author, line in grouped(file):
+            question, _, name = line.rpartition("|")
+            answer = classifier.ELSEWHERE if name == "-" else name
+            rows.append(Row(question.strip(), answer, f"{file.stem}: {author}"))
+    phrases = tomllib.loads((here / "phrases.toml").read_text(encoding="utf-8"))
     for name, entry in phrases.items():
         for language, frames in FRAMES.items():
-            rows += [(question, name) for question in framed(entry[language], frames)]
+            rows += [Row(question, name) for question in framed(entry[language], frames)]
     return rows
+
+
+def grouped(file: Path) -> Iterator[tuple[str, str]]:
+    """The lines of a file, each with the last line before it that begins with #."""
+    heading = ""
+    for line in file.read_text(encoding="utf-8").splitlines():
+        if line.startswith("#"):
+            heading = line.removeprefix("# ")
+        elif line:
+            yield heading, line
 
 
 def framed(phrases: list[str], frames: Sequence[str]) -> Iterator[str]:
@@ -85,32 +111,11 @@ def framed(phrases: list[str], frames: Sequence[str]) -> Iterator[str]:
             yield frame.format(phrase)
 
 
-def digest(rows: list[tuple[str, str]]) -> str:
+def digest(rows: list[Row]) -> str:
     """What tells one set of questions, and one set of features, from another."""
-    used = [[*features.features(question).items(), name] for question, name in rows]
-    return hashlib.sha256(json.dumps(used).encode()).hexdigest()
-
-
-def fit(products: Matrix, wanted: Matrix) -> Matrix:
-    """The dual weights, one row per question and one column per name."""
-    vector = np.ones(len(products), np.float32)
-    largest = 1.0
-    for _ in range(10):
-        vector = products @ vector
-        largest = float(np.linalg.norm(vector))
-        vector /= largest
-    step = 1 / (largest / 2 + L2)
-    now = before = np.zeros(wanted.shape, np.float32)
-    for number in range(STEPS):
-        ahead = now + number / (number + 3) * (now - before)
-        before = now
-        now = ahead - step * (softmax(products @ ahead) - wanted + L2 * ahead)
-    return now
-
-
-def softmax(scores: Matrix) -> Matrix:
-    powers = np.exp(scores - scores.max(1, keepdims=True))
-    return powers / powers.sum(1, keepdims=True)
+    used = [[row.question, row.name] for row in rows]
+    sample = [[*features.features(row.question).items()] for row in rows[::SAMPLE]]
+    return hashlib.sha256(json.dumps([used, sample]).encode()).hexdigest()
 
 
 def main() -> int:
@@ -122,44 +127,43 @@ def main() -> int:
         same = classifier.classifier().questions == digest(rows)
         print("up to date" if same else "other questions: run python scripts/ask/train.py")
         return 0 if same else 1
-    names = sorted({name for _, name in rows})
-    right = np.array([names.index(name) for _, name in rows])
-    values = np.zeros((len(rows), features.BUCKETS), np.float32)
-    for row, (question, _) in zip(values, rows, strict=True):
-        for number, value in features.features(question).items():
-            row[number] = value
-    rarity = np.log((len(rows) + 1) / ((values > 0).sum(0) + 0.5)).astype(np.float32)
-    values *= rarity
-    values /= np.linalg.norm(values, axis=1, keepdims=True)
-    products = values @ values.T + np.float32(CONSTANT)
-    wanted = np.eye(len(names), dtype=np.float32)[right]
-
-    scores = np.zeros(wanted.shape, np.float32)
-    folds = np.random.default_rng(0).permutation(len(rows)) % FOLDS
-    for fold in range(FOLDS):
-        kept, out = folds != fold, folds == fold
-        scores[out] = products[np.ix_(out, kept)] @ fit(products[np.ix_(kept, kept)], wanted[kept])
+    names = sorted({row.name for row in rows})
+    right = np.array([names.index(row.name) for row in rows])
     elsewhere = names.index(classifier.ELSEWHERE)
-    documentation = names.index(classifier.DOCUMENTATION)
-    tools = (right != elsewhere) & (right != documentation)
+    groups = np.array([row.group for row in rows])
+    kinds = sorted({row.group for row in rows if row.group and row.name == classifier.ELSEWHERE})
+    authors = [kind for kind in kinds if ": " in kind]
+    kinds = [kind for kind in kinds if kind not in authors]
+    values = sparse(rows)
 
-    def shares(raised: float) -> tuple[float, float, float]:
-        met = (scores + raised * np.eye(len(names))[elsewhere]).argmax(1) == right
-        kinds = (tools, right == elsewhere, right == documentation)
-        of_tools, of_elsewhere, of_documentation = (float(met[kind].mean()) for kind in kinds)
-        return of_tools, of_elsewhere, of_documentation
+    scores = np.zeros((len(rows), len(names)), np.float32)
+    for author in authors:
+        out = groups == author
+        scores[out] = held_out(values, right, kept=~out, out=out)
+    raised = chosen(scores, right, elsewhere, groups, authors)
+    print("authors left out, one after the other: tools, nothing here")
+    for author in authors:
+        of_tools, of_elsewhere = shares(scores, right, elsewhere, groups == author, raised)
+        print(f"  {of_tools:6.1%} {of_elsewhere:6.1%}  {author[:60]}")
+    print("kinds left out, with all authors: nothing here")
+    of_authors = np.isin(groups, authors)
+    for fold in range(FOLDS):
+        out = np.isin(groups, kinds[fold::FOLDS])
+        scores[out] = held_out(values, right, kept=~out & ~of_authors, out=out)
+    for kind in kinds:
+        print(f"  {shares(scores, right, elsewhere, groups == kind, raised)[1]:6.1%}  {kind}")
+    of_kinds = shares(scores, right, elsewhere, np.isin(groups, kinds), raised)[1]
+    of_tools, of_elsewhere = shares(scores, right, elsewhere, of_authors, raised)
+    print(
+        f"{len(rows)} questions; by authors {of_tools:.1%} for tools, {of_elsewhere:.1%} nothing here; ",
+        end="",
+    )
+    print(f"by kinds {of_kinds:.1%}; raised by {raised:.2f}")
 
-    sums = np.array([sum(shares(float(each))[:2]) for each in RAISES])
-    smooth = np.convolve(sums, np.ones(WINDOW) / WINDOW, "valid")
-    raised = float(RAISES[smooth.argmax() + WINDOW // 2])
-    of_tools, of_elsewhere, of_documentation = shares(raised)
-    print(f"{len(rows)} questions; cross-validated: {of_tools:.1%} of {tools.sum()} for tools, ", end="")
-    print(f"{of_elsewhere:.1%} elsewhere, {of_documentation:.1%} documentation; raised by {raised:.1f}")
-
-    dual = fit(products, wanted)
-    weights = np.column_stack([values.T @ dual, rarity])
-    scales = np.abs(weights).max(0) / 127
-    biases = CONSTANT * dual.sum(0)
+    rarity, weighted = weigh(values, np.ones(len(rows), bool))
+    weights, biases = fit(weighted, right, len(names))
+    body = np.column_stack([weights, rarity])
+    scales = np.abs(body).max(0) / 127
     biases[elsewhere] += raised
     head = {
         "names": names,
@@ -167,10 +171,94 @@ def main() -> int:
         "scales": [round(float(each), 6) for each in scales[:-1]],
         "questions": digest(rows),
     }
-    body = np.rint(weights / scales).astype(np.int8).tobytes()
-    classifier.FILE.write_bytes(json.dumps(head).encode() + b"\n" + body)
+    classifier.FILE.write_bytes(
+        json.dumps(head).encode() + b"\n" + np.rint(body / scales).astype(np.int8).tobytes()
+    )
     print(f"{classifier.FILE.relative_to(ROOT)}: {classifier.FILE.stat().st_size:,} bytes")
     return 0
+
+
+def sparse(rows: list[Row]) -> Matrix:
+    """The features of every question, one row each."""
+    from scipy.sparse import csr_matrix
+
+    each = [features.features(row.question) for row in rows]
+    starts = np.cumsum([0, *map(len, each)])
+    numbers = np.concatenate([np.fromiter(one.keys(), np.int32) for one in each])
+    values = np.concatenate([np.fromiter(one.values(), np.float32) for one in each])
+    return csr_matrix((values, numbers, starts), shape=(len(rows), features.BUCKETS))
+
+
+def weigh(values: Matrix, kept: Matrix) -> tuple[Matrix, Matrix]:
+    """The rarity of each feature among the questions `kept`, and all questions times it, of length 1."""
+    from scipy.sparse import diags
+
+    having = np.asarray((values[kept] > 0).sum(0)).ravel()
+    rarity = np.log((kept.sum() + 1) / (having + 0.5)).astype(np.float32)
+    weighted = values @ diags(rarity)
+    lengths = np.sqrt(np.asarray(weighted.multiply(weighted).sum(1)).ravel())
+    return rarity, (diags(1 / lengths) @ weighted).tocsr().astype(np.float32)
+
+
+def fit(weighted: Matrix, right: Matrix, names: int) -> tuple[Matrix, Matrix]:
+    """The weights, one row per feature and one column per name, and the names' biases."""
+    wanted = np.eye(names, dtype=np.float32)[right]
+    turned = weighted.T.tocsr()
+
+    def products(dual: Matrix) -> Matrix:
+        return weighted @ (turned @ dual) + CONSTANT * dual.sum(0)
+
+    vector = np.ones((len(right), 1), np.float32)
+    largest = 1.0
+    for _ in range(10):
+        vector = products(vector)
+        largest = float(np.linalg.norm(vector))
+        vector /= largest
+    step = 1 / (largest / 2 + L2)
+    now = before = np.zeros(wanted.shape, np.float32)
+    for number in range(STEPS):
+        ahead = now + number / (number + 3) * (now - before)
+        before = now
+        now = ahead - step * (softmax(products(ahead)) - wanted + L2 * ahead)
+    return turned @ now, CONSTANT * now.sum(0)
+
+
+def held_out(values: Matrix, right: Matrix, *, kept: Matrix, out: Matrix) -> Matrix:
+    """The scores of the questions `out` after learning from those `kept`."""
+    _, weighted = weigh(values, kept)
+    weights, biases = fit(weighted[kept], right[kept], int(right.max()) + 1)
+    return weighted[out] @ weights + biases
+
+
+def shares(
+    scores: Matrix, right: Matrix, elsewhere: int, among: Matrix, raised: float
+) -> tuple[float, float]:
+    """The shares of questions for tools and for nothing here that are found right; 1 of none."""
+    met = (scores + raised * np.eye(scores.shape[1])[elsewhere]).argmax(1) == right
+    kinds = (met[among & (right != elsewhere)], met[among & (right == elsewhere)])
+    of_tools, of_elsewhere = (float(kind.mean()) if kind.size else 1.0 for kind in kinds)
+    return of_tools, of_elsewhere
+
+
+def chosen(scores: Matrix, right: Matrix, elsewhere: int, groups: Matrix, authors: Sequence[str]) -> float:
+    """By how much the score of "nothing here" is raised."""
+    met = [
+        sum(
+            share >= goal
+            for author in authors
+            for share, goal in zip(
+                shares(scores, right, elsewhere, groups == author, float(each)), GOALS, strict=True
+            )
+        )
+        for each in RAISES
+    ]
+    best = RAISES[np.array(met) == max(met)]
+    return float(best[len(best) // 2])
+
+
+def softmax(scores: Matrix) -> Matrix:
+    powers = np.exp(scores - scores.max(1, keepdims=True))
+    return powers / powers.sum(1, keepdims=True)
 
 
 if __name__ == "__main__":

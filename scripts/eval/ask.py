@@ -1,12 +1,13 @@
-"""Measure alya_ask on held-out questions.
+"""Measure alya_ask on questions.
 
 Usage: python scripts/eval/ask.py [--questions FILE] [--output table|json]
 
 FILE holds one `question|tool` a line, `-` for a question that the hub can't answer; by default
-ask_questions.txt beside this script. Every question goes through the gate and the tool, without a model and
-without the network. Printed per tool: how many of its questions name it before any other tool, or are
-answered from what it shows; how many of the rest are answered with `answered: false`; the processor time of
-a call. The questions that fail aren't shown, so that nobody tunes on them.
+ask_questions.txt beside this script, which alya_ask has learnt from since: only a new file tells how it does.
+Every question goes through the gate and the tool, without a model and without the network. Printed per tool:
+how many of its questions name it before any other tool, or are answered from what it shows; how many of the
+rest are answered with `answered: false`; the processor time of a call. The questions that fail aren't shown,
+so that nobody tunes on them.
 """
 
 import argparse

@@ -85,8 +85,11 @@ async def test_it_knows_what_was_used_and_is_left(hub: Hub, ask: Ask) -> None:
     await hub.gate.call(Call(tool="image_gen", arguments={}, session="test", price=0.001), handler)
     answer = await ask(tool, question="How much have I used?")
     assert answer["answer"] == (
-        "In this session 1 calls ran and 0 were denied, at a price of 0.001 USD. "
-        "image_gen: 9 of 10 calls are left. [1]"
+        "In this session 1 call ran, at a price of 0.001 USD. image_gen: 9 of 10 calls are left. [1]"
+    )
+    await refuse(hub, "alya_usage")
+    assert (
+        "1 more was denied before running." in (await ask(tool, question="How much have I used?"))["answer"]
     )
     assert "10 çağrı sınırından 9 kaldı" in (await ask(tool, question="kaç çağrı hakkım kaldı?"))["answer"]
 

@@ -102,14 +102,18 @@ def of_usage(used: Sequence[Usage], limits: Sequence[LimitRow], language: Langua
     calls, spent = sum(row.calls for row in used), sum(row.usd for row in used)
     denied = sum(row.denied for row in used)
     if language == "tr":
-        said = [f"Bu oturumda {calls} çağrı çalıştı, {denied} çağrı reddedildi; ücreti {usd(spent)}."]
+        said = [f"Bu oturumda {calls} çağrı çalıştı, ücreti {usd(spent)}."]
+        said += [f"Bunların dışında {denied} çağrı, çalışmadan reddedildi."] if denied else []
         said += [
             f"{row.tool or 'Tüm araçlar'}: {plain(row.max)} {units(row.unit, language)} sınırından "
             f"{plain(row.left)} kaldı."
             for row in limits
         ]
     else:
-        said = [f"In this session {calls} calls ran and {denied} were denied, at a price of {usd(spent)}."]
+        ran = "1 call" if calls == 1 else f"{calls} calls"
+        said = [f"In this session {ran} ran, at a price of {usd(spent)}."]
+        more = "1 more was" if denied == 1 else f"{denied} more were"
+        said += [f"{more} denied before running."] if denied else []
         said += [
             f"{row.tool or 'All tools'}: {plain(row.left)} of {plain(row.max)} {units(row.unit, language)} "
             "are left."

@@ -12,7 +12,7 @@ from typing import Final
 from alya_mcp.text.folding import fold
 from alya_mcp.text.words import stem
 
-BUCKETS: Final = 8192
+BUCKETS: Final = 16384
 """Features are hashed (CRC-32) into so many numbers; what collides adds up."""
 _WORD: Final = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)?")
 _DIGITS: Final = re.compile(r"\d+")
@@ -20,7 +20,7 @@ _SHORT: Final = 5
 _SHORTEST_PART: Final = 3
 _LONGEST_PART: Final = 4
 _LONGEST_PHRASE: Final = 3
-_VALUES: Final = {"stem": 1.0, "part": 0.7, "pair": 1.0, "meaning": 2.5, "meanings": 0.7}
+_VALUES: Final = {"stem": 1.0, "part": 0.7, "pair": 1.0, "meaning": 1.5, "meanings": 0.3}
 """Chosen by cross-validation on the questions that the classifier learns from."""
 
 
