@@ -15,8 +15,8 @@ from alya_mcp.images.engine import Picture
 
 Format = Literal["png", "webp", "jpeg"]
 
-PROVENANCE: Final = ("model", "seed", "steps", "software")
-"""All that an image file may say of its making; prompts and people have no place in it."""
+PROVENANCE: Final = ("model", "seed", "steps", "software", "prompt-digest", "parents")
+"""All that an image file may say of its making; prompts, addresses and people have no place in it."""
 
 _TYPES: Final[dict[Format, tuple[str, str]]] = {
     "png": ("image/png", "png"),
@@ -59,7 +59,7 @@ def encode(picture: Picture, format: Format, provenance: Mapping[str, str]) -> E
     subsampling. `provenance` goes into PNG as iTXt, else as XMP.
 
     Raises:
-        ValueError: when `provenance` holds anything but `model`, `seed`, `steps` and `software`.
+        ValueError: when `provenance` holds anything but `PROVENANCE`.
     """
     foreign = sorted(set(provenance) - set(PROVENANCE))
     if foreign:

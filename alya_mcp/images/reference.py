@@ -43,6 +43,11 @@ class Reference:
         """SHA-256 of the file, in hex."""
         return sha256(self.data).hexdigest()
 
+    @property
+    def parent(self) -> str:
+        """How a picture made with it names it: by key, or by digest, as an address may be private."""
+        return f"sha256:{self.digest}" if self.name.startswith("https://") else self.name
+
 
 def too_large(name: str, size: int) -> InvalidInput:
     """Says that a file of `size` bytes is more than a reference may have."""

@@ -60,6 +60,10 @@ class LocalStore:
         """Sign a link to the picture if its file is still there and whole; see `Store.link`."""
         return await anyio.to_thread.run_sync(self._link_again, key, size, filename, expires_in)
 
+    async def read(self, key: str, *, largest: int) -> bytes | None:
+        """The picture's file; see `Store.read`."""
+        return await anyio.to_thread.run_sync(self._read, key, largest)
+
     async def delete(self, key: str) -> None:
         """Delete the picture's file; see `Store.delete`."""
         await anyio.to_thread.run_sync(self._delete, key)
@@ -96,6 +100,17 @@ class LocalStore:
         except OSError:
             return None
         return self._link(key, filename, expires_in) if whole else None
+
+    def _read(self, key: str, largest: int) -> bytes | None:
+        if not re.fullmatch(KEY, key):
+            return None
+        path = self._folder.images / key
+        try:
+            return path.read_bytes() if path.stat().st_size <= largest else None
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise Unavailable(f"The image {key} can't be read: {_plainly(error)}.") from error
 
     def _delete(self, key: str) -> None:
         if not re.fullmatch(KEY, key):

@@ -81,6 +81,22 @@ class S3Store:
         del filename
         return await run_abandonable(lambda: self._link_again(key, size, expires_in))
 
+    async def read(self, key: str, *, largest: int) -> bytes | None:
+        """The object's bytes; see `Store.read`."""
+
+        def get(to: S3Connection) -> bytes | None:
+            try:
+                answer: dict[str, Any] = to.client.get_object(Bucket=self._bucket, Key=key)
+            except Exception as error:
+                if code_of(error) in _NOT_SEEN:
+                    return None
+                raise
+            with answer["Body"] as body:
+                data: bytes = body.read(largest + 1)
+            return data if len(data) <= largest else None
+
+        return await run_abandonable(lambda: self._talk(get))
+
     async def delete(self, key: str) -> None:
         """Delete the object; see `Store.delete`. A bucket with versions keeps the earlier one."""
         await run_abandonable(

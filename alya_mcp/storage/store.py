@@ -85,6 +85,14 @@ class Store(Protocol):
         """
         ...
 
+    async def read(self, key: str, *, largest: int) -> bytes | None:
+        """The file that was stored as `key`; None when it isn't there any more, or has over `largest` bytes.
+
+        Raises:
+            Failure: the store can't be asked.
+        """
+        ...
+
     async def delete(self, key: str) -> None:
         """Delete the picture that was stored as `key`, if it is there. Links to it open no more.
 

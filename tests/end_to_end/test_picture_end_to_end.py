@@ -21,10 +21,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import s3_servers
+from command_line import run_command
 from gallery import PATIENCE, Gallery
 from jsonschema import Draft202012Validator
 from PIL import Image
-from raw_client import RawClient, Servers, eventually, processes_of
+from raw_client import RawClient, Servers, environment, eventually, processes_of
 
 PROMPT = {"prompt": "a red circle", "seed": 7, "steps": 1, "wait": 600}
 LONG = {"prompt": "a blue square", "seed": 8, "steps": 8, "wait": 600}
@@ -307,3 +308,24 @@ def test_a_wrong_argument_is_named_with_what_it_takes(
     result = gallery.client.call("image_gen", arguments)["result"]
     assert result["isError"] is True
     assert words in result["content"][0]["text"]
+
+
+def test_a_picture_is_made_from_an_earlier_one_of_the_same_caller(
+    gallery: Gallery, tiny_klein: Path, tmp_path: Path
+):
+    first = gallery.first["structuredContent"]
+    ended = run_command(
+        (
+            *("call", "image_gen", "prompt=a blue square", f"seed={gallery.seed()}", "steps=1", "wait=600"),
+            *(f"references:={json.dumps([first['key']])}", f"model={tiny_klein.name}", "--output", "json"),
+        ),
+        environment(gallery.home, ALYA_IMAGE_MODEL=gallery.model, ALYA_IMAGE_MODELS=str(tiny_klein)),
+        tmp_path,
+    )
+    assert ended.code == 0, ended.err
+    made = ended.json["structuredContent"]
+    assert (made["model"], made["repeated"]) == (tiny_klein.name, False)
+    with Image.open(made["file"]) as picture:
+        assert picture.info["Parents"] == first["key"]
+        digest = hashlib.sha256(b"a blue square").hexdigest()
+        assert picture.info["Prompt-digest"] == f"sha256:{digest}"

@@ -44,6 +44,10 @@ BAD: list[dict[str, Any]] = [
             {"seed": True},
             {"steps": 1.5},
             {"width": math.nan},
+            {"strength": "1"},
+            {"references": {}},
+            {"references": ["a"]},
+            *({"references": [{"name": "a", "data": size}]} for size in (5, -1, True, "a", None)),
         )
     ),
     *(
@@ -70,7 +74,9 @@ async def test_a_frame_that_is_wrong_costs_the_one_who_sent_it_its_connection_an
         frame(b"["),
         frame(b"[" * 100_000),
         frame(b"\xff"),
-        frame(b"", 1 << 20),
+        frame(b"", 1 << 27),
+        pack(GOOD, b"a file that nobody told of"),
+        pack({"type": "status", "id": 1}, b"a file"),
         b"\xff" * 8,
     ]
     for number, each in enumerate(frames):

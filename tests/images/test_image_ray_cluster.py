@@ -24,6 +24,7 @@ from alya_mcp.images.ray.endpoints import PICTURES
 from alya_mcp.images.ray.engine import RayEngine
 from alya_mcp.images.renderer import RenderPhase, RenderRequest
 from alya_mcp.images.wire.frames import pack
+from alya_mcp.images.wire.messages import MAX_FILES
 from alya_mcp.images.words import engine_words
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -192,7 +193,7 @@ async def test_requests_that_are_no_jobs_are_refused_without_being_quoted(cluste
         b"[]",
         pack({}),
         pack({"type": "draw", "job": job | {"width": "wide"}}),
-        pack({"type": "draw", "job": job | {"prompt": "a" * 70_000}}),
+        pack({"type": "draw", "job": job}, bytes(MAX_FILES + 70_000)),
     ]
     async with httpx2.AsyncClient(base_url=cluster.url("plain"), headers=headers) as client:
         answers = [await client.post(PICTURES, content=body) for body in bodies]

@@ -21,6 +21,8 @@ from alya_mcp.images.flux.renderer import FluxRenderer
 from alya_mcp.images.plan import Plan
 from alya_mcp.images.reference import LARGEST, MOST_PIXELS, Reference
 from alya_mcp.images.renderer import RenderRequest
+from alya_mcp.images.wire.frames import unpack
+from alya_mcp.images.wire.messages import DrawRequest, pack_request, read_request
 
 FULL = Plan(precision="fp32", encoder="fp32", needs=0)
 HALF = Plan(precision="bf16", encoder="bf16", needs=0)
@@ -189,6 +191,13 @@ def test_a_job_takes_as_many_references_and_as_much_strength_as_it_can_use():
     for references, strength in ((0, 0.5), (1, 0.0), (1, 1.5), (5, None)):
         with pytest.raises(InvalidInput):
             Job(prompt=PROMPT, seed=1, steps=2, references=(one,) * references, strength=strength)
+
+
+def test_a_job_crosses_the_wire_with_its_references():
+    two = (reference(painted(64, 64)), Reference(name="https://a.example/b", data=saved(painted(80, 64))))
+    job = Job(prompt=PROMPT, seed=1, steps=2, references=two, strength=0.5)
+    request = DrawRequest(job=job)
+    assert read_request(unpack(pack_request(request))) == request
 
 
 # -- the renderer

@@ -147,6 +147,15 @@ async def test_a_picture_of_another_size_is_not_linked(store: Store) -> None:
     assert await link_again(store, stored.key, size=len(picture().data) + 1) is None
 
 
+async def test_a_stored_picture_is_read_if_it_is_there_and_not_too_large(store: Store) -> None:
+    data = picture().data
+    stored = await store.put(picture(), expires_in=60)
+    assert await store.read(stored.key, largest=len(data)) == data
+    assert await store.read(stored.key, largest=len(data) - 1) is None
+    await store.delete(stored.key)
+    assert await store.read(stored.key, largest=len(data)) is None
+
+
 async def test_a_store_that_was_closed_links_again(store: Store) -> None:
     stored = await store.put(picture(), expires_in=60)
     await store.aclose()

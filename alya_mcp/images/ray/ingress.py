@@ -24,6 +24,7 @@ from alya_mcp.images.renderer import RendererStatus
 from alya_mcp.images.wire.frames import WireError, unpack
 from alya_mcp.images.wire.messages import (
     ALIVE,
+    MAX_FILES,
     Answer,
     DrawRequest,
     Failed,
@@ -36,7 +37,7 @@ from alya_mcp.images.worker.fair_queue import FairQueue
 
 _TOKEN: Final = "ALYA_RAY_TOKEN"  # noqa: S105 - the name of a variable
 _LEAST_TOKEN: Final = 16
-_MAX_REQUEST: Final = 64 << 10
+_MAX_REQUEST: Final = (64 << 10) + MAX_FILES
 _ABOUT_LIMIT: Final = 1.5
 _LOOK_LIMIT: Final = 2.5
 """Seconds for the answer to a question for the status, whose asker waits for 5."""

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, cast, get_args
 
 from alya_mcp.errors import Failure, failure_of, kind_of
 from alya_mcp.images.engine import EngineStatus, Job, Phase, Picture
+from alya_mcp.images.reference import LARGEST, MOST
 from alya_mcp.images.wire.fields import read_fields
 from alya_mcp.images.wire.frames import Frame, WireError, pack
 
@@ -27,6 +28,8 @@ DEVICE_LOST: Final = "device lost"
 ALIVE: Final = 5.0
 """Seconds after which those who wait are told that the work goes on, if there is nothing else to tell."""
 
+MAX_FILES: Final = MOST * LARGEST
+"""Bytes of a job's references at most."""
 _MAX_SECONDS: Final = 1e9
 
 
@@ -169,8 +172,13 @@ _PHASES: Final = frozenset(get_args(Phase))
 
 
 def pack_request(request: Request, number: int = 0) -> bytes:
-    """The frame of `request`."""
-    return pack({"type": _KINDS[type(request)], "id": number, **asdict(request)})
+    """The frame of `request`; the files of a job's references follow it, their sizes in its head."""
+    told, files = asdict(request), b""
+    if isinstance(request, DrawRequest):
+        files = b"".join(each.data for each in request.job.references)
+        for each in told["job"]["references"]:
+            each["data"] = len(each["data"])
+    return pack({"type": _KINDS[type(request)], "id": number, **told}, files)
 
 
 def read_request(frame: Frame) -> Request:
@@ -183,7 +191,8 @@ def read_request(frame: Frame) -> Request:
     kind = frame.head.get("type")
     if not isinstance(kind, str) or kind not in _REQUESTS:
         raise WireError("type is not that of a request")
-    return read_fields(_REQUESTS[kind], _without(frame.head, "type", "id"), newer=False)
+    told = _with_files(_without(frame.head, "type", "id"), frame.payload)
+    return read_fields(_REQUESTS[kind], told, newer=False)
 
 
 def number_of(frame: Frame) -> int:
@@ -253,6 +262,27 @@ def check_picture(picture: Picture, job: Job) -> None:
 def _told(kind: str, frame: Frame) -> dict[str, Any]:
     told = _without(frame.head, "type", "id", "spent")
     return {**told, "pixels": frame.payload} if kind == "picture" else told
+
+
+def _with_files(told: dict[str, Any], files: bytes) -> dict[str, Any]:
+    """What was told, with the references' files in the place of their sizes."""
+    job = _fields(told.get("job"))
+    references: object = job.get("references")
+    found: list[dict[str, Any]] = []
+    end = 0
+    for each in cast("list[object]", references) if isinstance(references, list) else ():
+        size: object = _fields(each).get("data")
+        if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+            raise WireError("job.references.data is no size")
+        found.append({**_fields(each), "data": files[end : end + size]})
+        end += size
+    if end != len(files):
+        raise WireError("the files are of another size than they say")
+    return {**told, "job": {**job, "references": found}} if found else told
+
+
+def _fields(value: object) -> dict[str, Any]:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
 def _without(head: dict[str, Any], *names: str) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from alya_mcp.images.renderer import Renderer
 from alya_mcp.images.wire.frames import Frame, WireError, read
 from alya_mcp.images.wire.messages import (
     ALIVE,
+    MAX_FILES,
     PROTOCOL,
     CancelRequest,
     DrawRequest,
@@ -149,7 +150,7 @@ class WorkerServer:
         self._clients.add(client)
         try:
             while True:
-                self._handle(client, await read(reader, max_payload=0))
+                self._handle(client, await read(reader, max_payload=MAX_FILES))
         except WireError as error:
             say(f"a client sent nonsense: {error}")
         except (OSError, EOFError):

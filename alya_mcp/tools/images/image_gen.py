@@ -2,8 +2,9 @@
 
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -14,6 +15,7 @@ from alya_mcp.tools.images.again import find_again, index_of, link_to
 from alya_mcp.tools.images.answer import ImageAnswer, finished, unfinished
 from alya_mcp.tools.images.drawings import Drawing, Drawings, Drawn
 from alya_mcp.tools.images.making import make, milliseconds
+from alya_mcp.tools.images.owned import note_owner
 from alya_mcp.tools.images.request import LONGEST_WAIT, SIZES, WAIT, ImageRequest, request_of
 
 if TYPE_CHECKING:
@@ -34,6 +36,12 @@ def _collects(arguments: ImageRequest, hub: "Hub", grant: str) -> str | None:
     return drawing.policy if drawing is not None and drawing.paid else None
 
 
+def _about(arguments: ImageRequest, hub: "Hub", grant: str) -> Mapping[str, Any]:
+    from alya_mcp.tools.images.references import about_references
+
+    return about_references(arguments, hub, grant)
+
+
 @tool(
     title="Generate an image",
     category="Read",
@@ -41,16 +49,17 @@ def _collects(arguments: ImageRequest, hub: "Hub", grant: str) -> str | None:
     read_only=False,
     destructive=False,
     idempotent=False,
-    open_world=False,  # this machine's GPU and the one store that the user configured
+    open_world=True,  # references may be addresses
+    about=_about,
     page="picture.html",
     collects=_collects,
 )
 async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAnswer]:
     """Draw one image, 1024x1024 or another `aspect`, from a prompt with FLUX.1-schnell on this machine's GPU.
 
-    Use it when someone asks for a new picture, illustration or drawing. It makes one image a call; call it
-    again with another seed for a variation. It can't edit or extend an existing picture, and it renders
-    lettering poorly.
+    Use it when someone asks for a new picture, illustration or drawing, or has `references` to change: with
+    FLUX.2-klein it edits or combines them, FLUX.1-schnell only begins from one. It makes one image a call;
+    call it again with another seed for a variation. It renders lettering poorly.
 
     Uploads the image to the configured S3 bucket (or keeps it on this machine) and returns a link that opens
     until `expiresAt`: show the user the link, and pass on `notice`. The same prompt, model, seed, steps and
@@ -61,6 +70,7 @@ async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAns
     """
     from alya_mcp.images.engine import Job
     from alya_mcp.tools.images.choice import chosen_model
+    from alya_mcp.tools.images.references import references_for
     from alya_mcp.tools.images.repeats import question_of
 
     if not arguments.prompt.strip():
@@ -94,8 +104,9 @@ async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAns
     seed = secrets.randbelow(2**32) if arguments.seed is None else arguments.seed
     width, height = SIZES[arguments.aspect]
     job = Job(
-        prompt=arguments.prompt, seed=seed, steps=arguments.steps, width=width, height=height, model=model
-    )
+        prompt=arguments.prompt, seed=seed, steps=arguments.steps, width=width, height=height, model=model,
+        references=await references_for(arguments, model, context), strength=arguments.strength,
+    )  # fmt: skip
     question = await anyio.to_thread.run_sync(
         question_of, context.hub.settings, context.grant, job, arguments.format
     )
@@ -104,6 +115,7 @@ async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAns
     )
     if repeat is not None:
         drawn = Drawn(known=repeat[0], stored=repeat[1], timings={"repeat": milliseconds(began)})
+        await note_owner(drawn.known, context)
         return finished(drawn, job, arguments.format, repeated=True, remark=_REPEATED)
 
     async def draw(progress: Progress) -> Drawn:
@@ -149,5 +161,6 @@ async def _deliver(
         drawing.work.left = drawing.paid = True  # nobody takes this answer: it is for the next same call
     else:
         drawings.drop(drawing)
+    await note_owner(drawn.known, context)
     anew = arguments.job not in {None, drawing.id}
     return finished(drawn, drawing.job, drawing.format, remark=_ANEW if anew else None)

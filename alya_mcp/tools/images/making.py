@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
@@ -47,7 +48,10 @@ async def make(
         "seed": str(picture.seed),
         "steps": str(picture.steps),
         "software": f"alya-mcp {__version__}",
+        "prompt-digest": f"sha256:{sha256(job.prompt.encode()).hexdigest()}",
     }
+    if job.references:
+        provenance["parents"] = " ".join(each.parent for each in job.references)
     from alya_mcp.images.file_process import make_file
 
     file, small = await anyio.to_thread.run_sync(

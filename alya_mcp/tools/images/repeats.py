@@ -34,6 +34,9 @@ def question_of(settings: Settings, grant: str, job: Job, file_format: str) -> d
         "width": job.width,
         "height": job.height,
         "format": file_format,
+        # What an address leads to may change.
+        "references": " ".join(each.digest for each in job.references),
+        "strength": "" if job.strength is None else f"{job.strength:g}",
     }
 
 

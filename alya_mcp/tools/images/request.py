@@ -36,6 +36,20 @@ class ImageRequest(Input):
         description="Another model, of those that the user enabled, such as `flux2-klein-4b` or "
         "`z-image-turbo`; the user's default when absent.",
     )
+    references: (
+        Annotated[
+            list[Annotated[str, StringConstraints(min_length=1, max_length=2000)]],
+            Field(min_length=1, max_length=4),
+        ]
+        | None
+    ) = Field(
+        None,
+        description="Pictures to edit or follow: the `key` of earlier answers, or https addresses, which are "
+        "fetched. FLUX.2-klein takes 4; FLUX.1 and Z-Image begin from 1.",
+    )
+    strength: Annotated[float, Field(ge=0.01, le=1)] | None = Field(
+        None, description="How far FLUX.1 and Z-Image leave the reference; 1 ignores it, absent is 0.6."
+    )
     steps: int = Field(
         4, ge=1, le=8, description="Denoising steps; models are made for 4, `z-image-turbo` for 8."
     )
@@ -58,4 +72,7 @@ class ImageRequest(Input):
 def request_of(arguments: ImageRequest) -> Hashable:
     """What tells calls for different pictures apart."""
     asked = arguments
-    return (asked.prompt, asked.model, asked.seed, asked.aspect, asked.steps, asked.format)
+    return (
+        asked.prompt, asked.model, asked.seed, asked.aspect, asked.steps, asked.format,
+        tuple(asked.references or ()), asked.strength,
+    )  # fmt: skip

@@ -14,7 +14,7 @@ from alya_mcp.toolkit.services import Hub
 from alya_mcp.toolkit.tool import Context, Validated
 from alya_mcp.tools.images.drawings import Drawings, Drawn
 from alya_mcp.tools.images.image_gen import image_gen
-from alya_mcp.tools.images.request import ImageRequest
+from alya_mcp.tools.images.request import ImageRequest, request_of
 
 pytestmark = pytest.mark.anyio
 
@@ -39,7 +39,7 @@ async def test_what_another_call_collected_first_is_not_drawn_again_for_free(tmp
 
     drawing = drawings.begin(
         GRANT,
-        (asked.prompt, asked.model, asked.seed, asked.aspect, asked.steps, asked.format),
+        request_of(asked),
         Job(prompt=asked.prompt, seed=7, steps=asked.steps),
         draw,
         file_format=asked.format,
