@@ -1,4 +1,4 @@
-"""The command `alya-mcp`: a server when a client starts it, a command line for a person."""
+"""The command `alya-mcp`: a server when a client starts it, a command line when a user does."""
 
 import os
 import sys

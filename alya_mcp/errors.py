@@ -1,4 +1,4 @@
-"""What a tool may tell the model when it can't do what was asked.
+"""Failures that a tool reports to the model.
 
 Each class's text is read by the model, so it says what was wrong, with what value, and what would help;
 it holds no secret and no private path. Anything else that a handler raises is a bug: the model learns only

@@ -1,4 +1,4 @@
-"""The policy in force: the first of the places where one may stand."""
+"""Finds the policy in force: the first of the places that may hold one."""
 
 import math
 import time
@@ -35,7 +35,7 @@ def find_policy(settings: Settings) -> PolicyLocation:
     Raises:
         StateError: a grant's token is given, and the grants can't be read.
     """
-    # None is asked where a person named the policy.
+    # The grant isn't consulted where the user named the policy.
     return _locate(settings, None if settings.policy is not None else calling_grant(settings))
 
 
@@ -106,7 +106,7 @@ class _UntilOwn:
 
 
 class _UntilGrantIsKnown:
-    """Everything denied while nobody can say whether the grant has a policy of its own.
+    """Denies everything while it isn't known whether the grant has its own policy.
 
     The grant is looked up when a call asks, no more than once in `look_every` seconds.
     """

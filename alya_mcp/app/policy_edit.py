@@ -1,4 +1,4 @@
-"""An edit of the policy before it is in force: what is wrong with it, what it changes, and the saving."""
+"""Edits of the policy: validating, previewing the effect, and saving."""
 
 import difflib
 import hashlib
@@ -62,7 +62,7 @@ def policy_text(settings: Settings) -> PolicyText:
     """The text of the policy in force. An edit of the packaged one becomes the user's own.
 
     Raises:
-        StateError: nobody can say which policy is in force.
+        StateError: it can't be determined which policy is in force.
     """
     place = find_policy(settings)
     path = settings.home / "policy.json" if place.origin == "packaged" else place.path

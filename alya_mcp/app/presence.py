@@ -1,4 +1,4 @@
-"""Which servers run, and how far their calls are: for the dashboard, and nothing depends on it.
+"""The running servers and the progress of their calls, for the dashboard only.
 
 A server holds the lock `ALYA_HOME/servers/SESSION.lock` from its first call on, and keeps the newest progress
 of its calls in `SESSION.json` beside it. The lock ends with the process, however that ends. Trouble with

@@ -1,4 +1,4 @@
-"""Starting policies, made from what the catalogue says of each tool: its category, its risk and its price.
+"""Starting policies, made from the category, risk and price of each tool.
 
 What would be said of any tool of a category stands under `categories` where several tools share it: the file
 stays short, and a tool that a later version brings finds itself treated alike. Limits count per grant: some

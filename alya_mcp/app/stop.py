@@ -1,4 +1,4 @@
-"""Stopping every call of this state, and letting calls run again."""
+"""The kill switch: stops every call of this state, and resumes them."""
 
 from datetime import UTC, datetime
 
@@ -38,6 +38,6 @@ def is_stopped(settings: Settings) -> bool:
 
 
 def stopped_since(settings: Settings) -> datetime | None:
-    """When calls were stopped (UTC); None where they aren't, or nobody can say."""
+    """When calls were stopped (UTC); None if they aren't, or if that can't be read."""
     since = FileSwitch(settings.stop_file).since()
     return None if since is None else datetime.fromtimestamp(since, UTC)

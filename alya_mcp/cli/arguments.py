@@ -1,4 +1,4 @@
-"""A tool's arguments as a person types them: `key=value` words beside a JSON object."""
+"""A tool's arguments as the user types them: `key=value` words beside a JSON object."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -33,7 +33,7 @@ class Given:
     """What stands on the command line, before the tool's input schema is known.
 
     Raises:
-        click.UsageError: for a word that is no pair, a name given twice, or text that is no JSON object.
+        click.UsageError: for a word that isn't a pair, a repeated name, or text that isn't a JSON object.
     """
 
     def __init__(self, words: Sequence[str], document: str | None) -> None:
@@ -45,7 +45,7 @@ class Given:
             raw = name.endswith(":")
             name = name.removesuffix(":")
             if not equals or not name:
-                raise click.UsageError(f"{word!r} is no argument; write key=value, or key:=JSON.")
+                raise click.UsageError(f"{word!r} isn't an argument; write key=value, or key:=JSON.")
             if name in self._texts or name in self._raw or name in self._document:
                 raise click.UsageError(f"The argument {name!r} is given twice; give it once.")
             if raw:
@@ -118,5 +118,5 @@ def _strict(text: str) -> Any:
 def _finite(text: str) -> float:
     number = float(text)
     if not isfinite(number):
-        raise ValueError(f"{text} is no number that JSON can carry")
+        raise ValueError(f"{text} isn't a number that JSON can carry")
     return number

@@ -1,4 +1,4 @@
-"""Asks the user at the terminal for a yes to a call."""
+"""Asks the user at the terminal to approve a call."""
 
 import asyncio
 import os

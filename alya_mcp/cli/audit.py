@@ -1,4 +1,4 @@
-"""`alya-mcp audit`: reads the log of decisions and outcomes, proves it whole, and gives it on."""
+"""`alya-mcp audit`: show, verify and export the audit log."""
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -91,8 +91,8 @@ def tail(count: int, follow: bool, output: OutputFormat) -> int:
 def verify(output: OutputFormat) -> int:
     """Read the whole log and say whether every record stands as it was written.
 
-    A last line that is cut short, as a crash leaves it, is reported and is no error. Neither are files that
-    went because ALYA_AUDIT_KEEP_DAYS says so: each left a sealed line that joins its chain.
+    A last line that is cut short, as a crash leaves it, is reported and isn't an error. Neither are files
+    that ALYA_AUDIT_KEEP_DAYS removed: each left a sealed line that joins its chain.
 
     Exit codes: 0 the log is whole, 1 something was changed, removed, inserted, reordered or cut off (the
     file, line and record are shown), 2 the log can't be read.
@@ -146,7 +146,7 @@ def export(form: "Form", output: OutputFormat, **wanted: str | None) -> int:
     Exit codes: 0, or 2 when the log can't be read.
     """
     if output == "json" and form == "csv":
-        raise click.UsageError("A table is no JSON; --output json goes with --format jsonl or ocsf.")
+        raise click.UsageError("A table isn't JSON; --output json goes with --format jsonl or ocsf.")
     from alya_mcp.gate import AuditError
     from alya_mcp.gate.audit.export import exported
     from alya_mcp.gate.audit.reading import AuditFilter

@@ -22,7 +22,7 @@ ReadArguments = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 
 class ShowProgress(Protocol):
-    """Shows a person how far the call is."""
+    """Shows the user the progress of the call."""
 
     async def __call__(self, progress: float, total: float | None, message: str | None) -> None:
         """Show that `progress` of `total` (same unit) is reached; `message` says what is going on."""

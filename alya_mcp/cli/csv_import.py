@@ -1,4 +1,4 @@
-"""What the commands for imported records share: reading a CSV file, keeping its rows, taking them out."""
+"""Shared by the commands for imported records: reading a CSV file, saving and deleting its rows."""
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`alya-mcp dashboard`: the local page in which the user decides, watches and looks."""
+"""`alya-mcp dashboard`: the local web page for approvals, activity and settings."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""`alya-mcp doctor`: looks at every part of an installation and says what to do about what isn't well."""
+"""`alya-mcp doctor`: checks every part of an installation and says how to fix it."""
 
 from collections.abc import Mapping
 

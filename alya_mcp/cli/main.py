@@ -1,4 +1,4 @@
-"""`alya-mcp` for a person: the commands, and what each kind of ending means to a shell.
+"""The command line `alya-mcp`: its commands and their exit codes.
 
 Exit codes that every command shares: 2 for wrong usage (and for a file that can't be read), 130 after Ctrl-C.
 """
@@ -71,7 +71,7 @@ class _Commands(Mapping[str, click.Command]):
 
 
 class _InOrder(click.Group):
-    """Commands in the order in which a person needs them."""
+    """Commands in the order in which users need them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the base class's signature
         return list(self.commands)

@@ -1,4 +1,4 @@
-"""The policy that a command speaks of, and what its decisions mean to a shell."""
+"""The policy that a command works on, and the exit codes of its decisions."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ _NOT_THE_POLICY = "(invalid arguments)"
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """A loaded policy, its file, and why it is the one: named by a person, in ALYA_HOME, or packaged."""
+    """A loaded policy, its file, and where it comes from: named by the user, in ALYA_HOME, or packaged."""
 
     policy: "Policy"
     path: Path
@@ -55,7 +55,7 @@ def read_policy(settings: Settings, also: Collection[str] = ()) -> InForce:
     try:
         place = find_policy(settings)
     except StateError as error:
-        raise click.UsageError(f"Nobody can say whose policy is in force: {error}") from None
+        raise click.UsageError(f"It can't be determined whose policy is in force: {error}") from None
     tools = {*NAMES, *also}
     try:
         policy = Policy.load(place.path, tools)

@@ -1,4 +1,4 @@
-"""A tool's result as a person reads it: what it says on stdout, an error on stderr."""
+"""A tool's result as text: the answer on stdout, an error on stderr."""
 
 from collections.abc import Mapping
 from typing import Any, cast

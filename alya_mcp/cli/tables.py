@@ -1,4 +1,4 @@
-"""Tables in lines of text, as wide as a terminal lets them be."""
+"""Text tables that fit the terminal's width."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""Moments as commands show them."""
+"""Points in time as commands show them."""
 
 from datetime import UTC, datetime
 

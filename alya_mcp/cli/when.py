@@ -1,4 +1,4 @@
-"""Points in time as a person writes them: a day, a moment, or how long ago."""
+"""Points in time as users write them: a day, a moment, or how long ago."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ class When(click.ParamType[str]):
             found = self._moment(text)
         except (ValueError, OverflowError):
             takes = "a day (2026-11-01), a moment (2026-11-01T12:30) or how long ago (7d, 12h, 30m)"
-            self.fail(f"{text!r} is no time; it takes {takes}", param, ctx)
+            self.fail(f"{text!r} isn't a time; it takes {takes}", param, ctx)
         return found.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
     def _moment(self, text: str) -> datetime:

@@ -1,4 +1,4 @@
-"""Forms that browsers post: read whole, bounded, and only with the token of their page."""
+"""Reads posted forms: bounded in size, and only with their page's token."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final

@@ -1,4 +1,4 @@
-"""Lets the user's browser in and nobody else: no other local user, no other page, no other name.
+"""Access control of the dashboard: only the user's own browser, no other local user, page or host name.
 
 Every request must name the address that is served (a page elsewhere whose name was turned to 127.0.0.1 names
 its own), come from our own page or from no page, and bring the cookie of a session. Only a one-time link

@@ -1,4 +1,4 @@
-"""What changes on a page, sent as it changes: server-sent events of parts of the page."""
+"""Live updates: server-sent events with the parts of a page that changed."""
 
 import json
 import time

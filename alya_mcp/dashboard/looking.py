@@ -1,4 +1,4 @@
-"""A look at every part of the installation, in the background."""
+"""Runs the checks of doctor in the background."""
 
 import os
 import threading

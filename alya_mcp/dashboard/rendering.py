@@ -1,4 +1,4 @@
-"""Templates into pages and into the parts of pages that change."""
+"""Renders templates: whole pages, and the parts that live updates replace."""
 
 from functools import cache
 from pathlib import Path

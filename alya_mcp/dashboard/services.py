@@ -1,4 +1,4 @@
-"""What the pages are made of: the settings, the state, the index of the log, the policy in force."""
+"""The services that the pages share: settings, state, audit index, policy in force."""
 
 import logging
 import sqlite3

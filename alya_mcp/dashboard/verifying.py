@@ -1,4 +1,4 @@
-"""A look through the whole audit log, in the background, one at a time."""
+"""Verifies the audit log in the background, one run at a time."""
 
 import threading
 import time

@@ -39,7 +39,7 @@ WELL_FORMED: Final = AdmissionStep(
     asks="the arguments are an object",
     holds="an object",
     fails="not an object",
-    refusal="{tool}: the arguments are no object",
+    refusal="{tool}: the arguments aren't an object",
 )
 KNOWN: Final = AdmissionStep(
     rule=UNKNOWN_TOOL,

@@ -41,7 +41,7 @@ class Asking:
         self._clock = clock
 
     async def ask(self, call: Call, judged: Judged, question: Question, means: Means) -> Judged:
-        """The call with a yes or with a denial, judged anew where the user was waited for.
+        """The call with a yes or a denial, judged again if it waited for the user.
 
         Raises:
             Refused: the yes has to come first. That is on record.
@@ -121,7 +121,7 @@ class Asking:
         elif judged.agreed:
             return
         elif said == "accept":
-            why = "what was asked has changed since; make the call again to be asked anew"
+            why = "what was asked has changed since; make the call again for a new question"
             _unapproved(judged, approval, why)
         elif said is None:
             _unapproved(judged, approval, f"nobody answered within {plain(asked.expires)} s")

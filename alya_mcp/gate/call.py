@@ -1,4 +1,4 @@
-"""A call on its way through the gate, and what the gate says to it."""
+"""A call, as the gate sees it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""One text for equal JSON values (RFC 8785): 1 equals 1.0, true isn't 1, key order is free, list order not.
+"""Canonical JSON (RFC 8785): 1 equals 1.0, true isn't 1, key order doesn't matter, list order does.
 
 Beyond the RFC, which only knows doubles, an integer that no double holds is written as hexadecimal digits and
 an `n`, so that two such integers never share a text.
@@ -50,14 +50,14 @@ def _text(value: Any, depth: int) -> str:
         return _text(int.__int__(value), depth)
     if isinstance(value, float):
         return _text(float.__float__(value), depth)
-    raise NotCanonical(f"{kind.__name__} is no JSON type")
+    raise NotCanonical(f"{kind.__name__} isn't a JSON type")
 
 
 def _object(value: Mapping[Any, Any], depth: int) -> str:
     try:
         ordered = sorted(value) if "".join(value).isascii() else sorted(value, key=_utf16)
     except TypeError:
-        raise NotCanonical("an object has a key that is no string") from None
+        raise NotCanonical("an object has a key that isn't a string") from None
     members: list[str] = []
     for key in ordered:
         item = value[key]
@@ -85,7 +85,7 @@ def es6_number(value: float) -> str:
         NotCanonical: for NaN and the infinities.
     """
     if not math.isfinite(value):
-        raise NotCanonical(f"{value} is no JSON number")
+        raise NotCanonical(f"{value} isn't a JSON number")
     if value == 0:
         return "0"
     sign = "-" if value < 0 else ""

@@ -1,4 +1,4 @@
-"""What a call takes from limits, and where that is counted: in memory for sessions, else in the state.
+"""Charges: what a call takes from limits, counted in memory for sessions and in the state otherwise.
 
 Amounts are whole billionths, rounded up, so that a fraction is never lost and a sum is exact.
 """
@@ -17,7 +17,7 @@ from alya_mcp.gate.state import Charge, Entered, Ledger, Slot, Spent
 
 
 class Uncountable(Exception):
-    """The argument that a limit counts is missing, or is no number that can be counted."""
+    """The argument that a limit counts is missing, or isn't a number that can be counted."""
 
     def __init__(self, limit: Limit, found: str) -> None:
         super().__init__(found)

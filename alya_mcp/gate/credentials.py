@@ -1,4 +1,4 @@
-"""Keys and tokens that give themselves away by their shape, whoever they belong to.
+"""Keys and tokens that are recognised by their format, whoever's they are.
 
 A shape is masked only where it is unmistakable: hashes, UUIDs, base64 data, prose and presigned links pass.
 Every shape has a sign, a short pattern that begins with one rare character: text without it is done with at

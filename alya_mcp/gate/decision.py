@@ -1,4 +1,4 @@
-"""What the gate says to a call, and the ids of the rules that are the gate's own."""
+"""Decisions, and the ids of the gate's own rules."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What can go wrong around a call: raised by handlers, by argument checks and by the gate itself."""
+"""Errors around a call: raised by handlers, by argument checks and by the gate itself."""
 
 
 class ToolError(Exception):

@@ -107,7 +107,7 @@ class Gate:
         return grant is not None and self._source.current().hides(name)
 
     def decide(self, call: Call) -> Decision:
-        """What `call` would be told now. Nothing is counted, recorded or run."""
+        """The decision that `call` would get now. Nothing is counted, recorded or run."""
         try:
             return self._judge.judge(call, self._source.current(), count=False).decision
         except Exception as error:  # noqa: BLE001 - whatever goes wrong in here is a denial
@@ -136,7 +136,7 @@ class Gate:
         question is kept in the state, and the same call passes once the user said yes there. It is also kept
         where nobody answered, and where the policy wants the answer on the command line.
 
-        After `ask` everything is decided anew. `renew` then gives the call as it has become meanwhile, with
+        After `ask` everything is decided again. `renew` then gives the call as it has become meanwhile, with
         its caller and its tool's definition looked up again; without it these stay as they were.
 
         Raises:
@@ -193,7 +193,7 @@ class Gate:
         """Check that what came of an admitted `call` may still be delivered, when that isn't at its end.
 
         The policy in force must allow the caller the tool and the arguments, and calls must not be stopped.
-        Nothing is counted, nobody is asked.
+        Nothing is counted, no question is asked.
 
         Raises:
             Refused: the result must be withheld. That is on record.
@@ -241,7 +241,7 @@ class Gate:
         return self._state.usage(grant, since, session, tool)
 
     async def _wait(self, judged: Judged, call: Call) -> Judged:
-        """The call after a pause in which others go on; judged anew where it no longer is what it was."""
+        """The call after a pause in which others go on; judged again if it has changed."""
         import anyio
 
         await anyio.sleep(_PAUSE)

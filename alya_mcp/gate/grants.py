@@ -70,7 +70,7 @@ class Grants:
         self._store = store
 
     def create(self, label: str, policy: str | None = None) -> tuple[Grant, str]:
-        """A new grant and its token, which nobody can look up later.
+        """A new grant and its token, which can't be looked up later.
 
         Raises:
             GrantError: the label can't be used or is taken.

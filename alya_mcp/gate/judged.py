@@ -1,4 +1,4 @@
-"""A call while it is judged: what was found out about it so far."""
+"""The working state of a call while it is judged."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -82,7 +82,7 @@ class Judged:
     def heard(self, decision: Decision) -> bool:
         """Record a rule's decision. True if it refuses the call."""
         if decision.mode == "shadow":
-            # A limit is asked before a person is, and again after their yes.
+            # A limit is checked before the user is asked, and again after their yes.
             if all(each.rule != decision.rule for each in self.shadow):
                 self.shadow += (decision,)
             return False

@@ -1,4 +1,4 @@
-"""What a refused caller is told: what was refused, by which rule, and what would help."""
+"""Messages to a refused caller: what was refused, by which rule, and what would help."""
 
 import json
 
@@ -96,7 +96,7 @@ def uncountable(call: Call, policy: str, error: Uncountable) -> Decision:
 
 
 def asks(call: Call, policy: str, approval: Approval, how: str) -> Decision:
-    """A person's yes is needed; `how` says how to get it."""
+    """The user's approval is needed; `how` says how to get it."""
     reason = f": {approval.reason}" if approval.reason else ""
     text = f"{shown(call.tool)} needs a person's approval{reason} ({approval.rule}).{how and ' ' + how}"
     return Decision("ask", approval.rule, text, None, policy, _mode(approval.shadow))

@@ -1,11 +1,11 @@
-"""Telling a file that is absent from one that can't be reached."""
+"""Tells an absent file from one that can't be reached."""
 
 import os
 from pathlib import Path
 
 
 def is_absent(path: Path) -> bool:
-    """Whether there is no such file. False where nobody can say, and for a link that leads nowhere."""
+    """Whether there is no such file. False if that can't be determined, and for a dangling link."""
     try:
         os.lstat(path)
     except FileNotFoundError:

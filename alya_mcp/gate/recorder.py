@@ -1,4 +1,4 @@
-"""Puts decisions and outcomes on record, and turns whatever goes wrong in the gate into a denial."""
+"""Records decisions and outcomes, and turns errors in the gate into denials."""
 
 from dataclasses import replace
 from typing import Any, Final, Literal
@@ -85,7 +85,7 @@ class Recorder:
         return refusal
 
     def denial(self, call: Call, error: Exception, ran: bool = False) -> Decision:
-        """What a call is told when `error` keeps the gate from judging or recording it.
+        """The denial of a call that the gate can't judge or record because of `error`.
 
         The particulars are for the server's log. `ran`: the handler did, so its result is withheld.
         """

@@ -1,4 +1,4 @@
-"""What stands for the values that a policy redacts."""
+"""Placeholders for the values that a policy redacts."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, cast

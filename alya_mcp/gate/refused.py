@@ -1,4 +1,4 @@
-"""A call that didn't run."""
+"""Raised for a call that didn't run."""
 
 from alya_mcp.gate.approvals.question import Question
 from alya_mcp.gate.decision import Decision
@@ -13,7 +13,7 @@ class Refused(Exception):
 
 
 class ApprovalNeeded(Refused):
-    """A person has to say yes first, and can: nothing was run, nothing is held.
+    """The user has to approve first, and can: nothing was run, nothing is reserved.
 
     `question` is what they are asked. `state` is what the call brings back with their answer, when it was
     resumable; else `id` names the pending approval.

@@ -1,4 +1,4 @@
-"""What leaves the server leaves clean: valid text, finite numbers, no secret, no private path.
+"""Sanitises results and messages: valid text, finite numbers, no secrets, no private paths.
 
 Secrets are the words that the server knows to be one, and whatever is a credential by its shape (see
 `credentials`). `mark_untrusted` is for text that others wrote, such as a page from the web.
@@ -190,4 +190,4 @@ def _cleaned(value: Any, wash: _Wash, depth: int) -> Any:
         }
     if isinstance(value, list | tuple):
         return [_cleaned(item, wash, depth - 1) for item in cast("list[Any]", value)]
-    raise UnfitResult(f"the result holds a {type(value).__name__}, which is no JSON")
+    raise UnfitResult(f"the result holds a {type(value).__name__}, which isn't JSON")

@@ -14,7 +14,7 @@ class Switch(Protocol):
 
 
 class FileSwitch:
-    """Stopped while the file `path` is there, or while nobody can say whether it is.
+    """Stopped while the file `path` exists, or while that can't be determined.
 
     Every process of a state looks at the same file, at each call, so a change holds from the next call on.
     """
@@ -34,7 +34,7 @@ class FileSwitch:
         return True
 
     def since(self) -> float | None:
-        """When calls were stopped, in seconds since 1970; None where they aren't, or nobody can say."""
+        """When calls were stopped, in seconds since 1970; None if they aren't, or if that can't be read."""
         try:
             return self.path.lstat().st_mtime
         except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""What the gate tells a person about a call and about its limits."""
+"""What the gate reports about a call and its limits: the trace, and what is left of each limit."""
 
 from dataclasses import dataclass
 

@@ -27,7 +27,7 @@ def launch(environment: Mapping[str, str], prefix: Path = Path(sys.prefix)) -> L
     """How a client starts this installation, with `environment` set; `prefix` is its Python environment.
 
     Raises:
-        NoCommand: it lies in a cache, and there is no uv to start it anew.
+        NoCommand: it is in a cache, and there is no uv to start it again.
     """
     here = this_installation(prefix)
     match here.kind:

@@ -49,7 +49,7 @@ class _Completion(Shape):
 
 
 class OpenAi:
-    """A model by its name; a server of one's own often wants no key."""
+    """A model by its name; a local server often needs no key."""
 
     def __init__(self, http: Http, name: str, key: str | None) -> None:
         self.name = name

@@ -26,7 +26,7 @@ _CHARSET = re.compile(r"charset=\"?([\w.:-]+)", re.IGNORECASE)
 
 
 class Shape(BaseModel):
-    """Base of what a source answers: fields that nobody reads are let by, wrong and missing ones aren't."""
+    """Base of the shapes of answers: unknown fields are ignored, wrong and missing ones are errors."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False, populate_by_name=True)
 

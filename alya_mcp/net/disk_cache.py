@@ -1,4 +1,4 @@
-"""Answers of outside sources kept on disk, one file each, with when they came and how long they are fresh."""
+"""The cache of answers on disk, one file each, with their time and freshness."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""Values in memory that would take long to make again, by a key that says all they depend on."""
+"""An in-memory cache of computed values, by a key that holds all they depend on."""
 
 import gc
 import sys
@@ -40,7 +40,7 @@ class Memo:
         return cast("T", self._made[key].value)
 
     async def get_slow(self, key: Hashable, make: Callable[[], Awaitable[T]]) -> T:
-        """The same where making takes long: those who ask meanwhile wait for it instead of beginning anew."""
+        """The same for values that take long to make: concurrent callers wait for the first one's."""
         if key in self._made:
             self._made.move_to_end(key)
             return cast("T", self._made[key].value)

@@ -1,4 +1,4 @@
-"""The records of an answer, read one by one: an odd one is left out and counted, the others stay."""
+"""Reads an answer's records one by one: an invalid one is left out and counted."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -22,7 +22,7 @@ class LeftOut:
     why: str
 
     def __str__(self) -> str:
-        """What a reader of the answer is told, after the name of its source."""
+        """Text for the reader of the answer, to follow the name of its source."""
         records = "record that" if self.count == 1 else "records that"
         return f"gave {self.count:,} {records} can't be read, left out here ({self.why})"
 

@@ -1,4 +1,4 @@
-"""Identical work that is under way is waited for, not begun again."""
+"""Single flight: concurrent callers of the same work share one run of it."""
 
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, TypeVar, cast
@@ -18,7 +18,7 @@ class _Flight:
 class SingleFlight:
     """Runs work by key, once for all who ask while it runs.
 
-    The first caller does the work. When it is cancelled, one of those who wait begins anew, so that nobody
+    The first caller does the work. If it is cancelled, one of those who wait starts again, so that nobody
     loses an answer to another one's haste.
     """
 

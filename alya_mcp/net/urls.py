@@ -1,4 +1,4 @@
-"""Addresses that others hand out: which may be shown, which are the same page, and without their trackers."""
+"""URLs of third parties: whether they may be shown, without trackers, and in a canonical form."""
 
 from ipaddress import ip_address
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit

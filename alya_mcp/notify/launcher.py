@@ -1,4 +1,4 @@
-"""Starts the notifier where a question was kept and the user wants to be told."""
+"""Starts the notifier if a question was kept and the user has configured notifications."""
 
 import logging
 import os

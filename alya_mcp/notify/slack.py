@@ -104,5 +104,5 @@ class Slack:
 
 
 def _escaped(text: str) -> str:
-    """Text that is no markup and names nobody: Slack reads `<...>` and `&`."""
+    """Text without markup and mentions: Slack reads `<...>` and `&`."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

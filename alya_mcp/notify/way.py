@@ -23,7 +23,7 @@ class NotifyWay(Protocol):
         """Send a question.
 
         Raises:
-            CantNotify, Failure: it didn't arrive, or nobody knows.
+            CantNotify, Failure: it didn't arrive, or that isn't known.
         """
         ...
 
@@ -31,7 +31,7 @@ class NotifyWay(Protocol):
         """Look for answers once, waiting some seconds for them where the service can, and `redeem` each.
 
         Raises:
-            CantNotify, Failure: nobody knows whether there are any.
+            CantNotify, Failure: they can't be read.
         """
         ...
 

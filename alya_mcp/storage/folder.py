@@ -1,4 +1,4 @@
-"""Files of the stores in ALYA_HOME, those that the store process and its starters share included.
+"""The files of the stores in ALYA_HOME, including those shared with the store process.
 
 - `images/<day>/<sha256>.<ext>`: the pictures
 - `store/key`: 32 random bytes that sign links

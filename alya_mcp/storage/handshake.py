@@ -1,4 +1,4 @@
-"""The handshake of a starter and the store process over a port that any program could have taken.
+"""The handshake with the store process, over a port that any other program could have taken.
 
 A starter asks with a fresh nonce; only a process that holds the folder's key can answer it. An order to end
 is signed too, and names the one run of the process that it is for.

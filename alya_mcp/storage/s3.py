@@ -243,7 +243,7 @@ class S3Store:
             return self._connection
 
     def _disconnect(self) -> None:
-        """Have the next call connect anew; calls under way end as they would."""
+        """Make the next call reconnect; calls in flight aren't affected."""
         with self._lock:
             connection, self._connection = self._connection, None
         if connection:

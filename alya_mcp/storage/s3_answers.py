@@ -1,4 +1,4 @@
-"""Whether what answers is an S3 store: a web page, a proxy or a redirect isn't."""
+"""Tells answers of an S3 store from those of a web page, a proxy or a redirect."""
 
 from collections.abc import Mapping
 from typing import Final

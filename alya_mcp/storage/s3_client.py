@@ -194,7 +194,7 @@ class S3Connection:
 
 
 def connect(settings: Settings, found_region: str | None, answer_seconds: float) -> S3Connection:
-    """A new connection. `found_region` is the bucket's, told by the store when nobody chose one.
+    """A new connection. `found_region` is the bucket's, as the store reports it if none is configured.
 
     A store that says nothing for `answer_seconds` is given up.
 

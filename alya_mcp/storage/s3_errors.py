@@ -1,4 +1,4 @@
-"""What a failed conversation with an S3 store means, in words that say what to set.
+"""Explains errors of S3 stores: what to set, and where.
 
 Errors are known by the names of their classes, so that nothing of boto3 is imported here. A store's own
 message is quoted only for codes that aren't known, since it may hold account names.
@@ -91,7 +91,7 @@ def code_of(error: BaseException) -> str:
 
 
 def credentials_in_doubt(error: BaseException) -> bool:
-    """Whether credentials should be read anew before the next try."""
+    """Whether credentials should be read again before the next try."""
     doubtful = _class_names(error) & (_NO_CREDENTIALS | _SIGN_IN_AGAIN)
     return code_of(error) in _FORGOTTEN or bool(doubtful) or _STILL_EXPIRED in str(error)
 

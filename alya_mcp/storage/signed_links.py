@@ -28,7 +28,7 @@ _DATE = "%Y%m%dT%H%M%SZ"
 
 
 class LinkRefused(Exception):
-    """A link doesn't open; `status` is the HTTP status, the text is for whoever opened it."""
+    """A link doesn't open; `status` is the HTTP status, the text is for the user who opened it."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)

@@ -1,4 +1,4 @@
-"""How a store is, as data, and in sentences without a secret or a private path."""
+"""The state of a store, as data and as sentences without secrets and private paths."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -52,7 +52,7 @@ def status_words(status: StoreStatus) -> str:
 
 def _local(status: LocalStatus) -> str:
     if status.problem == "not writable":
-        return "ALYA_HOME/images can't be written: access is denied, or it is no folder."
+        return "ALYA_HOME/images can't be written: access is denied, or it isn't a folder."
     if status.problem == "not readable":
         return f"ALYA_HOME can't be read: {status.reason}."
     free = "" if status.free is None else f" ({status.free / 1e9:,.2f} GB free)"

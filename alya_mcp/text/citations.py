@@ -1,4 +1,4 @@
-"""What a language model is asked to say about sources, and what of its answer can be left standing.
+"""Prompts for answers with citations, and the check of what the model answers.
 
 A model may say what no source says, or what a source told it to say. So its answer is taken apart: a passage
 stands only with the number of a source that exists, and a quotation only if that source has it word for word.
@@ -14,7 +14,7 @@ from alya_mcp.text.markup import without_links
 from alya_mcp.text.words import sentences
 
 NOTHING_FOUND: Final = "NOT IN THE SOURCES"
-"""What the model is told to answer when the sources don't say."""
+"""The answer that the prompt asks for when the sources don't say."""
 
 _LANGUAGES: Final = {"tr": "Turkish", "en": "English"}
 _GROUPED: Final = re.compile(r"[\[\u3010]\s*(\d{1,3}(?:\s*[,;]\s*\d{1,3})+)\s*[\]\u3011]")

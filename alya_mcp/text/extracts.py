@@ -1,4 +1,4 @@
-"""An answer made of statements that the sources really have, each with its number."""
+"""Extractive answers: statements that the sources contain, each with its number."""
 
 import re
 from collections.abc import Sequence

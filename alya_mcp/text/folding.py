@@ -1,4 +1,4 @@
-"""Text compared as people write it, with or without the letters of their language."""
+"""Folding of text for comparison: case, diacritics and Turkish letters."""
 
 import unicodedata
 

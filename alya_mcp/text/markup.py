@@ -1,4 +1,4 @@
-"""Markup of strangers' text: what a reader would see of it, and where its blocks begin.
+"""Markdown and HTML as plain text: what a reader would see, and where blocks begin.
 
 Search engines give pages as Markdown or HTML, often with every line break gone, so that a heading, a table
 and a sentence stand in one line.

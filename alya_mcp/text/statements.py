@@ -1,8 +1,8 @@
 """The sentences of a text that state something: no headings, questions, calls to click or fragments.
 
-There is no tagger here. A statement ends with a full stop and has a verb in small letters, which a heading in
-title case has not; verbs are told by a table and by endings. In other languages than English and Turkish the
-verb isn't asked for.
+There is no tagger here. A statement ends with a full stop and has a lower-case verb, which a heading in
+title case lacks; verbs are recognised by a table and by endings. In languages other than English and Turkish
+no verb is required.
 """
 
 import re

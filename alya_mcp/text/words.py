@@ -59,7 +59,7 @@ _END: Final = re.compile(rf"[.!?\u2026][\"'\u201d\u2019)\]]*\s+(?=[\"'\u201c\u20
 
 
 def guess_language(text: str) -> Language:
-    """Turkish when `text` has letters or words that English has not, else English."""
+    """Turkish if `text` has letters or words that English doesn't have, else English."""
     text = unicodedata.normalize("NFC", text)
     if _ONLY_TURKISH.intersection(text):
         return "tr"

@@ -1,4 +1,4 @@
-"""The words for what bounds a tool's calls."""
+"""The bounds of a tool's calls as text."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -12,7 +12,7 @@ LOCAL = "local"
 
 
 class Caller:
-    """Knows the caller of this process anew at every call, so that a revoked grant is refused at once."""
+    """Looks the caller of this process up for every call, so that a revoked grant is refused at once."""
 
     def __init__(self, settings: Settings) -> None:
         self._token = settings.grant

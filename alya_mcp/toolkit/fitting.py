@@ -1,4 +1,4 @@
-"""The largest answer that a client is sent unless one record alone is larger."""
+"""Cuts lists so that an answer stays below the size limit."""
 
 import json
 from collections.abc import Mapping, Sequence

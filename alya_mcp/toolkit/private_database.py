@@ -1,4 +1,4 @@
-"""An SQLite file in ALYA_HOME that a family of tools keeps its records in, readable by its owner only."""
+"""An SQLite file in ALYA_HOME for the records of a family of tools, readable by its owner only."""
 
 import sqlite3
 import threading

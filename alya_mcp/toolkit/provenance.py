@@ -1,4 +1,4 @@
-"""Provenance of an answer: the part that all answers about the outside world share."""
+"""Provenance: source, age and problems of an answer, shared by all tools that ask outside services."""
 
 from typing import Any, Literal
 

@@ -1,4 +1,4 @@
-"""The parts of a server: the gate, and what tools share, made on first use and closed with it."""
+"""The hub: the gate and the services that tools share, created on first use and closed with the server."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime

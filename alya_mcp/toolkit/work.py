@@ -1,4 +1,4 @@
-"""Work that may outlive the call that asked for it, in a task of its own."""
+"""Background work that may outlive the call that started it."""
 
 import asyncio
 import time
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 _GIVEN_UP: Final = "It was given up before it was done; call again"
 KEPT_SECONDS: Final = 600.0
-"""How long what nobody has collected is kept."""
+"""How long a result is kept that isn't collected."""
 _CREEP: Final = 1e-4
 """Share of the whole by which each beat adds to what was told; clients take only progress that grows."""
 _TELLING: Final = 0.1
@@ -55,7 +55,7 @@ class Work(Generic[T]):
 
     @property
     def is_stale(self) -> bool:
-        """Whether it ended so long ago that nobody is expected to collect what came of it."""
+        """Whether it ended so long ago that its result won't be collected."""
         return self.ended is not None and time.monotonic() - self.ended > self._kept
 
     @property

@@ -218,8 +218,8 @@ def test_export_prints_what_is_asked_for_in_the_form_asked_for(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("--since", "yesterday"), "'yesterday' is no time"),
-        (("--format", "csv", "--output", "json"), "A table is no JSON"),
+        (("--since", "yesterday"), "'yesterday' isn't a time"),
+        (("--format", "csv", "--output", "json"), "A table isn't JSON"),
     ],
 )
 def test_export_says_what_it_does_not_take(run: Run, words: tuple[str, ...], told: str) -> None:

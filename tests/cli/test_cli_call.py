@@ -108,14 +108,14 @@ def test_an_unknown_tool_is_answered_with_the_nearest_name(run: Run) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("prompt",), "'prompt' is no argument; write key=value"),
-        (("=x",), "'=x' is no argument"),
+        (("prompt",), "'prompt' isn't an argument; write key=value"),
+        (("=x",), "'=x' isn't an argument"),
         (("steps=1", "steps=2"), "The argument 'steps' is given twice"),
         (("steps=1", "--args", '{"steps": 2}'), "The argument 'steps' is given twice"),
         (("steps:=one",), "The value of 'steps' is not JSON"),
         (("--args", "{prompt: x}"), "The value of --args is not JSON"),
         (("--args", "[1]"), "--args takes a JSON object"),
-        (("--args", '{"steps": NaN}'), "NaN is no number that JSON can carry"),
+        (("--args", '{"steps": NaN}'), "NaN isn't a number that JSON can carry"),
         (("--timeout", "0"), "--timeout"),
         (("--policy", "missing.json"), "'missing.json' does not exist"),
         (("--save", "missing/picture.png"), "The folder of --save missing/picture.png doesn't exist"),

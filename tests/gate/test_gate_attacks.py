@@ -29,7 +29,7 @@ which plays the calls through the real gate; the test fails when the page no lon
 
 What a policy can't stop is said with each case. In general: a policy judges calls, one by one, by tool,
 arguments, caller and what was counted. It doesn't understand text, it doesn't follow data from call to
-call, and it is no sandbox for the code of a tool.
+call, and it isn't a sandbox for the code of a tool.
 """
 
 

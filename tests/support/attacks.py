@@ -526,7 +526,7 @@ ATTACKS: Sequence[Attack] = (
         "Not a policy's to stop: code that runs in the server's process can do what the process can. The "
         "base install is small, and `constraints.txt` names the versions that were tested: `pip install -c"
         " constraints.txt` takes those and no others.",
-        "A gate in the process is no sandbox. Run the server as a user that owns nothing worth taking, or "
+        "A gate in the process isn't a sandbox. Run the server as a user that owns nothing worth taking, or "
         "in a container, if that matters to you.",
     ),
     Attack(

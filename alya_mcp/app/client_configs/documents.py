@@ -98,7 +98,7 @@ def load(client: ClientApp, file: Path) -> ConfigFile:
 
 
 def servers_in(values: Mapping[str, Any], config: ConfigFile) -> Mapping[str, Any]:
-    """The servers that `values`, read of `config`, hold; `Unusable` when they are no table."""
+    """The servers that `values`, read of `config`, hold; `Unusable` if they aren't a table."""
     client = config.client
     held = values.get(client.key, {})
     if held is None and client.format == "yaml":

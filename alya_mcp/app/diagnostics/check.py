@@ -1,4 +1,4 @@
-"""The result of looking at one thing, as data. `words` has a function for each kind of result."""
+"""The result of one check, as data; `words` has a function for each kind of result."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, is_dataclass

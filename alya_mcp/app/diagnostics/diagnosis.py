@@ -1,4 +1,4 @@
-"""Every check of an installation, in the order in which parts depend on each other."""
+"""All checks of an installation, each part after those that it depends on."""
 
 import os
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Health of the image engine, without starting anything."""
+"""Checks of the image engine, without starting it."""
 
 from typing import TYPE_CHECKING
 

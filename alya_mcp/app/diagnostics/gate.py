@@ -1,4 +1,4 @@
-"""The gate's two files: the policy that is in force, and the audit log."""
+"""Checks of the policy in force and of the audit log."""
 
 import os
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ def policy(settings: Settings) -> Iterator[Check]:
 
 
 def switch(settings: Settings) -> Iterator[Check]:
-    """Whether every call is stopped; nothing is said where none is."""
+    """Whether every call is stopped; no check if none is."""
     from alya_mcp.app.stop import is_stopped, stopped_since
 
     if not is_stopped(settings):

@@ -1,4 +1,4 @@
-"""Checks of the image engine: device, model, weights, worker. torch is only asked in a process of its own."""
+"""Checks of the image engine: device, model, weights, worker. torch is only used in a separate process."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Where questions that wait are sent."""
+"""Checks of the channels that waiting questions are sent to."""
 
 import shutil
 import sys
@@ -10,7 +10,7 @@ from alya_mcp.settings import Settings
 
 
 def notify(settings: Settings) -> Iterator[Check]:
-    """The ways that are set; nothing where none is, and nobody is asked whether they work."""
+    """The channels that are configured; no check if none is. It doesn't try whether they work."""
     if not settings.notify:
         return
     if "desktop" in settings.notify and sys.platform != "darwin" and shutil.which("notify-send") is None:

@@ -1,4 +1,4 @@
-"""Asks torch for the device, the model and its plan, in a process of its own, which may hang or crash."""
+"""Asks torch for device, model and plan, in a separate process, since that may hang or crash."""
 
 import json
 import os
@@ -25,7 +25,7 @@ _SECONDS: Final = 90
 
 
 class ProbeError(Exception):
-    """torch can't be used; the text says why, for a person."""
+    """torch can't be used; the text says why, for the user."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

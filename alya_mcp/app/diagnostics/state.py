@@ -1,4 +1,4 @@
-"""The file that limits, grants and approvals are kept in."""
+"""Check of the state file, which holds limits, grants and approvals."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""The check of the YouTube connection; nothing is said where nobody has begun to set one up."""
+"""The check of the YouTube connection; there is none until the user starts to set one up."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Health: the checks of doctor, looked at anew while the page is open."""
+"""Health: the checks of doctor, repeated while the page is open."""
 
 from typing import Any, Final
 

@@ -115,7 +115,7 @@ async def _examine(request: Request, text: str, before: str | None = None, why: 
     services = services_of(request)
     there = await anyio.to_thread.run_sync(_text, services)
     if there is None:
-        why = "Nobody can say which policy is in force; Health says why."
+        why = "It can't be determined which policy is in force; Health says why."
         return page(request, "failed", "Policy", 500, page="policy", live="", why=why)
     found = await anyio.to_thread.run_sync(_examined, services, text, there)
     return page(

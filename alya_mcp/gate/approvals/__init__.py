@@ -1,4 +1,4 @@
-"""The user's yes or no to a call: what is asked, what an answer is bound to, and how a yes is used up.
+"""Approvals: the question to the user, what an answer is bound to, and its single use.
 
 A yes reaches the gate in one of three ways: over the client's own elicitation while the call waits
 (`accepted`), with a retry that brings back a sealed state (`seal`, `redeem`), or from the command line, for a

@@ -58,7 +58,7 @@ class Approvals:
         `about` is what the arguments stand for; it is shown, and a yes to this call is bound to it.
 
         Raises:
-            NotCanonical: the arguments are no JSON.
+            NotCanonical: the arguments aren't JSON.
             StateError: the store's key can't be read.
         """
         grant = call.grant or ""
@@ -165,9 +165,9 @@ class Approvals:
             )
         now = self._clock.monotonic_ns()
         if now >= sealed.until_ns:
-            return "the approval came too late; make the call again to be asked anew"
+            return "the approval came too late; make the call again for a new question"
         if sealed.nonce in self._used:
-            return "the approval was used before; make the call again to be asked anew"
+            return "the approval was used before; make the call again for a new question"
         _sweep(self._used, now)
         self._used[sealed.nonce] = sealed.until_ns
         self._questions.unseal(question.session, sealed.binding.hex())
@@ -175,7 +175,7 @@ class Approvals:
             return None
         return (
             "the approval was given to another call: the arguments, the tool, the caller or the policy "
-            "differ; make the call again to be asked anew"
+            "differ; make the call again for a new question"
         )
 
     def is_again(self, question: Question, answer: Answer | None, standing: StandingAnswer | None) -> bool:

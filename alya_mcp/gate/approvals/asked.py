@@ -1,4 +1,4 @@
-"""Questions that are kept for the user to answer on the command line, and the store that keeps them."""
+"""Questions kept for the user to answer on the command line, and their store."""
 
 import base64
 import json
@@ -91,7 +91,7 @@ class KeptQuestion:
         if status == "used":
             raise Unanswerable(f"the yes to {self.id} was used by a call; nothing is left to answer")
         if status == "expired":
-            raise Unanswerable(f"{self.id} has expired; the agent has to make the call again to ask anew")
+            raise Unanswerable(f"{self.id} has expired; the agent has to repeat the call for a new question")
         if first and self.answer is not None:
             raise Unanswerable(f"{self.id} was answered already")
         return replace(self, answer=answer, expires_ns=min(now_ns + self.hold_ns, _LATEST_NS), way=way)
@@ -107,11 +107,11 @@ class Unanswerable(Exception):
 
 
 class TooManyOpen(Exception):
-    """A grant has `MOST_OPEN` questions open; a person has to answer some first."""
+    """A grant has `MOST_OPEN` questions open; the user has to answer some first."""
 
 
 class ApprovalStore(Protocol):
-    """Questions that wait for a person, shared by all processes of a state; every method `StateError`."""
+    """Questions that wait for the user, shared by all processes of a state. Methods raise `StateError`."""
 
     @property
     def key(self) -> bytes:

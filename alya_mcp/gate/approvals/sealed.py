@@ -1,4 +1,4 @@
-"""The state that a client brings back with its person's answer: sealed, so that nobody else can make one."""
+"""The state that a client returns with its user's answer, sealed against forgery."""
 
 import base64
 import binascii

@@ -1,7 +1,7 @@
-"""An index of the audit log, for searches that answer at once; it proves nothing and can be thrown away.
+"""An index of the audit log for quick searches; it proves nothing and can be deleted.
 
 The file holds where each call's records stand in the log, and of a call what searches ask about. Every
-process that reads the log may bring it up to date. One that is damaged, or of another version, is begun anew.
+process that reads the log may bring it up to date. A damaged one, or one of another version, is rebuilt.
 """
 
 import json
@@ -83,7 +83,7 @@ class Denials(NamedTuple):
 
 
 class SessionUse(NamedTuple):
-    """What one tool was let through for in one session: how many calls, their cost, and when the first was
+    """The admitted calls of one tool in one session: how many calls, their cost, and when the first was
     (microseconds since 1970)."""
 
     session: str
@@ -189,7 +189,7 @@ class AuditIndex:
             return [_row(each) for each in db.execute(sql, (micro(since), limit))]
 
     def session_use(self, sessions: Sequence[str], since: float) -> list[SessionUse]:
-        """What was let through in each of `sessions` since a time (seconds since 1970), by tool."""
+        """What was admitted in each of `sessions` since a time (seconds since 1970), by tool."""
         with self._reading() as db:
             found = db.execute(
                 "SELECT s.name, g.name, t.name, COUNT(*), COALESCE(SUM(usd), 0), MIN(time) FROM calls "
@@ -244,7 +244,7 @@ class AuditIndex:
                 self._db = None
 
     def discard(self) -> None:
-        """Throw the index away; the next `refresh` begins it anew."""
+        """Delete the index; the next `refresh` rebuilds it."""
         with self._lock:
             self.close()
             for end in ("", "-wal", "-shm"):

@@ -1,4 +1,4 @@
-"""Fills the index of the audit log: its tables, and the taking in of what the log has gained."""
+"""Fills the index of the audit log: its tables, and adding new records."""
 
 import json
 import os
@@ -65,7 +65,7 @@ class IndexProgress(NamedTuple):
 
 
 class Outdated(Exception):
-    """A file of the log isn't the one that was read: the index has to be begun anew."""
+    """A file of the log isn't the one that was read: the index has to be rebuilt."""
 
 
 def fill(db: sqlite3.Connection, folder: Path, stop: Callable[[], bool]) -> IndexProgress:
@@ -195,7 +195,7 @@ def open_index(file: Path) -> sqlite3.Connection:
     db = sqlite3.connect(file, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     try:
         db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = OFF")  # what a power failure damages is begun anew
+        db.execute("PRAGMA synchronous = OFF")  # what a power failure damages is rebuilt
         if db.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
             with transaction(db):
                 if db.execute("PRAGMA user_version").fetchone()[0] != _VERSION:

@@ -1,4 +1,4 @@
-"""The audit log's writing end: every decision and every outcome, chained, keyed, written before it counts.
+"""Writes the audit log: every decision and outcome, hash-chained and keyed, before it takes effect.
 
 Each record is one `write` to the operating system, finished before a handler starts or an answer leaves. It
 outlives the process, not a loss of power. Nothing of a result is ever in it; of arguments only names and a

@@ -1,4 +1,4 @@
-"""The newest audit records, as plain objects; a reading aid that proves nothing (see `verify`)."""
+"""The newest audit records, as plain objects, unverified (see `verify`)."""
 
 import json
 import os
@@ -19,7 +19,7 @@ def tail(
 ) -> Generator[dict[str, Any], None, None]:
     """The newest `n` records of all chains in order of time; with `follow` also those to come, without end.
 
-    A line that is no record is skipped here; `verify` names it.
+    A line that isn't a record is skipped here; `verify` names it.
 
     Raises:
         AuditError: when the folder or a file can't be read.

@@ -1,4 +1,4 @@
-"""The audit log read through: its records, and the calls they tell of, in order of time.
+"""Reads the audit log: its records, and the calls made of them, in order of time.
 
 A reading aid that proves nothing (see `verify`). Of files that were written at the same time a line each is
 held, and of calls those that were admitted and have no outcome yet; whatever the size of the log.
@@ -71,7 +71,7 @@ class AuditFilter:
 def read_entries(folder: str | os.PathLike[str], since: str | None = None) -> Iterator[LoggedRecord]:
     """Every record of all chains in order of time, from the day of `since` on.
 
-    A line that is no record is left out.
+    A line that isn't a record is left out.
 
     Raises:
         AuditError: when the folder or a file can't be read.

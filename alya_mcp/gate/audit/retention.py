@@ -1,4 +1,4 @@
-"""Which old audit files were taken away on purpose, and the taking away.
+"""Retention: removes old audit files, and records which were removed.
 
 `retention.log` beside the audit files holds a sealed line for each file that was retired: its name, its
 records and the hash of the last. The line is on disk before the file goes, so that `verify` knows where the

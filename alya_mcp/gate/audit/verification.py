@@ -1,4 +1,4 @@
-"""Whether the audit log is as it was written: nothing changed, removed, reordered or cut off."""
+"""Verifies the audit log: nothing was changed, removed, reordered or cut off."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""A document as values that know where they stand, so that every error can name its place."""
+"""A parsed document whose values know their position, so that errors can name it."""
 
 import re
 from bisect import bisect_right
@@ -78,7 +78,7 @@ class Member:
 
 
 class Unreadable(Exception):
-    """The text is no JSON; reading ended at the last of `problems`."""
+    """The text isn't JSON; reading ended at the last of `problems`."""
 
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__("; ".join(map(str, problems)))
@@ -103,7 +103,7 @@ def read_text(data: bytes) -> str:
     """The document's text: UTF-8, at most 1 MiB, a leading byte order mark dropped.
 
     Raises:
-        Unreadable: naming the first byte that is no UTF-8, or the size.
+        Unreadable: naming the first byte that isn't UTF-8, or the size.
     """
     if len(data) > LARGEST:
         raise Unreadable([Problem("", f"the document is over {LARGEST:,} bytes, the most a policy takes")])

@@ -59,7 +59,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_number(word: str) -> object:
-    raise ValueError(f"{word} is no JSON number")
+    raise ValueError(f"{word} isn't a JSON number")
 
 
 class PlacedReader:
@@ -137,12 +137,12 @@ class PlacedReader:
         if word in _WORDS:
             return Node(_WORDS[word], at), at + len(word)
         if word.lstrip("+-").lower() in {"nan", "infinity", "inf"}:
-            self.problems.append(self._problem(at, pointer, f"{word} is no JSON number"))
+            self.problems.append(self._problem(at, pointer, f"{word} isn't a JSON number"))
             return Node(WRONG, at), at + len(word)
         if word.startswith("'"):
             raise self._stop(at, pointer, "strings stand in double quotes")
         if word and not word.startswith(("/", "#")):
-            raise self._stop(at, pointer, f"{quoted(word)} is no JSON value")
+            raise self._stop(at, pointer, f"{quoted(word)} isn't a JSON value")
         raise self._stop(at, pointer, f"a value is missing; found {self._found(at)}")
 
     def _string(self, at: int, pointer: str) -> tuple[str, int]:

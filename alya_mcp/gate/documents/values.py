@@ -75,7 +75,7 @@ def _checked(value: Any, pointer: str, problems: list[Problem], depth: int) -> A
         members: dict[str, Any] = {}
         for key, item in cast("Mapping[Any, Any]", value).items():
             if not isinstance(key, str):
-                problems.append(Problem(pointer, f"the key {quoted(str(key))} is no string"))
+                problems.append(Problem(pointer, f"the key {quoted(str(key))} isn't a string"))
                 continue
             if not is_text(key):
                 problems.append(Problem(pointer, f"the key {quoted(key)} holds half a surrogate pair"))
@@ -92,7 +92,7 @@ def _checked(value: Any, pointer: str, problems: list[Problem], depth: int) -> A
 
 
 def _misfit(value: object) -> str | None:
-    """Why a single value is no JSON value."""
+    """Why a single value isn't a JSON value."""
     if isinstance(value, str):
         return None if is_text(value) else "the string holds half a surrogate pair"
     if value is None or isinstance(value, bool):
@@ -100,5 +100,5 @@ def _misfit(value: object) -> str | None:
     if isinstance(value, int):
         return None if abs(value) < TOO_LONG else f"a number of over {LONGEST_NUMBER} digits"
     if isinstance(value, float):
-        return None if math.isfinite(value) else f"{value} is no JSON number"
-    return f"{type(value).__name__} is no JSON type"
+        return None if math.isfinite(value) else f"{value} isn't a JSON number"
+    return f"{type(value).__name__} isn't a JSON type"

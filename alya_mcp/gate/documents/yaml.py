@@ -180,7 +180,7 @@ class _Reader:
             base = {"0o": 8, "0x": 16}.get(text[:2], 10)
             return int(text[2:], base) if base != 10 else int(text)
         if _NO_NUMBER.fullmatch(text):
-            self._problem(at, pointer, f"{text} is no JSON number")
+            self._problem(at, pointer, f"{text} isn't a JSON number")
             return WRONG
         if not _FLOAT.fullmatch(text):
             return text

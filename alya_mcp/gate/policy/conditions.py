@@ -254,7 +254,7 @@ def _may_contain(found: Any, value: Any) -> bool:
 def regex(pattern: Any, must_hold: bool) -> Verify:
     """Whether a text has a match; RE2's time grows with the text alone.
 
-    A text that is no Unicode is judged in the call's disfavour.
+    Text that isn't valid Unicode counts against the call.
 
     Raises:
         Unfit: RE2 can't take the pattern.
@@ -270,7 +270,7 @@ def regex(pattern: Any, must_hold: bool) -> Verify:
         search = re2.compile(pattern, options).search
     except (re2.error, UnicodeEncodeError) as error:
         reason = error.args[0]
-        said = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else "it is no Unicode"
+        said = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else "it isn't valid Unicode"
         raise UnfitOperand(
             f"invalid regex: {said} (the syntax is RE2's: no look-around, no back references)"
         ) from None

@@ -107,7 +107,7 @@ class EntryReader:
         return None
 
     def approval(self, rule: str, reason: str, shadow: bool) -> Approval:
-        """A person's yes as it is needed where the document says no more."""
+        """The approval that `require_approval` asks for by default."""
         return Approval(rule, self._expires, "call", reason, shadow)
 
     def most(self, value: Any, pointer: str, amount: Amount) -> int | None:

@@ -50,7 +50,7 @@ class _Bounded(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """One rule, read: what it asks of the arguments, what it counts, and whether it asks a person."""
+    """One rule: its conditions, what it counts, and whether it needs an approval."""
 
     name: str
     action: Action

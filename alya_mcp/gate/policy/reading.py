@@ -59,7 +59,7 @@ class Reading:
         self.problems.append(Problem(pointer, message, line, column))
 
     def fields(self, value: Any, pointer: str, what: str) -> Fields | None:
-        """The members of an object of `KEYS[what]`; None when it is no object. Null members were reported."""
+        """The members of an object of `KEYS[what]`, None if it isn't one. Null members were reported."""
         if not isinstance(value, dict):
             self.problem(value, pointer, f"is {kind(value)}; it takes an object")
             return None
@@ -85,7 +85,7 @@ class Reading:
                 self.report(pointer, f'"{name}" is missing; add "{name}": {example}{hint}')
 
     def items(self, value: Any, pointer: str, takes: str) -> Sequence[tuple[Any, str]]:
-        """The items of a list, each with its pointer; empty when it is no list of what `takes` says."""
+        """The items of a list, each with its pointer; empty if it isn't a list of what `takes` says."""
         if not isinstance(value, list):
             self.problem(value, pointer, f"is {kind(value)}; it takes a list of {takes}")
             return ()

@@ -1,4 +1,4 @@
-"""What a policy compiles to: all that the gate asks of one tool's call, ready to be asked.
+"""The compiled rules of a policy for one tool's calls.
 
 Amounts are whole billionths (`UNIT`) of a call, of a US dollar or of the argument that a limit counts, so
 that sums are exact. Spans are nanoseconds. Every rule is named by its JSON Pointer. A `counter` is named by

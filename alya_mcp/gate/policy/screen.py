@@ -1,4 +1,4 @@
-"""Which of a tool's tests may refuse a call, found without asking each of them.
+"""Prefilters a tool's tests: finds those that may refuse a call without running each of them.
 
 Tests of the same argument are put together: the words that it must not be are one set, numbers have one lower
 and one upper bound, patterns are one pattern. An argument that fits passes all of them at once; of one that

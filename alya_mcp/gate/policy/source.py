@@ -1,4 +1,4 @@
-"""Where the gate takes its policy from: one that stands, or a file that is watched."""
+"""Sources of the policy: a fixed one, or a watched file."""
 
 import os
 import time

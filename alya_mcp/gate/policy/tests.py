@@ -1,4 +1,4 @@
-"""Tests of a call's arguments, as a policy compiles to them: a comparison each, or several together."""
+"""Compiled tests of a call's arguments: one comparison, or several together."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -8,7 +8,7 @@ A document of cases is a list of sessions:
 
 Every session starts with empty counters in every scope, and has a clock of its own that starts at 0; `at`
 never goes back. A session's own policy goes before the one that is tested. Any grant is a known caller.
-`outcome` is what comes of the handler. `person` is what a person answers when asked; `expect` and `rule` are
+`outcome` is the handler's. `person` is what the user answers when asked; `expect` and `rule` are
 then what the call comes to. Calls don't overlap.
 """
 
@@ -159,7 +159,7 @@ def _call(case: CallCase, facts: Facts) -> Call:
 
 
 async def _come_to(gate: Gate, call: Call, case: CallCase) -> Decision:
-    """What the call comes to, after the person's answer if there is one."""
+    """The result of the call, after the user's answer if there is one."""
 
     async def handler(_: Mapping[str, Any]) -> None:
         if case.outcome == "error":

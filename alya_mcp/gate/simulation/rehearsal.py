@@ -1,4 +1,4 @@
-"""Calls that are only played through a gate: what they need to know of a tool, and a clock set by hand."""
+"""For calls that are simulated: facts about a tool, and a clock that is set by hand."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _EPOCH: Final = 1_000_000_000 * SECOND
 class Facts:
     """What a catalogue knows of a tool.
 
-    `price` is what a success costs, in USD; None when nobody knows. It is for each of the things that the
+    `price` is what a success costs, in USD; None if unknown. It is for each of the things that the
     argument `priced_per` asks for, where that is given. Without `validate` arguments are taken as they are.
     """
 

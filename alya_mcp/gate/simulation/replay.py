@@ -1,4 +1,4 @@
-"""What another policy would have said to the calls in an audit log.
+"""Replays the calls of an audit log under another policy.
 
 The log holds the names of arguments and a digest of their values, never a value. So rules that need one,
 conditions and limits that add up an argument, can't be judged again, and are named instead of guessed. Equal
@@ -6,7 +6,7 @@ arguments have equal digests, so loop caps and approvals can be. What is assumed
 
 - a call that can't be judged counts as let through, and one that the log has no outcome for as a success;
 - a call that was refused before its arguments were checked counts as one whose arguments fit;
-- a person who said yes or no to a call says it again; nobody knows what they would say to another one;
+- a user who said yes or no to a call says it again; what they would say to another one isn't known;
 - a call costs what its tool costs now.
 """
 
@@ -209,7 +209,7 @@ class _Stage:
     async def _decide(
         self, call: Call, record: Mapping[str, Any], said: Said | None
     ) -> tuple[Decision, str | None]:
-        """What the gate says to the call, of which a person `said` something; with a state if it must wait.
+        """The gate's decision on the call, to which the user `said` something; with a state if it must wait.
 
         The call goes on running if the log has yet to tell how it ended.
         """

@@ -1,4 +1,4 @@
-"""What outlives a call: where each audit chain ends, what was used by whom, and what is counted.
+"""The gate's state: ends of audit chains, usage, counters, approvals and grants.
 
 Two states behind one interface (`State`): `MemoryState` for one process that keeps nothing, `SqliteState` for
 all server processes of a user.

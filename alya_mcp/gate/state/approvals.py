@@ -1,4 +1,4 @@
-"""Questions that wait for a person, and their answers: in memory, or in the state's file."""
+"""Questions that wait for the user, and their answers: in memory or in the state's file."""
 
 import os
 from collections.abc import Callable, Iterable, Sequence

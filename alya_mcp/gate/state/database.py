@@ -46,7 +46,7 @@ class Owner:
         """Use it in this process; `StateError` in a child of the one that used it first."""
         if not self.is_this_process:
             what = "the state was opened before this process was forked"
-            raise StateError(what, "Open it anew in this process.")
+            raise StateError(what, "Open it again in this process.")
         self._process = os.getpid()
 
 
@@ -56,7 +56,7 @@ class Database:
     The file is made at first use, mode 0600, in a folder of mode 0700, with `tables`: statements that make
     what is missing. A file of an older schema is copied beside itself and brought up to date. A file that is
     corrupt, of another program or of a newer version is refused and left as it is. A file that failed is
-    opened anew, but not for `RETRY_SECONDS`; until then what needs it fails at once. One that was moved away
+    reopened, but not for `RETRY_SECONDS`; until then what needs it fails at once. One that was moved away
     or removed is given up within `LOOK_SECONDS`, and a new one made. Connections of a state share `owner`.
     """
 
@@ -187,7 +187,7 @@ class Database:
         return _BUSY_SECONDS if self._error is None else _BUSY_AGAIN_SECONDS
 
     def failed(self, error: Exception) -> StateError:
-        """What went wrong in words; the file is opened anew for the next use."""
+        """Explain `error` and close the file; the next use reopens it."""
         self.close()
         self._error = error if isinstance(error, StateError) else explained(self.path, error)
         self._failed_at = time.monotonic()

@@ -39,7 +39,7 @@ def damaged(path: Path, found: str) -> StateError:
     """The error for a corrupt file; `found` is what SQLite reports."""
     remedy = (
         f"End all servers, move {path.name}* away and keep them: a new file is made. It has no grants, "
-        "limits count anew, and nothing in it vouches for the audit log: move that away too, or "
+        "limits start again, and nothing in it vouches for the audit log: move that away too, or "
         "`alya-mcp audit verify` reports it."
     )
     return StateError(f"the state file {path} is damaged ({found})", remedy)

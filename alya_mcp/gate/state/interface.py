@@ -1,4 +1,4 @@
-"""What the gate keeps, whichever place keeps it: notes of calls, sliding counters, calls in flight."""
+"""The interface of a state: usage, sliding counters, calls in flight, approvals and grants."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -143,7 +143,7 @@ class State(Protocol):
 
     @property
     def approvals(self) -> "ApprovalStore":
-        """Questions that wait for a person."""
+        """Questions that wait for the user."""
         ...
 
     @property

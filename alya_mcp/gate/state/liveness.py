@@ -1,4 +1,4 @@
-"""Who holds something in a state file, vouched for by the operating system.
+"""Whether the process that holds something in a state file is alive, by a file lock.
 
 Each holder keeps the lock on a file of its own, which ends with its process however that ends. So neither a
 number used again for another process nor a process that was stopped for long is mistaken for a dead one. A
@@ -119,7 +119,7 @@ def _remove_dead(folder: Path) -> None:
 
 
 def _remove(path: Path, locked: int) -> None:
-    """Remove the file and give back its lock, in the order in which nobody takes it meanwhile."""
+    """Remove the file and release its lock, in an order in which no other process can take it."""
     if sys.platform == "win32":
         os.close(locked)
     try:

@@ -1,4 +1,4 @@
-"""Notes of calls: where each audit chain ends, and what was used by whom, until a file takes them."""
+"""Usage and ends of audit chains, buffered until they are written to the file."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

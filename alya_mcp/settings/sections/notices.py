@@ -1,4 +1,4 @@
-"""Where questions that wait are sent."""
+"""Checks of the channels that waiting questions are sent to."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -10,7 +10,7 @@ from alya_mcp.settings.setting import Setting
 
 @dataclass(frozen=True, kw_only=True)
 class NoticeSettings:
-    """Where questions that wait are sent."""
+    """Checks of the channels that waiting questions are sent to."""
 
     notify: Annotated[
         tuple[NotifyName, ...],

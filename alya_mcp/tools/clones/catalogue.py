@@ -39,7 +39,7 @@ class FigureSource(Output):
 
 
 class IconicFigure(Output):
-    """A figure and what is told of it."""
+    """A figure and what the catalogue says about it."""
 
     name: str = Field(description="Name.")
     slug: str = Field(description="Name for alya_clone_chat.")
@@ -50,7 +50,7 @@ class IconicFigure(Output):
     personality: str | None = Field(description="How people who knew it described it, in our words.")
     known_for: list[str] = Field(description="Works and deeds.")
     facts: list[str] = Field(description="Facts of public record, in our words.")
-    quality_score: float = Field(description="How much is told here, 0 to 1; no judgement of the person.")
+    quality_score: float = Field(description="How much is known, 0 to 1; not a judgement of the person.")
     chat: bool = Field(description="Whether alya_clone_chat can play it; Pantheon's people it can't.")
     sources: list[FigureSource] = Field(description="What the entry rests on.")
 

@@ -55,7 +55,7 @@ class ChatReply(Output):
         description="What the reply quotes and no source here has; take none of it for the figure's words."
     )
     removed: int = Field(description="Links taken out of the reply.")
-    sources: list[FigureSource] = Field(description="What the model was told about the figure rests on.")
+    sources: list[FigureSource] = Field(description="What the facts given to the model rest on.")
     notice: str = Field(description="What to know about the reply.")
 
 
@@ -76,7 +76,7 @@ async def alya_clone_chat(arguments: ChatRequest, context: Context) -> ChatReply
 
     Returns the reply, sessionId, `simulation: true`, the sources that the persona rests on, and
     unverifiedQuotations: what the reply quotes though no source has it. A model may still invent: the reply
-    is no evidence of what the figure thought.
+    isn't evidence of what the figure thought.
     """
     hub, now = context.hub, datetime.now(UTC)
     figure = await anyio.to_thread.run_sync(partial(_figure, arguments.clone))
@@ -122,7 +122,7 @@ def _figure(name: str) -> Figure:
     """The figure of a name.
 
     Raises:
-        InvalidInput: there is none, or too little is told of it.
+        InvalidInput: there is none, or too little is known of it.
     """
     found = named(figures(), name)
     if found is not None:

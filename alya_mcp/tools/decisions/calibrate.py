@@ -145,7 +145,7 @@ def domain_of(asked: str) -> str:
     """
     domain = normal(asked)
     if not domain:
-        raise InvalidInput(f"{asked!r} is no domain; write one such as freelance or equities/us.")
+        raise InvalidInput(f"{asked!r} isn't a domain; write one such as freelance or equities/us.")
     return domain
 
 

@@ -55,7 +55,7 @@ async def agent_registry(arguments: AgentRequest, context: Context) -> AgentList
 
     Use `search` to find who can do something, `lookup` to see one agent whole, `list` to page through all:
     this hub first, then the A2A agents that the user named, then the registry by name. It calls no agent
-    and installs none; a record is no recommendation, and anybody can publish to the registry. For
+    and installs none; a record isn't a recommendation, and anybody can publish to the registry. For
     applications that people use, see alya_app_directory; for questions about this hub, alya_ask.
 
     Returns records of one shape: slug, name, description, version, endpoints, packages, skills, source.
@@ -81,7 +81,7 @@ async def agent_registry(arguments: AgentRequest, context: Context) -> AgentList
 
 
 async def _list(limit: int, cursor: str | None, context: Context) -> AgentList:
-    """A page: agents of one's own from a number on, then a page of the registry."""
+    """A page: our own agents from a number on, then a page of the registry."""
     http = context.hub.http
     start, page = _place(cursor)
     answers = DirectoryAnswers(http.memo)

@@ -114,7 +114,7 @@ class Appraisal(Output):
     sensitivity: list[Sensitivity] = Field(description="What each quality does to the value.")
     trend: PriceTrend | None = Field(description="How prices move; null where the dates don't tell.")
     basis: Literal["import", "sample"] = Field(
-        description="import: the caller's own priced gems; sample: the bundled ones, which are no prices of "
+        description="import: the caller's own priced gems; sample: the bundled ones, which aren't prices of "
         "today."
     )
     priced: int = Field(description="Priced gems of the species that the model knows.")

@@ -73,7 +73,7 @@ class LeftOutListings(Output):
     damaged: int = Field(description="Damaged, incomplete, restored or for parts, by their own words.")
     reproductions: int = Field(description="Reproductions and copies.")
     other_objects: int = Field(description="Parts of such an object, paper about one, and miniatures.")
-    auctions: int = Field(description="Running auctions, whose bid is no price.")
+    auctions: int = Field(description="Running auctions, whose bid isn't a price.")
     currencies: int = Field(description="In a currency without a known rate.")
     without_price: int = Field(description="Without a price.")
 

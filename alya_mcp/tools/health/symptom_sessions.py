@@ -75,7 +75,7 @@ class SymptomSessions:
                 if row is None:
                     raise InvalidInput(
                         f"There is no session {session!r} of yours; a session ends 24 hours after its last "
-                        "use. Leave sessionId out to begin anew."
+                        "use. Leave sessionId out to start again."
                     )
                 _restore(case, json.loads(row[0]))
             change(case)

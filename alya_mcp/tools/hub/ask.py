@@ -1,4 +1,4 @@
-"""Questions about this hub: answered by whoever is set up, from what the hub knows of itself."""
+"""`alya_ask`: answers questions about this hub from what it knows of itself."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -108,8 +108,8 @@ async def polymarket_signals(arguments: SignalsRequest, context: Context) -> Mar
 
     Use it for "what is moving", news that markets noticed, and books that stand far apart. Use
     polymarket_edge for what a bet would be worth after fees and polymarket_categorize to sort titles. A move
-    is no reason to follow it: the price has it in already. It looks at the 300 busiest open markets, knows no
-    history beyond a week and can't tell that a spread narrowed; it trades nothing.
+    isn't a reason to follow it: the price has it in already. It looks at the 300 busiest open markets, knows
+    no history beyond a week and can't tell that a spread narrowed; it trades nothing.
 
     Returns per signal the market, kind, strength (times the threshold), words and numbers. Questions are
     other people's words. Renewed every half minute.

@@ -1,4 +1,4 @@
-"""Search of the web: hits of whoever is set up, ranked here, and an answer that they carry."""
+"""`web_search`: results of the configured search engine, ranked here, and an answer that cites them."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
@@ -168,7 +168,7 @@ def _attempts(
     """Those who may be asked, the preferred one first.
 
     Raises:
-        NotConfigured: there is nobody.
+        NotConfigured: no search engine is configured.
     """
     keys = settings.source_secrets
     attempts: list[Callable[[], Awaitable[Fetched[list[Hit]]]]] = []

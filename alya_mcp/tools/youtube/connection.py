@@ -65,7 +65,7 @@ class Connections:
             return None
         except (OSError, ValidationError):
             raise Unavailable(
-                "The connection to YouTube can't be read. The user can make it anew with "
+                "The connection to YouTube can't be read. The user can make a new one with "
                 "`alya-mcp youtube connect`."
             ) from None
 

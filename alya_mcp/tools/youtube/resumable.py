@@ -1,8 +1,8 @@
 """The resumable upload of a draft's video: it goes on where it was cut, and never makes a second video.
 
-What was sent is known from YouTube alone: after a kill, a cut, a 5xx or a lost answer it is asked first. A
-session that is gone is begun anew, unless the last byte may have arrived in it: then the channel's newest
-videos are looked through before.
+Only YouTube knows what has arrived: after a kill, a broken connection, a 5xx or a lost answer it is asked
+first. A session that is gone is replaced by a new one; if its last byte may have arrived, the video is first
+searched among the channel's newest ones.
 """
 
 import json
@@ -98,7 +98,7 @@ class ResumableUpload:
                         return found
                 upload = await self._keep(upload, session=None, finishing=False)
         raise Unavailable(
-            "YouTube ended three upload sessions of this video; call again later to begin anew."
+            "YouTube ended three upload sessions of this video; call again later to start again."
         )
 
     async def _begin(self, upload: VideoUpload, privacy: Privacy) -> VideoUpload:
@@ -271,7 +271,7 @@ class ResumableUpload:
 
 
 def _too_open(upload: VideoUpload, privacy: Privacy) -> bool:
-    """Whether the session would make the video public, which nobody has agreed to now."""
+    """Whether the session would make the video public, which isn't approved now."""
     return upload.session is not None and upload.privacy == "public" and privacy == "private"
 
 

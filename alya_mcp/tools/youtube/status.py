@@ -46,7 +46,7 @@ class Velocity(Output):
 
 
 class AbortCriterion(Output):
-    """A reason to stop making videos until a person has looked."""
+    """A reason to stop making videos until the user has looked."""
 
     name: Literal["failures", "quota", "silence"] = Field(description="Which one.")
     met: bool = Field(description="Whether it holds now.")
@@ -81,7 +81,7 @@ class PipelineStatus(Output):
     abort: bool = Field(description="True when an abort criterion is met.")
     abort_criteria: list[AbortCriterion] = Field(description="When to stop, and whether that is so.")
     quota: QuotaStatus = Field(description="The API's quota.")
-    quota_renewed_at: AwareDatetime = Field(description="Midnight Pacific time, when it begins anew (UTC).")
+    quota_renewed_at: AwareDatetime = Field(description="Midnight Pacific time, when it is renewed (UTC).")
     quota_exhausted: list[Bucket] = Field(description="Buckets that YouTube itself called used up today.")
 
 

@@ -42,7 +42,7 @@ def policy_not_read(file: Path) -> Words:
 
 def policy_invalid(file: Path, problem: "Problem") -> Words:
     """One thing that is wrong with the policy."""
-    return Words(f"{tilde(file)}: {problem}", f"Mend it: alya-mcp policy check {tilde(file)}")
+    return Words(f"{tilde(file)}: {problem}", f"Fix it: alya-mcp policy check {tilde(file)}")
 
 
 def policy_unknown_tool(file: Path, problem: "Problem") -> Words:
@@ -62,7 +62,7 @@ def audit_empty() -> Words:
 
 def audit_unproven(reason: str) -> Words:
     """The state can't be read, against which the log is checked."""
-    return Words(f"can't be checked: {reason}", "Mend the state first.")
+    return Words(f"can't be checked: {reason}", "Repair the state first.")
 
 
 def audit_unusable(reason: str) -> Words:

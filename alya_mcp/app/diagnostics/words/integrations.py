@@ -18,14 +18,14 @@ def store(status: StoreStatus) -> Words:
 
 def store_failing(status: StoreStatus) -> Words:
     """The store can't be used."""
-    return Words(status_words(status), "Mend what that names; docs/storage.md explains each error.")
+    return Words(status_words(status), "Fix what it names; docs/storage.md explains each error.")
 
 
 def secret_in_links(variable: str) -> Words:
     """Every link to a picture shows a secret."""
     return Words(
         f"the secret in {variable} is a part of every link (its key id, bucket, address or prefix)",
-        "Set another one: whoever has a link may know this one.",
+        "Set another one: anyone who has a link may know this one.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Figures of public record: what is told of each, and how a query finds them."""
+"""Figures of public record: what is known of each, and how a query finds them."""
 
 import difflib
 import re
@@ -52,7 +52,7 @@ class FigureReference:
 class Figure:
     """One person. Years before the common era are negative, None where the sources don't say.
 
-    `facts` is empty for people that only Pantheon tells of; nobody can talk to those.
+    `facts` is empty for people of Pantheon alone; alya_clone_chat doesn't simulate those.
     """
 
     name: str
@@ -70,7 +70,7 @@ class Figure:
 
     @property
     def chat(self) -> bool:
-        """Whether enough is told of the figure for a simulation of it."""
+        """Whether enough is known of the figure to simulate it."""
         return bool(self.facts)
 
     @cached_property
@@ -94,7 +94,7 @@ class Figure:
 
     @property
     def quality(self) -> float:
-        """How much is told of the figure, 0 to 1; no judgement of the person.
+        """How much is known of the figure, 0 to 1; not a judgement of the person.
 
         Half for four facts, three tenths for two sources, a tenth each for exact years and for what the
         figure is known for. Without facts at most three tenths: for a year, a place and an occupation.

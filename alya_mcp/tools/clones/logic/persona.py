@@ -1,4 +1,4 @@
-"""What a language model is told so that it plays a figure from what is known and invents nothing."""
+"""The prompt by which a language model plays a figure from known facts and invents nothing."""
 
 import json
 from typing import Final

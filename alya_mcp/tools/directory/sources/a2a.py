@@ -77,7 +77,7 @@ def _agent(body: Body) -> Agent:
 
 
 def _may_be_shown(url: str) -> bool:
-    """Whether it is a web address without a name or password; that of one's own agent may be private."""
+    """Whether it is a web address without a name or password; the user's own agent may have a private one."""
     try:
         parts = urlsplit(url)
     except ValueError:

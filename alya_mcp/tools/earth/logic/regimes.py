@@ -141,7 +141,7 @@ _DENSE: Final[Sequence[tuple[Completeness, Polygon]]] = (
 
 
 def choose_regime(latitude: float, longitude: float, depth_km: float | None) -> tuple[Regime, str]:
-    """The regime of an earthquake, and how it was chosen, in words for a person.
+    """The regime of an earthquake, and how it was chosen, in words for the user.
 
     California's come from the USGS's polygons. Elsewhere the map of regimes that the USGS uses isn't part of
     this package: a shallow earthquake counts as one of an active continent, a deeper one as one of a

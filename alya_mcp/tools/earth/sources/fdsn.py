@@ -20,7 +20,7 @@ PLACE_LENGTH: Final = 200
 def read_text(body: Body, *, link: str | None = None) -> list[Quake]:
     """The quakes of an answer in FDSN text format. `link` is an event's page, with `{id}` in it.
 
-    Lines without a magnitude, and events whose type says that they are no earthquake, are left out.
+    Lines without a magnitude, and events whose type says that they aren't earthquakes, are left out.
 
     Raises:
         ChangedShape: it isn't that format.

@@ -111,7 +111,7 @@ def _sky(body: Body) -> Sky:
         local = datetime.fromisoformat(current.time).replace(tzinfo=UTC)
         condition, icon = of_wmo_code(current.weather_code, day=current.is_day == 1)
     except ValueError:
-        raise ChangedShape(OPEN_METEO, "changed its shape: field current.time is no time") from None
+        raise ChangedShape(OPEN_METEO, "changed its shape: field current.time isn't a time") from None
     except KeyError:
         raise ChangedShape(
             OPEN_METEO, f"answers the unknown weather code {current.weather_code}; call again later"

@@ -11,7 +11,7 @@ from alya_mcp.text.words import terms
 from alya_mcp.tools.goods.logic.faults import Apart, Flaw, apart_of, flaw_of
 
 Sale = Literal["fixed", "sold", "auction"]
-"""fixed: asked for now; sold: paid; auction: a bid that may still rise, which is no price."""
+"""fixed: asked for now; sold: paid; auction: a bid that may still rise, so it isn't a price."""
 
 _WORD: Final = re.compile(r"[^\W_]+(?:['\u2019/][^\W_]+)*")
 _ATTRIBUTES: Final[dict[str, dict[str, str]]] = {

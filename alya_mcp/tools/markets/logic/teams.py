@@ -1,7 +1,7 @@
 """Names of teams by league, as titles of markets write them: nicknames in small letters, without marks.
 
 A name that several leagues share stands in each of them, so that a pair of names tells the league or shows
-that it can't be told. Leagues that are no category are here for that.
+that it can't be told. Leagues that aren't a category are here for that.
 """
 
 from typing import Final

@@ -221,4 +221,4 @@ PRIZE: Final = any_of(
 """What a single team may be asked about."""
 
 WEATHER: Final = any_of("degrees?", "temperatures?", "weather", "heat wave", "hurricane season")
-"""Words that say that a city and 'heat' are no team."""
+"""Words that say that a city and 'heat' aren't a team."""

@@ -111,7 +111,7 @@ class Market(Shape):
 
     @property
     def fees(self) -> Fees | None:
-        """What it charges takers; None where that can't be told, or follows no documented formula."""
+        """The taker fee; None if it is unknown or follows no documented formula."""
         if self.fees_enabled is False or (self.fee_schedule and self.fee_schedule.rate == 0):
             return Fees(rate=0.0)
         if self.fee_schedule is None or self.fee_schedule.rate is None or self.fee_schedule.exponent != 1:

@@ -17,7 +17,7 @@ ALMOST: Final = 0.8
 class Situation:
     """A channel as it stands.
 
-    `used` is the share of each bucket of the quota, `renewed_at` when it begins anew. `failures` are the
+    `used` is the share of each bucket of the quota, `renewed_at` when it is renewed. `failures` are the
     reasons of failed drafts, the most frequent first. `figures` is whether topics can be scored.
     """
 

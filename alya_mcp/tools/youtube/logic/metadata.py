@@ -1,4 +1,4 @@
-"""What YouTube is told of a video, within its limits: titles, description with chapters, tags.
+"""The metadata of a video, within YouTube's limits: titles, description with chapters, tags.
 
 The limits are in `limits`; those of chapters are at https://support.google.com/youtube/answer/9884579 (from
 0:00, three or more, each at least 10 s).

@@ -228,7 +228,7 @@ class ScriptDraft:
 
 
 def outline(topic: str, seconds: float, language: Language) -> ScriptDraft:
-    """A script about `topic` for a video of so many seconds: an opening, questions, a closing.
+    """A script about `topic` for a video of `seconds`: an opening, questions, a closing.
 
     The longer the video, the more questions, and in a long one more is said about each.
     """

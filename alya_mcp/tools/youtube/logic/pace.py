@@ -70,7 +70,7 @@ def pace_of(uploads: Sequence[datetime], goal: float, now: datetime) -> Pace:
 def abort_criteria(
     ends: Sequence[DraftState], pace: Pace, begun: datetime | None, spent: Sequence[str], now: datetime
 ) -> list[Criterion]:
-    """When to stop making videos until a person has looked.
+    """When to stop making videos until the user has looked.
 
     `ends` is how the last drafts ended, the newest first; `begun` when the first draft was made; `spent` the
     buckets of the quota that are used up.

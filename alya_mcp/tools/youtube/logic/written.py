@@ -53,7 +53,7 @@ class ScriptPlan:
 
 
 def scene_count(seconds: float) -> int:
-    """The number of scenes of a video of so many seconds."""
+    """The number of scenes of a video of `seconds`."""
     return max(_FEWEST, min(_MOST, round(seconds / _SECONDS)))
 
 

@@ -18,7 +18,7 @@ Weight = Literal["display", "text"]
 _FOLDER: Final = Path(__file__).with_name("fonts")
 _FILES: Final[dict[Weight, str]] = {"display": "InterDisplay-ExtraBold.ttf", "text": "Inter-SemiBold.ttf"}
 _NOWHERE: Final = "\U0010fffe"
-"""A code point that is no character, which no font can draw."""
+"""A code point that isn't a character, which no font can draw."""
 _UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp", "Mn"})
 
 

@@ -23,7 +23,7 @@ class Finding:
 
     `base` is the probability that somebody with an unrelated illness says it; whoever has it has every
     one of `parents` too; `background` marks circumstances (smoking, pregnancy) rather than symptoms; what
-    isn't `alone` says how something came on and is no complaint by itself; what is `personal` counts only
+    isn't `alone` says how something came on and isn't a complaint by itself; what is `personal` counts only
     in a text that speaks of a person ("markets are worried"); `one_side` is what it is when only the left
     or the right is told of, `lasting` what it is too after so many days.
     """
