@@ -77,6 +77,19 @@ def _asked_once(reason: str) -> PresetEntry:
     return {"action": "require_approval", "reason": reason, "approval": {"who": "session", "expires": _HOUR}}
 
 
+def _pictures(most: int) -> PresetEntry:
+    """As many calls a minute that draw, and as many pictures: a call may ask for several."""
+    told = f"at most {most} pictures a minute"
+    pictures = {
+        "counter": "pictures",
+        "max": most,
+        "window": "minute",
+        "amount": "args.count",
+        "on_deny": told,
+    }
+    return {**_per("minute", most), "limits": [pictures]}
+
+
 def _strict(tool: _Traits) -> PresetEntry:
     if tool.category in ("Execute", "Destructive", "Financial"):
         return _denied(tool.category)
@@ -84,7 +97,8 @@ def _strict(tool: _Traits) -> PresetEntry:
         return _asked("it changes something")
     if tool.risk == "High":
         return _asked("its risk is high")
-    return _asked_once("it costs money") | _per("minute", 10) if tool.price else _per("minute", 30)
+    limit = _pictures(10) if tool.name == _DRAWS else _per("minute", 10)
+    return _asked_once("it costs money") | limit if tool.price else _per("minute", 30)
 
 
 def _balanced(tool: _Traits) -> PresetEntry:
@@ -96,7 +110,7 @@ def _balanced(tool: _Traits) -> PresetEntry:
     if tool.price >= _EXPENSIVE_USD:
         limit = _per("hour", 10)
     if tool.name == _DRAWS:
-        limit = _per("minute", 10)
+        limit = _pictures(10)
     if tool.risk == "High":
         ask = _asked if tool.category == "Write" else _asked_once
         return ask("its risk is high") | limit

@@ -112,9 +112,10 @@ def _save(result: "CallToolResult", target: Path) -> int:
     from alya_mcp.cli.download import DownloadError, download
 
     try:
-        size = download(result, target)
+        saved = download(result, target)
     except DownloadError as error:
         say(f"Error: {error}")
         return TOOL_ERROR
-    say(f"Saved {target} ({size:,} bytes).")
+    for place, size in saved:
+        say(f"Saved {place} ({size:,} bytes).")
     return 0

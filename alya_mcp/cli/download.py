@@ -19,14 +19,22 @@ class DownloadError(Exception):
     """The file couldn't be fetched or kept; the text says why, for the user."""
 
 
-def download(result: CallToolResult, target: Path) -> int:
-    """Save what `result` links to as `target`, replacing it whole, and return its size in bytes.
+def download(result: CallToolResult, target: Path) -> list[tuple[Path, int]]:
+    """Save what `result` links to as `target`, replacing it whole, and return where it is and its size.
+
+    Of several pictures the second is saved as `NAME-2.SUFFIX`, and so on.
 
     Raises:
         DownloadError: when there is no link, it doesn't open, or its checksum differs from the result's.
     """
     structured: Any = result.structured_content
     answer = cast("dict[str, Any]", structured) if isinstance(structured, dict) else {}
+    images = cast("list[dict[str, Any]]", answer.get("images") or [answer])
+    targets = [target, *(target.with_stem(f"{target.stem}-{n}") for n in range(2, len(images) + 1))]
+    return [(place, _save(each, place)) for each, place in zip(images, targets, strict=True)]
+
+
+def _save(answer: dict[str, Any], target: Path) -> int:
     url = answer.get("url")
     if not isinstance(url, str) or urlsplit(url).scheme not in {"http", "https"}:
         raise DownloadError("The answer links to no file, so --save has nothing to save.")

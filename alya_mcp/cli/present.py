@@ -27,18 +27,24 @@ def show_result(result: CallToolResult) -> None:
 
 
 def _show_picture(answer: ResultFields) -> None:
-    rows = [
-        ("model", str(answer["model"])),
-        ("seed", f"{answer['seed']} ({answer['steps']} steps)"),
-        ("size", f"{answer['width']}x{answer['height']} {answer['format']}, {answer['bytes']:,} bytes"),
-        ("expires", str(answer["expiresAt"])),
-    ]
-    if answer.get("file"):
+    """How the picture, or each of several, was made as a table, then each URL on a line."""
+    images: list[ResultFields] = answer.get("images") or [answer]
+    rows = [("model", str(answer["model"]))]
+    for each in images:
+        rows += [
+            ("seed", f"{each['seed']} ({answer['steps']} steps)"),
+            ("size", f"{each['width']}x{each['height']} {answer['format']}, {each['bytes']:,} bytes"),
+        ]
+        if len(images) > 1 and each.get("file"):
+            rows.append(("file", tilde(each["file"])))
+    rows.append(("expires", str(answer["expiresAt"])))
+    if len(images) == 1 and answer.get("file"):
         rows.append(("file", tilde(answer["file"])))
     if answer.get("notice"):
         rows.append(("notice", answer["notice"]))
     show_table(rows)
-    click.echo(printable(answer["url"]))
+    for each in images:
+        click.echo(printable(each["url"]))
 
 
 def _show_answer(answer: ResultFields) -> None:

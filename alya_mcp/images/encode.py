@@ -102,10 +102,28 @@ def preview(picture: Picture, limit: int = _PREVIEW_BYTES) -> bytes:
     Raises:
         ValueError: when no preview is that small.
     """
-    image = _image(picture)
+    return _fitting(_image(picture), _PREVIEW_SIDE, limit)
+
+
+def shrunk(preview: bytes, among: int) -> bytes:
+    """`preview` as small as it has to be for `among` of them to have no more pixels and bytes than one.
+
+    Raises:
+        ValueError: when it can't be made that small.
+    """
+    image = importlib.import_module("PIL.Image").open(io.BytesIO(preview))
+    return _fitting(image, int(_PREVIEW_SIDE / among**0.5), _PREVIEW_BYTES // among)
+
+
+def _fitting(image: Any, largest: int, limit: int) -> bytes:
+    """The best JPEG of `image` with at most `largest` pixels a side that fits into `limit` bytes.
+
+    Raises:
+        ValueError: when none is that small.
+    """
     for side, qualities in (
-        (_PREVIEW_SIDE, _PREVIEW_QUALITIES),
-        *((each, _SMALLER_QUALITIES) for each in _SMALLER_SIDES),
+        (largest, _PREVIEW_QUALITIES),
+        *((each, _SMALLER_QUALITIES) for each in _SMALLER_SIDES if each < largest),
     ):
         small = image.copy()
         small.thumbnail((side, side), reducing_gap=1.0)

@@ -1,19 +1,20 @@
 """Makes a picture's file in the environment that draws, for a process whose own lacks Pillow and NumPy.
 
 One line of JSON says what is wanted, then come the pixels; the answer is a line of JSON, the file and its
-preview.
+preview. Previews are made smaller in the same way, one after the other.
 """
 
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any, Final
 
 from alya_mcp.errors import Unavailable
-from alya_mcp.images.encode import Encoded, Format, encode_with_preview
+from alya_mcp.images.encode import Encoded, Format, encode_with_preview, shrunk
 from alya_mcp.images.engine import Picture
 from alya_mcp.images.environment.packages import image_command, packages_here, require_packages
 from alya_mcp.runtime.frozen import for_other_programs
@@ -43,24 +44,7 @@ def make_file(
         "format": format,
         "provenance": dict(provenance),
     }
-    try:
-        ended = subprocess.run(  # noqa: S603 - our own interpreter and code
-            image_command("alya_mcp.images.file_process", home=home),
-            input=json.dumps(asked).encode() + b"\n" + picture.pixels,
-            capture_output=True,
-            timeout=_SECONDS,
-            check=True,
-            env=for_other_programs(os.environ),
-        )
-        head, _, files = ended.stdout.partition(b"\n")
-        told: dict[str, Any] = json.loads(head)
-    except (OSError, subprocess.SubprocessError, ValueError) as error:
-        said = getattr(error, "stderr", None) or b""
-        sys.stderr.write(said.decode(errors="replace"))
-        raise Unavailable(
-            "The picture was drawn, but its file can't be made: the image engine's environment doesn't run. "
-            f"The user can make it again: {this_installation().program} engine install"
-        ) from error
+    told, files = _elsewhere(asked, picture.pixels, home)
     size = int(told["size"])
     encoded = Encoded(
         data=files[:size],
@@ -71,9 +55,55 @@ def make_file(
     return encoded, files[size:]
 
 
+def shrink(previews: Sequence[bytes], home: Path) -> Sequence[bytes]:
+    """`previews` so small that all have no more pixels and bytes than one; made as by `make_file`.
+
+    Raises:
+        EngineNotInstalled, Unavailable: as `make_file` does.
+    """
+    if packages_here():
+        return [shrunk(each, len(previews)) for each in previews]
+    require_packages("image_gen", home)
+    told, files = _elsewhere({"previews": [len(each) for each in previews]}, b"".join(previews), home)
+    return _cut(files, told["sizes"])
+
+
+def _elsewhere(asked: Mapping[str, Any], data: bytes, home: Path) -> tuple[dict[str, Any], bytes]:
+    """What the other process tells, and the files that it made."""
+    try:
+        ended = subprocess.run(  # noqa: S603 - our own interpreter and code
+            image_command("alya_mcp.images.file_process", home=home),
+            input=json.dumps(asked).encode() + b"\n" + data,
+            capture_output=True,
+            timeout=_SECONDS,
+            check=True,
+            env=for_other_programs(os.environ),
+        )
+        head, _, files = ended.stdout.partition(b"\n")
+        return json.loads(head), files
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
+        said = getattr(error, "stderr", None) or b""
+        sys.stderr.write(said.decode(errors="replace"))
+        raise Unavailable(
+            "The picture was drawn, but its file can't be made: the image engine's environment doesn't run. "
+            f"The user can make it again: {this_installation().program} engine install"
+        ) from error
+
+
+def _cut(data: bytes, sizes: Sequence[int]) -> list[bytes]:
+    """The parts of `data` that have these sizes."""
+    ends = list(accumulate(sizes, initial=0))
+    return [data[begin:end] for begin, end in pairwise(ends)]
+
+
 def main() -> None:
     """Answer the one request on standard input."""
     asked: dict[str, Any] = json.loads(sys.stdin.buffer.readline())
+    if "previews" in asked:
+        given = _cut(sys.stdin.buffer.read(), asked["previews"])
+        small = [shrunk(each, len(given)) for each in given]
+        _answer({"sizes": [len(each) for each in small]}, *small)
+        return
     picture = Picture(
         pixels=sys.stdin.buffer.read(),
         width=asked["width"],
@@ -91,5 +121,9 @@ def main() -> None:
         "suffix": file.suffix,
         "sha256": file.sha256,
     }
-    sys.stdout.buffer.write(json.dumps(told).encode() + b"\n" + file.data + small)
+    _answer(told, file.data, small)
+
+
+def _answer(told: Mapping[str, Any], *files: bytes) -> None:
+    sys.stdout.buffer.write(json.dumps(told).encode() + b"\n" + b"".join(files))
     sys.stdout.buffer.flush()

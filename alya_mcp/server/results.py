@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, cast
 
 import mcp_types as types
@@ -42,10 +42,10 @@ def result(reply: Reply[Output], hub: Hub) -> types.CallToolResult:
     if 4 * len(text) > LARGEST_ANSWER:  # a character has at most four bytes
         data = dict(fitted(data))
         text = _compact(data)
-    if reply.link is not None:
-        url = hub.clean_text(reply.link.url)
-        rest = {name: each for name, each in data.items() if each != url}
-        text = f"[{reply.link.title}]({url})\n{_in_lines(rest)}"
+    if reply.links:
+        urls = {hub.clean_text(each.url): each.title for each in reply.links}
+        shown = "\n".join(f"[{title}]({url})" for url, title in urls.items())
+        text = f"{shown}\n{_in_lines(_without(data, urls))}"
     elif len(text) > _LONGEST_LINE:
         text = _in_lines(data)
     content: list[types.ContentBlock] = [
@@ -60,6 +60,19 @@ def result(reply: Reply[Output], hub: Hub) -> types.CallToolResult:
                 f"the result has {size:,} characters; at most {LARGEST_RESULT:,} can be sent, so ask for less"
             )
     return result
+
+
+def _without(data: Mapping[str, Any], urls: Collection[str]) -> dict[str, Any]:
+    """`data` without the members that are one of `urls`, in itself and in the objects of its lists."""
+    rest = {name: each for name, each in data.items() if not (isinstance(each, str) and each in urls)}
+    for name, value in rest.items():
+        if isinstance(value, list):
+            items = cast("list[Any]", value)
+            rest[name] = [
+                _without(cast("dict[str, Any]", each), urls) if isinstance(each, dict) else each
+                for each in items
+            ]
+    return rest
 
 
 def _in_lines(data: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""An answer with attachments: small images and a link."""
+"""An answer with attachments: small images and links."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,9 +29,9 @@ class Link:
 class Reply(Generic[OutputT_co]):
     """An answer with attachments.
 
-    `link` points to a URL in `data`; the text shows it once, as a Markdown link on its own line.
+    `links` point to URLs in `data`; the text shows each once, as a Markdown link on its own line.
     """
 
     data: OutputT_co
     attachments: Sequence[Image] = ()
-    link: Link | None = None
+    links: Sequence[Link] = ()

@@ -1,13 +1,15 @@
 """Pictures of earlier calls: looked up, and linked anew."""
 
 import logging
+import time
 from typing import TYPE_CHECKING
 
 import anyio
 
 from alya_mcp.errors import Failure
 from alya_mcp.toolkit.tool import Context
-from alya_mcp.tools.images.making import ASKED, filename_of, heartbeat
+from alya_mcp.tools.images.drawings import Drawn
+from alya_mcp.tools.images.making import ASKED, filename_of, heartbeat, milliseconds
 
 if TYPE_CHECKING:
     from alya_mcp.images.engine import Job
@@ -17,13 +19,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-async def find_again(
-    question: "RepeatKey", job: "Job", expires_in: int, context: Context
-) -> "tuple[Known, Stored] | None":
+async def find_again(question: "RepeatKey", job: "Job", expires_in: int, context: Context) -> Drawn | None:
     """The picture that answers `question` already, with a fresh link to it; None when it is to be drawn."""
     from alya_mcp.tools.images.repeats import draws_now
 
-    hub = context.hub
+    hub, began = context.hub, time.perf_counter()
     known = await anyio.to_thread.run_sync(index_of(context).find, question)
     if known is None:
         return None
@@ -38,7 +38,8 @@ async def find_again(
     if stored is None:
         await anyio.to_thread.run_sync(index_of(context).forget, question)
         return None
-    return known, stored
+    timings = {"repeat": milliseconds(began)}
+    return Drawn(job=job, known=known, stored=stored, timings=timings, repeated=True)
 
 
 async def link_to(known: "Known", seed: int, expires_in: int, context: Context) -> "Stored | None":

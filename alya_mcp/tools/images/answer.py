@@ -1,6 +1,7 @@
 """The answer of `image_gen`."""
 
-from typing import TYPE_CHECKING, Final, Literal
+from collections.abc import Sequence
+from typing import Final, Literal
 
 from pydantic import AwareDatetime, Field
 
@@ -8,13 +9,29 @@ from alya_mcp.toolkit.models import Output
 from alya_mcp.toolkit.reply import Image, Link, Reply
 from alya_mcp.tools.images.drawings import Drawing, Drawn, FileFormat
 
-if TYPE_CHECKING:
-    from alya_mcp.images.engine import Job
-
 _STILL: Final = (
-    "The picture is still being drawn. Call image_gen again with the same prompt and job={job!r} to get it; "
-    "it is kept for ten minutes"
+    "{what} still being drawn. Call image_gen again with the same prompt and job={job!r} to get {it}; "
+    "{kept} for ten minutes"
 )
+_REPEATED: Final = "Not drawn again: an earlier call with this prompt and seed drew it; the URL is fresh"
+_SOME_REPEATED: Final = "{} of {} not drawn again: earlier calls drew them (`repeated`); their URLs are fresh"
+
+
+class PictureFile(Output):
+    """One of several pictures."""
+
+    url: str = Field(description="Opens the picture until expiresAt, for anyone who has it.")
+    expires_at: AwareDatetime = Field(description="When the URL stops opening (UTC).")
+    width: int = Field(description="Width in pixels.")
+    height: int = Field(description="Height in pixels.")
+    bytes: int = Field(description="Size of the file in bytes.")
+    sha256: str = Field(description="SHA-256 of the file, in hex.")
+    seed: int = Field(description="Seed that was used; pass it alone to get this picture again.")
+    model: str = Field(description="Model that drew the picture.")
+    repeated: bool = Field(description="True when an earlier call drew the picture.")
+    key: str = Field(description="Name of the picture in the store.")
+    file: str | None = Field(description="Path of the picture on this machine; only with the local store.")
+    timings: dict[str, float] = Field(description="Milliseconds spent in each phase.")
 
 
 class ImageAnswer(Output):
@@ -46,41 +63,73 @@ class ImageAnswer(Output):
     key: str | None = Field(description="Name of the picture in the store.")
     file: str | None = Field(description="Path of the picture on this machine; only with the local store.")
     timings: dict[str, float] = Field(description="Milliseconds spent in each phase.")
+    images: list[PictureFile] | None = Field(
+        None,
+        exclude_if=lambda images: images is None,
+        description="Each picture, in the order of seeds; only when `count` asked for several. The fields "
+        "above are the first one's.",
+    )
 
 
 def finished(
-    drawn: Drawn, job: "Job", file_format: FileFormat, *, repeated: bool = False, remark: str | None
+    drawn: Sequence[Drawn], previews: Sequence[bytes], file_format: FileFormat, *, remark: str | None
 ) -> Reply[ImageAnswer]:
-    """The answer with a picture; `remark` is what its call should know of it beside."""
-    known, stored = drawn.known, drawn.stored
-    notices = [each for each in (known.notice, remark) if each]
+    """The answer with the pictures and their `previews`; `remark` is what the call should know beside."""
+    files = [_file(each) for each in drawn]
+    first, job = files[0], drawn[0].job
+    notices = [*(each.known.notice for each in drawn), _repeats(drawn), remark]
     answer = ImageAnswer(
+        **{name: getattr(first, name) for name in PictureFile.model_fields},
         state="done",
         job=None,
         remaining_sec=None,
+        format=file_format,
+        steps=job.steps,
+        notice=". ".join(filter(None, dict.fromkeys(notices))) or None,
+        images=files if len(files) > 1 else None,
+    )
+    return Reply(
+        data=answer,
+        attachments=[Image(data=each, content_type="image/jpeg") for each in previews],
+        links=[Link(_title(number, len(files)), each.url) for number, each in enumerate(files, start=1)],
+    )
+
+
+def _file(drawn: Drawn) -> PictureFile:
+    known, stored = drawn.known, drawn.stored
+    return PictureFile(
         url=stored.url,
         expires_at=stored.expires_at,
         width=known.width,
         height=known.height,
-        format=file_format,
         bytes=known.size,
         sha256=known.sha256,
-        seed=job.seed,
-        steps=job.steps,
+        seed=drawn.job.seed,
         model=known.model,
-        repeated=repeated,
-        notice=". ".join(notices) or None,
+        repeated=drawn.repeated,
         key=stored.key,
         file=str(stored.file) if stored.file else None,
         timings=drawn.timings,
     )
-    preview = Image(data=known.preview, content_type="image/jpeg")
-    return Reply(data=answer, attachments=(preview,), link=Link("Open the picture", stored.url))
+
+
+def _repeats(drawn: Sequence[Drawn]) -> str | None:
+    repeated = sum(each.repeated for each in drawn)
+    if not repeated:
+        return None
+    return _REPEATED if len(drawn) == 1 else _SOME_REPEATED.format(repeated, len(drawn))
+
+
+def _title(number: int, of: int) -> str:
+    return "Open the picture" if of == 1 else f"Open picture {number} of {of}"
 
 
 def unfinished(drawing: Drawing) -> ImageAnswer:
     """The answer of a call that didn't wait for the end of `drawing`."""
-    job = drawing.job
+    job, count = drawing.job, len(drawing.jobs)
+    words = {"what": "The picture is", "it": "it", "kept": "it is kept"}
+    if count > 1:
+        words = {"what": f"The {count} pictures are", "it": "them", "kept": "they are kept"}
     return ImageAnswer(
         state="drawing",
         job=drawing.id,
@@ -96,8 +145,9 @@ def unfinished(drawing: Drawing) -> ImageAnswer:
         steps=job.steps,
         model=None,
         repeated=False,
-        notice=_STILL.format(job=drawing.id),
+        notice=_STILL.format(job=drawing.id, **words),
         key=None,
         file=None,
         timings={},
+        images=None,
     )

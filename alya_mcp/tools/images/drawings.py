@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Callable, Coroutine, Hashable
+from collections.abc import Callable, Coroutine, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -25,34 +25,42 @@ MOST_LEFT: Final = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
-    """A picture in the store, and the milliseconds that each phase took."""
+    """A picture in the store, and the milliseconds that each phase took; `repeated` from an earlier call."""
 
+    job: "Job"
     known: "Known"
     stored: "Stored"
     timings: dict[str, float]
+    repeated: bool = False
 
 
-Draw = Callable[[Progress], Coroutine[Any, Any, Drawn]]
+Draw = Callable[[Progress], Coroutine[Any, Any, Sequence[Drawn]]]
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class Drawing:
-    """One picture on its way; `request` is what its call asked for, under the policy with digest `policy`.
+    """The pictures of one call on their way.
 
-    `waiting` tells of each call that waits for it whether its client has given it up. It is `paid` once an
-    answer to a call was charged: collecting it is not one picture more then.
+    `request` is what the call asked for, under the policy with digest `policy`. `waiting` tells of each call
+    that waits for them whether its client has given it up. They are `paid` once an answer to a call was
+    charged: collecting them is free then.
     """
 
     id: str
     grant: str
     request: Hashable
-    job: "Job"
+    jobs: Sequence["Job"]
     format: FileFormat
     expires_in: int
     policy: str
-    work: Work[Drawn]
+    work: Work[Sequence[Drawn]]
     waiting: list[Callable[[], bool]] = field(default_factory=list[Callable[[], bool]])
     paid: bool = False
+
+    @property
+    def job(self) -> "Job":
+        """The first picture's."""
+        return self.jobs[0]
 
 
 class Drawings:
@@ -63,7 +71,7 @@ class Drawings:
         self._prefix = secrets.token_hex(3)
 
     def begin(
-        self, grant: str, request: Hashable, job: "Job", draw: Draw,
+        self, grant: str, request: Hashable, jobs: Sequence["Job"], draw: Draw,
         *, file_format: FileFormat, expires_in: int, policy: str,
     ) -> Drawing:  # fmt: skip
         """Start to draw for `grant`.
@@ -78,8 +86,8 @@ class Drawings:
                 f"image_gen with job {left[0].id!r}"
             )
         drawing = Drawing(
-            id=self._prefix + secrets.token_hex(3), grant=grant, request=request, job=job, format=file_format,
-            expires_in=expires_in, policy=policy, work=Work(draw),
+            id=self._prefix + secrets.token_hex(3), grant=grant, request=request, jobs=jobs,
+            format=file_format, expires_in=expires_in, policy=policy, work=Work(draw),
         )  # fmt: skip
         self._all[drawing.id] = drawing
         return drawing

@@ -1,8 +1,7 @@
 """The image tool: a prompt in, a picture in a store out."""
 
 import secrets
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,16 +12,15 @@ from alya_mcp.toolkit.reply import Reply
 from alya_mcp.toolkit.tool import Context, Progress, tool
 from alya_mcp.tools.images.again import find_again, index_of, link_to
 from alya_mcp.tools.images.answer import ImageAnswer, finished, unfinished
-from alya_mcp.tools.images.drawings import Drawing, Drawings, Drawn
-from alya_mcp.tools.images.making import make, milliseconds
+from alya_mcp.tools.images.drawings import Drawing, Drawings, Drawn, FileFormat
 from alya_mcp.tools.images.owned import note_owner
 from alya_mcp.tools.images.request import LONGEST_WAIT, SIZES, WAIT, ImageRequest, request_of
+from alya_mcp.tools.images.several import make_all, previews_of
 
 if TYPE_CHECKING:
     from alya_mcp.toolkit.services import Hub
 
 _ANEW = "Drawn anew: the server that began that job has ended, and its drawing with it"
-_REPEATED = "Not drawn again: an earlier call with this prompt and seed drew it; the URL is fresh"
 
 
 def _collects(arguments: ImageRequest, hub: "Hub", grant: str) -> str | None:
@@ -53,13 +51,14 @@ def _about(arguments: ImageRequest, hub: "Hub", grant: str) -> Mapping[str, Any]
     about=_about,
     page="picture.html",
     collects=_collects,
+    priced_per="count",
 )
 async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAnswer]:
-    """Draw one image, 1024x1024 or another `aspect`, from a prompt with FLUX.1-schnell on this machine's GPU.
+    """Draw an image, 1024x1024 or another `aspect`, from a prompt with FLUX.1-schnell on this machine's GPU.
 
     Use it when someone asks for a new picture, illustration or drawing, or has `references` to change: with
-    FLUX.2-klein it edits or combines them, FLUX.1-schnell only begins from one. It makes one image a call;
-    call it again with another seed for a variation. It renders lettering poorly.
+    FLUX.2-klein it edits or combines them, FLUX.1-schnell only begins from one. `count` draws up to four
+    variations: `images` has the link, seed and key of each. It renders lettering poorly.
 
     Uploads the image to the configured S3 bucket (or keeps it on this machine) and returns a link that opens
     until `expiresAt`: show the user the link, and pass on `notice`. The same prompt, model, seed, steps and
@@ -100,33 +99,37 @@ async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAns
     if context.collects:
         raise Unavailable("Another call has collected this picture meanwhile; call again to have it drawn")
 
-    began = time.perf_counter()
     seed = secrets.randbelow(2**32) if arguments.seed is None else arguments.seed
     width, height = SIZES[arguments.aspect]
-    job = Job(
+    first = Job(
         prompt=arguments.prompt, seed=seed, steps=arguments.steps, width=width, height=height, model=model,
         references=await references_for(arguments, model, context), strength=arguments.strength,
     )  # fmt: skip
-    question = await anyio.to_thread.run_sync(
-        question_of, context.hub.settings, context.grant, job, arguments.format
+    jobs = [replace(first, seed=(seed + number) % 2**32) for number in range(arguments.count)]
+    asked_for = await anyio.to_thread.run_sync(
+        question_of, context.hub.settings, context.grant, first, arguments.format
     )
-    repeat = (
-        None if arguments.seed is None else await find_again(question, job, arguments.expires_in, context)
-    )
-    if repeat is not None:
-        drawn = Drawn(known=repeat[0], stored=repeat[1], timings={"repeat": milliseconds(began)})
-        await note_owner(drawn.known, context)
-        return finished(drawn, job, arguments.format, repeated=True, remark=_REPEATED)
+    questions = [{**asked_for, "seed": job.seed} for job in jobs]
+    there: dict[int, Drawn] = {}
+    if arguments.seed is not None:
+        for number, (job, question) in enumerate(zip(jobs, questions, strict=True)):
+            repeat = await find_again(question, job, arguments.expires_in, context)
+            if repeat is not None:
+                there[number] = repeat
+    if len(there) == len(jobs):
+        return await _answer(list(there.values()), arguments.format, context)
 
-    async def draw(progress: Progress) -> Drawn:
-        drawn = await make(
-            job, context.hub, progress, file_format=arguments.format, expires_in=arguments.expires_in
-        )
-        await anyio.to_thread.run_sync(index_of(context).remember, question, drawn.known)
-        return drawn
+    async def remember(number: int, drawn: Drawn) -> None:
+        await anyio.to_thread.run_sync(index_of(context).remember, questions[number], drawn.known)
+
+    async def make(progress: Progress) -> Sequence[Drawn]:
+        return await make_all(
+            jobs, there, context.hub, progress,
+            file_format=arguments.format, expires_in=arguments.expires_in, remember=remember,
+        )  # fmt: skip
 
     drawing = drawings.begin(
-        context.grant, request, job, draw,
+        context.grant, request, jobs, make,
         file_format=arguments.format, expires_in=arguments.expires_in, policy=context.policy,
     )  # fmt: skip
     return await _deliver(drawing, drawings, arguments, context, earlier=False)
@@ -135,7 +138,7 @@ async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAns
 async def _deliver(
     drawing: Drawing, drawings: Drawings, arguments: ImageRequest, context: Context, *, earlier: bool
 ) -> Reply[ImageAnswer]:
-    """The picture when it is done in time, else how to get it; an `earlier` call may have begun it."""
+    """The pictures when they are done in time, else how to get it; an `earlier` call may have begun it."""
     wait = arguments.wait if context.patience is None else min(arguments.wait, context.patience)
     drawing.waiting.append(context.abandoned)
     try:
@@ -152,15 +155,23 @@ async def _deliver(
         drawing.work.left = drawing.paid = True
         return Reply(data=unfinished(drawing))
     if earlier:
-        stored = await link_to(drawn.known, drawing.job.seed, arguments.expires_in, context)
-        if stored is None:
+        linked = [await link_to(each.known, each.job.seed, arguments.expires_in, context) for each in drawn]
+        if None in linked:
             drawings.drop(drawing)
             raise Unavailable("The picture was drawn but isn't in the store any more; call again without job")
-        drawn = replace(drawn, stored=stored)
+        drawn = [replace(each, stored=stored) for each, stored in zip(drawn, linked, strict=True) if stored]
     if context.abandoned():
         drawing.work.left = drawing.paid = True  # nobody takes this answer: it is for the next same call
     else:
         drawings.drop(drawing)
-    await note_owner(drawn.known, context)
     anew = arguments.job not in {None, drawing.id}
-    return finished(drawn, drawing.job, drawing.format, remark=_ANEW if anew else None)
+    return await _answer(drawn, drawing.format, context, remark=_ANEW if anew else None)
+
+
+async def _answer(
+    drawn: Sequence[Drawn], file_format: FileFormat, context: Context, *, remark: str | None = None
+) -> Reply[ImageAnswer]:
+    for each in drawn:
+        await note_owner(each.known, context)
+    previews = await previews_of(drawn, context.hub.settings.home)
+    return finished(drawn, previews, file_format, remark=remark)

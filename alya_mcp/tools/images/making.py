@@ -15,34 +15,48 @@ from alya_mcp.toolkit.tool import Progress
 from alya_mcp.tools.images.drawings import Drawn, FileFormat
 
 if TYPE_CHECKING:
-    from alya_mcp.images.engine import Job, JobProgress
+    from alya_mcp.images.engine import Job, JobProgress, Picture
     from alya_mcp.storage.store import Store
     from alya_mcp.toolkit.services import Hub
 
 TOTAL: Final = 100.0
 ASKED: Final = 1.0
 """Share of the total at which the engine is asked."""
-_RENDERED: Final = 90.0
+RENDERED: Final = 90.0
+"""That at which the pixels are there."""
 _ENCODED: Final = 95.0
 _HEARTBEAT: Final = 1.5
 
 
-async def make(
-    job: "Job", hub: "Hub", progress: Progress, *, file_format: FileFormat, expires_in: int
-) -> Drawn:
-    """Draw the picture and store it."""
-    from alya_mcp.storage.store import Upload, image_key
-    from alya_mcp.tools.images.repeat_index import Known
+async def draw(job: "Job", hub: "Hub", progress: Progress, begun: Callable[[], None]) -> "Picture":
+    """Have the engine draw `job`; `begun` is called, maybe often, once it waits for nothing else."""
 
     async def rendering(step: "JobProgress") -> None:
-        done = ASKED + (_RENDERED - ASKED) * step.done / step.total
+        if step.phase not in {"start", "queue"}:
+            begun()
+        done = ASKED + (RENDERED - ASKED) * step.done / step.total
         await progress(done, TOTAL, step.message)
 
     async with _beside(partial(_prepare, hub.store)):
-        picture = await hub.engine.render(job, rendering)
+        return await hub.engine.render(job, rendering)
+
+
+async def keep(
+    picture: "Picture",
+    job: "Job",
+    hub: "Hub",
+    progress: Progress,
+    *,
+    file_format: FileFormat,
+    expires_in: int,
+) -> Drawn:
+    """Make the file of `picture`, which `job` asked for, and store it."""
+    from alya_mcp.images.file_process import make_file
+    from alya_mcp.storage.store import Upload, image_key
+    from alya_mcp.tools.images.repeat_index import Known
 
     started = time.perf_counter()
-    await progress(_RENDERED + 1, TOTAL, f"writing the {file_format} file")
+    await progress(RENDERED + 1, TOTAL, f"writing the {file_format} file")
     provenance = {
         "model": picture.model,
         "seed": str(picture.seed),
@@ -52,8 +66,6 @@ async def make(
     }
     if job.references:
         provenance["parents"] = " ".join(each.parent for each in job.references)
-    from alya_mcp.images.file_process import make_file
-
     file, small = await anyio.to_thread.run_sync(
         make_file, picture, file_format, provenance, hub.settings.home
     )
@@ -83,7 +95,7 @@ async def make(
     presign = round(stored.signing, 1)
     upload_took = round(milliseconds(started) - presign, 1)
     timings |= {"upload": upload_took, "presign": presign}
-    return Drawn(known=known, stored=stored, timings=timings)
+    return Drawn(job=job, known=known, stored=stored, timings=timings)
 
 
 def filename_of(seed: int, suffix: str) -> str:

@@ -12,6 +12,9 @@ WAIT: Final = 25
 LONGEST_WAIT: Final = 600
 """Seconds until a call answers by default, and at most."""
 
+MOST: Final = 4
+"""Pictures that a call may ask for."""
+
 Aspect = Literal["1:1", "16:9", "9:16", "4:3", "3:4", "3:2", "2:3", "21:9"]
 SIZES: Final[Mapping[Aspect, tuple[int, int]]] = {
     "1:1": (1024, 1024), "16:9": (1280, 720), "9:16": (720, 1280), "4:3": (1152, 864), "3:4": (864, 1152),
@@ -35,6 +38,9 @@ class ImageRequest(Input):
         None,
         description="Another model, of those that the user enabled, such as `flux2-klein-4b` or "
         "`z-image-turbo`; the user's default when absent.",
+    )
+    count: int = Field(
+        1, ge=1, le=MOST, description="Pictures to draw, of seeds that count up from `seed`; each is charged."
     )
     references: (
         Annotated[
@@ -73,6 +79,6 @@ def request_of(arguments: ImageRequest) -> Hashable:
     """What tells calls for different pictures apart."""
     asked = arguments
     return (
-        asked.prompt, asked.model, asked.seed, asked.aspect, asked.steps, asked.format,
+        asked.prompt, asked.model, asked.seed, asked.aspect, asked.steps, asked.format, asked.count,
         tuple(asked.references or ()), asked.strength,
     )  # fmt: skip

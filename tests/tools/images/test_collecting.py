@@ -30,7 +30,7 @@ async def test_what_another_call_collected_first_is_not_drawn_again_for_free(tmp
     asked = arguments.model
     assert isinstance(asked, ImageRequest)
 
-    async def draw(_progress: Any) -> Drawn:
+    async def draw(_progress: Any) -> list[Drawn]:
         await anyio.sleep_forever()
         raise AssertionError
 
@@ -40,7 +40,7 @@ async def test_what_another_call_collected_first_is_not_drawn_again_for_free(tmp
     drawing = drawings.begin(
         GRANT,
         request_of(asked),
-        Job(prompt=asked.prompt, seed=7, steps=asked.steps),
+        [Job(prompt=asked.prompt, seed=7, steps=asked.steps)],
         draw,
         file_format=asked.format,
         expires_in=asked.expires_in,
