@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO, Any, Self, TypeVar
 
@@ -271,7 +271,8 @@ def expect_nothing_running(home: Path) -> None:
     def strays() -> dict[int, str]:
         found = processes_of(home)
         for pid in [pid for pid, command in found.items() if _STORE_PROCESS in command]:
-            os.kill(pid, signal.SIGTERM)
+            with suppress(ProcessLookupError):  # it ended by itself
+                os.kill(pid, signal.SIGTERM)
             del found[pid]
         return found
 
