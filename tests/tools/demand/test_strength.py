@@ -80,6 +80,41 @@ def test_denial_irony_and_offers_lower_the_strength(plain: str, doubtful: str) -
     assert weak is None or weak.doubt < 1
 
 
+@pytest.mark.parametrize(
+    ("sentence", "doubt"),
+    [
+        ("I would pay for it, but never pay twice.", 0.1),
+        ("Would you pay for that? I would pay for it.", 0.1),
+        ("People would pay for that.", 0.7),
+        ("People would pay for that, I would never pay for it.", 0.07),
+        ("I would pay for that /s", 0.25),
+        ("I would pay for it, but never pay twice lol", 0.025),
+        ("I built this because I would pay for that.", 0.25),
+        ("lol I built this because people would pay for that.", 0.7 / 16),
+    ],
+)
+def test_each_doubt_is_multiplied_by_the_others(sentence: str, doubt: float) -> None:
+    said = claim(sentence)
+    assert said is not None
+    assert said.doubt == pytest.approx(doubt)
+
+
+@pytest.mark.parametrize(
+    ("reactions", "freshness", "relevance", "more"),
+    [
+        (-5, 0, 0, 0), (0, 0, 0, 0), (1, 0, 0, 0.01115), (500, 0, 0, 0.1), (10**6, 0, 0, 0.1),
+        (0, 1, 0, 0.05), (0, 0, 1, 0.05), (500, 0.5, 0.5, 0.15),
+    ],
+)  # fmt: skip
+def test_engagement_freshness_and_relevance_each_add_their_share(
+    reactions: int, freshness: float, relevance: float, more: float
+) -> None:
+    said = strength(
+        Claim(Kind.ASKS, None, 0.5), reactions=reactions, freshness=freshness, relevance=relevance
+    )
+    assert said == pytest.approx(0.5 * (BASE[Kind.ASKS] + more), abs=1e-5)
+
+
 def test_no_phrase_is_passed_over_for_want_of_a_hint() -> None:
     for sentence, _ in SEEN + HELD_OUT:
         folded = fold(sentence)
