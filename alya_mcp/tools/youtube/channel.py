@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict
 
 
-class Channel(BaseModel):
+class ChannelProfile(BaseModel):
     """What a channel is about.
 
     `language` is a BCP-47 tag such as `en` or `tr-TR`; `colours` are written as `#rrggbb`, the first for

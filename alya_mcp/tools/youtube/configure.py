@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints
 from alya_mcp.errors import InvalidInput
 from alya_mcp.toolkit.models import Input, Output
 from alya_mcp.toolkit.tool import Context, tool
-from alya_mcp.tools.youtube.channel import Channel
+from alya_mcp.tools.youtube.channel import ChannelProfile
 from alya_mcp.tools.youtube.connection import Connections
 from alya_mcp.tools.youtube.pipeline import pipeline_of
 
@@ -95,7 +95,7 @@ async def youtube_configure_channel(arguments: ChannelRequest, context: Context)
     return await configuration(context, channel)
 
 
-async def configuration(context: Context, channel: Channel) -> ChannelConfiguration:
+async def configuration(context: Context, channel: ChannelProfile) -> ChannelConfiguration:
     """The configuration with the connected channel."""
     connections = Connections(context.hub.settings.home, context.grant)
     held = await anyio.to_thread.run_sync(connections.load)

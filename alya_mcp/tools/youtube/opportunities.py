@@ -16,7 +16,7 @@ from alya_mcp.text.plurals import counted
 from alya_mcp.toolkit.models import Input, Output
 from alya_mcp.toolkit.provenance import Provenance, failed, provenance
 from alya_mcp.toolkit.tool import Context, tool
-from alya_mcp.tools.youtube.channel import Channel
+from alya_mcp.tools.youtube.channel import ChannelProfile
 from alya_mcp.tools.youtube.connection import Connections
 from alya_mcp.tools.youtube.database import database_of
 from alya_mcp.tools.youtube.logic.scores import (
@@ -151,7 +151,7 @@ class _Look:
     """One look at what YouTube has on the channel's keywords."""
 
     context: Context
-    channel: Channel
+    channel: ChannelProfile
     locale: str
     secrets: Mapping[str, str]
     notices: list[str] = field(default_factory=list[str])
@@ -259,7 +259,7 @@ async def _secrets(context: Context) -> dict[str, str] | None:
     return {"Authorization": f"Bearer {token}"}
 
 
-def _imported(figures: TopicFigures, channel: Channel) -> Opportunity:
+def _imported(figures: TopicFigures, channel: ChannelProfile) -> Opportunity:
     fit = fit_of(figures.topic, channel.niche_keywords, channel.brand_voice)
     parts = score(figures.weekly, figures.competition, fit)
     rationale = (

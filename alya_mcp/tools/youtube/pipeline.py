@@ -20,7 +20,7 @@ from typing import Any, Final
 from alya_mcp.errors import Failure, InvalidInput
 from alya_mcp.runtime.private_files import private_folder
 from alya_mcp.toolkit.tool import Context
-from alya_mcp.tools.youtube.channel import Channel
+from alya_mcp.tools.youtube.channel import ChannelProfile
 from alya_mcp.tools.youtube.database import YoutubeDatabase, database_of
 from alya_mcp.tools.youtube.drafts import Draft, DraftContent, DraftFile, FileKind
 from alya_mcp.tools.youtube.logic.states import DraftState, allowed
@@ -181,15 +181,15 @@ class Pipeline:
 
     # -- the channel
 
-    def channel(self) -> Channel:
+    def channel(self) -> ChannelProfile:
         """The channel as it was configured; the defaults where it wasn't."""
         with self.database.reading() as db:
             return self._channel(db)
 
-    def change_channel(self, changed: Mapping[str, Any]) -> Channel:
+    def change_channel(self, changed: Mapping[str, Any]) -> ChannelProfile:
         """Change those fields of the channel's configuration; returns the whole of it."""
         with self.database.writing() as db:
-            channel = Channel.model_validate({**self._channel(db).model_dump(), **changed})
+            channel = ChannelProfile.model_validate({**self._channel(db).model_dump(), **changed})
             db.execute(
                 "INSERT OR REPLACE INTO channels VALUES (?, ?)", (self.grant, channel.model_dump_json())
             )
@@ -197,9 +197,9 @@ class Pipeline:
 
     # -- rows
 
-    def _channel(self, db: sqlite3.Connection) -> Channel:
+    def _channel(self, db: sqlite3.Connection) -> ChannelProfile:
         found = db.execute("SELECT configuration FROM channels WHERE grant = ?", (self.grant,)).fetchone()
-        return Channel() if found is None else Channel.model_validate_json(found[0])
+        return ChannelProfile() if found is None else ChannelProfile.model_validate_json(found[0])
 
     def _find(self, db: sqlite3.Connection, draft: str) -> Draft:
         row = db.execute(f"{_SELECT} AND id = ?", (self.grant, draft)).fetchone()

@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, Field
 
 from alya_mcp.toolkit.models import NoArguments, Output
 from alya_mcp.toolkit.tool import Context, tool
-from alya_mcp.tools.youtube.channel import Channel
+from alya_mcp.tools.youtube.channel import ChannelProfile
 from alya_mcp.tools.youtube.configure import ChannelConfiguration, configuration
 from alya_mcp.tools.youtube.connection import ChannelConnection, Connections
 from alya_mcp.tools.youtube.logic.advice import Situation, advice
@@ -182,7 +182,7 @@ async def youtube_get_recommendations(arguments: NoArguments, context: Context) 
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
-    channel: Channel
+    channel: ChannelProfile
     connection: ChannelConnection | None
     imported: bool
     counts: dict[DraftState, int]

@@ -7,7 +7,7 @@ from typing import Literal, TypeVar
 from alya_mcp.errors import Failure
 from alya_mcp.llm import LanguageModel, Message
 from alya_mcp.text.words import Language, guess_language, terms
-from alya_mcp.tools.youtube.channel import Channel
+from alya_mcp.tools.youtube.channel import ChannelProfile
 from alya_mcp.tools.youtube.logic import metadata, outline, written
 from alya_mcp.tools.youtube.logic.script import Scene, plain
 
@@ -38,7 +38,7 @@ async def write(
     topic: str,
     hint: str | None,
     seconds: float,
-    channel: Channel,
+    channel: ChannelProfile,
     model: LanguageModel | None,
     report: Report,
 ) -> Written:
@@ -69,8 +69,8 @@ async def write(
 
 
 async def _by_model(
-    topic: str, hint: str | None, seconds: float, channel: Channel, model: LanguageModel, language: str,
-    spoken: Language, report: Report,
+    topic: str, hint: str | None, seconds: float, channel: ChannelProfile, model: LanguageModel,
+    language: str, spoken: Language, report: Report,
 ) -> Written:  # fmt: skip
     await report(0, f"{model.name} is planning the script")
     ask = written.plan_prompt(plain(topic), seconds, language, channel.brand_voice, channel.niche_keywords)
@@ -113,7 +113,7 @@ async def _asked(model: LanguageModel, question: str, read: Callable[[str], T]) 
     raise AssertionError
 
 
-def _languages(topic: str, channel: Channel) -> tuple[Language, str]:
+def _languages(topic: str, channel: ChannelProfile) -> tuple[Language, str]:
     """The language of an outline, and the BCP-47 tag of the language that is wanted."""
     if channel.configured:
         known = channel.language.partition("-")[0].lower()
@@ -122,7 +122,7 @@ def _languages(topic: str, channel: Channel) -> tuple[Language, str]:
     return guessed, guessed
 
 
-def _tags(topic: str, given: Sequence[str], channel: Channel, language: Language) -> list[str]:
+def _tags(topic: str, given: Sequence[str], channel: ChannelProfile, language: Language) -> list[str]:
     """The model's tags, the channel's keywords, the topic and its telling words."""
     telling = [word for word in plain(topic).lower().split() if len(word) > 2 and terms(word, language)]
     words = [word.strip(".,;:!?()\"'\u2019\u201c\u201d") for word in telling]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alya_mcp.errors import InvalidInput, Unavailable
-from alya_mcp.tools.youtube.channel import Channel
+from alya_mcp.tools.youtube.channel import ChannelProfile
 from alya_mcp.tools.youtube.database import YoutubeDatabase
 from alya_mcp.tools.youtube.drafts import DraftContent, DraftFile
 from alya_mcp.tools.youtube.logic.states import ORDER, STATES, allowed
@@ -97,7 +97,7 @@ def test_each_caller_has_its_own_drafts_and_channel(database: YoutubeDatabase) -
             two.move(unknown, "previewed")
         refusals.append(str(refused.value).replace(unknown, "ID"))
     assert refusals[0] == refusals[1]
-    assert (two.counts(), two.channel()) == ({}, Channel())
+    assert (two.counts(), two.channel()) == ({}, ChannelProfile())
     assert (one.counts(), one.channel().niche_keywords) == ({"drafted": 1}, ("tea",))
 
 
