@@ -52,6 +52,20 @@ IDLE = (
     "Our invoicing team is looking for someone with a passion for programming.",
     "Any other suggestions?",
     "The invoicing fair had a lack of proper toilets, which is disappointing.",
+    "I bought an invoicing book years ago.",
+    "We paid for an invoicing seminar and it bored everyone.",
+    "The invoicing stamp I bought smudges.",
+    "Must I pay VAT on invoicing to Norway?",
+    "My boss pays us by the hour for invoicing.",
+    "We pay 30 pence a mile for delivering the invoices.",
+    "Wish I had studied invoicing law instead.",
+    "I'd love to pay 5 a month to be nagged by an invoicing app.",
+    "The invoicing vendor has my business card and still calls me.",
+    "I'd order lunch for the invoicing team.",
+    "They sell me another invoicing plan every year.",
+    "Please make a backup of the invoicing files before you update.",
+    "What we need is an honest discussion of invoicing.",
+    "Does such a file exist in the invoicing folder?",
 )
 
 
@@ -64,9 +78,19 @@ def test_what_reads_like_demand_and_is_none_is_left_out() -> None:
     [
         "I wonder if the makers of the invoicing app would consider a feature request for a dark mode.",
         "I'm really just looking for a good invoicing app that doesn't empty my wallet.",
+        "Whoever fixes invoicing for choirs has my money.",
+        "Show me invoicing that speaks Welsh and I'll be your first customer.",
+        "My wallet is open for invoicing that works on a boat.",
+        "Would somebody please sell me an invoicing stamp that counts?",
+        "Invoicing by voice would be worth twenty a month to us.",
+        "What I'm looking for is an invoicing service that prints braille.",
+        "We've a dozen clients abroad, so urgently looking for an invoicing tool that knows their taxes.",
+        "There's got to be an invoicing app for florists.",
+        "What I'd give for invoicing software that reads my mind.",
+        "We bought an invoicing suite and still type by hand, so I'm looking for something else.",
     ],
 )
-def test_a_wish_that_is_put_politely_is_found(sentence: str) -> None:
+def test_a_wish_that_is_put_in_other_words_is_found(sentence: str) -> None:
     assert [signal.quote for signal in find(post(1, sentence))] == [sentence]
 
 

@@ -29,7 +29,10 @@ _ELSEWHERE: Final = (
     r"|respects?|dividends|tax|taxes|income tax|rent|the price"
     r"|the bills|my bills|bills|back|heed|homage|lip service|(?:our |my )?(?:employees|staff"
     r"|developers|engineers|people|workers|interns|contractors)\b|them\b|him\b|her\b"
-    r"|someone\b|you\b|it forward|my way|(?:my |the |our )?mortgage|child support|in cash))"
+    r"|someone\b|you\b|us\b|me\b|it forward|my way|(?:my |the |our )?mortgage|child support|in cash"
+    r"|(?:(?:my|our|the|their|his|her) )?(?:invoices?|suppliers?|debts?|wages?|salar(?:y|ies)|fines?|vat|duty"
+    r"|duties|customs|tuition|alimony|ransom)\b|(?:[\w-]+ ){0,4}less\b|by the (?:hour|quarter|day|week)\b"
+    r"|\S+ (?:cents?|pence|p|c)? ?(?:a|an|per) (?:kilowatt|kwh|litre|liter|gallon|therm|mile|kilo)))"
 )
 # A word that leaves open whether somebody pays.
 _ANY: Final = (
@@ -70,7 +73,7 @@ PAYS: Final = (
 WOULD_PAY: Final = (
     (
         rf"{_WE}(?:'d|'ll| would| will| could)(?:'ve| have)?{_ADVERBS}\W+(?:pay|paid|buy|subscribe"
-        rf"|shell out|fork over|drop|throw|hand over|spend|chip in)\b{_ELSEWHERE}"
+        rf"|shell out|fork (?:over|out)|drop|throw|hand over|spend|chip in)\b{_ELSEWHERE}"
     ),
     (
         r"\b(?:happy|glad|willing|ready|prepared|delighted) to (?:\w+ )?(?:pay|buy|spend|subscribe"
@@ -86,6 +89,43 @@ WOULD_PAY: Final = (
     ),
     rf"^(?:would|will|gladly|happily|i)\W+(?:\w+ )?pay\b{_ELSEWHERE}",
     r"\btake my money\b",
+    (
+        rf"{_WE}(?:'d|'ll| would| will){_ADVERBS}\W+(?:(?:pre-?)?order|sign up|have (?:one|two) in (?:my|the)"
+        r" (?:basket|cart))\b(?=\W*$|.{0,20}\b(?:today|tomorrow|tonight|at once|now|already|right"
+        r" away|straight away"
+        r"|immediately)\b|.{0,10}\b(?:one|two|several)\W*$)"
+    ),
+    (
+        r"\b(?:whoever|anyone who|anybody who|the first (?:one )?(?:who|to)|if)\b.{0,90}\b(?:gets?"
+        r"|has|have|takes?) "
+        r"(?:all )?(?:my|our) (?:money|cash|subscription|business|custom)\b(?! (?:card|partner|plan))"
+    ),
+    r"\b(?:my|our) (?:money|wallet|cash) is (?:already |right )?(?:open|ready|waiting|yours|on the table)\b",
+    r"\bhere(?:'s| is) my (?:money|wallet|(?:credit )?card|cash)\W*$",
+    (
+        r"\b(?:i'm|i am|i'll be|i will be|i'd be|we'd be) (?:a paying|your first|the first)"
+        r" (?:customer|buyer|subscriber)\b"
+    ),
+    r"\bname your price\b|, any price\W*$|\b(?:money|price|cost)(?:'s| is) no object\b",
+    r"\b(?:have|has|got|had) (?:the )?approval to (?:spend|buy|pay)\b",
+    (
+        r"\b(?:have|has|got|had) (?:the )?(?:money|funds|funding) for (?:an? )?(?:[\w-]+"
+        rf" ){{0,3}}(?:{_THING}|that|which)\b"
+    ),
+    (
+        r"\b(?:please|someone|somebody|anyone|anybody|(?:will|can|could) (?:someone|you))(?:,|"
+        r" please)? sell (?:me|us) "
+        r"(?:a|an|one|some|something)\b"
+    ),
+    (
+        r"\bwould be (?:bought by|worth (?:\S+ ){1,5}to) (?:me|us)\b|\bwould sell to (?:me|us)\b"
+        r"|\bwould get (?:my|our) (?:\w+ )?(?:fee|money|cash|order|business)\b"
+    ),
+    (
+        rf"\b(?:happily|gladly) (?:cancel|drop|ditch|give up) .{{0,40}}\bfor (?:a|an|one|something)(?:"
+        rf" [\w-]+){{0,3}}"
+        rf" (?:{_THING}|that|which)\b"
+    ),
     r"\b(?:shut up|where) .{0,20}(?:can|do) i (?:pay|buy|sign up)\b",
     r"\bworth paying (?:for|\$)",
     r"\b(?:have|got|has|had) (?:a |the |some )?budget (?:for|of|ready)\b",
@@ -118,8 +158,9 @@ MISSES: Final = (
     r"\bhow come (?:there(?:'s| is| are|'re) no|there isn't|there aren't|no|nobody|nothing)\b",
     r"\bnothing (?:out there|on the market|i(?:'ve| have) (?:found|tried|seen))\b",
     (
-        r"\bthere (?:really |just |surely )?(?:ought to|should|needs to|has to|must) be (?:a|an"
-        rf"|some)(?: \w+){{0,3}} {_THING}\b"
+        r"\bthere(?:'s| has)? (?:really |just |surely )?(?:ought to|should|needs to|has to|got to"
+        r"|must) be (?:a|an"
+        rf"|some)(?: \w+){{0,3}}? (?:{_THING}|(?!answer|matter|number|order|other)\w+er (?:that|which))\b"
     ),
     (
         r"\b(?:baffles|amazes|bugs|surprises|bothers|annoys|frustrates) me (?:\w+ )?(?:that|how)"
@@ -177,7 +218,30 @@ MISSES: Final = (
     r"\bwould kill for\b|\bwould love (?:a|an|to have|to see (?:a|an)|if (?:there|this|it))\b",
     rf"\b(?:i|we)(?: \w+)? (?:need|want)(?: \w+){{0,4}} {_THING} (?:that|which|to|for|like|where|with)\b",
     r"\ball (?:i|we) want is\b",
-    r"\bdesperately need\b",
+    rf"\bdesperate(?:ly need|ly want| for (?:a|an|some|any)?(?: ?[\w-]+){{0,3}} (?:{_THING}|that|which))\b",
+    (
+        rf"\bdesperate for something that\b|\bkeep (?:on )?wishing for (?:a|an|some)(?: [\w-]+){{0,3}}"
+        rf" (?:{_THING}|that)\b"
+    ),
+    rf"\bwhat (?:i|we)(?:'d| would)(?:n't)? give for (?:[\w-]+ ){{1,4}}(?:{_THING}|that|which|who)\b",
+    (
+        r"\bwhat (?:i|we)(?:'m| am|'re| are)?(?: really| actually)? (?:want|need|after|miss|looking for) is "
+        rf"(?:(?:a|an|some)(?: [\w-]+){{0,3}} (?:{_THING}|company|that|which)|something that|\w+"
+        r" (?:that|which))\b"
+    ),
+    (
+        r"\bplease,? (?:somebody|someone|anybody|anyone),? (?:build|make|write|create|invent|do)\b"
+        r"|\bplease (?:build|make|invent) (?:me )?(?:a|an) (?!test|backup|issue|copy|note)(?:\w+"
+        r" ){0,3}(?:that|which)\b"
+    ),
+    rf"\bcan't (?:get|buy) (?:a|an|any)(?: [\w-]+){{0,3}} (?:{_THING})\b",
+    (
+        r"\b(?:whoever|if (?:anyone|anybody|someone|somebody|a company)) (?:\w+ )?(?:builds?|built"
+        r"|makes?|made"
+        r"|ships?|shipped|solves?|solved|sells?|sold|turns?) .{0,90}\b(?:i'd|i would|i'll|i will)"
+        r" (?:\w+ )?(?:buy|pay"
+        r"|subscribe|switch|order|sign up)\b"
+    ),
     r"\blacks? (?:(?:a|an|any) )?(?:proper|decent|basic|good|native|support for)\b",
 )
 """The speaker wishes for something or lacks it."""
@@ -231,6 +295,26 @@ ASKS: Final = (
     ),
     r"\b(?:how|where) (?:can|do|could) (?:i|we) (?:find|get|buy) (?:a|an|some|something)\b.*\?",
     rf"\bwhat would be (?:a|an|the) (?:\w+ ){{1,2}}?{_THING}\b.*\?",
+    (
+        rf"\b(?:does|do) (?:such an? (?:thing|{_THING})|(?:any|some)thing like (?:that|this|it)|one"
+        r" like (?:that|this))"
+        r"(?: even| already)? exist\b|\bdoes one exist\W*\?"
+    ),
+    (
+        r"\b(?:is|are) (?:anybody|anyone|somebody|someone|any (?:company|vendor)) (?:else )?(?:making"
+        r"|selling|building"
+        r"|offering) (?:a|an|any|something)\b.{0,40}\b(?:that|which|for)\b"
+    ),
+    r"\bneed (?:a|an|some)\b.{0,80}\bwhat (?:should|can|could) (?:i|we) (?:get|buy)\b",
+    (
+        r"\b(?:looking|hoping|want|ready|trying) to (?:hire|buy|rent|licen[sc]e) (?:a|an"
+        rf"|some)\b(?=.{{0,40}}\b(?:{_THING}|kit)\b)"
+    ),
+    (
+        r", (?:(?:so|and|but) )?(?:(?:am|are|is) )?(?:(?:urgently|now|still|desperately) )?(?:looking"
+        r"|searching) for "
+        rf"(?:a|an|some|something)(?: [\w-]+){{0,4}}? (?:{_THING}|that|which)\b"
+    ),
     r"\bopen to (?:any )?(?:suggestions|recommendations|ideas) (?:for|on)\b",
     (
         r"\b(?:are|is) (?:you|you guys|anyone|anybody) aware of (?:a|an|any|anything)\b"
@@ -239,101 +323,9 @@ ASKS: Final = (
 )
 """The speaker looks for something."""
 
-IDLE: Final = (
-    (
-        r"\bwish(?:es|ed|ing)? .{0,60}\b(?:luck|well|(?:the )?(?:very )?best(?: of luck)?"
-        r"|happy|merry|a (?:good|nice|great|lovely) (?:day|evening|night|morning|weekend|week|time))\b"
-    ),
-    (
-        r"\b(?:not|never|isn't|aren't|no longer)(?: (?:really|currently|actively|at all|necessarily))?"
-        r" (?:looking|searching|hunting|in the market|asking for|after)\b"
-    ),
-    (
-        r"\bfind (?:anything|any (?:answers?|info|information|documentation|docs|mention|reference|results?"
-        r"|solutions?)|an answer|a solution|something|(?:the )?(?:cause|reason|error|bug))\b"
-        r"(?= (?:about|on|regarding|related|to this|for this|to my|in the)|\W*$)"
-    ),
-    r"\b(?:dumb|stupid|silly|noob) question\b",
-    (
-        r"\b(?:love|like|happy|glad) to (?:have|see|hear|meet|chat|talk|get)\b.{0,40}\b(?:you|y'all"
-        r"|meet-? ?ups?)\b"
-    ),
-    r"\b(?:looking|searching|hunting) for (?:someone|somebody|people|anyone|a person|candidates|partners?)\b",
-    r"\b(?:2|two) cents\b",
-    r"\bsubscribed? to(?=\W*$)",
-    (
-        r"\b(?:most|all|some|many|each|one|none) of (?:your|his|her|their|these|those|the) \w*(?:suggest"
-        r"|recommend)"
-    ),
-    (
-        r"^(?:any|other|any other|any more)(?: \w+)? (?:suggestions?|ideas?|tips|thoughts|recommendations?"
-        r"|advice)\W*$"
-    ),
-    r"\bthere(?:'s| is) no way\b(?! to\b)",
-    r"\bhad a (?:\w+ )?lack of\b",
-    r"\bbought (?:his|her|their|your) \w+\b",
-)
-"""What reads like demand and is none: good wishes, a search for an answer or a person, a bare question."""
-
-NEGATED: Final = (
-    (
-        r"\b(?:wouldn't|would not|won't|will not|don't|do not|didn't|did not|never|not|can't|cannot"
-        r"|haven't|isn't|ain't|nobody|no one|noone|hardly|refuse to|stopped|without|rather not"
-        r"|no longer|cancell?ed|can't justify|quit|hate|instead of|why would (?:i|we|anyone|anybody)"
-        r"|who would|not going to)(?: (?:ever|be|have|really|want|going|gonna|to|even|willing|happy"
-        r"|ready|find it|worth|would|see myself|i'd|i|we)){0,5} (?:pay|pays|paid|paying|buy|buying"
-        r"|bought|spend|spending|subscribe|subscribing|worth paying)\b"
-    ),
-)
-"""The speaker doesn't pay, or wouldn't."""
-
-ASKS_OTHERS: Final = (
-    (
-        r"\b(?:would|will|do|are|could|did|if) (?:you|anyone|anybody|people|users?|someone|y'all"
-        r"|customers|they|businesses|devs|developers)(?: \w+){0,4} (?:pay|buy|paying|spend)\b.*\?"
-    ),
-    r"\bhow much (?:would|do|did|are|will) (?:you|people|users|y'all|they)\b",
-)
-"""A question to others about what they would pay, as makers of products ask."""
-
-THIRD_PERSON: Final = (
-    (
-        r"\b(?:people|users?|companies|customers?|businesses|teams|they|everyone|many|plenty|lots"
-        r"|developers|parents|teachers)(?: who)? (?:would|will|are|happily|gladly)(?: \w+){0,3} (?:pay"
-        r"|spend|buy|paying)\b"
-    ),
-)
-"""Somebody says it of others."""
-
-SARCASTIC: Final = (
-    r"(?:^|\s)/s\b|[😂🤣🙄]",
-    r"\blol\b|\blmao\b|\brofl\b|\bhaha\w*|\bkidding\b",
-    r"\byeah,? right\b|\bsaid no ?(?:one|body) ever\b|\boh (?:great|sure|joy|yeah)\b|\btotally not\b",
-    r"\bas if\b(?=.*[!.]$)|\bsurely\b.*!|\bwhat could (?:possibly )?go wrong\b",
-    r"\bjust what (?:i|we|the world) needed\b",
-)
-"""Marks of irony."""
-
-PROMOTES: Final = (
-    (
-        r"\b(?:i|we)(?:'ve| have| just|'m| am|'re| are)?(?: \w+){0,2}"
-        r" (?:built|launched|released|founded|building|created|developed|made)\b"
-        r"(?! (?:up my|sure|a mistake|it clear|the switch))"
-    ),
-    (
-        r"\b(?:my|our) (?:new )?(?:startup|saas|product|app|tool|side[- ]project|project|platform|website"
-        r"|service|extension|plugin)\b"
-        r"(?=.{0,60}\b(?:is|does|can|lets|helps|offers|solves|launched|that|has|cost|starts)\b)"
-    ),
-    r"\bcheck (?:it |us |me )?out\b|\b(?:dm|pm) me\b|\bsign up (?:at|for|on|here)\b|\bfree trial\b",
-    r"\b(?:use|with) (?:the |my )?(?:promo |discount |coupon )?code\b|\baffiliate\b|\breferral\b",
-    r"\bdisclaimer\b|\bdisclosure\b|\bi work (?:for|at|on)\b",
-    r"\bjoin (?:the|our) (?:waitlist|beta)\b|\bshow hn\b|\blaunch hn\b",
-)
-"""The speaker offers something."""
-
 HINT: Final = (
-    r"wonder|asking|feature request|pay|paid|money|buy|bought|spen[dt]|subscri|purchas|budget|cost|'d "
+    r"my |our |desperate|exist|please|your|object|sell |making|can't |any price|wonder|asking"
+    r"|feature request|pay|paid|money|buy|bought|spen[dt]|subscri|purchas|budget|cost|'d "
     r"|'ll |would|throw|shell"
     r"|fork|drop|hand over|chip in|burn|blow|sign up|hesitat|wish|if only|why|what|which|how come"
     r"|ought to|should|must be|has to|needs? |want|lack|miss|find|found|baffl|bugs me|surpris|amaz"

@@ -6,7 +6,7 @@ All but AMOUNT are matched against folded text: lower case, without marks, plain
 import re
 from typing import Final
 
-from alya_mcp.tools.demand.logic import english, turkish
+from alya_mcp.tools.demand.logic import english, english_doubts, turkish
 from alya_mcp.tools.demand.logic.posts import Kind
 
 _PERIOD: Final = (
@@ -41,9 +41,10 @@ PHRASES: Final = (
 HINT: Final = _any(english.HINT, turkish.HINT)
 """What every one of these phrases holds."""
 
-NEGATED: Final = _any(*english.NEGATED, *turkish.NEGATED, r"[$€£₺]\s?0\b(?![.,]\d)")
-IDLE: Final = _any(*english.IDLE)
-ASKS_OTHERS: Final = _any(*english.ASKS_OTHERS, *turkish.ASKS_OTHERS)
-THIRD_PERSON: Final = _any(*english.THIRD_PERSON)
-SARCASTIC: Final = _any(*english.SARCASTIC, *turkish.SARCASTIC)
-PROMOTES: Final = _any(*english.PROMOTES, *turkish.PROMOTES)
+NEGATED: Final = _any(*english_doubts.NEGATED, *turkish.NEGATED, r"[$€£₺]\s?0\b(?![.,]\d)")
+IDLE: Final = _any(*english_doubts.IDLE)
+BOUGHT_ONCE: Final = _any(*english_doubts.BOUGHT_ONCE)
+ASKS_OTHERS: Final = _any(*english_doubts.ASKS_OTHERS, *turkish.ASKS_OTHERS)
+THIRD_PERSON: Final = _any(*english_doubts.THIRD_PERSON)
+SARCASTIC: Final = _any(*english_doubts.SARCASTIC, *turkish.SARCASTIC)
+PROMOTES: Final = _any(*english_doubts.PROMOTES, *turkish.PROMOTES)

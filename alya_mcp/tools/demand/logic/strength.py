@@ -4,9 +4,10 @@
 
 `base` is that of the kind (`BASE`). `doubt` is 1 and multiplied by 0.1 when the sentence says no to paying
 or asks others whether they would pay, 0.25 for marks of irony, 0.25 for an offer of one's own, 0.7 when it
-speaks of others. Engagement is log(1 + points + replies) / log(501), at most 1; freshness goes from 1 for now
-to 0 for the first moment looked at; relevance is the share of the topic's words in the sentence. The weights
-are chosen, not fitted. Every part is between 0 and 1, and so is the strength.
+speaks of others. A purchase that is over is no payment. Engagement is log(1 + points + replies) / log(501),
+at most 1; freshness goes from 1 for now to 0 for the first moment looked at; relevance is the share of the
+topic's words in the sentence. The weights are chosen, not fitted. Every part is between 0 and 1, and so is
+the strength.
 """
 
 import math
@@ -16,6 +17,7 @@ from typing import Final
 from alya_mcp.tools.demand.logic.phrases import (
     AMOUNT,
     ASKS_OTHERS,
+    BOUGHT_ONCE,
     HINT,
     IDLE,
     NEGATED,
@@ -52,7 +54,11 @@ def claim(sentence: str) -> Claim | None:
     folded = fold(sentence)
     if not HINT.search(folded) or IDLE.search(folded):
         return None
-    kind = next((kind for kind, phrases in PHRASES if phrases.search(folded)), None)
+    over = BOUGHT_ONCE.search(folded) is not None
+    kind = next(
+        (kind for kind, phrases in PHRASES if phrases.search(folded) and not (over and kind is Kind.PAYS)),
+        None,
+    )
     if kind is None:
         return None
     doubt, amount = 1.0, None
