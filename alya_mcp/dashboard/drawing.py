@@ -1,4 +1,4 @@
-"""Pictures that the user draws from the dashboard: calls of `image_gen` through the gate, as any other."""
+"""Pictures drawn from the dashboard: calls of `image_gen` through the gate, like any other."""
 
 import json
 import os

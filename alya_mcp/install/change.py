@@ -1,4 +1,4 @@
-"""What adding or removing this server makes of a client's configuration."""
+"""The change to a client's configuration: adding or removing this server."""
 
 import json
 from collections.abc import Mapping

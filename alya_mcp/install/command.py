@@ -1,4 +1,4 @@
-"""The command by which a client starts this installation, tomorrow too.
+"""The command by which a client starts this installation; it stays valid.
 
 Desktop programs have a short PATH, so the command is absolute. What `uvx` made lies in uv's cache and goes
 when that is cleaned: there the command is uv's own, which makes it again.

@@ -1,4 +1,4 @@
-"""What was done to each configuration, kept in ALYA_HOME so that it can be taken back byte by byte."""
+"""The history of changes to each configuration, kept in ALYA_HOME so that they can be undone byte by byte."""
 
 import json
 import re

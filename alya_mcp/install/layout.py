@@ -1,4 +1,4 @@
-"""How a text is laid out: its line ends and indentation, and pieces of it cut out or put in."""
+"""The layout of a text: line ends and indentation, and inserting or removing pieces."""
 
 import re
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Links that add this server to a client at a click; the same entry as in the client's configuration."""
+"""One-click install links, with the same entry as in the client's configuration."""
 
 import base64
 import json

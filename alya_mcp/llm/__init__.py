@@ -1,4 +1,4 @@
-"""Language models of others, behind one interface: OpenAI and all that is compatible, Anthropic, Ollama.
+"""Language models behind one interface: OpenAI and compatible services, Anthropic, Ollama, local ones.
 
 The SDKs of these services take up to three seconds to import and do nothing here that a POST doesn't.
 """

@@ -1,6 +1,6 @@
-"""A language model of this machine: a folder that transformers reads, run on the processor.
+"""A local language model: a folder that transformers loads, run on the CPU.
 
-The graphics card belongs to the image worker, so it isn't used. Nothing is fetched, and no code that comes
+The GPU belongs to the image worker, so it isn't used. Nothing is fetched, and no code that comes
 with a model is run.
 """
 

@@ -1,4 +1,4 @@
-"""Ollama, models on one's own machine: https://docs.ollama.com/api/chat."""
+"""Ollama, local models: https://docs.ollama.com/api/chat."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What a notification says of a question."""
+"""The content of a notification."""
 
 from dataclasses import dataclass
 

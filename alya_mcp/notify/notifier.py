@@ -1,4 +1,4 @@
-"""Sends the questions that wait by every way, takes the answers, and ends when no question waits."""
+"""Sends waiting questions over every channel, takes the answers, and ends when no question waits."""
 
 import itertools
 import logging

@@ -1,4 +1,4 @@
-"""One-time tokens: an answer to one question, which nobody but this state can write.
+"""One-time tokens: each stands for one answer to one question, and only this state can issue them.
 
 A token is a letter for the answer, the question's id and a keyed digest of all that a yes is bound to: the
 binding (tool and its definition, policy, caller, words, arguments), how long it holds, the way it was sent by

@@ -1,4 +1,4 @@
-"""What every way of a notification does."""
+"""The interface of a notification channel."""
 
 from collections.abc import Awaitable, Callable
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""A webhook of the user's own: the question as signed JSON, the answer in the response or where that points.
+"""The user's own webhook: the question as signed JSON, the answer in the response or where that points.
 
 The body is signed as `X-Alya-Signature: sha256=HMAC(secret, timestamp + "." + body)` in hexadecimal, with
 `X-Alya-Timestamp` in seconds since 1970. The answer is `{"token": "..."}` with one of the two tokens of the

@@ -1,4 +1,4 @@
-"""One kit for the processes that outlive their starters: the image worker and the store process.
+"""Shared by background processes that outlive their parents: the image worker and the store process.
 
 Each of them has a folder that only the user can enter, with a key that it shares with its starters, a lock
 that tells whether it runs, and a record of where it listens. Either side shows by a keyed digest that it

@@ -1,4 +1,4 @@
-"""The process's environment as clients fill it in: variables set to nothing, placeholders, stray blanks.
+"""Cleans the environment that clients set: empty variables, unfilled placeholders, stray blanks.
 
 Done once, in place, where a process starts, so that every library below sees the same as our own settings.
 Children inherit it.

@@ -1,4 +1,4 @@
-"""The one binary: the file that the user started, where it was unpacked, other programs' environment.
+"""The frozen binary: its file, where it was unpacked, and the environment for other programs.
 
 packaging/binary/launcher.c unpacks the program once and runs it from there; PyInstaller's bootloader then
 leads the dynamic linker to the libraries that came along, where another program mustn't look for its own.

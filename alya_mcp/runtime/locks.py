@@ -1,4 +1,4 @@
-"""A lock between processes that the operating system releases when its holder ends."""
+"""File locks between processes, which the operating system releases when their holder ends."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""The log: one plain line on stderr for the user, particulars in a file.
+"""Logging: one plain line on stderr for the user, details in a file.
 
 Neither shows a credential, a control character or what opens a signed link: a log is mailed, pasted into
 issues and read in a terminal. Paths stay, for they are what the user looks for.

@@ -1,4 +1,4 @@
-"""Files written whole or not at all, and what only their owner can read."""
+"""Atomic writes, and files and folders that only their owner can read."""
 
 import os
 import secrets

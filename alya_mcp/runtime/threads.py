@@ -1,4 +1,4 @@
-"""Blocking work that neither holds up a cancelled call nor the end of the process."""
+"""Threads for blocking work that delays neither a cancelled call nor the end of the process."""
 
 import threading
 from collections.abc import Callable

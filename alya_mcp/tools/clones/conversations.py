@@ -1,4 +1,4 @@
-"""Conversations with clones, `clones/conversations.sqlite` in ALYA_HOME: one goes on in another process.
+"""Conversations with clones, kept in `clones/conversations.sqlite` in ALYA_HOME.
 
 Each caller (grant) sees its own only. A conversation is deleted once nothing was said in it for 30 days.
 """

@@ -1,4 +1,4 @@
-"""`calibrate_decision`: what a stated confidence is worth by the caller's own record."""
+"""`calibrate_decision`: calibrates a stated confidence by the caller's own record."""
 
 from datetime import UTC, datetime
 from functools import partial

@@ -1,4 +1,4 @@
-"""`record_outcome`: what came of a prediction."""
+"""`record_outcome`: records the outcome of a prediction."""
 
 from datetime import UTC, datetime
 from functools import partial

@@ -1,4 +1,4 @@
-"""alya_demand_signals: what people say they would pay for."""
+"""`alya_demand_signals`: what people say they would pay for."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

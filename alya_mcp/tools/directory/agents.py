@@ -1,4 +1,4 @@
-"""Agents: this hub and its tools, those whose cards the user named, and the servers of the MCP Registry."""
+"""`agent_registry`: this hub and its tools, the A2A agents of the user, and the MCP Registry."""
 
 from functools import partial
 from typing import Annotated, Literal

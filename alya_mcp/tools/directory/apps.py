@@ -1,4 +1,4 @@
-"""A directory of applications for business, artificial intelligence and human resources."""
+"""`alya_app_directory`: applications for business, artificial intelligence and human resources."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial

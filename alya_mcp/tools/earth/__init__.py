@@ -1,4 +1,4 @@
-"""The earth's tools: earthquakes that were, the chance of those to come, and the weather of now."""
+"""The earth tools: recent earthquakes, earthquake probabilities, and current weather."""
 
 from alya_mcp.tools.earth.forecast import alya_seismic_forecast
 from alya_mcp.tools.earth.recent import alya_seismic_recent

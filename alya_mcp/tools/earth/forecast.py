@@ -1,4 +1,4 @@
-"""The chance of earthquakes around a place."""
+"""`alya_seismic_forecast`: the probability of earthquakes around a place."""
 
 from collections.abc import Callable, Hashable
 from datetime import UTC, datetime, timedelta

@@ -121,7 +121,7 @@ class Official(Output):
 
 
 class SeismicForecast(Output):
-    """The chance of earthquakes around a place."""
+    """The probability of earthquakes around a place."""
 
     notice: str = Field(description="What the numbers are and aren't; show it with them.")
     start: AwareDatetime = Field(description="Start of the forecast (UTC).")

@@ -1,4 +1,4 @@
-"""Recent earthquakes of the world, from three catalogues."""
+"""`alya_seismic_recent`: recent earthquakes, from three catalogues."""
 
 from bisect import bisect_left, bisect_right
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""The weather of a city, now."""
+"""`alya_weather_now`: the current weather of a city."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime

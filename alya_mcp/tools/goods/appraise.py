@@ -1,4 +1,4 @@
-"""`alya_gem_appraise`: what a gem of the catalogue is worth, by the priced gems around it."""
+"""`alya_gem_appraise`: the value of a gem of the catalogue, from similar priced gems."""
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence

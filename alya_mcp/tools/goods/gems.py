@@ -1,4 +1,4 @@
-"""The catalogue of gems, `goods/gems.sqlite` in ALYA_HOME: what a caller imported, or else a small sample.
+"""The catalogue of gems, `goods/gems.sqlite` in ALYA_HOME: what the user imported, or a small sample.
 
 Each caller (grant) sees its own gems only.
 """

@@ -1,4 +1,4 @@
-"""Listings that users bring along, `goods/listings.sqlite` in ALYA_HOME; each caller (grant) has its own."""
+"""Listings that the user imported, `goods/listings.sqlite` in ALYA_HOME; each caller (grant) has its own."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`alya_antiques_undervalued`: listings that ask far less than comparable ones."""
+"""`alya_antiques_undervalued`: listings priced far below comparable ones."""
 
 from collections import Counter
 from collections.abc import Sequence

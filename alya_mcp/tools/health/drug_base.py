@@ -1,4 +1,4 @@
-"""The embedded knowledge of drugs: what `data/` holds, read at first use."""
+"""The bundled knowledge of drugs: the files of `data/`, read at first use."""
 
 import csv
 import tomllib

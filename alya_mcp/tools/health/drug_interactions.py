@@ -1,4 +1,4 @@
-"""`alya_drug_interactions`: what is known of every pair among some drugs."""
+"""`alya_drug_interactions`: known interactions of every pair among some drugs."""
 
 from collections.abc import Sequence
 from itertools import combinations, product

@@ -1,4 +1,4 @@
-"""What others say of drugs, asked only when the caller wants it: names by RxNorm, labels by openFDA."""
+"""Online sources on drugs, asked only if the caller wants it: names from RxNorm, labels from openFDA."""
 
 from collections.abc import Iterable, Sequence
 from functools import partial

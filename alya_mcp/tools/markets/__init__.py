@@ -1,4 +1,4 @@
-"""Prediction markets and the paper account: what moves, what a bet is worth, who earns, what one has."""
+"""The market tools: signals, edges, categories, top traders, and the paper account."""
 
 from alya_mcp.tools.markets.account import alpaca_paper_status
 from alya_mcp.tools.markets.categorize import polymarket_categorize

@@ -1,4 +1,4 @@
-"""The paper account: a broker's when there are keys, else one that is kept here."""
+"""`alpaca_paper_status`: the paper account of a broker if there are keys, else a simulated one."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Titles of markets, sorted by kind."""
+"""`polymarket_categorize`: categories of market titles."""
 
 from typing import Annotated
 

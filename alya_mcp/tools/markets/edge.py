@@ -1,4 +1,4 @@
-"""polymarket_edge: markets where a model disagrees most with the price, after costs."""
+"""`polymarket_edge`: markets where a model disagrees most with the price, after costs."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""A market of Polymarket as these tools name it."""
+"""A Polymarket market in the answers of these tools."""
 
 from typing import TYPE_CHECKING
 

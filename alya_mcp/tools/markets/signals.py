@@ -1,4 +1,4 @@
-"""Markets that move."""
+"""`polymarket_signals`: markets with unusual moves."""
 
 from functools import partial
 from typing import TYPE_CHECKING, Final

@@ -1,4 +1,4 @@
-"""polymarket_top_traders: the traders who earn most on Polymarket."""
+"""`polymarket_top_traders`: the traders who earn most on Polymarket."""
 
 from functools import partial
 from typing import TYPE_CHECKING, Final, Literal

@@ -1,1 +1,1 @@
-"""The channel's tools: from a topic to a published video."""
+"""The YouTube tools: from a topic to a published video."""

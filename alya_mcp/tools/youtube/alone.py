@@ -1,4 +1,4 @@
-"""One process at a time, waited for without a thread."""
+"""A lock between processes that is waited for without a thread."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""Requests to YouTube in the name of a connected channel: authorised, counted, and refused in plain words."""
+"""Requests to YouTube for a connected channel: authorised, counted against the quota, errors explained."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""What follows the bytes of a video: its thumbnail, its captions, who may see it, and a look at what arrived.
+"""The steps after an upload: thumbnail, captions, privacy, and a check of what arrived.
 
 The thumbnail and the captions are sent once each. A failure of one of them never undoes the upload: it is
 told, and the next call tries it again.

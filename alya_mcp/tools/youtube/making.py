@@ -1,4 +1,4 @@
-"""The making of drafts: a script, then its preview; kept in the pipeline at every step.
+"""Makes drafts: a script, then its preview; saved to the pipeline after every step.
 
 A making belongs to a server. Its lock tells other processes that it goes on; a draft whose maker ended, such
 as a killed server's, is made on by the next call for the same video, and marked as failed by any other.

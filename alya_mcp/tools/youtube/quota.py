@@ -1,4 +1,4 @@
-"""What is used of the YouTube Data API's daily quota, counted over all processes of this state.
+"""Usage of the YouTube Data API's daily quota, counted over all processes of this state.
 
 `search.list` and `videos.insert` have buckets of their own, 100 calls a day each; everything else shares
 10,000 units. The day begins at midnight Pacific time (developers.google.com/youtube/v3/determine_quota_cost,

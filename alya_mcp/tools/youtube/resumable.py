@@ -1,4 +1,4 @@
-"""The resumable upload of a draft's video: it goes on where it was cut, and never makes a second video.
+"""The resumable upload of a draft's video: it resumes where it was cut off, and never makes a second video.
 
 Only YouTube knows what has arrived: after a kill, a broken connection, a 5xx or a lost answer it is asked
 first. A session that is gone is replaced by a new one; if its last byte may have arrived, the video is first

@@ -1,4 +1,4 @@
-"""`youtube_get_pipeline_status` and `youtube_get_recommendations`: how the channel stands, and what to do."""
+"""`youtube_get_pipeline_status` and `youtube_get_recommendations`: the channel's state, and what is next."""
 
 from collections import Counter
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What is known of the upload of a draft, kept before and after every step so that a kill costs nothing."""
+"""The state of a draft's upload, saved before and after every step so that a kill loses nothing."""
 
 from datetime import datetime
 from typing import Literal

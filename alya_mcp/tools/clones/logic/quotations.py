@@ -1,4 +1,4 @@
-"""Words that a text presents as somebody's own: a simulation must not pass invented ones off as real."""
+"""Finds quotations in a text: a simulation must not pass invented ones off as real."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""How stated confidences compare with what came true: bins, a text table and a small SVG."""
+"""Reliability: stated confidences against outcomes, in bins, as a text table and a small SVG."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""What people pay for, would pay for, miss or look for: pure functions over posts, with no source."""
+"""Pure functions that find in posts what people pay for, would pay for, miss or look for."""

@@ -1,4 +1,4 @@
-"""What English sentences say that tell of demand, or take it back, as patterns of folded text."""
+"""Patterns of English sentences that express demand, or deny it, on folded text."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""The phrases of both languages as what they tell of a sentence. Pure.
+"""The phrases of both languages by their meaning. Pure.
 
 All but AMOUNT are matched against folded text: lower case, without marks, plain apostrophes.
 """

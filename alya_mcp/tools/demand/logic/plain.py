@@ -1,4 +1,4 @@
-"""The text of a post as a reader sees it, without what its author quotes and without code. Pure."""
+"""The text of a post as a reader sees it, without quotations and code. Pure."""
 
 import re
 from html import unescape

@@ -1,4 +1,4 @@
-"""From posts to what people in them want: sentences quoted exactly, judged, each said once. Pure."""
+"""From posts to demand signals: sentences quoted exactly, scored, without duplicates. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace

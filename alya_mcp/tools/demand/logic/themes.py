@@ -1,4 +1,4 @@
-"""Signals grouped by what they are about, each group named by its most telling words. Pure."""
+"""Themes: signals grouped by topic, each group named by its most distinctive words. Pure."""
 
 import heapq
 import math

@@ -1,4 +1,4 @@
-"""The same in Turkish, without marks, as folded text is."""
+"""The patterns of Turkish sentences, without diacritics, on folded text."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Words as they are compared: folded, cut to their beginning, without those that say nothing. Pure."""
+"""Words for comparison: folded, truncated, without stop words. Pure."""
 
 import re
 from collections.abc import Iterable

@@ -1,1 +1,1 @@
-"""Earthquakes and weather as numbers and words: pure functions over values, with no source and no clock."""
+"""Pure functions on earthquakes and weather: no source, no clock."""

@@ -1,4 +1,4 @@
-"""How often earthquakes come without a mainshock: a declustered catalogue, its b-value, a Poisson rate."""
+"""The background rate of earthquakes: a declustered catalogue, its b-value, a Poisson rate."""
 
 import bisect
 import math

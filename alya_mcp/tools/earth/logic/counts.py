@@ -1,4 +1,4 @@
-"""How many earthquakes there will be, as distributions: means, probabilities, fractiles, and sums of two."""
+"""Distributions of the number of earthquakes: means, probabilities, fractiles, and sums of two."""
 
 import math
 from collections.abc import Sequence

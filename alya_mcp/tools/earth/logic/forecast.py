@@ -1,4 +1,4 @@
-"""The chance of earthquakes around a place: the aftershocks of one sequence, and the background, together."""
+"""The forecast around a place: the aftershocks of one sequence plus the background."""
 
 import math
 from collections.abc import Iterable, Sequence

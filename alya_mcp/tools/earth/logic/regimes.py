@@ -1,4 +1,4 @@
-"""Generic parameters of aftershock sequences by tectonic regime, and how complete catalogues are where.
+"""Generic parameters of aftershock sequences by tectonic regime, and completeness of catalogues by region.
 
 The numbers and polygons are the USGS's, from its operational aftershock forecasting software (opensha-oaf,
 CC0-1.0: GenericRJ_ParametersFetch.json and MagCompPage_ParametersFetch.json), after Page et al. 2016,

@@ -1,4 +1,4 @@
-"""The weather of a moment as numbers and words, and what the codes of weather services mean."""
+"""Current weather as numbers and words, and the codes of weather services."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""MET Norway's Locationforecast: the weather of the hour anywhere on earth, free for any use.
+"""MET Norway's Locationforecast: the current hour's weather anywhere on earth, free for any use.
 
 https://api.met.no/weatherapi/locationforecast/2.0/documentation; CC BY 4.0. It refuses who doesn't say how to
 reach them (403), and coordinates of more than four decimals; it wants its Expires and Last-Modified honoured.

@@ -1,4 +1,4 @@
-"""Open-Meteo: places by name in any language, and the weather of now from the best model for a place.
+"""Open-Meteo: places by name in any language, and current weather from the best model for a place.
 
 https://open-meteo.com/en/docs and https://open-meteo.com/en/docs/geocoding-api; CC BY 4.0, the free service
 for non-commercial use: 600 requests a minute, 10,000 a day.

@@ -1,4 +1,4 @@
-"""Listings that ask far less than comparable ones do.
+"""Finds listings priced far below comparable ones.
 
 The expected log price of a listing is a robust regression on the words of the titles, without the listing
 itself, moved by what its comparables ask beyond theirs. How far below it lies is measured in standard

@@ -1,4 +1,4 @@
-"""The priced gems that are most like a gem."""
+"""Comparables: the priced gems most similar to a gem."""
 
 from collections.abc import Iterable
 from math import log

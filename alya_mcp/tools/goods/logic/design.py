@@ -1,4 +1,4 @@
-"""The columns of the hedonic model: what of a gem its price is explained by, and how far each is believed."""
+"""The columns of the hedonic model: the attributes that explain a price, and the prior on each."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What the words of a listing say against it: damage, a copy, or another object than the one searched for."""
+"""Faults in a listing's text: damage, a copy, or another object than the one searched for."""
 
 import re
 from typing import Final, Literal

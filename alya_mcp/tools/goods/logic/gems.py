@@ -1,4 +1,4 @@
-"""A gem and its grades, as they are compared."""
+"""A gem and its grades, normalised for comparison."""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A listing on sale, and what its title says: material, age, number of pieces, kind of object."""
+"""A listing, and what its title tells: material, age, number of pieces, kind of object."""
 
 import re
 from collections.abc import Iterable

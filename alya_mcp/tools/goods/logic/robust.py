@@ -1,4 +1,4 @@
-"""Ridge regression that wrong prices hardly move, with the error of each record when it isn't known.
+"""Robust ridge regression: outliers have little influence, and each record gets a leave-one-out error.
 
 Iteratively reweighted least squares (Holland and Welsch, Communications in Statistics A6 (1977)): a record
 counts fully up to two standard deviations from the fit and with the inverse square of its distance beyond.

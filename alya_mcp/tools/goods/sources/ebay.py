@@ -1,4 +1,4 @@
-"""eBay's Browse API: listings on sale by their words, in one page of at most 200.
+"""eBay's Browse API: listings by keywords, in one page of at most 200.
 
 https://developer.ebay.com/api-docs/buy/browse/resources/item_summary/methods/search, with a token of the
 application (https://developer.ebay.com/api-docs/static/oauth-client-credentials-grant.html), which holds for

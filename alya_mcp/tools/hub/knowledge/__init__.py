@@ -1,1 +1,1 @@
-"""Knowledge of Alya about herself: documentation, tools, the policy in force, and what its caller did."""
+"""What alya_ask knows: documentation, tools, the policy in force, and the caller's usage."""

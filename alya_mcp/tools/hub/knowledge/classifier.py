@@ -1,4 +1,4 @@
-"""Which tool answers a question, by a linear classifier that scripts/ask/train.py writes: `classifier.bin`.
+"""A linear classifier that finds the tool for a question; scripts/ask/train.py writes `classifier.bin`.
 
 The file is a line of JSON (`names`, `biases`, `scales`, `questions`), then for each feature one signed byte
 per name, its weight, and one for its rarity. The question's features, each times its rarity, are a vector of

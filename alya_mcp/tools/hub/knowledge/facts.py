@@ -1,4 +1,4 @@
-"""What can be said of this hub and its caller without looking anything up, in Turkish and English."""
+"""Facts about this hub and its caller, as sentences in Turkish and English."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""What a question is told apart by: its words, their stems, meanings, pairs and parts, as numbers."""
+"""Features of a question for the classifier: words, stems, meanings, word pairs and parts."""
 
 import math
 import re

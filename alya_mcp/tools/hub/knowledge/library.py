@@ -1,4 +1,4 @@
-"""State that Alya keeps between questions: passages, agents and the model of this machine."""
+"""State that alya_ask keeps between questions: passages, agents and the local model."""
 
 import tomllib
 from collections.abc import Iterable

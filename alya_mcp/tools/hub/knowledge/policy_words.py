@@ -1,4 +1,4 @@
-"""The policy's summary of a tool, worded in Turkish and English."""
+"""A policy's summary of a tool as text, in Turkish and English."""
 
 from collections.abc import Iterator, Sequence
 

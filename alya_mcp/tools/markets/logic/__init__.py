@@ -1,1 +1,1 @@
-"""Prediction markets and a stock exchange's hours as numbers: pure functions, with no source and no clock."""
+"""Pure functions on prediction markets and exchange hours: no source, no clock."""

@@ -1,4 +1,4 @@
-"""An order book: what a size costs, what it gets, and the price between the two."""
+"""An order book: cost and proceeds of a size, and the microprice."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A fair probability, from the market's own book, what resolved markets taught, and what others think."""
+"""A fair probability, from the order book, calibration on resolved markets, and other venues."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""Polymarket's order books (CLOB API): who offers what.
+"""Polymarket's order books (CLOB API).
 
 https://docs.polymarket.com/api-reference; no key. Prices and sizes are text; bids ascend and asks descend, so
 that the best of each is the last. A closed market has no book (404).

@@ -1,4 +1,4 @@
-"""Polymarket's Data API: who earned most, and what prices were.
+"""Polymarket's Data API: top traders and price histories.
 
 https://data-api.polymarket.com/v2/openapi.json; no key. Its first version was withdrawn in October 2026.
 """

@@ -1,4 +1,4 @@
-"""An account for people without a broker: made once, kept in ALYA_HOME, in the shapes of Alpaca's.
+"""A simulated account for users without a broker, kept in ALYA_HOME, in the shapes of Alpaca's.
 
 Nothing here trades, so it changes only when the user edits the file: `account` and `positions` are what
 Alpaca would answer. The clock is the exchange's own rules.

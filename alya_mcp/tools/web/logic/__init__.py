@@ -1,1 +1,1 @@
-"""Processing of a web search's hits: words, ranking, extracts and the checking of citations. Pure."""
+"""Pure functions on web search results: words, ranking, extracts and checking of citations."""

@@ -1,4 +1,4 @@
-"""Hits of a web search."""
+"""Results of a web search."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

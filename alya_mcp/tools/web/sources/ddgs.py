@@ -1,4 +1,4 @@
-"""Search engines' own pages, read by the `ddgs` package: an extra, and asked only where the user says so.
+"""Result pages of search engines, read by the `ddgs` package: an extra, used only if the user enables it.
 
 https://github.com/deedy5/ddgs. It connects by itself, past the shared client, to the engines that it knows.
 """

@@ -1,4 +1,4 @@
-"""SearXNG: a search engine of search engines that the user runs.
+"""SearXNG: a metasearch engine that the user hosts.
 
 https://docs.searxng.org/dev/search_api.html; its settings have to allow the `json` format. It answers without
 results also when none of its engines does, and then names them.

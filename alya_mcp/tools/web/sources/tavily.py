@@ -1,4 +1,4 @@
-"""Tavily, a search service for agents, with a key or, in small measure, without one.
+"""Tavily, a search service for agents, with a key or, within low limits, without one.
 
 https://docs.tavily.com/documentation/api-reference/endpoint/search. It takes questions by POST, so nothing is
 kept of its answers.

@@ -1,1 +1,1 @@
-"""A video's words, states and scores: pure functions over values, with no service and no clock."""
+"""Pure functions on scripts, states and scores: no service, no clock."""

@@ -1,4 +1,4 @@
-"""What to do next for a channel, from what its pipeline shows: pure rules, the most urgent first."""
+"""Recommendations for a channel from its pipeline's state: pure rules, the most urgent first."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

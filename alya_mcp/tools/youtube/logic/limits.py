@@ -1,4 +1,4 @@
-"""What YouTube takes as the words of a video (developers.google.com/youtube/v3/docs/videos, read 2026-11)."""
+"""YouTube's limits on the texts of a video (developers.google.com/youtube/v3/docs/videos, read 2026-11)."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final

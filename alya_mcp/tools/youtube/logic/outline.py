@@ -1,4 +1,4 @@
-"""A script without a language model: questions about the topic that hold no fact and so invent none."""
+"""A script without a language model: questions about the topic, which state no facts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How worthwhile a topic is: demand, competition and fit, each from 0 to 1, and one formula over them."""
+"""Scores of topics: demand, competition and fit, each from 0 to 1, and the formula that combines them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

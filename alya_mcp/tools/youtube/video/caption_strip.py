@@ -1,4 +1,4 @@
-"""Captions as pictures: one for each word of a cue, that word in the accent's colour."""
+"""Captions as images: one for each word of a cue, with that word in the accent colour."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""ffmpeg as a process of its own, which ends when its starter does.
+"""Runs ffmpeg in a separate process that ends with its parent.
 
 The binary is that of imageio-ffmpeg (GPL; nothing of it is loaded into our process). A small process of ours
 starts it, and ends it when the pipe from its starter closes: at a cancelled call, and at a killed server.

@@ -1,4 +1,4 @@
-"""The process that runs ffmpeg and ends it when its starter's pipe closes.
+"""The child process that runs ffmpeg and ends it when its parent's pipe closes.
 
 Its arguments are ffmpeg's command line. It imports the standard library only.
 """

@@ -1,4 +1,4 @@
-"""The picture's shape: its size in pixels and the distances that follow from it."""
+"""The frame of a video: its size in pixels and the distances that follow from it."""
 
 from dataclasses import dataclass
 from typing import Final, Literal

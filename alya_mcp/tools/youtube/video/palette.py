@@ -1,4 +1,4 @@
-"""Colours of a video: the channel's own, or a set that the topic chooses."""
+"""Colour palettes: the channel's own, or one chosen by the topic."""
 
 import hashlib
 from collections.abc import Sequence

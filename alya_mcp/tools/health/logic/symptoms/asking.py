@@ -1,4 +1,4 @@
-"""Questions that would tell most, by the information that their answers are expected to bring."""
+"""Chooses the most informative questions, by expected information gain."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass

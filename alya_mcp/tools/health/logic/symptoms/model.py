@@ -1,4 +1,4 @@
-"""What the symptom checker knows, as plain values: findings, conditions, warning signs."""
+"""The symptom checker's model as plain values: findings, conditions, warning signs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

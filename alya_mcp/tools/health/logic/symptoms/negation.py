@@ -1,4 +1,4 @@
-"""Which words of a sentence are denied, somebody else's or long past.
+"""Negation: which words of a sentence are denied, about somebody else, or long past.
 
 English denies ahead ("no fever, cough or rash"), Turkish behind ("ateş, öksürük yok", "ağrımıyor").
 """

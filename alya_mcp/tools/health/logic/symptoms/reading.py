@@ -1,4 +1,4 @@
-"""What is known of a patient: from the complaint, from answers, and from earlier calls of a session."""
+"""Collects what is known of a patient: from the complaint, answers, and earlier calls of a session."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Words of a complaint, and the word patterns by which findings are told.
+"""Words of a complaint, and the patterns that recognise findings.
 
 A pattern is a row of elements: `cough* up <blood>`. An element is one or more spellings joined by `|`: a
 whole word, the beginning of one (`cough*`), or a Turkish noun with any of its case and possessive endings
