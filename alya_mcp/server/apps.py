@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 _NOT_FOUND: Final = -32002
 """Of the handshake era; the modern one says that the parameters are invalid."""
 _STORE_SECONDS: Final = 10.0
+_GREETINGS: Final = frozenset({"initialize", "server/discover"})
 
 
 def shows_apps(ctx: RequestContext) -> bool:
@@ -43,6 +44,8 @@ def with_page(tool: types.Tool, uri: str | None) -> types.Tool:
 
 async def where_declared(ctx: RequestContext, call_next: CallNext) -> HandlerResult:
     """Keep the extension, and resources with it, from clients that didn't declare it."""
+    if ctx.method not in _GREETINGS and not ctx.method.startswith("resources/"):
+        return await call_next(ctx)
     if ctx.method == "initialize":
         asked = cast("Mapping[str, Any]", ctx.params or {}).get("capabilities")
         declared = isinstance(asked, Mapping) and declares_apps(
@@ -53,7 +56,7 @@ async def where_declared(ctx: RequestContext, call_next: CallNext) -> HandlerRes
     if not declared and ctx.method.startswith("resources/"):
         raise MCPError(types.METHOD_NOT_FOUND, "Method not found", ctx.method)
     result = await call_next(ctx)
-    if not declared and ctx.method in {"initialize", "server/discover"} and isinstance(result, dict):
+    if not declared and ctx.method in _GREETINGS and isinstance(result, dict):
         _leave_out(cast("dict[str, Any]", result["capabilities"]))
     return result
 

@@ -17,7 +17,7 @@ from mcp.shared.exceptions import MCPError, NoBackChannelError
 from mcp.shared.jsonrpc_dispatcher import progress_token_from_params
 from mcp.shared.transport_context import TransportContext
 
-from alya_mcp.server.jsonrpc import encode
+from alya_mcp.server.jsonrpc import encode, encode_result
 from alya_mcp.server.stdio import Wire
 
 _logger = logging.getLogger(__name__)
@@ -157,7 +157,7 @@ class Channel:
         self._wire = wire
         self._begin = begin
         self._tell_cancelled = cancelled
-        self._lost = lost
+        self._lost = wire.lost = lost
         self._era: Era | None = None
         self._early: list[types.JSONRPCMessage] = []
         self._handled: set[Inbound] = set()
@@ -178,7 +178,7 @@ class Channel:
 
     def progress(self) -> tuple[int, int]:
         """Differs from an earlier value when anything was answered since, or more of an answer was sent."""
-        return self.unanswered, self._wire.sent if self._writing else 0
+        return self.unanswered, self._wire.sent if self._writing or not self.unanswered else 0
 
     async def take(self, message: types.JSONRPCMessage, *, replayed: bool = False) -> None:
         """Begin to handle a message. What `replayed` asks for was answered, and is made known to the era."""
@@ -213,7 +213,7 @@ class Channel:
     async def refuse(self, request: types.RequestId | None, error: types.ErrorData) -> None:
         """Answer a line that is no message."""
         self.unanswered += 1
-        await self._answer(types.JSONRPCError(jsonrpc="2.0", id=request, error=error))
+        await self._answer(_refusal(request, error))
 
     async def send_raw_request(
         self,
@@ -236,7 +236,7 @@ class Channel:
         try:
             await anyio.lowlevel.checkpoint_if_cancelled()
             try:
-                await self._write(question)
+                await self._write(encode(question))
                 outcome = await answer
             except anyio.get_cancelled_exc_class():
                 with anyio.move_on_after(_CANCEL_SECONDS, shield=True):
@@ -253,7 +253,12 @@ class Channel:
         """Send a notification; dropped once the channel is closed."""
         if not self._closed:
             given = {} if params is None else {"params": dict(params)}
-            await self._write(types.JSONRPCNotification(jsonrpc="2.0", method=method, **given))
+            await self._write(encode(types.JSONRPCNotification(jsonrpc="2.0", method=method, **given)))
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every request was answered, and the operating system has the answers."""
+        return not self.unanswered and not self._wire.unsent
 
     async def aclose(self) -> None:
         """Cancel what is handled, and answer it so; returns when everything is settled."""
@@ -283,10 +288,10 @@ class Channel:
             with request.scope:
                 try:
                     result = await era.on_request(request, message.method, message.params)
-                    answer = types.JSONRPCResponse(jsonrpc="2.0", id=message.id, result=result)
+                    answer = encode_result(message.id, result)
                 except Exception as error:  # noqa: BLE001 - whatever goes wrong costs one request
                     told = era.error(message.method, error)
-                    answer = types.JSONRPCError(jsonrpc="2.0", id=message.id, error=told)
+                    answer = _refusal(message.id, told)
                 finally:
                     self._done(request, message)
                 if not request.is_cancelled and not request.replayed:
@@ -298,7 +303,7 @@ class Channel:
                 self.unanswered -= 1
                 return
             with anyio.move_on_after(_LAST_WRITE_SECONDS, shield=True):  # the channel closes
-                await self._answer(types.JSONRPCError(jsonrpc="2.0", id=message.id, error=_CLOSED))
+                await self._answer(_refusal(message.id, _CLOSED))
         finally:
             self._handled.discard(request)
 
@@ -317,17 +322,22 @@ class Channel:
         finally:
             self._handled.discard(told)
 
-    async def _answer(self, answer: types.JSONRPCResponse | types.JSONRPCError) -> None:
+    async def _answer(self, answer: bytes) -> None:
         self._writing += 1
         try:
-            await self._write(answer)
+            # Another answer may follow in this turn of the loop: each write wakes the client.
+            await self._write(answer, soon=len(self._handled) > 1)
         finally:
             self._writing -= 1
         self.unanswered -= 1
         self.first_answer.set()
 
-    async def _write(self, message: types.JSONRPCMessage) -> None:
+    async def _write(self, line: bytes, *, soon: bool = False) -> None:
         try:
-            await self._wire.write(encode(message))
+            await self._wire.write(line, soon=soon)
         except (BrokenPipeError, ConnectionResetError):
             self._lost()
+
+
+def _refusal(request: types.RequestId | None, error: types.ErrorData) -> bytes:
+    return encode(types.JSONRPCError(jsonrpc="2.0", id=request, error=error))

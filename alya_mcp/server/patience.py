@@ -20,10 +20,17 @@ _SHARE: Final = 0.8
 
 @dataclass(slots=True, kw_only=True)
 class _Running:
-    key: str
+    tool: str
+    arguments: Mapping[str, Any]
     began: float
     listens: bool
     abandoned: bool = False
+
+    def is_like(self, other: "_Running") -> bool:
+        """Whether the two are the same call; as JSON, where true isn't 1."""
+        if self.tool != other.tool or self.arguments != other.arguments:
+            return False
+        return json.dumps(self.arguments, sort_keys=True) == json.dumps(other.arguments, sort_keys=True)
 
 
 class Patience:
@@ -54,13 +61,13 @@ class Patience:
         listens: bool,
     ) -> None:
         """A call runs; with `listens` its client asked for progress."""
-        key = json.dumps([tool, arguments or {}], sort_keys=True)
         now = self._clock()
+        running = _Running(tool=tool, arguments=arguments or {}, began=now, listens=listens)
         for earlier in self._running.values():
-            if earlier.key == key and not earlier.abandoned and now - earlier.began >= _PARALLEL:
+            if now - earlier.began >= _PARALLEL and not earlier.abandoned and earlier.is_like(running):
                 earlier.abandoned = True
                 self._learn(now - earlier.began)
-        self._running[request] = _Running(key=key, began=now, listens=listens)
+        self._running[request] = running
 
     def ended(self, request: types.RequestId | None) -> None:
         """A call has ended."""

@@ -122,7 +122,7 @@ async def _receive(wire: Wire, opening: Opening | None, channel: Channel) -> Non
 
 async def _settled(wire: Wire, channel: Channel) -> None:
     seen, left = channel.progress(), _ANSWER_LOOKS
-    while left and channel.unanswered and not wire.abandoned:
+    while left and not channel.is_settled and not wire.abandoned:
         await anyio.sleep(_LOOK)
         now = channel.progress()
         seen, left = now, left - 1 if now == seen else _ANSWER_LOOKS

@@ -21,6 +21,9 @@ _PIECE = 64 * 1024
 class Wire(Protocol):
     """Lines in, lines out."""
 
+    lost: Callable[[], None]
+    """Called when a line that `write` didn't wait for can't be sent, because the client no longer reads."""
+
     def lines(self) -> AsyncGenerator[bytes, None]:
         """Each line that the client sends; ends when the client closes its side.
 
@@ -47,8 +50,10 @@ class Wire(Protocol):
         """Whether the client is known to have stopped reading."""
         ...
 
-    async def write(self, line: bytes) -> None:
+    async def write(self, line: bytes, *, soon: bool = False) -> None:
         """Send `line` and a newline; returns when the operating system has taken it.
+
+        With `soon` it may return at once, and the line leaves together with what is written meanwhile.
 
         Raises:
             BrokenPipeError: when the client no longer reads.
@@ -114,6 +119,8 @@ class _PipeWire:
     def __init__(self, reader: _Reader, writer: asyncio.StreamWriter, oversized: Callable[[], None]) -> None:
         self._reader, self._writer, self._oversized = reader, writer, oversized
         self._given = 0
+        self._waiting: list[bytes] = []
+        self.lost: Callable[[], None] = _nothing
 
     @classmethod
     async def open(
@@ -166,17 +173,31 @@ class _PipeWire:
 
     @property
     def unsent(self) -> int:
-        return self._writer.transport.get_write_buffer_size()
+        waiting = sum(map(len, self._waiting)) + len(self._waiting) if self._waiting else 0
+        return self._writer.transport.get_write_buffer_size() + waiting
 
     @property
     def abandoned(self) -> bool:
         return self._writer.transport.is_closing()
 
-    async def write(self, line: bytes) -> None:
+    async def write(self, line: bytes, *, soon: bool = False) -> None:
         self._given += len(line) + 1
-        self._writer.write(line + b"\n")
+        self._waiting.append(line)
+        if soon and not self._writer.transport.get_write_buffer_size():
+            if len(self._waiting) == 1:
+                asyncio.get_running_loop().call_soon(self._send_waiting)
+            return
+        self._send_waiting()
         if self.unsent or self.abandoned:
             await self._writer.drain()
+
+    def _send_waiting(self) -> None:
+        if self._waiting:
+            lines = b"\n".join((*self._waiting, b""))
+            self._waiting.clear()
+            self._writer.write(lines)
+            if self.abandoned:
+                self.lost()
 
 
 class _FileWire:
@@ -186,6 +207,7 @@ class _FileWire:
         self._turn = asyncio.Lock()
         self.sent = self.unsent = 0
         self.abandoned = False
+        self.lost: Callable[[], None] = _nothing
 
     async def lines(self) -> AsyncGenerator[bytes, None]:
         from anyio import to_thread
@@ -202,7 +224,7 @@ class _FileWire:
     async def closed(self) -> None:
         await self._ended.wait()
 
-    async def write(self, line: bytes) -> None:
+    async def write(self, line: bytes, *, soon: bool = False) -> None:  # noqa: ARG002 - each waits for a thread
         from anyio import to_thread
 
         async with self._turn:
@@ -215,6 +237,10 @@ class _FileWire:
             self.sent += taken
             self.unsent -= taken
             rest = rest[taken:]
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""
 
 
 def _duplicate(descriptor: int) -> int:
