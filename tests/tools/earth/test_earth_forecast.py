@@ -19,6 +19,7 @@ from alya_mcp.tools.earth.logic.aftershocks import Sequence
 from alya_mcp.tools.earth.logic.quakes import distance_km
 from alya_mcp.tools.earth.logic.regimes import REGIMES
 from alya_mcp.tools.earth.sources import catalogues
+from alya_mcp.tools.earth.sources.usgs import USGS
 
 pytestmark = pytest.mark.anyio
 QUERY = "/fdsnws/event/1/query"
@@ -163,16 +164,38 @@ async def test_the_official_forecast_stands_beside_ours(ask: Ask, source: Loopba
     assert answer["officialProblem"] is None
 
 
+@pytest.mark.parametrize(
+    ("products", "problem"),
+    [
+        ({"oaf": [{"status": "UPDATE", "contents": {"": {"bytes": "{}"}}}]}, "USGS changed its shape"),
+        (
+            {"oaf": [{"status": "UPDATE", "contents": {"forecast.xml": {"url": "x"}}}]},
+            "USGS lists an official",
+        ),
+        ({"oaf": [{"status": "DELETE", "contents": {}}]}, None),
+        ({}, None),
+    ],
+)
 async def test_an_official_forecast_that_cant_be_read_is_said_and_ours_stays(
-    ask: Ask, source: LoopbackSource
+    ask: Ask, source: LoopbackSource, products: Any, problem: str | None
 ) -> None:
     main = answers.usgs_feature("us7000main", mag=7.0, seconds_ago=DAY, lat=37.2, lon=37.0, types=",oaf,")
-    broken = {"oaf": [{"status": "UPDATE", "contents": {"": {"bytes": "{}"}}}]}
-    script(source, main, official=answers.usgs_detail(broken))
+    script(source, main, official=answers.usgs_detail(products))
     answer = await ask(tool, **PLACE)
     assert answer["official"] is None
-    assert answer["officialProblem"].startswith("USGS changed its shape")
+    assert (answer["officialProblem"] or "").startswith(problem or "")
+    assert (answer["officialProblem"] is None) == (problem is None)
     assert answer["magnitudes"][0]["aftershocks"] is not None
+
+
+async def test_an_official_forecast_in_a_file_of_its_own_is_fetched(ask: Ask, source: LoopbackSource) -> None:
+    main = answers.usgs_feature("us7000main", mag=7.0, seconds_ago=DAY, lat=37.2, lon=37.0, types=",oaf,")
+    contents = {"other.xml": {"url": "x"}, "forecast.json": {"url": f"{USGS.url}/product/forecast.json"}}
+    listed = {"oaf": [{"status": "UPDATE", "contents": contents}]}
+    script(source, main, official=answers.usgs_detail(listed))
+    source.on("/product/forecast.json", Reply(answers.OAF))
+    answer = await ask(tool, **PLACE)
+    assert [row["magnitude"] for row in answer["official"]["rows"]] == [3, 5]
 
 
 async def test_without_the_usgs_the_emsc_is_asked_and_it_is_said(ask: Ask, source: LoopbackSource) -> None:
