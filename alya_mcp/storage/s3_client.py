@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 from alya_mcp.errors import NotConfigured, NotInstalled
 from alya_mcp.settings import Settings
 from alya_mcp.storage.s3_answers import require_s3
-from alya_mcp.storage.s3_errors import Target
+from alya_mcp.storage.s3_errors import Target, socks_proxy
 from alya_mcp.storage.store import MIN_EXPIRY
 
 CONNECT_SECONDS: Final = 5
@@ -221,6 +221,7 @@ def connect(settings: Settings, found_region: str | None, answer_seconds: float)
         )
 
     made = client(endpoint)
+    _require_http_proxy(str(made.meta.endpoint_url))
     public = settings.s3_public_url
     return S3Connection(session, made, region, client(public) if public else made, settings, answer_seconds)
 
@@ -238,6 +239,18 @@ def _require_sendable(credentials: Any) -> None:
                 f"{variable} (or the profile's entry in its place) holds a blank, a line end or another "
                 "character that no key has. The user can copy it again."
             )
+
+
+def _require_http_proxy(url: str) -> None:
+    """See that the proxy on the way to `url` isn't a SOCKS one: botocore would take "socks5" for its host.
+
+    Raises:
+        NotConfigured: it is.
+    """
+    scheme = urlsplit(url).scheme
+    proxy = str(_module("botocore.utils").get_environ_proxies(url).get(scheme, ""))
+    if proxy.lower().startswith("socks"):
+        raise socks_proxy(f"{scheme.upper()}_PROXY")
 
 
 def _without_bucket(endpoint: str | None, bucket: str | None) -> str | None:

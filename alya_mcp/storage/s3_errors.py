@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, cast
+from urllib.request import getproxies_environment
 
 from alya_mcp.errors import Failure, InvalidInput, NotConfigured, NotInstalled, Unavailable
 from alya_mcp.gate.credentials import mask_credentials
@@ -169,6 +170,21 @@ def _explain_answer(error: Exception, code: str, target: Target) -> Failure:
     )
 
 
+def socks_proxy(variable: str) -> Failure:
+    """The failure for a SOCKS proxy in `variable`."""
+    return NotConfigured(
+        f"{variable} names a SOCKS proxy, which boto3 can't use. The user can name an HTTP proxy there, or "
+        "the S3 store in NO_PROXY."
+    )
+
+
+def _unused_proxy() -> str:
+    """A sentence on ALL_PROXY, which boto3 doesn't know; nothing where it isn't set."""
+    if "all" not in getproxies_environment():
+        return ""
+    return " boto3 doesn't use ALL_PROXY: if the store needs a proxy, name an HTTP one in HTTPS_PROXY."
+
+
 def _explain_silence(error: Exception, target: Target) -> Failure:
     names = _class_names(error)
     if _STILL_EXPIRED in str(error):
@@ -194,10 +210,7 @@ def _explain_silence(error: Exception, target: Target) -> Failure:
             "comes from an authority of their own."
         )
     if "ProxyConnectionError" in names and "socks" in str(error):
-        return NotConfigured(
-            "HTTPS_PROXY or HTTP_PROXY names a SOCKS proxy, which boto3 can't use. The user can name an HTTP "
-            "proxy there, or the S3 store in NO_PROXY."
-        )
+        return socks_proxy("HTTPS_PROXY or HTTP_PROXY")
     if "ProxyConnectionError" in names and "407" in str(error):
         return NotConfigured(
             f"The proxy on the way to {target.host} wants a user name and a password (HTTP 407). The user "
@@ -212,6 +225,7 @@ def _explain_silence(error: Exception, target: Target) -> Failure:
     if "ConnectTimeoutError" in names:
         return Unavailable(
             f"The S3 store at {target.host} can't be reached: no connection within 5 s, three times."
+            f"{_unused_proxy()}"
         )
     if "ReadTimeoutError" in names:
         return Unavailable(
@@ -220,7 +234,7 @@ def _explain_silence(error: Exception, target: Target) -> Failure:
     if names & {"EndpointConnectionError", "ConnectionError", "HTTPClientError"}:
         return Unavailable(
             f"The S3 store at {target.host} can't be reached. Check the network and ALYA_S3_ENDPOINT_URL; "
-            "the same call may succeed later."
+            f"the same call may succeed later.{_unused_proxy()}"
         )
     if names & {"InvalidRegionError", "NoRegionError", "UnknownRegionError"}:
         return NotConfigured(

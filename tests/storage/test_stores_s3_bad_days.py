@@ -258,6 +258,38 @@ async def test_a_host_that_does_not_exist_is_named(home: Path) -> None:
 
 
 @pytest.mark.usefixtures("keys")
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "http_proxy"])
+async def test_a_socks_proxy_is_refused_before_anything_is_sent(
+    home: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    url = f"{variable[:-6].lower()}://s3.invalid"
+    settings = Settings(home=home, s3_bucket="pictures", s3_endpoint_url=url)
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        proxy.setblocking(False)
+        monkeypatch.setenv(variable, f"socks5h://me:hush@127.0.0.1:{proxy.getsockname()[1]}")
+        text = await refused(settings, NotConfigured, variable.upper(), "SOCKS", "NO_PROXY")
+        assert "hush" not in text
+        with pytest.raises(BlockingIOError):
+            proxy.accept()
+
+
+@pytest.mark.usefixtures("keys")
+async def test_a_proxy_in_all_proxy_is_not_used_and_named_where_the_store_is_out_of_reach(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as proxy, replay(accepting) as server:
+        proxy.setblocking(False)
+        monkeypatch.setenv("ALL_PROXY", f"socks5://me:hush@127.0.0.1:{proxy.getsockname()[1]}")
+        reached = open_store(Settings(home=home, s3_bucket="pictures", s3_endpoint_url=server.url))
+        await reached.put(picture(), expires_in=60)
+        await reached.aclose()
+        out_of_reach = Settings(home=home, s3_bucket="pictures", s3_endpoint_url="https://s3.invalid")
+        assert "hush" not in await refused(out_of_reach, Unavailable, "ALL_PROXY", "HTTPS_PROXY")
+        with pytest.raises(BlockingIOError):
+            proxy.accept()
+
+
+@pytest.mark.usefixtures("keys")
 async def test_a_password_in_the_endpoint_is_not_told(home: Path) -> None:
     settings = Settings(home=home, s3_bucket="pictures", s3_endpoint_url="https://me:hush@s3.invalid")
     assert "hush" not in await refused(settings, Unavailable, "s3.invalid")
