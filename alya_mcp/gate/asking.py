@@ -29,7 +29,7 @@ class Means:
 
 
 class Asking:
-    """Takes a call through its approval. Nothing is held while the user is waited for."""
+    """Gets the approval of a call. Nothing is reserved while the user thinks."""
 
     def __init__(
         self, source: PolicySource, judge: Judge, approvals: Approvals, recorder: Recorder, clock: Clock
@@ -44,7 +44,7 @@ class Asking:
         """The call with a yes or a denial, judged again if it waited for the user.
 
         Raises:
-            Refused: the yes has to come first. That is on record.
+            Refused: the user has to approve first. The refusal is recorded.
         """
         approval = _approval(judged)
         if call.answer is not None:
@@ -81,13 +81,13 @@ class Asking:
         return judged
 
     def use(self, judged: Judged) -> None:
-        """Use up the yes that the call passes by; a denial where another call took it meanwhile."""
+        """Use up the yes for the call; returns a denial if another call has used it meanwhile."""
         question = judged.question
         if question is not None and not self._approvals.consume(question):
             _unapproved(judged, _approval(judged), "the approval was used by another call")
 
     async def _answer(self, ask: Ask, question: Question) -> Said | None:
-        """Ask the user and wait as long as their yes would hold; None when nobody answered in that time."""
+        """Ask the user and wait as long as a yes would hold; None if nobody answered in that time."""
         import anyio
 
         said: Said | None = None
@@ -99,7 +99,7 @@ class Asking:
         return None if late and said == "accept" else said
 
     def _heed(self, judged: Judged, asked: Question, approval: Approval, said: Said | None) -> None:
-        """Do what the user `said` to `asked`, for a call that was judged after they said it.
+        """Apply the user's answer to `asked`, for a call that was judged after it.
 
         Raises:
             Refused: nobody answered; the question is kept for them.
@@ -129,7 +129,7 @@ class Asking:
             raise self._kept(judged, question, put=False)
 
     def _kept(self, judged: Judged, question: Question, *, put: bool = True) -> Refused:
-        """The refusal, on record, of a call whose question is kept for the user; a denial if too many are."""
+        """The recorded refusal of a call whose question is kept for the user; a denial if too many are."""
         approval = _approval(judged)
         try:
             kept = self._approvals.pend(question, put=put)

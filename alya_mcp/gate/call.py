@@ -15,7 +15,7 @@ CATEGORIES: Final[tuple[Category, ...]] = get_args(Category)
 
 
 class Answer(NamedTuple):
-    """What a client's retry carries: the state as it came back, and what the user said."""
+    """The answer in a client's retry: the sealed state, and what the user said."""
 
     state: str
     verdict: Said
@@ -23,21 +23,20 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One `tools/call` as it came in.
+    """One `tools/call`, as received.
 
     `arguments` are as received. `session` names the client connection, `request` is the JSON-RPC id.
     `grant` is the caller's label, None for a caller whose token is wrong or revoked. `schema` is a digest of
     the tool's definition, kept in the audit log. `known` is False for a name that the catalogue doesn't hold.
     `price` is what a success costs, in USD. `validate` turns the arguments into those the handler gets, or
-    raises `InvalidArguments`; without it they are passed on as they are. `about` tells, for the question to
-    the user, what the judged arguments stand for, such as the file behind an id; a yes is bound to that too.
-    It raises `InvalidArguments` where they stand for nothing. `collects` gets the judged arguments and the
-    digest of the policy that judges them. Where they collect what an earlier call of the caller began, it
-    tells the digest of the policy then: the call costs nothing, and under the same policy a yes to the
-    earlier call is good for it. None where they begin something of their own. `answer` is what a call brings
-    back that was told to come again with a person's answer. `priced_per` names the argument that says how
-    many things the call makes: the price is for each of them. `units` is that number, as the gate found it in
-    the judged arguments; 0 for a call that collects, which takes nothing but its place among the calls.
+    raises `InvalidArguments`; without it they are passed on as they are. `about` returns what the judged
+    arguments refer to, such as the file behind an id: the question to the user shows it, and a yes is bound
+    to it. It raises `InvalidArguments` if they refer to nothing. `collects` takes the judged arguments and
+    the digest of the policy that judges them. If they collect the result of an earlier call of the caller, it
+    returns the digest of that call's policy: the call costs nothing, and under the same policy a yes to the
+    earlier call covers it. It returns None if they start something new. `answer` is the user's answer in a
+    retry. `priced_per` names the argument that says how many things the call makes: the price is for each.
+    `units` is that number in the judged arguments; 0 for a call that collects, which only counts as a call.
     """
 
     tool: str

@@ -26,9 +26,9 @@ class Uncountable(Exception):
 
 
 class Over(NamedTuple):
-    """A limit that a call doesn't fit into, and in how many nanoseconds it would; None for never.
+    """A limit that has no room for a call, and in how many nanoseconds it will; None for never.
 
-    `left` is what there is of it, in billionths.
+    `left` is what is left of it, in billionths.
     """
 
     limit: Limit
@@ -38,7 +38,7 @@ class Over(NamedTuple):
 
 @dataclass(slots=True)
 class Held:
-    """What an admitted call holds until it is settled: charges with their moment, and places in flight."""
+    """The reservation of an admitted call: its charges with their time, and its places in flight."""
 
     charges: tuple[tuple[Ledger, Sequence[Limit], Sequence[Charge], int], ...] = ()
     places: tuple[tuple[Ledger, Entered], ...] = ()
@@ -52,7 +52,7 @@ class Counting:
         self._shared = shared
 
     def over(self, limits: Sequence[Limit], call: Call, arguments: Mapping[str, Any]) -> Over | None:
-        """The first of `limits` that the call doesn't fit into now. Counts nothing.
+        """The first of `limits` without room for the call now. Counts nothing.
 
         Raises:
             Uncountable, StateError.
@@ -72,11 +72,11 @@ class Counting:
         call: Call,
         arguments: Mapping[str, Any],
     ) -> Over | None:
-        """Take what the call needs of all `limits` into `held`, or of none and say which is spent.
+        """Reserve what the call needs of all `limits` in `held`, or nothing; returns the spent one.
 
         Raises:
             Uncountable, StateError: nothing was taken.
-            StateBusy: nor was it when others have been writing to the state for `patience` seconds.
+            StateBusy: nothing was taken, as others have been writing to the state for `patience` seconds.
         """
         if len(limits) == 1:  # the usual case, at half the cost
             charge = _charge(limits[0], call, arguments)
@@ -110,7 +110,7 @@ class Counting:
     def repeated(
         self, repeats: Sequence[Repeats], call: Call, digest: str, *, count: bool
     ) -> list[tuple[Repeats, int | None]]:
-        """Those of `repeats` that an attempt now is over the `max` of, with the wait; `count` counts it."""
+        """Those of `repeats` whose `max` an attempt now exceeds, with the wait; `count` counts it."""
         found: list[tuple[Repeats, int | None]] = []
         for rule in repeats:
             ledger = self._ledger(rule.scope)
@@ -122,7 +122,7 @@ class Counting:
         return found
 
     def full(self, rule: Concurrency, call: Call) -> bool:
-        """Whether `rule` has no place for the call now. Takes none."""
+        """Whether `rule` has no free place now. Takes none."""
         return self._ledger(rule.scope).first_full([_slot(rule, call)]) is not None
 
     def enter(self, held: Held, rule: Concurrency, call: Call) -> bool:
@@ -135,12 +135,12 @@ class Counting:
         return True
 
     def release(self, held: Held) -> None:
-        """Undo everything that `held` holds: its call didn't start."""
+        """Undo the reservation `held`: its call didn't start."""
         self._leave(held)
         self._give_back(held, 0)
 
     def settle(self, held: Held, ok: bool) -> None:
-        """End what `held` holds: places become free, and money comes back unless the call was a success."""
+        """Settle the reservation `held`: free its places, and refund money unless the call succeeded."""
         self._leave(held)
         if ok:
             return
@@ -150,7 +150,7 @@ class Counting:
                 ledger.refund(back, moment)
 
     def standing(self, limit: Limit, session: str, grant: str) -> tuple[int, int | None]:
-        """What a limit has left, in billionths, and in how many ns the oldest of it stops counting."""
+        """What is left of a limit, in billionths, and in how many ns its oldest charge expires."""
         subject = _subject_of(limit.scope, session, grant)
         charge = Charge(limit.counter, subject, 0, limit.max, limit.window_ns, limit.formerly)
         used, frees = self._ledger(limit.scope).standing(charge)
@@ -196,7 +196,7 @@ class Counting:
 
 
 def _holds(held: Held, ledger: Ledger, charge: Charge) -> bool:
-    """Whether the call has been counted by another limit of the same counter."""
+    """Whether another limit of the same counter has counted the call already."""
     return any(
         by is ledger and charge[:2] in {each[:2] for each in charges} for by, _, charges, _ in held.charges
     )
@@ -209,7 +209,7 @@ def _over(ledger: Ledger, taken: Sequence[Limit], charges: Sequence[Charge], spe
 
 
 def _charge(limit: Limit, call: Call, arguments: Mapping[str, Any]) -> Charge | None:
-    """What a call takes from a limit's counter; None where that is nothing, or can't be too much."""
+    """What a call takes from a limit's counter; None if nothing, or if it can't exceed the limit."""
     amount = UNIT if limit.amount == "call" else _amount(limit, call, arguments)
     if not amount or (amount <= limit.max and not limit.window_ns):
         return None
@@ -230,7 +230,7 @@ def _slot(rule: Concurrency, call: Call) -> Slot:
 
 
 def _amount(limit: Limit, call: Call, arguments: Mapping[str, Any]) -> int:
-    """What the call takes of a limit that doesn't count calls, in billionths."""
+    """What a call takes of a limit on money or an argument, in billionths."""
     if limit.amount == "price":
         return billionths(call.price)
     if not call.units:  # what it collects was counted when it was begun

@@ -33,12 +33,12 @@ class UserAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the gate says to a call.
+    """The gate's decision on a call.
 
     `rule` is the JSON Pointer of the rule that refused, or a reserved id in parentheses; empty when allowed.
     `message` is for the model. `retry_after` is in seconds, None when waiting doesn't help. `policy` is the
-    digest of the policy that was asked. `shadow` holds what rules in shadow mode would have said, each with
-    mode `shadow`; it changes nothing for the call. `answer` is the user's answer that it rests on, if any.
+    digest of the policy that judged it. `shadow` holds what rules in shadow mode would have decided, each
+    with mode `shadow`; it has no effect on the call. `answer` is the user's answer that it rests on, if any.
     """
 
     decision: Verdict
@@ -51,9 +51,9 @@ class Decision:
     answer: UserAnswer | None = None
 
     def as_meta(self) -> dict[str, Any]:
-        """The decision as a client finds it in `_meta["alya/decision"]`.
+        """The decision as clients get it in `_meta["alya/decision"]`.
 
-        `retryAfter` is in seconds, rounded up to a millisecond: never so short that the call comes too early.
+        `retryAfter` is in seconds, rounded up to a millisecond, so that a retry after it isn't too early.
         """
         return {
             "decision": self.decision,
@@ -65,5 +65,5 @@ class Decision:
 
 
 def shown(name: str, limit: int = 128) -> str:
-    """`name` for a message: cut to `limit` characters, with whatever isn't seen written as an escape."""
+    """`name` for a message: cut to `limit` characters, invisible characters escaped."""
     return visible(name if len(name) <= limit else name[: limit - 1] + "…")

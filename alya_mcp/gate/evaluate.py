@@ -42,7 +42,7 @@ LASTING: Final[Container[StepName]] = ("allowed", "arguments", "conditions")
 
 
 class WrongPrice(ValueError):
-    """The price isn't a sum of money; below 0 it would give a budget back."""
+    """The price isn't a valid amount; a negative one would refund a budget."""
 
 
 class Judge:
@@ -84,7 +84,7 @@ class Judge:
         resumed: bool = False,
         only: Container[StepName] = STEPS,
     ) -> Judged:
-        """Everything up to step 8, in order. With `count` the attempt counts for loop caps; a call that is
+        """Judge a call: steps 1 to 8, in order. With `count` the attempt counts for loop caps; a call that is
         `resumed` after the user was waited for counted before, and isn't held against itself. Of steps 3 to 8
         `only` some may be taken.
 
@@ -145,18 +145,18 @@ class Judge:
         return judged
 
     def trace(self, judged: Judged) -> Iterator[Step]:
-        """Each of steps 3 to 8 for a call that was admitted: what it asks, what it saw, whether it held."""
+        """Steps 3 to 8 of an admitted call: what each requires, what it saw, whether it held."""
         for name in STEPS:
             yield from self._steps[name].trace(judged)
 
     def holds(self, judged: Judged, policy: Policy) -> bool:
-        """Whether a call that had to wait is as it was judged: the policy is the same, calls not stopped."""
+        """Whether the judgement of a call that waited still holds: same policy, calls not stopped."""
         return judged.policy is policy and (self.switch is None or not self.switch.is_stopped())
 
     def take(self, judged: Judged, held: Held, patience: float) -> bool:
-        """Step 9: take all that the call needs into `held`; False, with the refusal, when that isn't there.
+        """Step 9: reserve everything the call needs in `held`; False, with the refusal, if that fails.
 
-        What was taken until then stays in `held`, to be released.
+        What was reserved until then stays in `held`, to be released.
 
         Raises:
             StateBusy: others have been writing to the state for `patience` seconds.

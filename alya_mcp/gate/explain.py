@@ -14,10 +14,10 @@ from alya_mcp.gate.trace import LimitRow, Step, Trace
 
 
 def explain(call: Call, policy: Policy, judge: Judge, denial: Callable[[Call, Exception], Decision]) -> Trace:
-    """Every step of `call`, in order: what it asks, what it saw, whether it held.
+    """Every step of `call`, in order: what it requires, what it saw, whether it held.
 
-    The trace of a call that isn't admitted ends with the step that refuses it. `denial` is what a call is
-    told when judging it fails.
+    The trace of a call that isn't admitted ends with the step that refuses it. `denial` makes the
+    denial if judging fails.
     """
     steps: list[Step] = []
     decision: Decision | None = None

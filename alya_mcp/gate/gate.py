@@ -41,9 +41,9 @@ _PAUSE: Final = 0.001
 class Gate:
     """Admits, runs and settles calls under a policy. Belongs to one event loop.
 
-    `policy` is a `Policy` or a source that may bring a new one at any call, such as `PolicyFile`. `state`
-    keeps what was used, in memory when left out. Without an `audit` nothing is logged. `clock` is the
-    machine's when left out. `switch` stops all calls, such as `FileSwitch`; none does when left out.
+    `policy` is a `Policy`, or a source that may return a new one for each call, such as `PolicyFile`. `state`
+    keeps usage and counters; the default is in memory. Without an `audit` nothing is logged. `clock` defaults
+    to the system's. `switch` can stop all calls, such as `FileSwitch`; by default there is none.
     """
 
     def __init__(
@@ -76,18 +76,18 @@ class Gate:
 
     @property
     def trouble(self) -> GateError | None:
-        """Why the last call could not be recorded; None when it was. Its text is for the user."""
+        """Why the last call couldn't be recorded; None if it was. Its text is for the user."""
         return self._recorder.trouble
 
     def last_refusal(self, session: str) -> tuple[str, Decision] | None:
-        """The tool and the decision of the session's newest call that was refused; None when none was.
+        """Tool and decision of the session's newest refused call; None if there is none.
 
-        A name that is unknown or hidden counts as no call. The newest 64 sessions are remembered.
+        Calls of unknown and hidden names don't count. The newest 64 sessions are remembered.
         """
         return self._recorder.last_refusal(session)
 
     def open(self) -> None:
-        """Open state and audit log now, so that the first call doesn't wait for them.
+        """Open the state and the audit log, so that the first call doesn't wait for them.
 
         Raises:
             StateError, AuditError: calls will be denied until the reason is gone.
@@ -97,13 +97,13 @@ class Gate:
             self._audit.open()
 
     def close(self) -> None:
-        """Write what is noted and let go of all files; `StateError` when it can't be written."""
+        """Write what is buffered and close all files; `StateError` if it can't be written."""
         if self._audit is not None:
             self._audit.close()
         self._state.close()
 
     def hidden(self, name: str, grant: str | None = "local") -> bool:
-        """Whether a tool isn't to be listed. An unknown caller (None) has no policy, and nothing hidden."""
+        """Whether a tool must not be listed. For an unknown caller (None) nothing is hidden."""
         return grant is not None and self._source.current().hides(name)
 
     def decide(self, call: Call) -> Decision:
@@ -125,24 +125,24 @@ class Gate:
         resumable: bool = False,
         renew: Callable[[], Call] | None = None,
     ) -> T:
-        """Take a call the whole way and return what its handler returned.
+        """Admit a call, run its handler, settle it, and return the handler's result.
 
-        `handler` gets exactly the arguments that were judged. `failed` tells a result that reports an error
-        from a good one. `clean` makes a result fit to leave (see `sanitise`). `deadline` is how many
+        `handler` gets exactly the arguments that were judged. `failed` returns whether a result
+        reports an error. `clean` sanitises a result (see `sanitise`). `deadline` is how many
         seconds the handler may take; the policy's `timeout` may shorten it.
 
-        The user's yes is asked for in one of three ways: `ask` asks them now, and nothing is held meanwhile;
-        `resumable` hands out a sealed state that the same call brings back in `Call.answer`; else the
-        question is kept in the state, and the same call passes once the user said yes there. It is also kept
-        where nobody answered, and where the policy wants the answer on the command line.
+        The user is asked in one of three ways: `ask` asks now, with nothing reserved meanwhile; `resumable`
+        returns a sealed state that the retry brings back in `Call.answer`; otherwise the question is kept in
+        the state, and the same call passes once the user has approved it there. It is also kept if nobody
+        answered, and if the policy wants the answer on the command line.
 
-        After `ask` everything is decided again. `renew` then gives the call as it has become meanwhile, with
-        its caller and its tool's definition looked up again; without it these stay as they were.
+        After `ask` everything is decided again. `renew` then returns the call with its caller
+        and its tool's definition looked up again; without it these stay as they were.
 
         Raises:
             ApprovalNeeded: the handler was not started; the user has to say yes first.
-            Refused: the handler was not started, or what came of it can't be recorded and is withheld.
-            TimedOut: the time that it may take has passed.
+            Refused: the handler was not started, or its outcome can't be recorded and the result is withheld.
+            TimedOut: the handler ran past its deadline.
             Exception: whatever the handler raised; `ToolError` is its own, expected failure.
         """
         held = Held()
@@ -190,13 +190,13 @@ class Gate:
         return result
 
     def check_delivery(self, call: Call) -> None:
-        """Check that what came of an admitted `call` may still be delivered, when that isn't at its end.
+        """Check that the result of an admitted `call` may still be delivered later.
 
         The policy in force must allow the caller the tool and the arguments, and calls must not be stopped.
         Nothing is counted, no question is asked.
 
         Raises:
-            Refused: the result must be withheld. That is on record.
+            Refused: the result must be withheld. The refusal is recorded.
         """
         try:
             ended = replace(call, about=None, collects=None)  # what it was about may be gone
@@ -208,7 +208,7 @@ class Gate:
             raise self._recorder.refused(call, error) from None
 
     def explain(self, call: Call) -> Trace:
-        """Every rule on the way of `call`: what it saw and whether it held. Nothing is counted."""
+        """The trace of `call`: every rule, what it saw and whether it held. Nothing is counted."""
         return explain(call, self._source.current(), self._judge, self._recorder.denial)
 
     def limits(
@@ -217,12 +217,12 @@ class Gate:
         grant: str | None = "local",
         tools: Iterable[tuple[str, str | None]] | None = None,
     ) -> tuple[LimitRow, ...]:
-        """Every limit and budget of the policy and what is left of it; none for an unknown caller.
+        """Every limit and budget of the policy with what is left of it; empty for an unknown caller.
 
-        `tools` are the names and categories to look at; when left out, those that the policy lists.
+        `tools` are names with categories; the default is the tools that the policy lists.
 
         Raises:
-            StateError: when what grants or the host used can't be read.
+            StateError: the counters of grants or the host can't be read.
         """
         if grant is None:
             return ()
@@ -233,7 +233,7 @@ class Gate:
     def usage(
         self, grant: str, since: float = 0.0, session: str | None = None, tool: str | None = None
     ) -> tuple[Usage, ...]:
-        """What a grant used since a time (seconds since 1970, rounded down to a minute), a row per tool.
+        """Usage of a grant since a time (seconds since 1970, rounded down to a minute), one row per tool.
 
         Raises:
             StateError: when the state can't be read.
@@ -251,14 +251,14 @@ class Gate:
         return self._judge.judge(call, policy, count=False, resumed=True)
 
     def _admit(self, judged: Judged, held: Held, patience: float) -> int:
-        """Steps 9 and 10: take what the call needs and put the decision on record; the record's number.
+        """Steps 9 and 10: reserve what the call needs and record the decision. Returns the record's number.
 
-        Nothing awaits in here. Whatever goes wrong, nothing stays held.
+        Nothing awaits in here. On any error nothing stays reserved.
 
         Raises:
             StateBusy: others have been writing to the state for `patience` seconds.
-            Refused: with the denial that is on record.
-            GateError: nothing is on record.
+            Refused: with the recorded denial.
+            GateError: nothing was recorded.
         """
         try:
             if judged.refusal is None and self._judge.take(judged, held, patience) and judged.agreed:
@@ -273,7 +273,7 @@ class Gate:
         raise Refused(judged.decision)
 
     def _settle(self, call: Call, held: Held, number: int, outcome: Outcome, begun_ns: int) -> Refused | None:
-        """Put the outcome on record; the refusal when that fails, and the result must not leave."""
+        """Record the outcome. Returns a refusal if that fails: the result must be withheld then."""
         try:
             self._counting.settle(held, outcome == "ok")
             self._recorder.settled(call, number, outcome, (time.perf_counter_ns() - begun_ns) / 1e6)

@@ -16,12 +16,12 @@ COLLECTS: Final = "collects what an earlier call began"
 
 
 class Judged:
-    """What was found out about a call so far.
+    """The state of a call while it is judged.
 
     `arguments` are those that the handler would get, and `digest` stands for them in the log. `misfit` is why
-    they don't fit the schema or stand for nothing, and `not_json` why they aren't JSON where that is needed.
-    `over` are the loop caps that this attempt exceeds, with the wait. `about` is what the arguments stand
-    for. `question` is what the user has to say yes to, if anything; `standing` is an answer to it that holds,
+    they don't fit the schema or refer to nothing, and `not_json` why they aren't JSON if that is required.
+    `over` are the loop caps that this attempt exceeds, with the wait. `about` is what the arguments refer
+    to. `question` is what the user has to say yes to, if anything; `standing` is an answer to it that holds,
     and `agreed` that this is a yes to be taken. With `takes_later` the limits are asked when the call takes
     them. `said` is what the user answered just now. The call `collects` what an earlier one began; `covered`
     is that whatever that one needed a yes for is good for this one.

@@ -22,7 +22,7 @@ _NO_REDACTION: Final = Redact()
 
 
 class Recorder:
-    """Owns the audit log, the state's counts of calls, and the newest refusal of each session.
+    """Owns the audit log, the usage counts, and the newest refusal of each session.
 
     `trouble` is why the last call couldn't be recorded; None when it was.
     """
@@ -40,20 +40,20 @@ class Recorder:
         return self._refused.get(session)
 
     def decided(self, judged: Judged) -> int:
-        """Record what was decided on a call, before it takes effect; the record's number.
+        """Record the decision on a call, before it takes effect. Returns the record's number.
 
         Raises:
-            GateError: nothing is on record.
+            GateError: nothing was recorded.
         """
         number = self._write(judged.call, judged.decision, judged.digest, judged.rules.redact)
         self.trouble = None
         return number
 
     def settled(self, call: Call, number: int, outcome: Outcome, ms: float) -> None:
-        """Record what came of the call whose decision is record `number`.
+        """Record the outcome of the call whose decision is record `number`.
 
         Raises:
-            GateError: the outcome isn't on record.
+            GateError: the outcome wasn't recorded.
         """
         ok = outcome == "ok"
         usd = call.price if ok else 0.0
@@ -63,9 +63,9 @@ class Recorder:
             self._audit.settled(call, number, outcome, ms, usd)
 
     def refused(self, call: Call, error: Exception) -> Refused:
-        """The refusal of a call that `error` ended, remembered as its session's newest.
+        """The refusal of a call that ended with `error`, kept as its session's newest.
 
-        A refusal is on record already. Any other error becomes a denial, which is recorded where that can be;
+        A refusal is recorded already. Any other error becomes a denial, which is recorded if possible;
         without arguments, as what to redact may be unknown.
         """
         if isinstance(error, Refused):
@@ -87,7 +87,7 @@ class Recorder:
     def denial(self, call: Call, error: Exception, ran: bool = False) -> Decision:
         """The denial of a call that the gate can't judge or record because of `error`.
 
-        The particulars are for the server's log. `ran`: the handler did, so its result is withheld.
+        The details are for the server's log. `ran`: the handler ran, so its result is withheld.
         """
         if not isinstance(error, GateError):
             self._log_error(call, error)

@@ -15,8 +15,8 @@ class Refused(Exception):
 class ApprovalNeeded(Refused):
     """The user has to approve first, and can: nothing was run, nothing is reserved.
 
-    `question` is what they are asked. `state` is what the call brings back with their answer, when it was
-    resumable; else `id` names the pending approval.
+    `question` is the question. `state` goes into the retry with the answer, if the call was resumable;
+    otherwise `id` names the pending approval.
     """
 
     def __init__(

@@ -31,7 +31,7 @@ _ESCAPED: Final = re.compile(r"\\(?<!\\\\)(?:\\\\)*(?:u00|[bf])")
 
 
 class UnfitResult(ToolError):
-    """A result that can't leave: too large, or no JSON. The text is for the model."""
+    """A result that can't be sent: too large, or not JSON. The text is for the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +69,12 @@ NOTHING_HIDDEN: Final = Hidden((), ())
 
 
 def sanitise(value: Any, *, hide: Hidden = NOTHING_HIDDEN, limit: int) -> Any:
-    """A JSON-like value made fit to leave; the value itself when it already is. See `fit`."""
+    """`value` sanitised; the same object if nothing has to change. See `fit`."""
     return fit(value, hide=hide, limit=limit)[0]
 
 
 def fit(value: Any, *, hide: Hidden = NOTHING_HIDDEN, limit: int) -> tuple[Any, str]:
-    """A JSON-like value made fit to leave, and its JSON text; the value itself when it already is fit.
+    """`value` sanitised, and its JSON text; the same object if nothing has to change.
 
     Lone surrogates become U+FFFD, NaN and the infinities null. Control characters other than tab and line
     ends, and invisible and direction-changing ones, are taken out. Credentials and what `hide` names become
@@ -96,20 +96,20 @@ def fit(value: Any, *, hide: Hidden = NOTHING_HIDDEN, limit: int) -> tuple[Any, 
 
 
 def clean_text(text: str, hide: Hidden = NOTHING_HIDDEN) -> str:
-    """A string with everything taken out that `sanitise` takes out."""
+    """A string, sanitised as by `sanitise`."""
     return hide.mask(mask_credentials(_visible(text)))
 
 
 def clean_log(text: str, hide: Hidden = NOTHING_HIDDEN) -> str:
-    """A text fit for a log: as `clean_text` leaves it, and signed links without what opens them."""
+    """A text for a log: sanitised, and signed links without their query."""
     return mask_signed_links(clean_text(text, hide))
 
 
 def mark_untrusted(text: str, source: str) -> dict[str, Any]:
-    """Text that somebody else wrote, in the form in which a tool answers it: `untrusted`, `source`, `text`.
+    """Text of a third party as tools return it: an object with `untrusted`, `source` and `text`.
 
-    `source` says where it is from, an address or a name. Both lose what a reader doesn't see and a model
-    does; see `invisible`.
+    `source` is an address or a name. Invisible characters, which a model reads and a user doesn't see, are
+    removed from both; see `invisible`.
     """
     return {
         "untrusted": True,

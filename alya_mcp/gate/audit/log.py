@@ -85,7 +85,7 @@ class Audit:
         self._closing = threading.Event()
 
     def open(self) -> None:
-        """Make the folder, the key and the chain now rather than at the first record.
+        """Create the folder, the key and the chain now rather than at the first record.
 
         Raises:
             AuditError: when the log can't be written here.
@@ -108,7 +108,7 @@ class Audit:
         return seal.of_arguments(loggable(arguments, redact.arguments))
 
     def decided(self, call: Call, decision: Decision, digest: str | None, redact: Redact = _NOTHING) -> int:
-        """Write what was decided on a call, and return the record's number.
+        """Write the decision on a call, and return the record's number.
 
         `digest` stands for the arguments; None when they are not JSON. The names in `redact.arguments` are
         "(redacted)" in the record.
@@ -133,7 +133,7 @@ class Audit:
         )
 
     def settled(self, call: Call, decided: int, outcome: str, ms: float, usd: float) -> None:
-        """Write what came of the call that record `decided` admitted; `ms` it took, `usd` it cost.
+        """Write the outcome of the call that record `decided` admitted, with its `ms` and `usd`.
 
         Raises:
             AuditError, StateError: nothing was recorded.
@@ -146,7 +146,7 @@ class Audit:
         )
 
     def close(self) -> None:
-        """Let go of the file. Another record would begin a new one in the same chain."""
+        """Close the file. Another record would start a new one in the same chain."""
         with self._lock:
             self._drop()
             retiring, self._retiring = self._retiring, None
@@ -204,7 +204,7 @@ class Audit:
         return self._begin_file(now) if self._file is None else self._file
 
     def _is_gone(self) -> bool:
-        """Whether the file was moved or deleted, so that nobody would find what is written to it."""
+        """Whether the file was moved or deleted, so that records in it would be lost."""
         try:
             found = self._path.stat()
         except OSError:

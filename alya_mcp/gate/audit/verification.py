@@ -33,11 +33,11 @@ class Broken:
 
 @dataclass(slots=True)
 class Verification:
-    """What `verify` found.
+    """The result of `verify`.
 
     `torn` names files whose last line is unfinished, as a crash leaves it: no error. `unsettled` counts
     admitted calls without an outcome: calls that still run, or whose process was killed. `unproven` names
-    chains whose end nothing vouches for, because no state was given. `retired` counts the files that
+    chains whose end can't be checked, because no state was given. `retired` counts the files that
     retention took away, each with a sealed line that says where its chain goes on.
     """
 
@@ -63,7 +63,7 @@ def verify(
 ) -> Verification:
     """Read every record in `folder` and say whether the log is whole.
 
-    With `state` a cut-off end and a chain that is gone altogether show as well. `key` is the key or its file,
+    With `state` it also detects a cut-off end and a missing chain. `key` is the key or its file,
     `audit.key` beside the folder when left out. Servers may go on writing and retiring files meanwhile.
 
     Raises:

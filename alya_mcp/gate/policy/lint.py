@@ -13,14 +13,14 @@ _WORD_CLASS: Final = re.compile(r"\\\\|\\([bBwW])")
 
 
 def lint(read: Read, document: Document, tools: Collection[str]) -> Iterator[Problem]:
-    """Names that are not among `tools`, unanchored required patterns, and words that no class holds."""
+    """Warnings: names that aren't among `tools`, unanchored required patterns, ASCII-only classes."""
     yield from unknown_tools(read, document, tools)
     yield from _unanchored(read, document)
     yield from _ascii_classes(read, document)
 
 
 def dodged(read: Read, document: Document, schemas: Mapping[str, Mapping[str, Any]]) -> Iterator[Problem]:
-    """Refusals that a call gets past by leaving an argument out, where its tool's schema lets it."""
+    """Refusals that a call avoids by leaving an optional argument out."""
     for entry in _entries(read):
         needed = {
             asked.test.path

@@ -143,13 +143,13 @@ class Redact:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Everything on the way of one tool's call, in the order in which it is asked.
+    """The rules for one tool's calls, in the order of their checks.
 
-    `denial` is what the policy answers whatever the arguments, if it denies; `shadow_denials` are those that
-    only the audit log hears of; `reason` is the policy's own text for them. `timeout` is in seconds. Limits
+    `denial` is the decision if every call is denied; `shadow_denials` are those that only go to the audit
+    log; `reason` is the policy's own text for them. `timeout` is in seconds. Limits
     stand in the order in which a spent one is named: the tool's or its category's (`rate_limit`, `limits`,
-    `budget`), then those of all tools. `groups` are the limits that are asked together: the enforced ones,
-    then each shadowed one by itself. `steps` are those that a call has to take, in order. `screen` finds the
+    `budget`), then those of all tools. `groups` are limits that are checked together: the enforced
+    ones, then each shadowed one by itself. `steps` are the steps of a call, in order. `screen` finds the
     tests that may refuse a call.
     """
 
@@ -185,5 +185,5 @@ class Rules:
 
 
 def _place(tool: str | None) -> str:
-    """Whose calls a counter counts: those of one tool or of all."""
+    """The part of a counter's name that says whose calls it counts: one tool's or all."""
     return "/all_tools" if tool is None else step("/tools", tool)

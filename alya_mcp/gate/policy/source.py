@@ -18,7 +18,7 @@ _CHANGING: Final = "the file is being changed; it is in force once it has stood 
 
 
 class PolicySource(Protocol):
-    """Asked once per call."""
+    """Where the gate gets its policy, once per call."""
 
     @property
     def error(self) -> PolicyError | None:
@@ -31,7 +31,7 @@ class PolicySource(Protocol):
 
 
 class FixedPolicy:
-    """A policy that stands."""
+    """A policy that never changes."""
 
     error: PolicyError | None = None
 
@@ -44,16 +44,16 @@ class FixedPolicy:
 
 
 class PolicyFile:
-    """A policy file, reloaded when it changes: by writing into it or by putting another in its place.
+    """A policy file, reloaded when it is edited or replaced.
 
-    The file is looked at no more than every 50 ms, when a call asks. A new text is taken once it has stood
-    unchanged for a while, as it may be half-written: 0.1 s for JSON, and 1 s for YAML, of which any part may
-    be valid. YAML that ends with the line `...` counts as JSON does. Until then, and while the text is not a
-    policy, the old policy stays in force. A file that can't be read denies everything, rule `(no policy)`, as
-    long as it can't. `error` says what is wrong.
+    The file is checked when a call asks, at most every 50 ms. A new text is taken once it has been unchanged
+    for a while, as it may be half-written: 0.1 s for JSON, and 1 s for YAML, of which any part may be valid;
+    YAML that ends with the line `...` counts as JSON does. Until then, and while the text isn't a valid
+    policy, the old policy stays in force. While the file can't be read every call is denied, rule
+    `(no policy)`. `error` says what is wrong.
 
     With `initial` that policy is in force until the first text is taken. Without it, a first text that can't
-    be taken is a `PolicyError` here. `tools` are as in `Policy.loads`.
+    be taken raises `PolicyError` here. `tools` are as in `Policy.loads`.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class PolicyFile:
         self._next_look = time.monotonic_ns() + _LOOK_EVERY_NS
 
     def current(self) -> Policy:
-        """The policy in force, after a look at the file when the last one is 50 ms ago."""
+        """The policy in force; checks the file if the last check is 50 ms ago."""
         now = time.monotonic_ns()
         if now >= self._next_look:
             self._next_look = now + _LOOK_EVERY_NS
@@ -86,13 +86,13 @@ class PolicyFile:
         return self._in_force
 
     def refresh(self) -> None:
-        """Look at the file now, and once more as soon as a new text has stood long enough."""
+        """Check the file now, and again as soon as a new text has been unchanged long enough."""
         if wait := self._look():
             time.sleep(wait / 1e9)
             self._look()
 
     def _look(self) -> int:
-        """Look at the file; how many nanoseconds a new text has still to stand unchanged."""
+        """Check the file. Returns how many nanoseconds a new text must still stay unchanged."""
         if self._is_final and mark_of(self.path) == self._mark:
             return 0
         self._is_final = False

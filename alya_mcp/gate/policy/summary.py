@@ -64,10 +64,10 @@ class Bound:
 class Summary:
     """What the policy says of a tool, whatever the arguments.
 
-    `verdict` is what becomes of a call that meets `requirements` and `bounds`: `shadow` is one that passes
-    although a rule in shadow mode says otherwise, `hidden` a tool that doesn't exist for a client. `rule` is
-    the rule that says so and `reason` the policy's own text, both empty when there is none. `approval` is the
-    approval that is needed, also one in shadow mode.
+    `verdict` is the decision on a call that meets `requirements` and `bounds`: `shadow` means that it passes
+    although a rule in shadow mode says otherwise, `hidden` that the tool doesn't exist for clients. `rule` is
+    the deciding rule and `reason` the policy's own text; both may be empty. `approval` is the required
+    approval, also in shadow mode.
     """
 
     tool: str

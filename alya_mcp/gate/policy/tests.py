@@ -9,7 +9,7 @@ from typing import Any
 class PolicyCondition:
     """One comparison over the arguments: `path` as the document writes it, for example `args.size`.
 
-    `shown` is the value as it may be told: without what the policy redacts.
+    `shown` is the value for messages: without what the policy redacts.
     """
 
     path: str
@@ -21,7 +21,7 @@ class PolicyCondition:
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """Conditions that a call is judged by.
+    """Conditions on a call.
 
     With `must_hold` the call is refused unless all hold (`require`, Intercept's `evaluate`). Otherwise it is
     refused when all hold (`deny_if`, Intercept's `deny`); no condition at all always does.

@@ -53,11 +53,11 @@ class Owner:
 class Database:
     """One connection to the file `path`, shared by the threads of one process.
 
-    The file is made at first use, mode 0600, in a folder of mode 0700, with `tables`: statements that make
-    what is missing. A file of an older schema is copied beside itself and brought up to date. A file that is
-    corrupt, of another program or of a newer version is refused and left as it is. A file that failed is
-    reopened, but not for `RETRY_SECONDS`; until then what needs it fails at once. One that was moved away
-    or removed is given up within `LOOK_SECONDS`, and a new one made. Connections of a state share `owner`.
+    The file is created at first use, mode 0600, in a folder of mode 0700, with `tables`: statements that
+    create what is missing. A file with an older schema is backed up next to it and migrated. One that is
+    corrupt, of another program or of a newer version is refused and left as it is. After a failure the file
+    is reopened, but not for `RETRY_SECONDS`; until then every use fails at once. A file that was moved or
+    removed is noticed within `LOOK_SECONDS`, and a new one is created. Connections of a state share `owner`.
     """
 
     def __init__(self, path: Path, tables: Sequence[str], owner: Owner | None = None) -> None:
@@ -79,16 +79,16 @@ class Database:
             self._connection()
 
     def write(self, patience: float | None = None) -> "Transaction":
-        """A transaction that writes: `with database.write() as db`. All of it is kept or, on an error, none.
+        """A write transaction: `with database.write() as db`. It commits, or rolls back on an error.
 
         Raises:
-            StateBusy: on entering it, with `patience`: another one has been writing for so many seconds.
-            StateError: on entering or leaving it, also for any error of SQLite inside.
+            StateBusy: on entering, with `patience`: another one has been writing for that many seconds.
+            StateError: on entering or leaving, also for any error of SQLite inside.
         """
         return Transaction(self, self._lock, _WRITING, patience)
 
     def snapshot(self) -> "Transaction":
-        """A transaction that only reads, all of it at one moment; errors as in `write`."""
+        """A read transaction that sees one snapshot; errors as in `write`."""
         return Transaction(self, self._lock, "BEGIN")
 
     @property
@@ -97,7 +97,7 @@ class Database:
         return self._db
 
     def read(self, sql: str, values: Sequence[object] | Mapping[str, object] = ()) -> list[tuple[Any, ...]]:
-        """The rows of a query; none when there is no file, which isn't made. `StateError`."""
+        """The rows of a query; empty if there is no file, which isn't created. `StateError`."""
         import sqlite3
 
         with self._lock:
@@ -120,11 +120,11 @@ class Database:
             db.execute(f"PRAGMA user_version = {SCHEMA}")
 
     def try_now(self) -> None:
-        """Let the next use try the file, however short ago it failed."""
+        """Let the next use try the file, however recently it failed."""
         self._failed_at = -math.inf
 
     def close(self) -> None:
-        """Let go of the file; the next use opens it again."""
+        """Close the file; the next use opens it again."""
         with self._lock:
             if self._db is not None and self._owner.is_this_process:
                 self._db.close()
@@ -146,9 +146,9 @@ class Database:
         return db
 
     def _begin_writing(self, db: "sqlite3.Connection", patience: float | None) -> None:
-        """Take the file's one place for a writer; while another has it, look again after some 50 us.
+        """Begin a write transaction; while another process writes, retry after some 50 us.
 
-        SQLite itself looks again after 1, 2, 5, 10 ms and more, and a transaction takes 30 us.
+        SQLite itself retries after 1, 2, 5, 10 ms and more, and a transaction takes 30 us.
         """
         import sqlite3
 
@@ -176,7 +176,7 @@ class Database:
                 return
 
     def _let_wait(self, db: "sqlite3.Connection", waits: bool) -> None:
-        """Whether SQLite itself waits where the file is busy."""
+        """Set whether SQLite itself waits while the file is busy."""
         if waits is not self._waits:
             db.execute(f"PRAGMA busy_timeout = {int(self._patience * 1000) if waits else 0}")
             self._waits = waits
@@ -211,7 +211,7 @@ class Database:
         return self._db
 
     def _identity(self) -> tuple[int, int] | None:
-        """What tells the file from another one of its name; None when there is none."""
+        """Device and inode of the file, which tell it from a new one; None if there is none."""
         try:
             found = self.path.stat()
         except OSError:

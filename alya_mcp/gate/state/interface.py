@@ -31,7 +31,7 @@ class Usage:
 
 
 class Charge(NamedTuple):
-    """What a call takes from one counter.
+    """A charge of a call to one counter.
 
     `counter` names the rule that counts and `subject` whose calls it counts: a session, a grant, or all where
     it is empty. `amount` (not negative) and `max` are in billionths. Charges of a call to the same counter of
@@ -95,7 +95,7 @@ class Ledger(Protocol):
         ...
 
     def reserve(self, charges: Sequence[Charge]) -> int | Spent:
-        """Take all charges or none; the moment of it, for `refund`, or the first charge that didn't fit."""
+        """Take all charges or none. Returns the time, for `refund`, or the first charge that doesn't fit."""
         ...
 
     def reserve_within(self, charges: Sequence[Charge], patience: float) -> int | Spent:
@@ -103,21 +103,21 @@ class Ledger(Protocol):
         ...
 
     def refund(self, charges: Sequence[Charge], at: int) -> None:
-        """Give back what was reserved at the moment `at`, to the windows it was taken from. Raises nothing.
+        """Refund what was reserved at the time `at`, to the windows it was taken from. Raises nothing.
 
         What can't be written now is given back as soon as it can.
         """
         ...
 
     def attempt(self, charges: Sequence[Charge]) -> Spent | None:
-        """Count every charge whatever comes; the first counter that is then over its `max`.
+        """Count every charge unconditionally. Returns the first counter that then exceeds its `max`.
 
         Such a counter is forgotten once nothing in it counts any more.
         """
         ...
 
     def standing(self, charge: Charge) -> tuple[int, int | None]:
-        """What counts now, in billionths, and in how many nanoseconds the oldest of it no longer will."""
+        """The current sum, in billionths, and in how many nanoseconds its oldest charge expires."""
         ...
 
     def first_full(self, slots: Sequence[Slot]) -> int | None:
@@ -138,7 +138,7 @@ class State(Protocol):
 
     @property
     def ledger(self) -> Ledger:
-        """What is counted for a grant and for the whole host."""
+        """Counters of grants and of the whole host."""
         ...
 
     @property
@@ -156,7 +156,7 @@ class State(Protocol):
         ...
 
     def ready(self) -> None:
-        """Return when what is noted now will be kept; `StateError` when it won't."""
+        """Return once buffered notes can be saved; `StateError` if they can't."""
         ...
 
     def begin_chain(self, chain: str, head: Head) -> None:
@@ -182,7 +182,7 @@ class State(Protocol):
     def usage(
         self, grant: str, since: float = 0.0, session: str | None = None, tool: str | None = None
     ) -> tuple[Usage, ...]:
-        """What a grant used since a time (seconds since 1970, rounded down to a minute), a row per tool.
+        """Usage of a grant since a time (seconds since 1970, rounded down to a minute), one row per tool.
 
         `StateError` when it can't be read.
         """
