@@ -69,7 +69,9 @@ def bridge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 class Window:
     """A client's window with a picture's page in it; `said` is what the browser complained of."""
 
-    def __init__(self, chromium: Any, bridge: str, peer: Peer, prompt: str, seed: int, **how: Any) -> None:
+    def __init__(
+        self, chromium: Any, bridge: str, peer: Peer, prompt: str, seed: int, count: int = 1, **how: Any
+    ) -> None:
         self.context = chromium.new_context()
         self.context.grant_permissions(["clipboard-read", "clipboard-write"])
         self.page = self.context.new_page()
@@ -81,6 +83,8 @@ class Window:
         self.page.goto(bridge)
         self.page.expose_function("callTool", lambda call: json.dumps(self._call(peer, json.loads(call))))
         self.input = {"prompt": prompt, "seed": seed, "steps": 1, "wait": 600}
+        if count > 1:
+            self.input["count"] = count
         self.result = self._call(peer, {"name": "image_gen", "arguments": self.input})
         (read,) = peer.ask("resources/read", uri=URI)["result"]["contents"]
         self.given = {"page": read, "input": self.input, "result": self.result, "theme": "light", **how}
@@ -160,6 +164,33 @@ def test_the_picture_is_seen_and_each_button_does_what_it_says(
     window.press("Variation")  # beyond what the policy allows
     window.status("/tools/image_gen/rate_limit")
     assert window.source() != first
+    assert window.said == []
+    window.context.close()
+
+
+def test_of_several_pictures_the_chosen_one_is_shown_and_used(
+    chromium: Any, bridge: str, axe: str, peer: Peer, gallery: Gallery
+) -> None:
+    window = Window(chromium, bridge, peer, "a red circle", gallery.seed() + 40_000_000, count=3)
+    images = window.result["structuredContent"]["images"]
+    window.status("The pictures are ready.")
+    first = window.source()
+    choices = window.frame.get_by_role("group", name="Pictures").get_by_role("button")
+    assert choices.count() == 3
+    window.press(f"Picture 2, seed {images[1]['seed']}")
+    window.frame.wait_for_function(
+        "first => document.querySelector('#picture').currentSrc !== first", arg=first
+    )
+    assert [each.get_attribute("aria-pressed") for each in choices.all()] == ["false", "true", "false"]
+    assert window.frame.get_by_role("img", name="a red circle (2 of 3)").is_visible()
+    window.press("Copy link")
+    window.status("Link copied.")
+    assert window.page.evaluate("navigator.clipboard.readText()") == images[1]["url"]
+    window.frame.add_script_tag(content=axe)
+    assert window.frame.evaluate("axe.run()")["violations"] == []
+    window.press("Again")
+    window.page.wait_for_function("window.seen.calls.length === 1")
+    assert window.seen()["calls"][0]["arguments"] == window.input
     assert window.said == []
     window.context.close()
 
