@@ -161,7 +161,7 @@ def _tell(
         say("Nothing was changed.")
     else:
         kept = f" Its old content is in {tilde(backup)}." if backup else ""
-        then = client.then if command else f"{client.title} drops the server at its next start."
+        then = client.then if command else client.gone
         say(f"{'Removed' if change.after is None else 'Changed'} {shown}.{kept} {then}")
     if command is None:
         return

@@ -123,4 +123,7 @@ def _bare(values: Mapping[str, Any], client: ClientApp) -> dict[str, Any]:
 def _by_hand(client: ClientApp, entry: dict[str, Any] | None) -> str:
     if entry is None:
         return f"take {NAME} out of {client.key} by hand"
-    return f"add to {client.key} by hand: {json.dumps({NAME: entry}, ensure_ascii=False)}"
+    if client.format == "json":
+        return f"add to {client.key} by hand: {json.dumps({NAME: entry}, ensure_ascii=False)}"
+    alone = _WRITERS[client.format].insert("", client.key, NAME, entry)
+    return f"add to {client.key} by hand; as a file of its own it would be:\n{alone}"

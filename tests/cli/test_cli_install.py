@@ -48,7 +48,9 @@ def test_a_client_without_a_configuration_gets_one_and_loses_it_again(
     before = file.read_bytes()
     assert run("install", client, "--output", "json").json["changed"] is False
     assert file.read_bytes() == before
-    assert run("uninstall", client).code == 0
+    removed = run("uninstall", client)
+    assert removed.code == 0
+    assert CLIENTS[client].gone in removed.err
     assert list(person.rglob("*")) == []
     again = run("uninstall", client, "--output", "json")
     assert (again.code, again.json["changed"]) == (0, False)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from alya_mcp.app.client_configs import jsonc
 from alya_mcp.app.client_configs.clients import CLIENTS, Launch
-from alya_mcp.app.client_configs.documents import ConfigFile, Unusable
+from alya_mcp.app.client_configs.documents import ConfigFile, Unusable, parse
 from alya_mcp.install import json_text, toml_text, yaml_text
 from alya_mcp.install.change import with_server, without_server
 
@@ -192,3 +192,7 @@ def test_a_text_that_takes_no_server_is_refused_with_what_is_wrong(
     with pytest.raises(Unusable, match=words) as refused:
         with_server(ConfigFile(CLIENTS[client], Path("/x/config"), data), LAUNCH)
     assert "/x/config" in str(refused.value)
+    if "single change" in words:
+        which = CLIENTS[client]
+        shown = parse(str(refused.value).partition(":\n")[2], which.format, Path())
+        assert shown[which.key]["alya-mcp"] == which.entry(LAUNCH)

@@ -63,8 +63,8 @@ class ClientApp:
     """A client: `key` is the member of its configuration that holds the servers, by their names.
 
     `places` are the files that the configuration may be, the one to write to first. `comments` and
-    `trailing_commas` tell whether it reads these in JSON. `then` is what the user does for a change to take
-    effect.
+    `trailing_commas` tell whether it reads these in JSON. `then` is what the user does after the server was
+    added, `gone` after it was removed.
     """
 
     name: str
@@ -76,6 +76,7 @@ class ClientApp:
     trailing_commas: bool = False
     typed: bool = False
     then: str
+    gone: str
 
     def entry(self, launch: Launch) -> dict[str, Any]:
         """The server as this client's configuration has it."""
@@ -153,38 +154,46 @@ def _lm_studio(system: System) -> Sequence[Path]:
 
 
 _RESTART = "Quit {} and start it again."
+_SESSIONS = "Sessions of {} that are open keep the server until they end."
 
 CLIENTS: Final[Mapping[str, ClientApp]] = {
     client.name: client
     for client in (
         ClientApp(name="claude-desktop", title="Claude Desktop", format="json", key="mcpServers",
-               places=_claude_desktop, then=_RESTART.format("Claude Desktop")),
+               places=_claude_desktop, then=_RESTART.format("Claude Desktop"),
+               gone=_RESTART.format("Claude Desktop")),
         ClientApp(name="claude-code", title="Claude Code", format="json", key="mcpServers", typed=True,
                places=lambda system: (system.folder("CLAUDE_CONFIG_DIR") / ".claude.json",),
-               then="Start a new session of Claude Code; /mcp shows the server."),
+               then="Start a new session of Claude Code; /mcp shows the server.",
+               gone=_SESSIONS.format("Claude Code")),
         ClientApp(name="cursor", title="Cursor", format="json", key="mcpServers",
                comments=True, trailing_commas=True,
-               places=lambda system: (system.home / ".cursor" / "mcp.json",), then=_RESTART.format("Cursor")),
+               places=lambda system: (system.home / ".cursor" / "mcp.json",), then=_RESTART.format("Cursor"),
+               gone=_RESTART.format("Cursor")),
         ClientApp(name="vscode", title="VS Code", format="json", key="servers", typed=True,
                comments=True, trailing_commas=True,
                places=lambda system: (system.application_data / "Code" / "User" / "mcp.json",),
-               then="VS Code asks whether you trust the server when it first starts it."),
+               then="VS Code asks whether you trust the server when it first starts it.",
+               gone="If VS Code still runs the server, reload its window."),
         ClientApp(name="windsurf", title="Windsurf", format="json", key="mcpServers",
                places=lambda system: (system.home / ".codeium" / "windsurf" / "mcp_config.json",),
-               then=_RESTART.format("Windsurf")),
+               then=_RESTART.format("Windsurf"),
+               gone=_RESTART.format("Windsurf")),
         ClientApp(name="zed", title="Zed", format="json", key="context_servers", places=_zed,
                comments=True, trailing_commas=True,
-               then="Zed starts the server as soon as the file is saved."),
+               then="Zed starts the server by itself.", gone="Zed stops the server by itself."),
         ClientApp(name="codex", title="Codex", format="toml", key="mcp_servers",
                places=lambda system: (system.folder("CODEX_HOME", ".codex") / "config.toml",),
-               then="Start a new session of Codex; /mcp shows the server."),
+               then="Start a new session of Codex; /mcp shows the server.", gone=_SESSIONS.format("Codex")),
         ClientApp(name="gemini", title="Gemini CLI", format="json", key="mcpServers", comments=True,
                places=lambda system: (system.folder("GEMINI_CLI_HOME") / ".gemini" / "settings.json",),
-               then="Start a new session of Gemini CLI in a folder that it trusts; /mcp shows the server."),
+               then="Start a new session of Gemini CLI in a folder that it trusts; /mcp shows the server.",
+               gone=_SESSIONS.format("Gemini CLI")),
         ClientApp(name="goose", title="Goose", format="yaml", key="extensions", places=_goose,
-               then="Start a new session of Goose."),
+               then="Start a new session of Goose.", gone=_SESSIONS.format("Goose")),
         ClientApp(name="lm-studio", title="LM Studio", format="json", key="mcpServers", places=_lm_studio,
-               then="LM Studio loads the server by itself; switch it on in a chat."),
+               then="LM Studio loads the server by itself; switch it on in a chat.",
+               gone="LM Studio drops the server by itself."),
     )
 }  # fmt: skip
 """Each client by the name that the command line has for it."""

@@ -74,7 +74,7 @@ def client_command_not_a_path(file: Path, server: str, command: str, client: str
     """The command is a name that the client has to look for."""
     return Words(
         f"{tilde(file)}: the command of {server} is {command}, which {title} may not find",
-        f"Desktop programs have a short PATH. {_install(client)}",
+        f"A program that is started from the desktop has a short PATH. {_install(client)}",
     )
 
 
