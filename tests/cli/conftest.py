@@ -2,21 +2,8 @@ import json
 from pathlib import Path
 
 import pytest
-from command_line import Ended, Run, WritePolicy, run_command, run_here
+from command_line import Ended, Run, WritePolicy, hide_extras, run_command, run_here
 from raw_client import environment
-
-HIDE_EXTRAS = """\
-import sys
-from importlib.machinery import PathFinder
-
-class WithoutExtras(PathFinder):
-    @classmethod
-    def find_spec(cls, name, path=None, target=None):
-        hidden = {"torch", "diffusers", "transformers", "accelerate", "safetensors", "numpy", "PIL", "boto3"}
-        return None if name.partition(".")[0] in hidden else super().find_spec(name, path, target)
-
-sys.meta_path[sys.meta_path.index(PathFinder)] = WithoutExtras
-"""
 
 
 @pytest.fixture
@@ -64,7 +51,4 @@ def write_policy(tmp_path: Path) -> WritePolicy:
 @pytest.fixture
 def without_extras(tmp_path: Path) -> dict[str, str]:
     """Variables under which Python finds none of the packages that come as extras."""
-    folder = tmp_path / "without-extras"
-    folder.mkdir()
-    (folder / "sitecustomize.py").write_text(HIDE_EXTRAS)
-    return {"PYTHONPATH": str(folder)}
+    return hide_extras(tmp_path / "without-extras")

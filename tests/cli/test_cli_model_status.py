@@ -50,18 +50,10 @@ def test_without_a_gpu_the_bundled_model_draws_and_it_says_why(run: Run):
     assert shown["worker"].startswith("stopped: Nothing is loaded")
 
 
-def test_what_cannot_draw_ends_with_1_and_the_reason(run: Run, tiny_model: str, tmp_path: Path):
+def test_what_cannot_draw_ends_with_1_and_the_reason(run: Run):
     refused = run("model", "status", ALYA_IMAGE_MODEL="flux-schnell")
     assert refused.code == 1
     assert "none (flux-schnell): FLUX.1-schnell needs a GPU" in rows(refused.out)["model"]
-    damaged = tmp_path / "damaged"
-    shutil.copytree(tiny_model, damaged)
-    file = next((damaged / "transformer").glob("*.safetensors"))
-    file.write_bytes(file.read_bytes()[:-10])
-    refused = run("model", "status", "--output", "json", ALYA_IMAGE_MODEL=str(damaged))
-    assert refused.code == 1
-    assert f"transformer/{file.name} has " in refused.json["refusal"]
-    assert (refused.json["model"], refused.json["plan"]) == (None, None)
 
 
 def test_json_output_is_one_object_with_every_figure_in_bytes(run: Run, tiny_model: str):
@@ -144,6 +136,16 @@ def test_what_is_not_downloaded_yet_has_a_plan_where_its_size_is_known(no_weight
     assert flux.plan.precision == "fp8"
     other = look(RTX_4090, "someone/some-flux", "auto")
     assert (other.model, other.plan, other.refusal, other.ways) == ("someone/some-flux", None, None, [])
+
+
+def test_a_damaged_file_is_a_refusal_that_names_it(tiny_model: str, tmp_path: Path):
+    damaged = tmp_path / "damaged"
+    shutil.copytree(tiny_model, damaged)
+    file = next((damaged / "transformer").glob("*.safetensors"))
+    file.write_bytes(file.read_bytes()[:-10])
+    found = look(RTX_4090, str(damaged), "auto")
+    assert f"transformer/{file.name} has " in str(found.refusal)
+    assert (found.model, found.plan) == (None, None)
 
 
 def test_less_memory_than_the_model_needs_is_a_refusal_beside_what_it_would_need(tiny_model: str):

@@ -63,9 +63,13 @@ def test_money_is_told_to_the_billionth_that_budgets_count(capsys: pytest.Captur
     ],
 )
 def test_no_line_is_wider_than_the_terminal(
-    cli_env: dict[str, str], tmp_path: Path, words: tuple[str, ...], columns: int
+    cli_env: dict[str, str],
+    without_extras: dict[str, str],
+    tmp_path: Path,
+    words: tuple[str, ...],
+    columns: int,
 ) -> None:
-    shown = run_on_terminal(words, cli_env, tmp_path, columns)
+    shown = run_on_terminal(words, cli_env | without_extras, tmp_path, columns)
     wider = [line for line in shown.splitlines() if len(line) > columns]
     # A long path or command stands whole at the end of its line, and the terminal breaks it as it likes.
     assert [line for line in wider if " " in line.split("  ")[-1].strip("`.,;")] == []

@@ -22,7 +22,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import s3_servers
 from command_line import run_command
-from gallery import PATIENCE, Gallery
+from gallery import FIRST, PATIENCE, Gallery
 from jsonschema import Draft202012Validator
 from PIL import Image
 from raw_client import RawClient, Servers, environment, eventually, processes_of
@@ -237,18 +237,19 @@ def test_two_servers_share_one_worker_and_both_get_their_picture(
 
 
 def test_a_worker_killed_during_a_picture_costs_nothing_but_time(
-    start_server: Servers, alya_home: Path, tiny_model: str
+    start_server: Servers, alya_home: Path, gallery: Gallery
 ) -> None:
-    server = start_server(extra={"ALYA_IMAGE_MODEL": tiny_model})
+    server = start_server(extra={"ALYA_IMAGE_MODEL": gallery.model})
     server.initialize()
     call = server.post(
-        "tools/call", {"name": "image_gen", "arguments": LONG, "_meta": {"progressToken": "p"}}
+        "tools/call", {"name": "image_gen", "arguments": FIRST, "_meta": {"progressToken": "p"}}
     )
     drawing = lambda m: "step 1 of 8" in m.get("params", {}).get("message", "").lower()  # noqa: E731
     server.wait(drawing, "the first step")
     (pid,) = workers(alya_home)
     os.kill(pid, signal.SIGKILL)
-    assert server.answer(call, patience=120)["result"]["isError"] is False
+    drawn = server.answer(call, patience=120)["result"]["structuredContent"]
+    assert drawn["sha256"] == gallery.first["structuredContent"]["sha256"]
     (fresh,) = workers(alya_home)
     assert fresh != pid
 

@@ -102,7 +102,9 @@ def graphs() -> int:
 # -- the swap
 
 
-def test_pictures_before_while_and_after_compiling_are_alike_and_later_ones_compile_nothing(tiny: Path):
+def test_pictures_before_while_and_after_compiling_are_alike_later_ones_compile_nothing_and_nothing_stays(
+    tiny: Path,
+):
     artist = artist_for(tiny)
     before = draw(artist)
     accelerator = accelerating(artist, PLAN, "aot_eager")
@@ -119,6 +121,11 @@ def test_pictures_before_while_and_after_compiling_are_alike_and_later_ones_comp
         draw(artist, job)
     assert abs(draw(artist) - before).max() <= 2
     assert graphs() == compiled
+    parameters = [*artist.pipeline.transformer.parameters(), *artist.pipeline.vae.parameters()]
+    left = [weakref.ref(parameter) for parameter in parameters]
+    del artist, accelerator, parameters
+    gc.collect()
+    assert not any(parameter() is not None for parameter in left)
 
 
 def test_other_sizes_compile_nothing_and_stopping_it_leaves_the_eager_parts(tiny: Path):
@@ -170,17 +177,6 @@ def test_a_decoder_that_works_in_tiles_is_left_as_it_is(tiny: Path):
     assert artist.pipeline.vae.decoder is decoder
     assert "forward" not in decoder.__dict__
     assert not decoder._forward_pre_hooks
-
-
-def test_a_model_that_was_compiled_is_gone_once_it_is_let_go(tiny: Path):
-    artist = artist_for(tiny)
-    accelerator = accelerating(artist, PLAN, "aot_eager")
-    finish(accelerator)
-    parameters = [*artist.pipeline.transformer.parameters(), *artist.pipeline.vae.parameters()]
-    left = [weakref.ref(parameter) for parameter in parameters]
-    del artist, accelerator, parameters
-    gc.collect()
-    assert not any(parameter() is not None for parameter in left)
 
 
 def test_a_model_that_is_let_go_while_it_compiles_leaves_memory_before_the_compiler_is_through(tiny: Path):

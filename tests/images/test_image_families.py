@@ -215,8 +215,18 @@ def test_a_base_model_that_needs_many_steps_is_refused(tiny_klein: Path, tmp_pat
 # -- at full size
 
 
-@pytest.mark.parametrize("precision", ["bf16", "int4"])
-@pytest.mark.parametrize("known_model", [KLEIN_4B, KLEIN_9B, TURBO], ids=lambda model: model.setting)
+@pytest.mark.parametrize(
+    ("known_model", "precision"),
+    [
+        (KLEIN_4B, "bf16"),
+        (KLEIN_9B, "int4"),
+        (TURBO, "int4"),
+        pytest.param(KLEIN_4B, "int4", marks=pytest.mark.slow),
+        pytest.param(KLEIN_9B, "bf16", marks=pytest.mark.slow),
+        pytest.param(TURBO, "bf16", marks=pytest.mark.slow),
+    ],
+    ids=lambda each: getattr(each, "setting", each),
+)
 def test_at_full_size_every_part_computes_waits_for_nothing_and_takes_what_is_planned(
     known_model: Model, precision: str, monkeypatch: pytest.MonkeyPatch
 ):

@@ -208,6 +208,7 @@ async def test_a_cancelled_picture_stops_there_and_the_next_one_is_bit_identical
     assert digest(await studio.render(a_job())) == digest(undisturbed)
 
 
+@pytest.mark.slow  # test_picture_end_to_end.py does the same to a worker as it is shipped
 async def test_a_worker_killed_while_it_denoises_is_replaced_and_the_picture_is_the_same(
     tiny: Path, tmp_path: Path, studio: Studio, alya_home: Path, monkeypatch: pytest.MonkeyPatch
 ):

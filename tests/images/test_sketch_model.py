@@ -179,12 +179,12 @@ def held_out_cases(shapes: evaluate.Shapes) -> dict[str, list[evaluate.Case]]:
     [
         ("colour+shape+background", 2),
         ("colour (unknown words)+shape (unknown words)+background (unknown words)", 0),
-        ("position", 3),
+        pytest.param("position", 3, marks=pytest.mark.slow),
         ("two objects, each in place", 0),
         ("count", 2),
-        ("size", 0),
-        ("background pattern", 2),
-        ("scene", 0),
+        pytest.param("size", 0, marks=pytest.mark.slow),
+        pytest.param("background pattern", 2, marks=pytest.mark.slow),
+        pytest.param("scene", 0, marks=pytest.mark.slow),
     ],
 )
 def test_held_out_prompts_are_followed(pipe, held_out_cases, attributes: str, index: int) -> None:
@@ -199,7 +199,9 @@ def _families(pixels: np.ndarray, mask: np.ndarray) -> set[str]:
     return {evaluate.family(colour) for colour in pixels[np.asarray(inside) > 0]}
 
 
-@pytest.mark.parametrize(("colour", "ground"), [("red", "blue"), ("green", "white")])
+@pytest.mark.parametrize(
+    ("colour", "ground"), [("red", "blue"), pytest.param("green", "white", marks=pytest.mark.slow)]
+)
 def test_a_circle_on_a_background_is_drawn_and_nothing_else(
     pipe, shapes: evaluate.Shapes, colour: str, ground: str
 ) -> None:

@@ -19,6 +19,19 @@ from raw_client import PATIENCE
 from alya_mcp.__main__ import main
 
 COMMAND = (sys.executable, "-m", "alya_mcp")
+_HIDE_EXTRAS = """\
+import sys
+from importlib.machinery import PathFinder
+
+class WithoutExtras(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        hidden = {"torch", "diffusers", "transformers", "accelerate", "safetensors", "numpy", "PIL", "boto3"}
+        return None if name.partition(".")[0] in hidden else super().find_spec(name, path, target)
+
+sys.meta_path[sys.meta_path.index(PathFinder)] = WithoutExtras
+"""
+
 ALLOW_ALL = {"version": "1", "default": "allow"}
 
 
@@ -38,6 +51,13 @@ class Ended:
 
 Run = Callable[..., Ended]
 WritePolicy = Callable[..., Path]
+
+
+def hide_extras(folder: Path) -> dict[str, str]:
+    """Variables under which Python finds none of the packages that come as extras; `folder` is made."""
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(_HIDE_EXTRAS)
+    return {"PYTHONPATH": str(folder)}
 
 
 def run_command(words: tuple[str, ...], env: Mapping[str, str], cwd: Path, seconds: float = 120) -> Ended:
