@@ -31,7 +31,7 @@ KEY_BYTES: Final = 32
 
 
 def read_key(path: Path) -> bytes | None:
-    """The key in `path`; None when there is no whole one.
+    """The key in `path`; None if it is missing or incomplete.
 
     Raises:
         OSError: it can't be read.
@@ -55,7 +55,7 @@ def make_key(path: Path) -> bytes:
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """The JSON object in `path`; empty when there is none.
+    """The JSON object in `path`; empty if there is none.
 
     Raises:
         OSError: it can't be read.
@@ -133,7 +133,7 @@ def spawn(
     held: bool = False,
     log: IO[bytes] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start `command` for `home` in a session of its own, whose end nobody has to wait for.
+    """Start `command` for `home`, detached: nobody has to wait for its end.
 
     Its standard input is empty, or a pipe that ends with this process when it is `held`; what it writes goes
     to `log`.
@@ -168,7 +168,7 @@ class LateError(Exception):
 
 
 class Starter:
-    """Starts a process for a caller that looks for it again and again, and watches it meanwhile.
+    """Starts a process for a caller that polls for it, and watches it meanwhile.
 
     `spawn` starts it, `most` times at most: one that ends well may have found that another was there already,
     which has ended since. It has `seconds` to be found.
@@ -185,11 +185,11 @@ class Starter:
 
     @property
     def pid(self) -> int | None:
-        """The number of the process that was started last; None when none was."""
+        """The id of the process that was started last; None if none was."""
         return None if self._child is None else self._child.pid
 
     def wait_anew(self) -> None:
-        """Give it all of its time again: an earlier process was there until now."""
+        """Restart the time limit: an earlier process was there until now."""
         self._until = time.monotonic() + self._seconds
 
     def ensure(self, *, may_start: bool = True) -> None:
@@ -211,7 +211,7 @@ class Starter:
             raise LateError
 
     def end(self) -> None:
-        """End the process, unless it was let go."""
+        """End the process, unless it was detached."""
         child = self._child
         self.let_go()
         if child is not None:
@@ -244,7 +244,7 @@ def runs(pid: int) -> bool:
 
 
 def _runs_on_windows(pid: int) -> bool:
-    """Open the process and look whether it has ended (Win32: OpenProcess, WaitForSingleObject)."""
+    """Open the process and check whether it has ended (Win32: OpenProcess, WaitForSingleObject)."""
     import ctypes
 
     synchronize, timeout = 0x00100000, 0x00000102

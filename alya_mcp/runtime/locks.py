@@ -38,7 +38,7 @@ if sys.platform == "win32":
     import msvcrt
 
     def try_lock(descriptor: int) -> bool:
-        """Lock the open file now; False when another holds it. Closing the file gives the lock back."""
+        """Lock the open file now; False if another process holds it. Closing the file releases the lock."""
         try:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         except OSError:
@@ -49,7 +49,7 @@ else:
     import fcntl
 
     def try_lock(descriptor: int) -> bool:
-        """Lock the open file now; False when another holds it. Closing the file gives the lock back."""
+        """Lock the open file now; False if another process holds it. Closing the file releases the lock."""
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -82,7 +82,7 @@ class FileLock:
         return self._descriptor is not None
 
     def release(self) -> None:
-        """Give the lock back, if it is held."""
+        """Release the lock, if it is held."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

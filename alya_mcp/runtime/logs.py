@@ -17,7 +17,7 @@ _LARGEST = 1_000_000
 
 
 class _Clean(logging.Formatter):
-    """A record without what no log may show, its traceback included."""
+    """A formatter that removes secrets from records and tracebacks."""
 
     def __init__(self, hide: Hidden) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -28,14 +28,14 @@ class _Clean(logging.Formatter):
 
 
 class _OneLine(_Clean):
-    """A record's message alone, its traceback left out."""
+    """A formatter that leaves the traceback out."""
 
     def format(self, record: logging.LogRecord) -> str:
         return clean_log(f"alya-mcp: {record.getMessage()}", self._hide)
 
 
 class _StandardError(logging.Handler):
-    """Standard error; a record that nobody makes room for is dropped, as a client may never read it."""
+    """Standard error; a record is dropped if the pipe is full, as a client may never read it."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -52,7 +52,7 @@ class _StandardError(logging.Handler):
 
 
 class _PrivateFile(RotatingFileHandler):
-    """A rotating file that only its owner may read, made when the first record comes."""
+    """A rotating file that only its owner may read, created with the first record."""
 
     def _open(self):  # noqa: ANN202 - the base class's type is private
         path = Path(self.baseFilename)

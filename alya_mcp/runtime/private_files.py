@@ -67,7 +67,7 @@ def write_whole(
 
 
 def _claim(temporary: Path, path: Path) -> None:
-    """Move the file to where no other is yet."""
+    """Move the file to a path that doesn't exist yet."""
     try:
         path.hardlink_to(temporary)
     except FileExistsError:

@@ -20,7 +20,7 @@ _FLAGS: Final = {"1": True, "true": True, "yes": True, "0": False, "false": Fals
 
 
 class UnfitValue(ValueError):
-    """A text that a setting doesn't take. Each of its arguments is a problem, without the variable's name."""
+    """The text of a setting is invalid. Each argument is one problem, without the variable's name."""
 
     args: tuple[str, ...]
 

@@ -24,7 +24,7 @@ class Offer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What is known of a setting beside its field in `Settings`, which gives name, type and default.
+    """The metadata of a setting; its field in `Settings` has name, type and default.
 
     `meaning` and `page` (a page of docs/) describe it in docs/configuration.md, in Markdown; `unset` says
     there what holds without it, where its default doesn't. `parse` reads it. Of a `secret` one nothing is

@@ -27,7 +27,7 @@ _HIDDEN: Final = "(set, hidden)"
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(StateSettings, ImageSettings, StorageSettings, ServiceSettings, VideoSettings, NoticeSettings):
-    """What the environment asks for, None where a variable is unset that has no default.
+    """The settings; None where a variable without a default is unset.
 
     `source_urls` has the addresses that the user set for outside services, by the service's key, and those of
     agents' cards; `source_secrets` their secrets, by the variable's name.
@@ -47,7 +47,7 @@ class Settings(StateSettings, ImageSettings, StorageSettings, ServiceSettings, V
 
     @property
     def state_file(self) -> Path:
-        """The database of what outlives a call."""
+        """The database of limits, usage, approvals and grants."""
         return self.home / "state.sqlite"
 
     @property

@@ -32,7 +32,7 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class StoreFolder:
-    """The stores' part of one ALYA_HOME."""
+    """The files of the stores in one ALYA_HOME."""
 
     home: Path
 
@@ -57,15 +57,15 @@ class StoreFolder:
             yield
 
     def key(self) -> bytes | None:
-        """The key that signs links, or None when there is no whole one."""
+        """The key that signs links; None if it is missing or incomplete."""
         return read_key(self._state / "key")
 
     def key_or_new(self) -> bytes:
-        """The key that signs links, made when there is none; to be called under the lock."""
+        """The key that signs links, created if missing; to be called under the lock."""
         return self.key() or make_key(self._state / "key")
 
     def open_until(self) -> int:
-        """When the last open link expires, in seconds since 1970; 0 when there was none."""
+        """When the last open link expires, in seconds since 1970; 0 if there was none."""
         try:
             return int((self._state / "until").read_text("ascii"))
         except (FileNotFoundError, ValueError):
@@ -77,7 +77,7 @@ class StoreFolder:
             write_private(self._state / "until", str(until).encode(), synced=False)
 
     def listener(self) -> Listener | None:
-        """What was last noted of the store process, or None; it need not be running."""
+        """The last known address of the store process, or None; it may not be running."""
         noted = read_record(self._state / "server.json")
         port, instance, moved_from = noted.get("port"), noted.get("instance"), noted.get("moved_from")
         if (
@@ -89,11 +89,11 @@ class StoreFolder:
         return Listener(port=port, instance=instance, moved_from=moved_from)
 
     def note_listener(self, listener: Listener) -> None:
-        """Note where the store process listens; done by itself, while its starter holds the lock."""
+        """Save where the store process listens; called by the process while its launcher holds the lock."""
         write_record(self._state / "server.json", asdict(listener))
 
     def writable(self) -> bool:
-        """Whether pictures can be written, as far as permissions tell."""
+        """Whether pictures can be written, according to the permissions."""
         folder = self.images
         while not folder.exists() and folder != folder.parent:
             folder = folder.parent

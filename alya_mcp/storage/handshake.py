@@ -1,7 +1,7 @@
 """The handshake with the store process, over a port that any other program could have taken.
 
-A starter asks with a fresh nonce; only a process that holds the folder's key can answer it. An order to end
-is signed too, and names the one run of the process that it is for.
+The launcher sends a fresh nonce; only a process that holds the folder's key can answer it. An order to stop
+is signed too, and names the run of the process that it is for.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _PURPOSE: Final = "alya-control-1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreHealth:
-    """What a store process says of itself."""
+    """The identity of a running store process."""
 
     port: int
     instance: str
@@ -22,10 +22,10 @@ class StoreHealth:
 
 
 def health_words(nonce: str, health: StoreHealth) -> tuple[str, ...]:
-    """What a holder of the key proves in answer to `nonce`."""
+    """The words that a holder of the key signs in answer to `nonce`."""
     return (_PURPOSE, "health", nonce, str(health.port), health.instance, health.version, str(health.pid))
 
 
 def stop_words(instance: str) -> tuple[str, ...]:
-    """What a holder of the key proves to have the run named `instance` end."""
+    """The words that a holder of the key signs to stop the run named `instance`."""
     return (_PURPOSE, "stop", instance)

@@ -31,13 +31,13 @@ _log = logging.getLogger(__name__)
 
 
 def command(home: Path, port: int, instance: str, moved_from: int | None) -> list[str]:
-    """What starts a store process."""
+    """The command line of a store process."""
     moved = "" if moved_from is None else str(moved_from)
     return module_command("alya_mcp.storage.link_server", str(home), str(port), instance, moved)
 
 
 def ask(secret: bytes, port: int) -> StoreHealth | None:
-    """What the store process on `port` says of itself; None when nothing or something else is there."""
+    """The identity of the store process on `port`; None if nothing or something else answers."""
     nonce = secrets.token_hex(16)
     answer = _request("GET", port, f"/health?nonce={nonce}")
     try:
@@ -55,7 +55,7 @@ def ask(secret: bytes, port: int) -> StoreHealth | None:
 
 
 def stop(secret: bytes, running: StoreHealth) -> bool:
-    """Have a store process stop listening, and say whether it did; what it is answering is still sent."""
+    """Make a store process stop listening. True if it did; unfinished answers are still sent."""
     shown = proof(secret, *stop_words(running.instance))
     return _request("POST", running.port, f"/stop?proof={shown}") is not None
 
@@ -142,7 +142,7 @@ def _request(method: str, port: int, target: str) -> bytes | None:
 
 
 def _environment() -> dict[str, str]:
-    """The variables that an interpreter may need, and no credentials: the process lives for days."""
+    """The variables that an interpreter may need, without credentials: the process lives for days."""
     return {
         name: value
         for name, value in os.environ.items()

@@ -55,7 +55,7 @@ class S3Store:
         self._last_failure: Failure | None = None
 
     async def prepare(self) -> None:
-        """Import boto3 and make the client, half a second's work."""
+        """Import boto3 and create the client, which takes half a second."""
         try:
             await run_abandonable(lambda: self._talk(lambda _: None))
         except Failure:
@@ -222,7 +222,7 @@ class S3Store:
                 raise
 
     def _talk(self, work: Callable[[S3Connection], T]) -> T:
-        """Do `work` with the connection, with every error explained."""
+        """Run `work` with the connection, with every error explained."""
         endpoint = urlsplit(self._settings.s3_endpoint_url or "")
         target = Target(
             bucket=self._bucket, host=endpoint.hostname or "AWS", region=self._settings.s3_region or ""
@@ -250,7 +250,7 @@ class S3Store:
             connection.close()
 
     def _keep(self, upload: Upload) -> str:
-        """Keep on this machine what couldn't be uploaded; the sentence that says where."""
+        """Save locally what couldn't be uploaded, and return a sentence that says where."""
         try:
             write_picture(StoreFolder(self._settings.home), upload)
         except Failure as failure:
@@ -269,7 +269,7 @@ class _Body(io.BytesIO):
         self._cancelled = threading.Event()
 
     def cancel(self) -> None:
-        """Have every later read fail."""
+        """Make every later read fail."""
         self._cancelled.set()
 
     def read(self, size: int | None = -1, /) -> bytes:

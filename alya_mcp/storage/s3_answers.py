@@ -15,7 +15,7 @@ _TROUBLE: Final = 500
 
 
 def require_s3(status: int, headers: Mapping[str, str], body: bytes, host: str) -> None:
-    """See that an answer of `host` is one that boto3 can make something of.
+    """Check that an answer of `host` is one of an S3 store.
 
     boto3 follows a redirect that names no region without end, and takes any page for a store in trouble.
 
@@ -45,7 +45,7 @@ def redirected(host: str, status: int, location: str = "") -> NotConfigured:
 
 
 def no_store(host: str, what: str) -> NotConfigured:
-    """The failure for something that answers and isn't S3."""
+    """The failure for a server that isn't an S3 store."""
     return NotConfigured(
         f"What answers at {host} isn't an S3 store ({what}): perhaps its console, a web page or a gateway. "
         "The user can check ALYA_S3_ENDPOINT_URL, which takes the address and port of the S3 API, and the "

@@ -62,7 +62,7 @@ class S3Connection:
         client.meta.events.register_first("before-parse.*.*", self._require_s3)
 
     def target(self, bucket: str) -> Target:
-        """What is talked to, for error messages."""
+        """Bucket, host and region, for error messages."""
         known = self._credentials.get_frozen_credentials() if self._credentials is not None else ()
         return Target(
             bucket=bucket,
@@ -141,7 +141,7 @@ class S3Connection:
         return self._credentials is not None and bool(self._credentials.token)
 
     def credentials_end(self) -> datetime | None:
-        """When the credentials end, where they tell."""
+        """When temporary credentials expire; None if unknown."""
         if self._credentials is None:
             return None
         self._credentials.get_frozen_credentials()  # renews them when their end is near
@@ -171,7 +171,7 @@ class S3Connection:
         return int(answer.status_code), code[1] if code else ""
 
     def close(self) -> None:
-        """Close the connections; calls under way end as they would."""
+        """Close the connections; calls in flight aren't affected."""
         self.client.close()
         if self._links is not self.client:
             self._links.close()

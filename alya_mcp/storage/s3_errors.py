@@ -285,7 +285,7 @@ def _region_in(error: BaseException) -> str | None:
 
 
 def _denied(message: str, target: Target) -> Failure:
-    """Access denied: by a policy, for a reason that the store tells, or for want of permissions."""
+    """Access denied: by a policy, for a reason that the store gives, or for lack of permissions."""
     told = f"The S3 store at {target.host} denied access to the bucket {target.bucket!r}"
     forbids = re.search(r"explicit deny in an? (?P<policy>[a-z -]{1,60}?(?:policy|boundary))", message)
     if forbids or "explicit deny" in message:

@@ -1,4 +1,4 @@
-"""Signed, expiring links to local pictures: how they are written and how they are judged.
+"""Signed, expiring links to local pictures: signing and verifying them.
 
 A link has the shape of a presigned S3 URL. Its signature covers every character before it, so that there is
 exactly one way to write a valid link and nothing to normalise.
@@ -37,7 +37,7 @@ class LinkRefused(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedLink:
-    """What a link says. `signed_at` is in whole seconds since 1970, `expires_in` in seconds."""
+    """The parts of a link. `signed_at` is in whole seconds since 1970, `expires_in` in seconds."""
 
     key: str
     signed_at: int

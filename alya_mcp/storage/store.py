@@ -1,7 +1,7 @@
 """Stores for generated images and previews of videos: an S3 bucket when one is configured, else this machine.
 
 Both kinds of store keep a picture under the same key and answer with a signed link that opens until it
-expires. Nothing heavy is imported here: the store process (`serve`) starts from this package too.
+expires. Nothing heavy is imported here: the store process (`link_server`) starts from this package too.
 """
 
 import re
@@ -62,7 +62,7 @@ class Store(Protocol):
     name: str
 
     async def prepare(self) -> None:
-        """Do ahead what the first picture would wait for, as far as it goes; `put` tells what doesn't."""
+        """Do what the first picture would wait for, as far as possible; `put` reports errors."""
         ...
 
     async def put(self, upload: Upload, *, expires_in: int) -> Stored:
@@ -110,11 +110,11 @@ class Store(Protocol):
         ...
 
     async def status(self) -> StoreStatus:
-        """Ask the store how it is; takes at most about 10 s."""
+        """Check the store; takes at most about 10 s."""
         ...
 
     async def aclose(self) -> None:
-        """Let go of connections. Links stay open."""
+        """Close connections. Links stay open."""
         ...
 
 

@@ -19,14 +19,14 @@ class Line:
 
     @property
     def words(self) -> str:
-        """All of it in words."""
+        """The whole line as text."""
         scope = getattr(self.of, "scope", None)
         notes = [scope] if scope not in (None, "session") else []
         notes += ["shadow"] if self.of.mode == "shadow" else []
         return f"{self.text} ({', '.join(notes)})" if notes else self.text
 
     def as_json(self) -> dict[str, Any]:
-        """All of it for a program; null where a requirement has no such field."""
+        """The whole line as JSON; null where a requirement has no such field."""
         return {
             "rule": self.of.rule,
             "kind": getattr(self.of, "kind", "condition"),
@@ -37,7 +37,7 @@ class Line:
 
 
 def lines(summary: "Summary") -> Iterator[Line]:
-    """The requirements and bounds of a tool, in the order in which a call is asked."""
+    """The requirements and bounds of a tool, in the order of their checks."""
     for requirement in summary.requirements:
         yield Line(requirement, _condition(requirement))
     for bound in summary.bounds:

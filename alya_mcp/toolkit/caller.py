@@ -38,13 +38,13 @@ class Caller:
         return None if self._token is None else Grants(self._state.grants).caller(self._token)
 
     def close(self) -> None:
-        """Let go of the state's file; the next look opens it again."""
+        """Close the state's file; the next look-up opens it again."""
         self._state.close()
 
 
 @contextmanager
 def open_grants(settings: Settings) -> Generator[Grants]:
-    """The grants that `settings` lead to; reading them makes no file."""
+    """The grants of the state that `settings` name; reading them creates no file."""
     state = SqliteState(settings.state_file)
     try:
         yield Grants(state.grants)

@@ -7,13 +7,13 @@ from typing import Any, Final, cast
 from alya_mcp.toolkit.models import Output
 
 LARGEST_ANSWER: Final = 100_000
-"""Bytes of an answer's JSON; hosts give all of it to the model, some of them twice."""
+"""Limit for an answer's JSON in bytes; hosts give all of it to the model, some of them twice."""
 _BESIDE: Final = 10_000
-"""Of those, what may stand beside the records."""
+"""The part of it that is reserved for what isn't a record."""
 
 
 def fitting(records: Sequence[Output]) -> int:
-    """How many of `records`, from the first on, fit into one answer; at least one.
+    """How many of `records`, from the start, fit into one answer; at least one.
 
     For tools with pages, whose next page has to begin where this one ends.
     """
@@ -26,7 +26,7 @@ def fitting(records: Sequence[Output]) -> int:
 
 
 def fitted(data: Mapping[str, Any]) -> Mapping[str, Any]:
-    """`data` with its longest lists cut at what fits, and in `notShown` how many items each has lost."""
+    """`data` with its longest lists cut to fit, and in `notShown` how many items were cut from each."""
     over = _size(data) - LARGEST_ANSWER
     if over <= 0:
         return data

@@ -20,8 +20,8 @@ class _Tool(Protocol):
 
 
 def visible(tools: Mapping[str, T], gate: "Gate", caller: str | None) -> dict[str, T]:
-    """Those of `tools`, by name, that exist for `caller` under the policy in force; the others are hidden."""
-    if caller is None:  # nobody's list: every call is denied, and nothing is hidden
+    """The `tools`, by name, that aren't hidden from `caller` by the policy in force."""
+    if caller is None:  # an unknown caller: every call is denied, and nothing is hidden
         return dict(tools)
     policy = gate.policy
     return {name: tool for name, tool in tools.items() if not policy.hides(name)}
@@ -36,5 +36,5 @@ def verdicts(policy: "Policy", tools: Iterable[_Tool]) -> dict["ToolVerdict", in
 
 
 def in_words(counts: Mapping["ToolVerdict", int]) -> str:
-    """Such counts in words: `15 allow, 1 deny`."""
+    """Such counts as text: `15 allow, 1 deny`."""
     return ", ".join(f"{count} {verdict}" for verdict, count in counts.items())

@@ -18,7 +18,7 @@ _BRACKETS = {"array": "[", "object": "{"}
 
 
 def read(value: object, schema: Schema) -> object:
-    """`value` as the type that `schema` wants, where nothing is lost by it; else `value` itself."""
+    """`value` converted to the type that `schema` wants, if that is lossless; otherwise `value` itself."""
     return _read(value, schema, schema)
 
 
@@ -43,9 +43,9 @@ def _read_text(text: str, wanted: set[Any], part: Schema, root: Schema) -> objec
 
 
 def _members(given: Mapping[str, object], part: Schema, root: Schema) -> dict[str, object]:
-    """The members of an object; null for one that isn't required is its absence.
+    """The members of an object; null for an optional one means that it is absent.
 
-    So is empty text, where it takes none: some hosts have the model give every parameter.
+    So does empty text where it isn't valid: some hosts make the model fill in every parameter.
     """
     properties = cast("Mapping[str, Schema]", part.get("properties", {}))
     required = cast("list[str]", part.get("required", []))
@@ -61,7 +61,7 @@ def _is_absent(value: object, part: Schema) -> bool:
 
 
 def _choices(part: Schema, root: Schema) -> Iterator[Schema]:
-    """The schemas of which a value of `part` fits one."""
+    """The alternatives of `part`, with references resolved."""
     if "$ref" in part:
         name = str(part["$ref"]).rpartition("/")[2]
         yield from _choices(cast("Schema", root["$defs"][name]), root)
@@ -73,7 +73,7 @@ def _choices(part: Schema, root: Schema) -> Iterator[Schema]:
 
 
 def _from_text(text: str, wanted: set[Any]) -> object:
-    """The one value of a wanted type that `text` writes in JSON; else `text` itself."""
+    """The value of a wanted type that `text` holds as JSON; otherwise `text` itself."""
     if "boolean" in wanted and text in _BOOLEANS:
         return _BOOLEANS[text]
     if wanted & {"integer", "number"} and _NUMBER.fullmatch(text):

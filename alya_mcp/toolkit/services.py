@@ -23,7 +23,7 @@ LARGEST_RESULT = 900_000
 
 
 class Hub:
-    """What every handler may reach through its context."""
+    """The services that handlers reach through their context."""
 
     def __init__(self, settings: Settings, gate: Gate) -> None:
         self.settings = settings
@@ -39,35 +39,35 @@ class Hub:
 
     @cached_property
     def engine(self) -> "Engine":
-        """Turns prompts into pixels."""
+        """The image engine."""
         from alya_mcp.images import open_engine
 
         return open_engine(self.settings)
 
     @cached_property
     def store(self) -> "Store":
-        """Keeps pictures and gives out their addresses."""
+        """The store of pictures, which signs links to them."""
         from alya_mcp.storage import open_store
 
         return open_store(self.settings)
 
     @cached_property
     def http(self) -> "Http":
-        """Asks outside sources."""
+        """The HTTP client for outside sources."""
         from alya_mcp.net.client import Http
 
         return Http(self.settings)
 
     def kept(self, kind: type[T], make: Callable[[], T]) -> T:
-        """The one `kind` that a family of tools keeps in this server: made at first use, closed with it."""
+        """The server's only instance of `kind`, made at first use and closed with the server."""
         if kind not in self._kept:
             self._kept[kind] = make()
         return cast("T", self._kept[kind])
 
     def caller(self) -> str | None:
-        """The label under which this process's calls are counted and logged; None for one that nobody knows.
+        """The label under which this process's calls are counted and logged; None for an unknown caller.
 
-        Nobody knows a caller whose grant can't be looked up: the gate then denies the call and says why.
+        A caller whose grant can't be looked up is unknown: the gate then denies the call and says why.
         """
         try:
             return self._caller.label()
@@ -78,7 +78,7 @@ class Hub:
         """`result` without secrets, private paths and unfit characters, and its JSON text.
 
         Raises:
-            UnfitResult: when it is larger than a client takes.
+            UnfitResult: it is larger than clients accept.
         """
         return fit(result, hide=self._hide, limit=LARGEST_RESULT)
 
@@ -87,10 +87,10 @@ class Hub:
         return clean_text(text, self._hide)
 
     async def start(self) -> None:
-        """Do what needn't wait for a call: open links of earlier sessions, load the model if asked to.
+        """Do what shouldn't wait for a call: serve links of earlier sessions, load the model if configured.
 
         Raises:
-            Failure: saying what couldn't be done; calls still work.
+            Failure: something couldn't be done; calls still work.
         """
         from alya_mcp.storage import resume_links
 
@@ -99,7 +99,7 @@ class Hub:
             await self.engine.warm()
 
     async def aclose(self) -> None:
-        """Close what was opened."""
+        """Close the services that were used."""
         for name in ("engine", "store", "http"):
             if name in self.__dict__:
                 await getattr(self, name).aclose()

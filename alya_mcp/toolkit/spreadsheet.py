@@ -1,9 +1,9 @@
-"""CSV files that users bring records in and out with: a header in any order, one record a row."""
+"""CSV files of records to import and export: a header in any order, one record per row."""
 
 import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TextIO, TypeVar
+from typing import TextIO, TypeVar, cast
 
 from alya_mcp.gate.formulas import begins_as_formula
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class NotATable(ValueError):
-    """The file can't be read as such records at all; its text says why."""
+    """The file isn't a table of such records; the text says why."""
 
 
 def read_rows(
@@ -22,13 +22,13 @@ def read_rows(
     required: Sequence[str],
     longest: Mapping[str, int],
 ) -> Iterator[tuple[int, T | str]]:
-    """The rows of a CSV file: each row's number and what `make` makes of its cells, or why it is rejected.
+    """Each row of a CSV file: its number, and what `make` makes of its cells or why it is rejected.
 
-    The header is row 1. `make` gets the cells by column, less the blanks around them, and raises ValueError
-    for a row that it can't use. `longest` is the most characters that a cell of a column may have.
+    The header is row 1. `make` gets the stripped cells by column, and raises ValueError for a row that
+    it can't use. `longest` is the maximum number of characters per column.
 
     Raises:
-        NotATable: the header lacks a required column or has one that isn't known, or this isn't CSV.
+        NotATable: the header lacks a required column or has an unknown one, or the file isn't CSV.
     """
     rows = csv.reader(file, strict=True)
     nothing: list[str] = []
@@ -53,8 +53,21 @@ def read_rows(
         raise NotATable(f"line {rows.line_num} is not CSV: {error}") from None
 
 
+def unique_rows(
+    rows: Iterable[tuple[int, T | str]], id_of: Callable[[T], str]
+) -> Iterator[tuple[int, T | str]]:
+    """`rows` as `read_rows` yields them; a row whose id an earlier one has is rejected."""
+    seen: dict[str, int] = {}
+    for number, found in rows:
+        first = number if isinstance(found, str) else seen.setdefault(id_of(found), number)
+        if first == number:
+            yield number, found
+        else:
+            yield number, f"id {id_of(cast('T', found))} is already in row {first}"
+
+
 def write_rows(file: TextIO, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
-    """Write rows as CSV that `read_rows` reads back; returns how many. None is an empty cell.
+    """Write rows as CSV that `read_rows` reads back, and return how many. None is an empty cell.
 
     A cell that a spreadsheet would take for a formula gets an apostrophe in front.
     """
@@ -68,7 +81,7 @@ def write_rows(file: TextIO, columns: Sequence[str], rows: Iterable[Sequence[obj
 
 
 def number_in(cells: Mapping[str, str], name: str, *, low: float, high: float) -> float | None:
-    """The number in a cell, None when it is empty.
+    """The number in a cell; None if it is empty.
 
     Raises:
         ValueError: it isn't a number from `low` to `high`.
@@ -86,10 +99,10 @@ def number_in(cells: Mapping[str, str], name: str, *, low: float, high: float) -
 
 
 def moment_in(cells: Mapping[str, str], name: str) -> datetime | None:
-    """The date in a cell, in UTC unless it says otherwise; None when it is empty.
+    """The date in a cell, in UTC unless it names a zone; None if it is empty.
 
     Raises:
-        ValueError: it isn't a date as ISO 8601 writes one.
+        ValueError: it isn't an ISO 8601 date.
     """
     text = cells.get(name, "")
     if not text:

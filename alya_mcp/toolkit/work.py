@@ -12,21 +12,20 @@ from alya_mcp.toolkit.tool import Progress
 
 T = TypeVar("T")
 
-_GIVEN_UP: Final = "It was given up before it was done; call again"
+_GIVEN_UP: Final = "It was cancelled before it was done; call again"
 KEPT_SECONDS: Final = 600.0
 """How long a result is kept that isn't collected."""
 _CREEP: Final = 1e-4
-"""Share of the whole by which each beat adds to what was told; clients take only progress that grows."""
+"""Share of the total that each heartbeat adds to the progress; clients accept only growing progress."""
 _TELLING: Final = 0.1
-"""Share of the whole from which on the time that it took says how long the rest takes."""
+"""Share of the total after which the elapsed time is used to estimate the rest."""
 
 
 class Work(Generic[T]):
-    """What `do` makes, begun at once; calls wait for it, several at a time.
+    """Runs `do` as a task, started at once; any number of calls may wait for its result.
 
-    `began` and `ended` are seconds of the monotonic clock. Its owner sets `left` when it goes on without a
-    call that waits for it. Calls that wait hear every `beat` seconds that it goes on; it is stale
-    `kept` seconds after its end.
+    `began` and `ended` are seconds of the monotonic clock. The owner sets `left` when no call waits for it
+    any more. Waiting calls get a heartbeat every `beat` seconds. It is stale `kept` seconds after its end.
     """
 
     def __init__(
@@ -60,17 +59,17 @@ class Work(Generic[T]):
 
     @property
     def remaining(self) -> float | None:
-        """Seconds that it may still take, by how far it is; None while that says nothing."""
+        """Estimated seconds until it is done; None while too little is done to tell."""
         done, total, _ = self._told
         if not total or done / total < _TELLING:
             return None
         return (time.monotonic() - self.began) * (total / done - 1)
 
     async def wait(self, progress: Progress, seconds: float | None = None) -> T | None:
-        """What came of it, or None when that isn't there after `seconds`; `progress` is told meanwhile.
+        """The result, or None if it isn't there after `seconds`; `progress` is reported meanwhile.
 
         Raises:
-            Exception: why nothing came of it.
+            Exception: what `do` raised.
         """
         self.left = False
         self._listeners.append(progress)
@@ -84,11 +83,11 @@ class Work(Generic[T]):
         return self._outcome
 
     def stop(self) -> None:
-        """Give it up, if it isn't over; threads that work for it come to their end first."""
+        """Cancel it, if it isn't over; threads that work for it finish first."""
         self._scope.cancel()
 
     async def over(self) -> None:
-        """Return when it has ended, however that was."""
+        """Return once it has ended, in whatever way."""
         await self._over.wait()
 
     async def _run(self, do: Callable[[Progress], Coroutine[Any, Any, T]]) -> None:

@@ -1,4 +1,4 @@
-"""Checks of the channels that waiting questions are sent to."""
+"""The channels that waiting questions are sent to."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -10,7 +10,7 @@ from alya_mcp.settings.setting import Setting
 
 @dataclass(frozen=True, kw_only=True)
 class NoticeSettings:
-    """Checks of the channels that waiting questions are sent to."""
+    """The channels that waiting questions are sent to."""
 
     notify: Annotated[
         tuple[NotifyName, ...],

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, TextIO
 
 from alya_mcp.toolkit.private_database import PrivateDatabase
-from alya_mcp.toolkit.spreadsheet import moment_in, number_in, read_rows
+from alya_mcp.toolkit.spreadsheet import moment_in, number_in, read_rows, unique_rows
 from alya_mcp.tools.goods.logic.gems import Gem, plain
 
 COLUMNS: Final = (
@@ -122,12 +122,8 @@ def read_gems(file: TextIO) -> Iterator[tuple[int, Gem | str]]:
     Raises:
         NotATable: the file isn't a table of gems.
     """
-    rows: dict[str, int] = {}
-    for number, found in read_rows(file, _read, columns=COLUMNS, required=REQUIRED, longest=_LONGEST):
-        if isinstance(found, Gem) and rows.setdefault(found.id, number) != number:
-            yield number, f"id {found.id} is already in row {rows[found.id]}"
-        else:
-            yield number, found
+    rows = read_rows(file, _read, columns=COLUMNS, required=REQUIRED, longest=_LONGEST)
+    return unique_rows(rows, lambda each: each.id)
 
 
 @cache

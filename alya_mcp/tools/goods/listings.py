@@ -6,7 +6,7 @@ from typing import Final, TextIO, cast, get_args
 from urllib.parse import urlsplit
 
 from alya_mcp.toolkit.private_database import PrivateDatabase
-from alya_mcp.toolkit.spreadsheet import number_in, read_rows
+from alya_mcp.toolkit.spreadsheet import number_in, read_rows, unique_rows
 from alya_mcp.tools.goods.logic.listings import Listing, Sale
 
 COLUMNS: Final = (
@@ -89,12 +89,8 @@ def read_listings(file: TextIO) -> Iterator[tuple[int, Listing | str]]:
     Raises:
         NotATable: the file isn't a table of listings.
     """
-    rows: dict[str, int] = {}
-    for number, found in read_rows(file, _read, columns=COLUMNS, required=REQUIRED, longest=_LONGEST):
-        if isinstance(found, Listing) and rows.setdefault(found.id, number) != number:
-            yield number, f"id {found.id} is already in row {rows[found.id]}"
-        else:
-            yield number, found
+    rows = read_rows(file, _read, columns=COLUMNS, required=REQUIRED, longest=_LONGEST)
+    return unique_rows(rows, lambda each: each.id)
 
 
 def _read(cells: Mapping[str, str]) -> Listing:
