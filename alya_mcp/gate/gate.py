@@ -8,6 +8,7 @@
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from alya_mcp.gate.approvals import Approvals
@@ -25,6 +26,7 @@ from alya_mcp.gate.numbers import plain
 from alya_mcp.gate.policy import Policy, PolicyError
 from alya_mcp.gate.policy.source import FixedPolicy, PolicySource
 from alya_mcp.gate.recorder import Outcome, Recorder
+from alya_mcp.gate.redaction import masked
 from alya_mcp.gate.refused import Refused
 from alya_mcp.gate.state import MemoryLedger, MemoryState, State, Usage
 from alya_mcp.gate.switch import Switch
@@ -35,6 +37,7 @@ Handler = Callable[[Mapping[str, Any]], Awaitable[T]]
 
 _PATIENCE: Final = 0.0003
 """Seconds for which a call holds up the others while another process writes, ten times what that takes."""
+_NOWHERE: Final[Mapping[str, Any]] = MappingProxyType({})
 _PAUSE: Final = 0.001
 
 
@@ -124,6 +127,7 @@ class Gate:
         ask: Ask | None = None,
         resumable: bool = False,
         renew: Callable[[], Call] | None = None,
+        origin: Mapping[str, Any] = _NOWHERE,
     ) -> T:
         """Admit a call, run its handler, settle it, and return the handler's result.
 
@@ -138,6 +142,9 @@ class Gate:
 
         After `ask` everything is decided again. `renew` then returns the call with its caller
         and its tool's definition looked up again; without it these stay as they were.
+
+        `origin` is where the handler notes, before it returns, what its result was made from: it is recorded
+        with the outcome, without what the policy redacts.
 
         Raises:
             ApprovalNeeded: the handler was not started; the user has to say yes first.
@@ -180,11 +187,11 @@ class Gate:
                 result = clean(result)
             outcome: Outcome = "error" if failed is not None and failed(result) else "ok"
         except BaseException as error:
-            withheld = self._settle(call, held, number, _outcome(error), begun)
+            withheld = self._settle(judged, held, number, _outcome(error), begun, _NOWHERE)
             if withheld is not None and isinstance(error, ToolError | TimedOut):
                 raise self._recorder.refused(call, withheld) from error
             raise
-        withheld = self._settle(call, held, number, outcome, begun)
+        withheld = self._settle(judged, held, number, outcome, begun, origin)
         if withheld is not None:
             raise self._recorder.refused(call, withheld)
         return result
@@ -272,13 +279,20 @@ class Gate:
         self._counting.release(held)
         raise Refused(judged.decision)
 
-    def _settle(self, call: Call, held: Held, number: int, outcome: Outcome, begun_ns: int) -> Refused | None:
+    def _settle(
+        self, judged: Judged, held: Held, number: int, outcome: Outcome, begun_ns: int,
+        origin: Mapping[str, Any],
+    ) -> Refused | None:  # fmt: skip
         """Record the outcome. Returns a refusal if that fails: the result must be withheld then."""
         try:
             self._counting.settle(held, outcome == "ok")
-            self._recorder.settled(call, number, outcome, (time.perf_counter_ns() - begun_ns) / 1e6)
+            ms = (time.perf_counter_ns() - begun_ns) / 1e6
+            if origin:
+                redact = judged.rules.redact
+                origin = masked(origin, {*redact.arguments, *redact.results})
+            self._recorder.settled(judged.call, number, outcome, ms, origin)
         except Exception as error:  # noqa: BLE001 - whatever goes wrong in here is a denial
-            return Refused(self._recorder.denial(call, error, ran=True))
+            return Refused(self._recorder.denial(judged.call, error, ran=True))
         return None
 
 

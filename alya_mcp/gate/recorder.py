@@ -1,5 +1,6 @@
 """Records decisions and outcomes, and turns errors in the gate into denials."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final, Literal
 
@@ -49,7 +50,9 @@ class Recorder:
         self.trouble = None
         return number
 
-    def settled(self, call: Call, number: int, outcome: Outcome, ms: float) -> None:
+    def settled(
+        self, call: Call, number: int, outcome: Outcome, ms: float, origin: Mapping[str, Any]
+    ) -> None:
         """Record the outcome of the call whose decision is record `number`.
 
         Raises:
@@ -60,7 +63,7 @@ class Recorder:
         now = self._clock.time_ns()
         self._state.note_settled(call.grant or "", call.session[:_NAME], call.tool, now, ok, usd)
         if self._audit is not None:
-            self._audit.settled(call, number, outcome, ms, usd)
+            self._audit.settled(call, number, outcome, ms, usd, origin)
 
     def refused(self, call: Call, error: Exception) -> Refused:
         """The refusal of a call that ended with `error`, kept as its session's newest.

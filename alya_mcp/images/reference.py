@@ -46,7 +46,16 @@ class Reference:
     @property
     def parent(self) -> str:
         """How a picture made with it names it: by key, or by digest, as an address may be private."""
-        return f"sha256:{self.digest}" if self.name.startswith("https://") else self.name
+        return f"sha256:{self.digest}" if self._is_address else self.name
+
+    @property
+    def origin(self) -> str:
+        """How the audit log names it: by key, or by address without query and digest."""
+        return f"{self.name:.200} sha256:{self.digest}" if self._is_address else self.name
+
+    @property
+    def _is_address(self) -> bool:
+        return self.name.startswith("https://")
 
 
 def too_large(name: str, size: int) -> InvalidInput:

@@ -123,6 +123,8 @@ class Dispatcher:
         call = self._call(ctx, params)
         asks, modern = approvals.can_elicit(ctx), approvals.is_modern(ctx)
 
+        origin: dict[str, Any] = {}
+
         async def run(arguments: Mapping[str, Any]) -> types.CallToolResult:
             tool = self.catalogue[call.tool]
             self._presence.begin()
@@ -132,14 +134,16 @@ class Dispatcher:
                 raise RuntimeError(f"{tool.name} tried to end the process") from leaving
             finally:
                 self._presence.end(str(ctx.request_id))
+            origin.update(reply.origin)
             return self._result(reply)
 
         ask = partial(approvals.ask, ctx) if asks and not modern else None
         self._patience.began(ctx.request_id, params.name, params.arguments, listens=_listens(ctx))
         try:
             return await self._hub.gate.call(
-                call, run, ask=ask, resumable=asks and modern, renew=partial(self._call, ctx, params)
-            )
+                call, run, ask=ask, resumable=asks and modern, renew=partial(self._call, ctx, params),
+                origin=origin,
+            )  # fmt: skip
         except ApprovalNeeded as needed:
             if needed.state:
                 return approvals.question_result(needed, self._hub)

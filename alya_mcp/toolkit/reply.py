@@ -1,8 +1,8 @@
 """An answer with attachments: small images and links."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 
 from alya_mcp.toolkit.models import Output
 
@@ -29,9 +29,11 @@ class Link:
 class Reply(Generic[OutputT_co]):
     """An answer with attachments.
 
+    `origin` is what the audit log keeps of what the answer was made from, as JSON.
     `links` point to URLs in `data`; the text shows each once, as a Markdown link on its own line.
     """
 
     data: OutputT_co
     attachments: Sequence[Image] = ()
     links: Sequence[Link] = ()
+    origin: Mapping[str, Any] = field(default_factory=dict[str, Any])

@@ -330,3 +330,8 @@ def test_a_picture_is_made_from_an_earlier_one_of_the_same_caller(
         assert picture.info["Parents"] == first["key"]
         digest = hashlib.sha256(b"a blue square").hexdigest()
         assert picture.info["Prompt-digest"] == f"sha256:{digest}"
+    picture_made = {"key": made["key"], "seed": made["seed"], "model": tiny_klein.name}
+    told = {"prompt": f"sha256:{digest}", "references": [first["key"]], "pictures": [picture_made]}
+    files = (gallery.home / "audit").glob("*.jsonl")
+    records = [json.loads(line) for file in files for line in file.read_bytes().splitlines()]
+    assert told in [record.get("origin") for record in records]

@@ -118,6 +118,27 @@ async def test_redacted_names_are_hidden_and_their_values_are_in_no_digest(home:
     assert first["arguments"] == second["arguments"] == third["arguments"] != fourth["arguments"]
 
 
+async def test_what_a_result_was_made_from_is_kept_with_its_outcome_as_far_as_the_policy_lets_it(
+    home: Home,
+) -> None:
+    origin: dict[str, Any] = {}
+    large: dict[str, Any] = {"a": "b" * 5000}
+
+    async def draw(_arguments: Mapping[str, Any]) -> str:
+        origin.update({"prompt": "sha256:0", "pictures": [{"key": "k", "seed": 7}]})
+        return "drawn"
+
+    await home.gate.call(a_call(), draw, origin=origin)
+    redacting = policy({"draw": {"redact": {"arguments": ["prompt"], "results": ["seed"]}}})
+    gate = Gate(redacting, home.state, home.audit, home.clock)
+    await gate.call(a_call(), draw, origin=origin)
+    await home.gate.call(a_call(), echo, origin=large)
+    told = [record.get("origin", "none") for record in records(home.folder) if "outcome" in record]
+    hidden = {"prompt": "(redacted)", "pictures": [{"key": "k", "seed": "(redacted)"}]}
+    assert told == [origin, hidden, None]
+    assert home.verify().whole
+
+
 async def test_files_belong_to_the_person_alone(home: Home) -> None:
     await home.calls(1)
     modes = {path.name[-5:]: stat.S_IMODE(path.stat().st_mode) for path in home.folder.iterdir()}

@@ -290,7 +290,7 @@ class Heard:
         self.decisions.append((call, decision))
         return len(self.decisions) - 1
 
-    def settled(self, _: Call, decided: int, outcome: str, __: float, usd: float) -> None:
+    def settled(self, _: Call, decided: int, outcome: str, __: float, usd: float, ___: Any) -> None:
         self.ends.append((decided, outcome, usd))
 
     def close(self) -> None:

@@ -1,8 +1,9 @@
 """Writes the audit log: every decision and outcome, hash-chained and keyed, before it takes effect.
 
 Each record is one `write` to the operating system, finished before a handler starts or an answer leaves. It
-outlives the process, not a loss of power. Nothing of a result is ever in it; of arguments only names and a
-digest are. It is read by `verification`, `reading`, `export` and `report`; `retention` takes old files away.
+outlives the process, not a loss of power. Of arguments only names and a digest are in it, of a result only
+what the tool notes of its origin. It is read by `verification`, `reading`, `export` and `report`; `retention`
+takes old files away.
 """
 
 import os
@@ -10,6 +11,7 @@ import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from alya_mcp.gate.audit.record import (
@@ -36,6 +38,7 @@ _SECOND: Final = 1_000_000_000
 _LOOK_NS: Final = 10_000_000
 """How long a file that was there is taken to be there still."""
 _NOTHING: Final = Redact()
+_LONGEST_ORIGIN: Final = 4096
 
 
 class Audit:
@@ -132,8 +135,13 @@ class Audit:
             f'"message":{text(message, 512)},"mode":{mode},"policy":"{decision.policy}"{_answered(decision)}'
         )
 
-    def settled(self, call: Call, decided: int, outcome: str, ms: float, usd: float) -> None:
+    def settled(
+        self, call: Call, decided: int, outcome: str, ms: float, usd: float,
+        origin: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:  # fmt: skip
         """Write the outcome of the call that record `decided` admitted, with its `ms` and `usd`.
+
+        `origin` is what its result was made from, as JSON.
 
         Raises:
             AuditError, StateError: nothing was recorded.
@@ -142,7 +150,7 @@ class Audit:
         self._append(
             f'"decided":{decided},"session":{quoted[call.session]},"grant":{quoted[call.grant]},'
             f'"request":{identifier(call.request)},"tool":{quoted[call.tool]},'
-            f'"outcome":"{outcome}","ms":{ms:.3f},"usd":{usd!r}'
+            f'"outcome":"{outcome}","ms":{ms:.3f},"usd":{usd!r}{_made_from(origin) if origin else ""}'
         )
 
     def close(self) -> None:
@@ -277,3 +285,11 @@ def _shadowed(shadow: tuple[Decision, ...]) -> str:
     """The mode of a decision with shadowed rules, and what each of them would have made of the call."""
     rules = ",".join([f'{{"decision":"{each.decision}","rule":{text(each.rule, 512)}}}' for each in shadow])
     return f'"shadow","shadow":[{rules}]'
+
+
+def _made_from(origin: Mapping[str, Any]) -> str:
+    """The member for what a result was made from; null for what would make the line too long."""
+    import json
+
+    told = json.dumps(origin, separators=(",", ":"), allow_nan=False)
+    return f',"origin":{told if len(told) <= _LONGEST_ORIGIN else "null"}'

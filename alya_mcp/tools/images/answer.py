@@ -1,7 +1,8 @@
 """The answer of `image_gen`."""
 
 from collections.abc import Sequence
-from typing import Final, Literal
+from hashlib import sha256
+from typing import Any, Final, Literal
 
 from pydantic import AwareDatetime, Field
 
@@ -90,9 +91,22 @@ def finished(
     )
     return Reply(
         data=answer,
+        origin=_origin(drawn),
         attachments=[Image(data=each, content_type="image/jpeg") for each in previews],
         links=[Link(_title(number, len(files)), each.url) for number, each in enumerate(files, start=1)],
     )
+
+
+def _origin(drawn: Sequence[Drawn]) -> dict[str, Any]:
+    """What the audit log keeps: a digest of the prompt, the references, and what was made of them how."""
+    job = drawn[0].job
+    return {
+        "prompt": f"sha256:{sha256(job.prompt.encode()).hexdigest()}",
+        "references": [each.origin for each in job.references],
+        "pictures": [
+            {"key": each.known.key, "seed": each.job.seed, "model": each.known.model} for each in drawn
+        ],
+    }
 
 
 def _file(drawn: Drawn) -> PictureFile:
