@@ -12,7 +12,7 @@ from alya_mcp.toolkit.tool import Progress
 
 T = TypeVar("T")
 
-_GIVEN_UP: Final = "It was cancelled before it was done; call again"
+_GIVEN_UP: Final = "It was given up before it was done; call again"
 KEPT_SECONDS: Final = 600.0
 """How long a result is kept that isn't collected."""
 _CREEP: Final = 1e-4
