@@ -2,6 +2,7 @@
 
 import json
 import math
+from enum import IntEnum
 from typing import Any
 
 import pytest
@@ -110,3 +111,21 @@ def test_nesting_is_bounded() -> None:
 
 def test_a_lone_surrogate_has_a_text_of_its_own() -> None:
     assert canonical("\ud800") != canonical("\udfff") != canonical("?")
+
+
+def test_a_subclass_counts_as_the_json_type_that_it_is() -> None:
+    class Text(str):
+        __slots__ = ()
+
+        def __str__(self) -> str:
+            return "another"
+
+    class Size(IntEnum):
+        LARGE = 3
+
+    class Ratio(float):
+        pass
+
+    assert canonical({"a": Text("x"), "b": Size.LARGE, "c": Ratio(0.5)}) == canonical(
+        {"a": "x", "b": 3, "c": 0.5}
+    )

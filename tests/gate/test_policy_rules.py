@@ -309,9 +309,16 @@ SCHEMA = {
         "tags": {"type": "array", "items": {"type": "string"}},
         "any": {},
         "dotted.name": {"type": "boolean"},
+        "kind": {"const": "a"},
+        "tree": {"$ref": "#/$defs/Tree"},
+        "both": {"allOf": [{"type": "string"}]},
+        "lost": {"$ref": "#/$defs/None"},
+        "far": {"$ref": "https://example.org/schema"},
+        "round": {"$ref": "#/properties/round"},
     },
     "$defs": {
-        "Box": {"type": "object", "properties": {"w": {"type": "number"}}, "additionalProperties": False}
+        "Box": {"type": "object", "properties": {"w": {"type": "number"}}, "additionalProperties": False},
+        "Tree": {"type": "object", "properties": {"next": {"$ref": "#/$defs/Tree"}}},
     },
     "additionalProperties": False,
 }
@@ -328,6 +335,8 @@ NEVER = [
     asked("args.box.w.x", "neq", 1),
     asked("args.nmae", "neq", "x"),
     asked("args.dotted.name", "lt", 1),
+    asked("args.kind", "eq", "b"),
+    asked("args.tree.next.next", "eq", 1),
 ]
 PERHAPS = [
     asked("args.name", "neq", 5),
@@ -340,6 +349,9 @@ PERHAPS = [
     asked("args.any.a.b", "regex", "x"),
     asked("args.nmae", "exists", value=False),
     asked("args.dotted.name", "eq", value=True),
+    asked("args.kind", "eq", "a"),
+    asked(f"args.tree{'.next' * 40}", "eq", 1),
+    *(asked(f"args.{name}", "gt", 5) for name in ("both", "lost", "far", "round")),
 ]
 
 
