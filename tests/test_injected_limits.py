@@ -22,7 +22,6 @@ LEFT = {
     "images/test_image_worker.py": {"_POLL"},
     "server/test_wire.py": {"LONGEST_LINE"},
     "support/staged_worker.py": {"MAX_UNREAD", "ALIVE", "GRACE"},
-    "tools/images/test_repeat_index.py": {"_BUSY_SECONDS"},
     "tools/youtube/conftest.py": {"PATIENCE"},
     "tools/youtube/test_video_preview.py": {"FRAMES"},
 }

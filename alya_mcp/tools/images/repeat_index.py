@@ -106,9 +106,13 @@ class Listed(NamedTuple):
 
 
 class RepeatIndex:
-    """The index in `home`; its methods block, never raise, and may be called from any thread."""
+    """The index in `home`; its methods block, never raise, and may be called from any thread.
 
-    def __init__(self, home: Path, *, most: int = MOST) -> None:
+    `busy` is how many seconds another process's write is waited for before a question is given up.
+    """
+
+    def __init__(self, home: Path, *, most: int = MOST, busy: float = _BUSY_SECONDS) -> None:
+        self._busy = busy
         self._folder = home / "repeats"
         self._most = most
         self._lock = threading.Lock()
@@ -195,7 +199,7 @@ class RepeatIndex:
     def _open(self) -> "_Opened":
         if self._opened is None:
             with exclusive(private_folder(self._folder) / "lock", wait=_LOCK_SECONDS):
-                self._opened = _Opened(self._key(), _connect(self._file))
+                self._opened = _Opened(self._key(), _connect(self._file, self._busy))
         return self._opened
 
     def _close(self) -> None:
@@ -219,7 +223,7 @@ class RepeatIndex:
         """Move a damaged index aside, unless another process did so meanwhile."""
         self._close()
         with exclusive(private_folder(self._folder) / "lock", wait=_LOCK_SECONDS):
-            if _is_whole(self._file):
+            if _is_whole(self._file, self._busy):
                 return
             aside = self._file.with_suffix(".damaged")
             self._file.replace(aside)
@@ -242,9 +246,9 @@ def _digest(key: bytes, question: RepeatKey) -> bytes:
     return hmac.digest(key, b"question\n" + text, "sha256")
 
 
-def _connect(file: Path) -> sqlite3.Connection:
+def _connect(file: Path, busy: float) -> sqlite3.Connection:
     touch_private(file)
-    db = sqlite3.connect(file, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    db = sqlite3.connect(file, timeout=busy, isolation_level=None, check_same_thread=False)
     try:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
@@ -261,9 +265,9 @@ def _is_damage(error: sqlite3.Error) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED
 
 
-def _is_whole(file: Path) -> bool:
+def _is_whole(file: Path, busy: float) -> bool:
     try:
-        db = sqlite3.connect(file, timeout=_BUSY_SECONDS)
+        db = sqlite3.connect(file, timeout=busy)
         try:
             return db.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
         finally:

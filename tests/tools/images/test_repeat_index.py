@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from alya_mcp.tools.images import repeat_index as index_module
 from alya_mcp.tools.images.repeat_index import Known, RepeatIndex
 
 QUESTION = {"grant": "local", "prompt": "a harbour at night for Zoë", "seed": 7, "format": "png"}
@@ -233,13 +232,11 @@ def test_threads_of_one_process_share_it(index: RepeatIndex) -> None:
 
 
 def _remember_many(home: Path, first: int) -> None:
-    with pytest.MonkeyPatch.context() as patch:  # here a slow disk must not make it give up
-        patch.setattr(index_module, "_BUSY_SECONDS", 60.0)
-        index = RepeatIndex(home)
-        for number in range(first, first + 30):
-            index.remember({**QUESTION, "seed": number}, known(number))
-            index.remember({**QUESTION, "seed": 1000}, known(1000))
-        index.close()
+    index = RepeatIndex(home, busy=60)  # here a slow disk must not make it give up
+    for number in range(first, first + 30):
+        index.remember({**QUESTION, "seed": number}, known(number))
+        index.remember({**QUESTION, "seed": 1000}, known(1000))
+    index.close()
 
 
 def test_processes_that_begin_at_once_share_one_key_and_one_file(home: Path, index: RepeatIndex) -> None:
