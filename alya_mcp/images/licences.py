@@ -1,25 +1,75 @@
 """Licences that a user has to accept before a model is used: those that allow no commercial use."""
 
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 from alya_mcp.errors import NotConfigured
-from alya_mcp.images.families import Model, known
+from alya_mcp.images.families import MODELS, Licence, known
 from alya_mcp.runtime.private_files import private_folder, write_private
 
 _FILE: Final = "accepted-licences.json"
 
 
-def accept(home: Path, model: Model) -> None:
+class Licensed(Protocol):
+    """A model by its licence: `setting` is what settings and commands call it."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def setting(self) -> str: ...  # noqa: D102
+    @property
+    def repository(self) -> str: ...  # noqa: D102
+    @property
+    def licence(self) -> Licence: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class _HubModel:
+    """A model that goes by its hub id alone and is under a licence that allows no commercial use."""
+
+    name: str
+    repository: str
+    licence: Licence
+
+    @property
+    def setting(self) -> str:
+        """Its hub id."""
+        return self.repository
+
+
+def _of_flux1_dev(name: str) -> _HubModel:
+    repository = f"black-forest-labs/{name}"
+    url = f"https://huggingface.co/{repository}"
+    terms = Licence(name="FLUX.1 [dev] Non-Commercial License", url=url, commercial=False)
+    return _HubModel(name, repository, terms)
+
+
+_BY_HUB_ID: Final = {
+    each.repository.lower(): each for each in map(_of_flux1_dev, ("FLUX.1-dev", "FLUX.1-Krea-dev"))
+}
+
+
+def licensed(word: str) -> Licensed | None:
+    """The model whose licence is known, by its setting, name, repository or hub id, in any case."""
+    return known(word) or _BY_HUB_ID.get(word.lower())
+
+
+def to_accept() -> list[str]:
+    """What the models are called whose licences have to be accepted."""
+    return [each.setting for each in (*MODELS, *_BY_HUB_ID.values()) if not each.licence.commercial]
+
+
+def accept(home: Path, model: Licensed) -> None:
     """Note in `home` that the user accepts the licence of `model`."""
     noted = {**_noted(home), model.repository: {"licence": model.licence.name, "accepted": _now()}}
     private_folder(home)
     write_private(home / _FILE, json.dumps(noted, indent=2).encode())
 
 
-def is_accepted(home: Path, model: Model) -> bool:
+def is_accepted(home: Path, model: Licensed) -> bool:
     """Whether `model` may be used: it needs no acceptance, or the user has accepted its licence."""
     if model.licence.commercial:
         return True
@@ -28,12 +78,12 @@ def is_accepted(home: Path, model: Model) -> bool:
 
 
 def require_accepted(home: Path, wanted: str) -> None:
-    """See that the model that a setting wants may be used; one that isn't known is the user's own affair.
+    """See that the model that a setting wants may be used; terms that aren't known are the user's own affair.
 
     Raises:
         NotConfigured: when the user has to accept its licence first.
     """
-    model = known(wanted)
+    model = licensed(wanted)
     if model is not None and not is_accepted(home, model):
         raise NotConfigured(
             f"{model.name} is under the {model.licence.name}, which allows no commercial use "

@@ -21,12 +21,12 @@ def accept(name: str, output: OutputFormat) -> int:
 
     Exit codes: 0 accepted, 2 wrong usage.
     """
-    from alya_mcp.images.families import MODELS, known
     from alya_mcp.images.licences import accept as note
+    from alya_mcp.images.licences import licensed, to_accept
 
-    model = known(name)
+    model = licensed(name)
     if model is None:
-        names = ", ".join(each.setting for each in MODELS if not each.licence.commercial)
+        names = ", ".join(to_accept())
         raise click.UsageError(f"MODEL is {name!r:.80}; what can be accepted is: {names}")
     settings = Settings.from_environment()
     if not model.licence.commercial:
