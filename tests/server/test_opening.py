@@ -7,13 +7,16 @@ import json
 import os
 import runpy
 import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import anyio
+import forking_server
 import pytest
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
-from raw_client import LEGACY, SERVER, Servers, envelope, environment
+from raw_client import LEGACY, Servers, envelope, environment
 from scene import write_policy
 
 from alya_mcp.server.opening import DOCUMENT, Opening
@@ -80,24 +83,39 @@ CONVERSATIONS: dict[str, list[Any]] = {
 }
 
 
-def answers(home: Path, folder: Path, messages: list[Any]) -> tuple[list[bytes], list[bytes]]:
-    """The lines that a server on a pipe and one on a file answer to the same input, each in order."""
-    text = "".join((each if isinstance(each, str) else json.dumps(each)) + "\n" for each in messages).encode()
-    script = folder / "input.jsonl"
-    script.write_bytes(text)
-    env = environment(home)
-    piped = subprocess.run(SERVER, input=text, stdout=subprocess.PIPE, env=env, check=True).stdout
-    with script.open("rb") as source:
-        filed = subprocess.run(SERVER, stdin=source, stdout=subprocess.PIPE, env=env, check=True).stdout
-    return sorted(piped.splitlines()), sorted(filed.splitlines())
+Ask = Callable[[Path, Path], dict[str, str]]
+
+
+@pytest.fixture(scope="module")
+def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
+    """Asks a server on a pipe and one on a file what stands in a file; both have the same home."""
+    script = Path(forking_server.__file__)
+    env = environment(tmp_path_factory.mktemp("forking"))
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, script], stdin=pipe, stdout=pipe, env=env, text=True) as process:
+        assert process.stdin
+        assert process.stdout
+        incoming, outgoing = process.stdin, process.stdout
+
+        def ask(home: Path, file: Path) -> dict[str, str]:
+            incoming.write(json.dumps({"home": str(home), "input": str(file)}) + "\n")
+            incoming.flush()
+            return json.loads(outgoing.readline())
+
+        yield ask
+        incoming.close()
 
 
 @pytest.mark.parametrize("name", CONVERSATIONS)
-def test_nothing_differs_on_the_wire(alya_home: Path, tmp_path: Path, name: str) -> None:
+def test_nothing_differs_on_the_wire(alya_home: Path, tmp_path: Path, ask: Ask, name: str) -> None:
     write_policy(alya_home, {"version": "1", "default": "allow", "hide": ["alya_status"]})
-    early, late = answers(alya_home, tmp_path, CONVERSATIONS[name])
-    assert early == late
-    assert b'alya_status"' not in b"".join(early)
+    lines = [each if isinstance(each, str) else json.dumps(each) for each in CONVERSATIONS[name]]
+    script = tmp_path / "input.jsonl"
+    script.write_text("".join(f"{line}\n" for line in lines))
+    answered = {how: sorted(text.splitlines()) for how, text in ask(alya_home, script).items()}
+    assert answered["piped"] == answered["filed"]
+    assert answered["piped"]
+    assert 'alya_status"' not in "".join(answered["piped"])
 
 
 def test_the_document_is_what_the_sdk_answers() -> None:
