@@ -222,7 +222,15 @@ def test_a_model_says_which_references_and_strength_it_takes(tiny: Path, tiny_kl
         render("sketch", references=(one,))
     with pytest.raises(InvalidInput, match=r"FLUX.1-schnell and Z-Image-Turbo take it"):
         render(tiny_klein, references=(one,), strength=0.5)
-    assert render(tiny_klein, references=(one,)).pixels != render(tiny_klein).pixels
+    plain = render(tiny_klein)
+    followed = render(tiny_klein, references=(one,))
+    assert followed.pixels != plain.pixels
+    # A plan that has no room for as many is given up for one that has.
+    loaded = renderer._loaded
+    assert loaded is not None
+    loaded.plan, loaded.references = replace(loaded.plan, tiled=True), 0
+    assert render(tiny_klein, references=(one,)) == followed
+    assert renderer._loaded is not loaded
     with pytest.raises(NotConfigured, match=r"needs 1\.\d GB"):
         render(tiny_klein, references=(one,) * 4)
     assert render(tiny_klein).model == "tiny-klein"

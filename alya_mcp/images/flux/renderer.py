@@ -164,12 +164,11 @@ class FluxRenderer:
             NotConfigured: when no plan has room for them.
         """
         while references > loaded.references:
+            _free_memory()  # what earlier pictures left counts as free
             machine = survey(self._limit, loaded.size)
             if loaded.has_room_for(references, machine):
                 loaded.references = references
-            elif self._shelf.drop():
-                _free_memory()
-            else:
+            elif not self._shelf.drop():
                 full = loaded.choice.full_precision
                 weights = loaded.weights.following(references)
                 choose_plan(machine, weights, loaded.wanted[1], full_precision=full)
