@@ -10,6 +10,7 @@ import threading
 import tomllib
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -17,12 +18,12 @@ import pytest
 from raw_client import processes_of
 
 from alya_mcp.errors import EngineNotInstalled, Failure, NotConfigured, Unavailable, kind_of
-from alya_mcp.images.encode import encode_with_preview
+from alya_mcp.images.encode import encode_with_preview, preview, shrunk
 from alya_mcp.images.engine import Picture
 from alya_mcp.images.environment import packages, uv
 from alya_mcp.images.environment.folder import EngineFolder, Installed
 from alya_mcp.images.environment.install import EngineRequest, fits, install, remove
-from alya_mcp.images.file_process import make_file
+from alya_mcp.images.file_process import make_file, shrink
 from alya_mcp.images.worker.launcher import Launcher
 from alya_mcp.images.worker.leaving import send_away
 from alya_mcp.runtime.locks import exclusive
@@ -79,6 +80,8 @@ def test_a_file_is_the_same_wherever_it_is_made(engine: EngineFolder, alya_home:
     )
     here = encode_with_preview(drawn, "webp", {"seed": "7"})
     assert make_file(drawn, "webp", {"seed": "7"}, alya_home) == here
+    small = [here[1], preview(replace(drawn, pixels=bytes(9216)))]
+    assert shrink(small, alya_home) == [shrunk(each, 2) for each in small]
 
 
 def test_the_worker_runs_there_and_leaves_when_it_is_asked_to(engine: EngineFolder, alya_home: Path):

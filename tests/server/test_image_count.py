@@ -6,13 +6,17 @@ import io
 import json
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 
+import pytest
 from gallery import PATIENCE, Gallery
+from mcp_types import CallToolResult
 from PIL import Image
 from raw_client import RawClient, environment
 from scene import audit_records
 from test_image_jobs import held
+
+from alya_mcp.cli.download import download
+from alya_mcp.cli.present import show_result
 
 CHAT_BYTES = 256_000
 CHAT_PIXELS = 1024 * 1024
@@ -38,7 +42,9 @@ def messages(client: RawClient, token: str) -> list[str]:
     return [each["message"] for each in told if each.get("progressToken") == token]
 
 
-def test_a_call_draws_variations_each_the_picture_that_its_seed_alone_gives(gallery: Gallery) -> None:
+def test_a_call_draws_variations_each_the_picture_that_its_seed_alone_gives(
+    gallery: Gallery, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     client, seed = gallery.client, gallery.seed() + 10_000_000
     alone = answer(client, seed=seed + 1)
     assert "images" not in alone
@@ -49,9 +55,13 @@ def test_a_call_draws_variations_each_the_picture_that_its_seed_alone_gives(gall
     assert [each["repeated"] for each in images] == [False, True, False]
     assert images[1]["sha256"] == alone["sha256"]
     assert {name: told[name] for name in images[0]} == images[0]
-    for each in images:
-        with urlopen(each["url"], timeout=30) as response:
-            assert hashlib.sha256(response.read()).hexdigest() == each["sha256"]
+    shown = CallToolResult.model_validate(result)
+    show_result(shown)
+    assert capsys.readouterr().out.splitlines()[-3:] == [each["url"] for each in images]
+    saved = [place for place, _ in download(shown, tmp_path / "circle.png")]
+    assert [each.name for each in saved] == ["circle.png", "circle-2.png", "circle-3.png"]
+    for each, place in zip(images, saved, strict=True):
+        assert hashlib.sha256(place.read_bytes()).hexdigest() == each["sha256"]
     again = answer(client, seed=seed, count=1)
     assert (again["repeated"], again["sha256"], "images" in again) == (True, images[0]["sha256"], False)
     Path(images[2]["file"]).unlink()
@@ -62,10 +72,10 @@ def test_a_call_draws_variations_each_the_picture_that_its_seed_alone_gives(gall
     for number, each in enumerate(images, start=1):
         assert f"[Open picture {number} of 3]({each['url']})\n" in text["text"]
         assert text["text"].count(each["url"]) == 1
-    shown = [base64.b64decode(each["data"]) for each in chat]
-    assert len(shown) == 3
-    assert sum(map(len, shown)) <= CHAT_BYTES
-    sizes = [Image.open(io.BytesIO(each)).size for each in shown]
+    small = [base64.b64decode(each["data"]) for each in chat]
+    assert len(small) == 3
+    assert sum(map(len, small)) <= CHAT_BYTES
+    sizes = [Image.open(io.BytesIO(each)).size for each in small]
     assert sum(width * height for width, height in sizes) <= CHAT_PIXELS
     said = messages(client, "three")
     assert any(each.startswith("picture 1 of 3: ") for each in said)
