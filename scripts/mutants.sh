@@ -20,7 +20,7 @@ git ls-files -z alya_mcp tests pyproject.toml policy.json constraints.txt docs |
 cd "$work/tree"
 {
   printf '[mutmut]\nsource_paths=\n    alya_mcp\nonly_mutate=\n    %s\n' "$module"
-  printf 'pytest_add_cli_args=\n    --noconftest\n    -p\n    no:cacheprovider\npytest_add_cli_args_test_selection=\n'
+  printf 'pytest_add_cli_args=\n    --noconftest\n    --hypothesis-profile=ci\n    -p\n    no:cacheprovider\npytest_add_cli_args_test_selection=\n'
   printf '    %s\n' "$@"
 } > setup.cfg
 PYTHONPATH="" "$work/env/bin/mutmut" run --max-children "${JOBS:-2}" > "$work/log" 2>&1 || tail -20 "$work/log"
