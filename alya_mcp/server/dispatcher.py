@@ -66,7 +66,7 @@ class Dispatcher:
         """The tools; imported when the first request needs them, after the handshake."""
         return self._load()
 
-    @property
+    @cached_property
     def _presence(self) -> Presence:
         return self._hub.kept(Presence, lambda: Presence(self._hub.settings.home, self._session))
 

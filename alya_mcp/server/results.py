@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping
 from typing import Any, cast
 
 import mcp_types as types
+from mcp_types.methods import serialize_server_result
+from pydantic import BaseModel
 
 from alya_mcp.gate import Decision, UnfitResult
 from alya_mcp.gate.decision import INVALID_ARGUMENTS, NO_POLICY
@@ -73,6 +75,35 @@ def _without(data: Mapping[str, Any], urls: Collection[str]) -> dict[str, Any]:
                 for each in items
             ]
     return rest
+
+
+def handshake_result(result: object, version: str) -> dict[str, Any]:
+    """The result of a call as a client of the handshake era gets it, in the SDK's form for `version`.
+
+    The usual one is put together here; it is the same in every version of that era.
+    """
+    made = result if isinstance(result, types.CallToolResult) else None
+    blocks = [] if made is None else [*map(_plain, made.content)]
+    if made is None or None in blocks:
+        dumped = cast("BaseModel", result).model_dump(by_alias=True, mode="json", exclude_none=True)
+        return serialize_server_result("tools/call", version, dumped)
+    told: dict[str, Any] = {"content": blocks, "isError": made.is_error}
+    if made.meta is not None:
+        told = {"_meta": made.meta, **told}
+    if made.structured_content is not None:
+        told["structuredContent"] = made.structured_content
+    return told
+
+
+def _plain(block: types.ContentBlock) -> dict[str, Any] | None:
+    """A text or an image with nothing beside it; None for any other block."""
+    if not isinstance(block, types.TextContent | types.ImageContent):
+        return None
+    if block.annotations is not None or block.meta is not None:
+        return None
+    if isinstance(block, types.TextContent):
+        return {"text": block.text, "type": "text"}
+    return {"data": block.data, "mimeType": block.mime_type, "type": "image"}
 
 
 def _in_lines(data: Mapping[str, Any]) -> str:

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from raw_client import MODERN, SERVER, Servers, environment, eventually
+from raw_client import MODERN, SERVER, RawClient, Servers, environment, eventually
 from scene import ALLOW_ALL, audit_records, write_policy
 
 from alya_mcp.app.presets import starting_policy
+from alya_mcp.gate import Policy
 from alya_mcp.tools import load_catalogue
 
 PRESETS: tuple[Any, ...] = ("strict", "balanced", "open")
@@ -27,6 +28,11 @@ def decision(answer: dict[str, Any]) -> dict[str, Any]:
     assert set(result["_meta"]["alya/decision"]) == {"decision", "rule", "message", "retryAfter", "policy"}
     assert result["content"][0]["text"].startswith(result["_meta"]["alya/decision"]["message"])
     return result["_meta"]["alya/decision"]
+
+
+def policy_part(client: RawClient) -> dict[str, Any]:
+    parts = client.call("alya_status")["result"]["structuredContent"]["parts"]
+    return next(part for part in parts if part["part"] == "policy")
 
 
 def verify(home: Path) -> subprocess.CompletedProcess[str]:
@@ -145,7 +151,7 @@ def test_a_changed_policy_file_is_obeyed_while_the_session_runs(
     with start_server() as client:
         client.initialize()
         for _ in range(2):
-            assert not client.call("alya_status")["result"].get("isError")
+            assert Policy.parse(TWO_A_MINUTE).digest[:12] in policy_part(client)["detail"]
         write_policy(alya_home, {"version": "1", "default": "deny"})
         eventually(lambda: decision(client.call("alya_status"))["rule"] == "(default deny)", "the new policy")
         # What was used stays used: the counter survives the reload.
@@ -156,6 +162,7 @@ def test_a_changed_policy_file_is_obeyed_while_the_session_runs(
         )  # fmt: skip
         write_policy(alya_home, ALLOW_ALL)
         eventually(lambda: not client.call("alya_status")["result"].get("isError"), "the allowing policy")
+        assert Policy.parse(ALLOW_ALL).digest[:12] in policy_part(client)["detail"]
 
 
 def test_an_invalid_new_policy_keeps_the_old_one_and_is_said(start_server: Servers, alya_home: Path) -> None:
@@ -171,8 +178,7 @@ def test_an_invalid_new_policy_keeps_the_old_one_and_is_said(start_server: Serve
             return answer["result"]["content"][0]["text"]
 
         eventually(lambda: "alya-mcp doctor" in refusal(), "a word of the error in a refusal")
-        parts = client.call("alya_status")["result"]["structuredContent"]["parts"]
-        policy = next(part for part in parts if part["part"] == "policy")
+        policy = policy_part(client)
         assert policy["state"] == "failing"
         assert "tolls" not in refusal() + policy["detail"], "what the file says is the user's"
         assert client.stderr().count("not in force") == 1

@@ -16,6 +16,7 @@ from alya_mcp.toolkit.tool import Context, tool
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from alya_mcp.gate import Policy
     from alya_mcp.gate.state.interface import Usage
 
 PartState = Literal["ok", "busy", "off", "failing"]
@@ -136,10 +137,27 @@ def _rest(context: Context) -> list[Part]:
     return [providers, Part(part="policy", state="failing", detail=detail, since=None)]
 
 
+class _PolicyWords:
+    """The words for one policy; they hold as long as it is in force, as a reload makes another one."""
+
+    def __init__(self) -> None:
+        self._policy: Policy | None = None
+        self._words = ""
+
+    def of(self, policy: "Policy", context: Context) -> str:
+        """What `policy` says of the tools."""
+        if policy is not self._policy:
+            tools = in_words(verdicts(policy, context.tools.values()))
+            self._words = f"{policy.digest[:12]}, {policy.default} by default, tools: {tools}"
+            self._policy = policy
+        return self._words
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
 def _in_force(context: Context) -> str:
-    policy = context.hub.gate.policy
-    tools = in_words(verdicts(policy, context.tools.values()))
-    return f"{policy.digest[:12]}, {policy.default} by default, tools: {tools}"
+    return context.hub.kept(_PolicyWords, _PolicyWords).of(context.hub.gate.policy, context)
 
 
 class UsageRequest(Input):
