@@ -179,7 +179,11 @@ def test_everything_that_is_wrong_with_cases_is_listed_at_once_with_its_place() 
         ([{"name": "a", "calls": [], "policy": "p.json"}], "/0/policy", "it takes a policy"),
         ([{"name": "a", "calls": [case("allow", at=-1)]}], "/0/calls/0/at", "from 0"),
         ([{"name": "a", "calls": [case("allow", at=True)]}], "/0/calls/0/at", "from 0"),
-        ('[{"name": "a", "calls": [], "policy": {"version": NaN}}]', "/0/policy/version", "isn't a JSON number"),
+        (
+            '[{"name": "a", "calls": [], "policy": {"version": NaN}}]',
+            "/0/policy/version",
+            "isn't a JSON number",
+        ),
     ],
 )
 def test_a_document_that_holds_no_cases_is_refused(document: object, pointer: str, part: str) -> None:

@@ -618,8 +618,8 @@ ATTACKS: Sequence[Attack] = (
         "https://github.com/luckyPipewrench/pipelock",
         "A picture carries text in its metadata or in its pixels out of the machine.",
         "A picture of `image_gen` is encoded here, from pixels: its metadata are the model, the seed, the "
-        "number of steps and the software, and nothing of the prompt. `deny_if` bounds what may be asked "
-        "for.",
+        "number of steps, the software, a digest of the prompt and keys or digests of references, and no "
+        "words. `deny_if` bounds what may be asked for.",
         "What a prompt makes visible in the pixels is in the picture. No policy reads pictures.",
         policy(
             {
