@@ -146,6 +146,15 @@ def models(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(model(each) for each in map(str.strip, text.split(",")) if each))
 
 
+def host_names(text: str) -> tuple[str, ...]:
+    """Host names with commas between, each once, in lower case; `*.example.com` is for the names below it."""
+    names = tuple(dict.fromkeys(each for each in map(str.strip, text.lower().split(",")) if each))
+    for name in names:
+        if not re.fullmatch(r"(\*\.)?([a-z0-9_-]{1,63}\.)+[a-z][a-z0-9-]{1,62}", name):
+            raise _unfit(name, "host names such as images.example.com or *.example.com")
+    return names
+
+
 def model(text: str) -> str:
     """A model: a name, a folder or a hub id."""
     if text.startswith("~") and not expanded(text).is_absolute():

@@ -36,6 +36,16 @@ class ImageSettings:
             page="images.md#one-model-or-several",
         ),
     ] = ()
+    image_references_from: Annotated[
+        tuple[str, ...],
+        Setting(
+            parse=parsers.host_names,
+            meaning="hosts from which `references` of image_gen may be fetched, with commas between; "
+            "`*.example.com` for those below it",
+            unset="none: only earlier pictures",
+            page="images.md#pictures-from-pictures",
+        ),
+    ] = ()
     image_engine: Annotated[
         EngineName,
         Setting(

@@ -47,7 +47,7 @@ def _about(arguments: ImageRequest, hub: "Hub", grant: str) -> Mapping[str, Any]
     read_only=False,
     destructive=False,
     idempotent=False,
-    open_world=True,  # references may be addresses
+    open_world=False,  # this machine, one bucket, and the hosts that the user named for references
     about=_about,
     page="picture.html",
     collects=_collects,

@@ -143,6 +143,7 @@ def _resolved(reference: str, hub: "Hub", grant: str) -> OwnPicture | Address:
                 f"The reference {reference!r:.200} can't be fetched: it takes an https address on the public "
                 "internet, without name and password, of at most 2000 characters"
             )
+        _require_named(reference, reference, hub)
         return Address(reference)
     own = owned_pictures(hub).find(grant, reference)
     if own is None:
@@ -179,10 +180,27 @@ async def _fetched(address: Address, hub: "Hub") -> Reference:
                 f"The reference {address.plain!r:.200} redirects to what is no https address on the "
                 "public internet, which isn't followed. Give the picture's own address"
             )
+        _require_named(url, address.plain, hub)
     raise InvalidInput(
         f"The reference {address.plain!r:.200} redirects more than {_MOST_REDIRECTS} times. Give the "
         "picture's own address"
     )
+
+
+def _require_named(url: str, reference: str, hub: "Hub") -> None:
+    """See that the user named the host: a request carries whatever an agent put into the address.
+
+    Raises:
+        InvalidInput: they didn't.
+    """
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    named = hub.settings.image_references_from
+    if host not in named and not any(f"*.{host[at + 1 :]}" in named for at, c in enumerate(host) if c == "."):
+        raise InvalidInput(
+            f"The reference {reference!r:.200} leads to {host!r:.80}, and the user hasn't allowed pictures to be "
+            "fetched from there. They can, with ALYA_IMAGE_REFERENCES_FROM; or give the `key` of an earlier "
+            "answer"
+        )
 
 
 def _picture(address: Address, status: int, body: bytes) -> Reference:

@@ -47,7 +47,11 @@ def source() -> Iterator[LoopbackSource]:
 @pytest.fixture
 async def hub(tmp_path: Path, source: LoopbackSource) -> AsyncIterator[Hub]:
     """Where `HOST` is the loopback server; everywhere else the guard stands."""
-    settings = Settings(home=tmp_path, source_urls={"picture:pictures.example": source.url})
+    settings = Settings(
+        home=tmp_path,
+        source_urls={"picture:pictures.example": source.url},
+        image_references_from=("pictures.example", "*.inside.example"),
+    )
     hub = Hub(settings, Gate(Policy.parse({"version": "1", "default": "allow"})))
     yield hub
     await hub.aclose()
@@ -125,11 +129,28 @@ async def test_a_name_or_a_redirect_that_leads_inside_is_refused(
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.1.2.3", 443))]
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
-    assert "not on the public internet" in await refusal(hub, "https://inside.example/a.png")
-    for place in ("https://inside.example/a", "https://10.1.2.3/a", "http://pictures.example/a", "/../loop"):
+    assert "not on the public internet" in await refusal(hub, "https://deep.inside.example/a.png")
+    for place in (
+        "https://deep.inside.example/a",
+        "https://10.1.2.3/a",
+        "http://pictures.example/a",
+        "/../loop",
+    ):
         source.on("/loop", Reply(status=302, headers={"Location": place}))
         assert f"{HOST}/loop" in await refusal(hub, f"{HOST}/loop?secret=1")
     assert source.count("/loop") == 4 + 5
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["elsewhere.example", "inside.example", "pictures.example.org", "a.pictures.example", "xinside.example"],
+)
+async def test_only_hosts_that_the_user_named_are_asked(hub: Hub, source: LoopbackSource, host: str):
+    assert "ALYA_IMAGE_REFERENCES_FROM" in await refusal(hub, f"https://{host}/a.png")
+    source.on("/moved", Reply(status=302, headers={"Location": f"https://{host}/a.png?secret=1"}))
+    words = await refusal(hub, f"{HOST}/moved")
+    assert host in words
+    assert "secret" not in words
 
 
 async def test_what_comes_from_an_address_is_a_picture_of_a_fit_size(hub: Hub, source: LoopbackSource):
@@ -165,7 +186,9 @@ async def test_the_question_to_the_user_shows_what_the_references_are(hub: Hub, 
     assert image_gen.about(image_gen.validate({"prompt": "a"}), hub, ME) == {}
     with pytest.raises(InvalidArguments, match="names no picture of yours"):
         image_gen.about(image_gen.validate({"prompt": "a", "references": [mine]}), hub, OTHER)
-    assert image_gen.annotations["openWorldHint"]
+    assert not image_gen.annotations[
+        "openWorldHint"
+    ]  # some hosts refuse such a tool where nobody can be asked
 
 
 @pytest.mark.parametrize(
