@@ -197,8 +197,8 @@ def _require_named(url: str, reference: str, hub: "Hub") -> None:
     named = hub.settings.image_references_from
     if host not in named and not any(f"*.{host[at + 1 :]}" in named for at, c in enumerate(host) if c == "."):
         raise InvalidInput(
-            f"The reference {reference!r:.200} leads to {host!r:.80}, and the user hasn't allowed pictures to be "
-            "fetched from there. They can, with ALYA_IMAGE_REFERENCES_FROM; or give the `key` of an earlier "
+            f"The reference {reference!r:.200} leads to {host!r:.80}, from where the user hasn't allowed "
+            "pictures to be fetched. They can, with ALYA_IMAGE_REFERENCES_FROM; or give the `key` of an earlier "
             "answer"
         )
 
