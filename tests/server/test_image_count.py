@@ -97,11 +97,16 @@ def test_each_picture_counts_and_a_call_that_asks_for_more_than_is_left_draws_no
         assert ask(client, seed=seed, count=5)["isError"]
         too_many = ask(client, seed=seed, count=4)
         assert too_many["_meta"]["alya/decision"]["rule"] == "/tools/image_gen/limits/pictures"
+        there = answer(gallery.client, seed=seed + 1)
         with held(gallery.home):
-            first = answer(client, seed=seed, count=2, wait=1)
+            given = ask(client, seed=seed, count=2, wait=1)
             refused = ask(client, seed=seed, count=4)
         assert "1 of args.count left" in refused["content"][0]["text"]
-        assert (first["state"], "images" in first) == ("drawing", False)
+        first = given["structuredContent"]
+        assert (first["state"], first["url"]) == ("drawing", None)
+        assert [each["sha256"] for each in first["images"]] == [there["sha256"]]
+        assert "[Open picture 2 of 2](" in given["content"][0]["text"]
+        assert [each["type"] for each in given["content"]] == ["text", "image"]
         done = answer(client, job=first["job"])
         assert [each["seed"] for each in done["images"]] == [seed, seed + 1]
         assert answer(client, seed=seed)["repeated"] is True  # the third: collecting two was free

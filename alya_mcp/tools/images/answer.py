@@ -1,6 +1,6 @@
 """The answer of `image_gen`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final, Literal
 
@@ -68,7 +68,7 @@ class ImageAnswer(Output):
         None,
         exclude_if=lambda images: images is None,
         description="Each picture, in the order of seeds; only when `count` asked for several. The fields "
-        "above are the first one's.",
+        "above are the first one's. With state `drawing`, those that are done.",
     )
 
 
@@ -138,13 +138,15 @@ def _title(number: int, of: int) -> str:
     return "Open the picture" if of == 1 else f"Open picture {number} of {of}"
 
 
-def unfinished(drawing: Drawing) -> ImageAnswer:
-    """The answer of a call that didn't wait for the end of `drawing`."""
+def unfinished(drawing: Drawing, done: Mapping[int, Drawn], previews: Sequence[bytes]) -> Reply[ImageAnswer]:
+    """The answer of a call that didn't wait for `drawing`; `done` are those of several that are there."""
     job, count = drawing.job, len(drawing.jobs)
     words = {"what": "The picture is", "it": "it", "kept": "it is kept"}
     if count > 1:
-        words = {"what": f"The {count} pictures are", "it": "them", "kept": "they are kept"}
-    return ImageAnswer(
+        so_far = f", of which {len(done)} {'is' if len(done) == 1 else 'are'} done," if done else ""
+        words = {"what": f"The {count} pictures{so_far} are", "it": "them", "kept": "they are kept"}
+    files = {number: _file(each) for number, each in done.items()}
+    answer = ImageAnswer(
         state="drawing",
         job=drawing.id,
         remaining_sec=drawing.work.remaining,
@@ -163,5 +165,11 @@ def unfinished(drawing: Drawing) -> ImageAnswer:
         key=None,
         file=None,
         timings={},
-        images=None,
+        images=list(files.values()) or None,
+    )
+    return Reply(
+        data=answer,
+        origin=_origin(list(done.values())) if done else {},
+        attachments=[Image(data=each, content_type="image/jpeg") for each in previews],
+        links=[Link(_title(number + 1, count), each.url) for number, each in files.items()],
     )

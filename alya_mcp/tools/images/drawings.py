@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Callable, Coroutine, Hashable, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -42,8 +42,8 @@ class Drawing:
     """The pictures of one call on their way.
 
     `request` is what the call asked for, under the policy with digest `policy`. `waiting` tells of each call
-    that waits for them whether its client has given it up. They are `paid` once an answer to a call was
-    charged: collecting them is free then.
+    that waits for them whether its client has given it up. `done` are those that are there, by number. They
+    are `paid` once an answer to a call was charged: collecting them is free then.
     """
 
     id: str
@@ -54,6 +54,7 @@ class Drawing:
     expires_in: int
     policy: str
     work: Work[Sequence[Drawn]]
+    done: Mapping[int, Drawn]
     waiting: list[Callable[[], bool]] = field(default_factory=list[Callable[[], bool]])
     paid: bool = False
 
@@ -72,9 +73,9 @@ class Drawings:
 
     def begin(
         self, grant: str, request: Hashable, jobs: Sequence["Job"], draw: Draw,
-        *, file_format: FileFormat, expires_in: int, policy: str,
+        *, done: Mapping[int, Drawn], file_format: FileFormat, expires_in: int, policy: str,
     ) -> Drawing:  # fmt: skip
-        """Start to draw for `grant`.
+        """Start to draw for `grant`; `draw` adds to `done`.
 
         Raises:
             Unavailable: when too many of its drawings go on that no call waits for.
@@ -87,7 +88,7 @@ class Drawings:
             )
         drawing = Drawing(
             id=self._prefix + secrets.token_hex(3), grant=grant, request=request, jobs=jobs,
-            format=file_format, expires_in=expires_in, policy=policy, work=Work(draw),
+            format=file_format, expires_in=expires_in, policy=policy, work=Work(draw), done=done,
         )  # fmt: skip
         self._all[drawing.id] = drawing
         return drawing

@@ -110,27 +110,27 @@ async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAns
         question_of, context.hub.settings, context.grant, first, arguments.format
     )
     questions = [{**asked_for, "seed": job.seed} for job in jobs]
-    there: dict[int, Drawn] = {}
+    done: dict[int, Drawn] = {}
     if arguments.seed is not None:
         for number, (job, question) in enumerate(zip(jobs, questions, strict=True)):
             repeat = await find_again(question, job, arguments.expires_in, context)
             if repeat is not None:
-                there[number] = repeat
-    if len(there) == len(jobs):
-        return await _answer(list(there.values()), arguments.format, context)
+                done[number] = repeat
+    if len(done) == len(jobs):
+        return await _answer(list(done.values()), arguments.format, context)
 
     async def remember(number: int, drawn: Drawn) -> None:
         await anyio.to_thread.run_sync(index_of(context).remember, questions[number], drawn.known)
 
     async def make(progress: Progress) -> Sequence[Drawn]:
         return await make_all(
-            jobs, there, context.hub, progress,
+            jobs, done, context.hub, progress,
             file_format=arguments.format, expires_in=arguments.expires_in, remember=remember,
         )  # fmt: skip
 
     drawing = drawings.begin(
         context.grant, request, jobs, make,
-        file_format=arguments.format, expires_in=arguments.expires_in, policy=context.policy,
+        done=done, file_format=arguments.format, expires_in=arguments.expires_in, policy=context.policy,
     )  # fmt: skip
     return await _deliver(drawing, drawings, arguments, context, earlier=False)
 
@@ -152,8 +152,11 @@ async def _deliver(
     finally:
         drawing.waiting.remove(context.abandoned)
     if drawn is None:
-        drawing.work.left = drawing.paid = True
-        return Reply(data=unfinished(drawing))
+        drawing.work.left = True
+        done = {} if len(drawing.jobs) == 1 else dict(sorted(drawing.done.items()))
+        reply = unfinished(drawing, done, await _shown(list(done.values()), context))
+        drawing.paid = True
+        return reply
     if earlier:
         linked = [await link_to(each.known, each.job.seed, arguments.expires_in, context) for each in drawn]
         if None in linked:
@@ -171,7 +174,11 @@ async def _deliver(
 async def _answer(
     drawn: Sequence[Drawn], file_format: FileFormat, context: Context, *, remark: str | None = None
 ) -> Reply[ImageAnswer]:
+    return finished(drawn, await _shown(drawn, context), file_format, remark=remark)
+
+
+async def _shown(drawn: Sequence[Drawn], context: Context) -> Sequence[bytes]:
+    """The previews of pictures that the caller is about to be told of."""
     for each in drawn:
         await note_owner(each.known, context)
-    previews = await previews_of(drawn, context.hub.settings.home)
-    return finished(drawn, previews, file_format, remark=remark)
+    return await previews_of(drawn, context.hub.settings.home)

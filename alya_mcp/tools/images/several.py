@@ -19,10 +19,10 @@ Remember = Callable[[int, Drawn], Awaitable[None]]
 
 
 async def make_all(
-    jobs: Sequence["Job"], there: Mapping[int, Drawn], hub: "Hub", progress: Progress,
+    jobs: Sequence["Job"], done: dict[int, Drawn], hub: "Hub", progress: Progress,
     *, file_format: FileFormat, expires_in: int, remember: Remember,
 ) -> Sequence[Drawn]:  # fmt: skip
-    """Draw and store those of `jobs` that aren't `there` already, by number.
+    """Draw and store those of `jobs` that aren't `done` already, by number, and add them to it.
 
     Each is asked for when the one before is begun: the device has no pause, other callers get their turns,
     and several devices work side by side. What was drawn before one came to nothing is stored and remembered.
@@ -30,10 +30,9 @@ async def make_all(
     Raises:
         Failure: the first reason why a picture came to nothing; the others aren't drawn then.
     """
-    made = dict(there)
     lost: list[tuple[int, Exception]] = []
-    together = _Together(len(jobs), there, progress)
-    drawing = {number: anyio.CancelScope() for number in range(len(jobs)) if number not in there}
+    together = _Together(len(jobs), done, progress)
+    drawing = {number: anyio.CancelScope() for number in range(len(jobs)) if number not in done}
     begun = {number: anyio.Event() for number in drawing}
 
     async def make(number: int, before: anyio.Event | None) -> None:
@@ -46,8 +45,9 @@ async def make_all(
                 picture = await draw(job, hub, tell, begun[number].set)
             if picture is None:  # another came to nothing
                 return
-            made[number] = await keep(picture, job, hub, tell, file_format=file_format, expires_in=expires_in)
-            await remember(number, made[number])
+            drawn = await keep(picture, job, hub, tell, file_format=file_format, expires_in=expires_in)
+            done[number] = drawn
+            await remember(number, drawn)
         except Exception as error:  # noqa: BLE001 - raised below, when what is drawn is stored
             lost.append((number, error))
             for scope in drawing.values():
@@ -60,14 +60,14 @@ async def make_all(
             group.start_soon(make, number, before)
     if lost:
         number, error = lost[0]
-        raise _told(error, number, jobs, len(made))
-    return [made[number] for number in range(len(jobs))]
+        raise _told(error, number, jobs, len(done))
+    return [done[number] for number in range(len(jobs))]
 
 
 async def previews_of(drawn: Sequence[Drawn], home: Path) -> Sequence[bytes]:
     """The pictures for the chat; of several each is smaller, so that all have no more pixels than one."""
     stored = [each.known.preview for each in drawn]
-    if len(stored) == 1:
+    if len(stored) <= 1:
         return stored
     from alya_mcp.images.file_process import shrink
 

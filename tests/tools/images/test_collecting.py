@@ -42,6 +42,7 @@ async def test_what_another_call_collected_first_is_not_drawn_again_for_free(tmp
         request_of(asked),
         [Job(prompt=asked.prompt, seed=7, steps=asked.steps)],
         draw,
+        done={},
         file_format=asked.format,
         expires_in=asked.expires_in,
         policy=policy.digest,
