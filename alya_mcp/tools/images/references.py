@@ -198,8 +198,8 @@ def _require_named(url: str, reference: str, hub: "Hub") -> None:
     if host not in named and not any(f"*.{host[at + 1 :]}" in named for at, c in enumerate(host) if c == "."):
         raise InvalidInput(
             f"The reference {reference!r:.200} leads to {host!r:.80}, from where the user hasn't allowed "
-            "pictures to be fetched. They can, with ALYA_IMAGE_REFERENCES_FROM; or give the `key` of an earlier "
-            "answer"
+            "pictures to be fetched. They can, with ALYA_IMAGE_REFERENCES_FROM; or give the `key` of an "
+            "earlier answer"
         )
 
 
