@@ -10,6 +10,7 @@ from alya_mcp.tools.hub.knowledge.questions import identifiers
 
 _TITLE_WEIGHT = 4.0
 _CANDIDATES = 20
+_ALL = -1
 _COVERED = 0.6
 
 
@@ -47,7 +48,8 @@ class PassageIndex:
             return []
         rows = self._database.execute(
             "SELECT rowid FROM passage WHERE passage MATCH ? ORDER BY bm25(passage, ?, 1.0) LIMIT ?",
-            (match, _TITLE_WEIGHT, _CANDIDATES),
+            # Of a name's parts, such as "audit", many passages have more than the one that names it.
+            (match, _TITLE_WEIGHT, _ALL if names else _CANDIDATES),
         )
         numbers = [int(row[0]) for row in rows]
         found = [self._passages[number] for number in numbers]
