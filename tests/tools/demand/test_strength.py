@@ -100,6 +100,21 @@ def test_each_doubt_is_multiplied_by_the_others(sentence: str, doubt: float) -> 
 
 
 @pytest.mark.parametrize(
+    ("sentence", "kind"),
+    [
+        ("I wish there was a tool for that.", Kind.MISSES),
+        ("I wish there was a tool to make everyone happy.", None),
+        ("I paid for a tool last year.", Kind.PAYS),
+        ("I paid for a tool in 2019.", None),
+        ("I paid for a tool in 2019, and I would pay for another.", Kind.WOULD_PAY),
+    ],
+)
+def test_a_purchase_that_is_over_and_a_mere_wish_are_no_demand(sentence: str, kind: Kind | None) -> None:
+    said = claim(sentence)
+    assert (said and said.kind) == kind
+
+
+@pytest.mark.parametrize(
     ("reactions", "freshness", "relevance", "more"),
     [
         (-5, 0, 0, 0), (0, 0, 0, 0), (1, 0, 0, 0.01115), (500, 0, 0, 0.1), (10**6, 0, 0, 0.1),
