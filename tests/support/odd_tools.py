@@ -102,7 +102,7 @@ async def address_with_leak(arguments: Words, context: Context) -> Reply[Text]:
     """Say how far it is, and give an address, in words that hold a secret and half of a surrogate pair."""
     await context.progress(1, 2, f"fetching {arguments.text} \udfff")
     address = f"https://kim:hunter2@example.org/?key={arguments.text}"
-    return Reply(data=Text(text=address), link=Link("Open it", address))
+    return Reply(data=Text(text=address), links=(Link("Open it", address),))
 
 
 @tool(title="Crash", **ANNOTATIONS)
