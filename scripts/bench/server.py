@@ -44,6 +44,7 @@ ENVELOPE: dict[str, object] = {
 }
 BLOCK = 200
 STARTS = {"handshake to list ms": "goal <= 0.35", "modern era to list ms": "goal <= 0.35"}
+FIRST = "CPU s to first call"
 RATES = (
     "one at a time /s",
     "one at a time /CPU s",
@@ -192,6 +193,19 @@ def measure(blocks: int, found: dict[str, Figures]) -> None:
                 figures["16 in flight /CPU s"].append(BLOCK / max(0.01, client.processor() - began))
 
 
+def processor_until_first_call(name: str) -> float:
+    """Seconds of processor time that a server takes until it has answered its list and a first call."""
+    command, call = SERVERS[name]
+    with tempfile.TemporaryDirectory() as home:
+        client = Client(command, home)
+        client.handshake()
+        client.list_tools({})
+        sequential(client, call, 1)
+        taken = client.processor()
+        client.close()
+    return taken
+
+
 def start_of(command: list[str], *, modern: bool) -> float:
     """Milliseconds from a process's start to its list of tools."""
     with tempfile.TemporaryDirectory() as home:
@@ -214,11 +228,15 @@ def main() -> None:
         for name, modern in (("handshake to list ms", False), ("modern era to list ms", True)):
             found["bare"][name].append(start_of(BARE, modern=modern))
             found["alya_status"][name].append(start_of(PRODUCT, modern=modern))
+        for name in SERVERS:
+            found[name][FIRST].append(processor_until_first_call(name))
     for _ in range(options.rounds):
         measure(options.blocks, found)
     print(f"{'medians':46}{'bare SDK':>10}{'alya-mcp':>10}{'ratio':>8}")
     for name, goal in STARTS.items():
         show("the product", name, found["bare"][name], found["alya_status"][name], goal)
+    for own in ("polymarket_categorize", "alya_status"):
+        show(own, FIRST, found["bare"][FIRST], found[own][FIRST], "goal <= 1.10", digits=2)
     for row, own in (("memory MB", "alya_status"), ("memory after calls MB", "small tool")):
         show(own, row, found["bare"][row], found[own][row], "goal <= 1.15")
     for name, goals in GOALS.items():
@@ -228,10 +246,10 @@ def main() -> None:
             show(name, row, found["bare"][row], found[name][row], goal)
 
 
-def show(who: str, row: str, bare: list[float], own: list[float], goal: str) -> None:
+def show(who: str, row: str, bare: list[float], own: list[float], goal: str, digits: int = 0) -> None:
     ratio = statistics.median(b / a for a, b in zip(bare, own, strict=True))
     sdk, alya = statistics.median(bare), statistics.median(own)
-    print(f"{who:24}{row:22}{sdk:10.0f}{alya:10.0f}{ratio:8.2f}   {goal}".rstrip())
+    print(f"{who:24}{row:22}{sdk:10.{digits}f}{alya:10.{digits}f}{ratio:8.2f}   {goal}".rstrip())
 
 
 if __name__ == "__main__":

@@ -9,9 +9,10 @@ from alya_mcp.errors import Failure, Unavailable
 from alya_mcp.gate import StateError
 from alya_mcp.runtime.paths import expanded
 from alya_mcp.storage.status import status_words
-from alya_mcp.toolkit.listing import in_words, verdicts
+from alya_mcp.toolkit.listing import in_words, verdicts, visible
 from alya_mcp.toolkit.models import Input, NoArguments, Output
 from alya_mcp.toolkit.tool import Context, tool
+from alya_mcp.tools import tool_outlines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -147,7 +148,9 @@ class _PolicyWords:
     def of(self, policy: "Policy", context: Context) -> str:
         """What `policy` says of the tools."""
         if policy is not self._policy:
-            tools = in_words(verdicts(policy, context.tools.values()))
+            outlines = tool_outlines()  # the tools themselves would all have to be imported
+            known = {name: outlines.get(name) or context.catalogue[name] for name in context.catalogue}
+            tools = in_words(verdicts(policy, visible(known, context.hub.gate, context.grant).values()))
             self._words = f"{policy.digest[:12]}, {policy.default} by default, tools: {tools}"
             self._policy = policy
         return self._words
