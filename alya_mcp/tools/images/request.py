@@ -51,7 +51,8 @@ class ImageRequest(Input):
     ) = Field(
         None,
         description="Pictures to edit or follow: the `key` of earlier answers, or https addresses on "
-        "hosts that the user named. FLUX.2-klein takes 4; FLUX.1 and Z-Image begin from 1.",
+        "hosts that the user named. FLUX.2-klein takes 4; FLUX.1 and Z-Image begin from 1. Give their "
+        "`aspect` too.",
     )
     strength: Annotated[float, Field(ge=0.01, le=1)] | None = Field(
         None, description="How far FLUX.1 and Z-Image leave the reference; 1 ignores it, absent is 0.6."
