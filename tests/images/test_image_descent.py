@@ -349,7 +349,7 @@ def test_compiling_that_fails_gives_the_memory_it_took_back_once(card: Card, mon
 
     accelerator.advance = advance
     freed: list[bool] = []
-    monkeypatch.setattr(flux, "_free_memory", lambda: freed.append(True))
+    monkeypatch.setattr(flux, "free_memory", lambda: freed.append(True))
     assert [card.renderer.tend(idle=True) for _ in range(2)] == [False, False]
     assert freed == [True]
     assert card.loaded.plan_text.endswith(", failed")

@@ -11,6 +11,7 @@ from stage import SIDE, a_job
 
 from alya_mcp.errors import Failure, NotConfigured
 from alya_mcp.images.engine import Job, Picture
+from alya_mcp.images.flux import device_memory
 from alya_mcp.images.flux import renderer as flux
 from alya_mcp.images.flux.renderer import FluxRenderer
 from alya_mcp.images.plan import Machine
@@ -157,9 +158,9 @@ def test_memory_is_given_back_after_the_failed_tensors_are_gone(
         raise no_memory()
 
     monkeypatch.setattr(transformer, "forward", forward)
-    real = flux._free_memory
+    real = device_memory.free_memory
     monkeypatch.setattr(
-        flux, "_free_memory", lambda: (real(), freed.extend(dead() is None for dead in alive))
+        device_memory, "free_memory", lambda: (real(), freed.extend(dead() is None for dead in alive))
     )
     with pytest.raises(Failure):
         draw(renderer, request_for)

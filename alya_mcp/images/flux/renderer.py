@@ -4,26 +4,31 @@ Everything of torch happens here and below, in the render thread of the worker.
 """
 
 import contextlib
-import gc
 import importlib
-import re
 import sys
 import traceback
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from alya_mcp.errors import Failure, InvalidInput, NotConfigured
+from alya_mcp.errors import Failure, NotConfigured
 from alya_mcp.images.decoding import opened
 from alya_mcp.images.engine import Job, Picture
 from alya_mcp.images.families import Model, Weights
+from alya_mcp.images.flux.descent import Descent, instead_of
+from alya_mcp.images.flux.device_memory import (
+    NoMemoryError,
+    device_errors,
+    free_memory,
+    torch_library,
+    with_room,
+)
 from alya_mcp.images.flux.loaded import Loaded, Shelf
+from alya_mcp.images.flux.prompt_words import notice_of, require_subject, understood
 from alya_mcp.images.following import require_follows
-from alya_mcp.images.models import SHOW_NOTHING, Choice, choose, known_words, random_model
+from alya_mcp.images.models import Choice, choose, known_words, random_model
 from alya_mcp.images.plan import (
-    MAIN_SPARE,
-    PINNED,
     Machine,
     Plan,
     choose_plan,
@@ -37,7 +42,6 @@ from alya_mcp.images.renderer import (
     RenderRequest,
     ReportProgress,
 )
-from alya_mcp.images.turkish import in_english
 from alya_mcp.images.weights import download, require_whole
 
 if TYPE_CHECKING:
@@ -48,20 +52,6 @@ T = TypeVar("T")
 
 _FLAT: Final = 2
 """A picture whose channels vary by no more than this, of 255, is blank."""
-_MAX_IGNORED: Final = 20
-_WORD: Final = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
-_NO_MEMORY: Final = re.compile(
-    r"out of memory|can't allocate memory|not enough memory|_STATUS_ALLOC_FAILED", re.IGNORECASE
-)
-_NO_MEMORY_OF_CUDA: Final = "CUDA error: out of memory"
-"""The driver's out-of-memory text; the device itself is fine. Pinning, recording and loading of kernels end
-with it.
-"""
-_LOST: Final = re.compile(r"CUDA error|device-side assert|CUBLAS_STATUS|CUDNN_STATUS|ECC error")
-
-
-class _NoMemoryError(Exception):
-    """The device had no room, and the tensors of the failed work are gone."""
 
 
 class FluxRenderer:
@@ -98,7 +88,7 @@ class FluxRenderer:
                 self._unload()
                 loaded = self._load(request, report, len(pictures))
             job = replace(job, strength=job.strength or family.strength)
-        with _device_errors():
+        with device_errors():
             return self._draw(loaded, job, pictures, report)
 
     def tend(self, *, idle: bool) -> bool:
@@ -107,11 +97,11 @@ class FluxRenderer:
         if accelerator is None:
             return False
         before = accelerator.state
-        with _device_errors():
+        with device_errors():
             more = accelerator.advance(idle=idle)
         if accelerator.state == "failed" and before != "failed":
             # Memory may be what it failed by, and other programs can use what it leaves.
-            _free_memory()
+            free_memory()
         return more
 
     def status(self) -> RendererStatus:
@@ -121,7 +111,7 @@ class FluxRenderer:
         memory: dict[str, int] = {}
         temperature: int | None = None
         if self._loaded.peaks is not None:
-            torch = _torch()
+            torch = torch_library()
             with contextlib.suppress(RuntimeError):
                 free, total = torch.cuda.mem_get_info()
                 memory = {
@@ -154,7 +144,7 @@ class FluxRenderer:
         if self._loaded is None:
             report("load", 0.0, 0.3, "Starting PyTorch")
             _quiet_libraries()
-        with _device_errors():
+        with device_errors():
             return self._load_choice(request, report, references)
 
     def _has_room_for(self, loaded: Loaded, references: int) -> bool:
@@ -164,7 +154,7 @@ class FluxRenderer:
             NotConfigured: when no plan has room for them.
         """
         while references > loaded.references:
-            _free_memory()  # what earlier pictures left counts as free
+            free_memory()  # what earlier pictures left counts as free
             machine = survey(self._limit, loaded.size)
             if loaded.has_room_for(references, machine):
                 loaded.references = references
@@ -259,7 +249,7 @@ class FluxRenderer:
         name = loaded.choice.name
         if loaded.has_weights_of(choice):
             del loaded
-            _free_memory()
+            free_memory()
         else:
             self._shelf.put(loaded)
         return name
@@ -281,14 +271,14 @@ class FluxRenderer:
                     raise
             if name := self._shelf.drop():
                 gone.append(name)
-            _free_memory()
+            free_memory()
 
     def _empty_shelf(self) -> bool:
         """Let go of all models beside the one that draws; whether there were any."""
         had = bool(self._shelf.names)
         while self._shelf.drop():
             pass
-        _free_memory()
+        free_memory()
         return had
 
     def _without_shelf(self, machine: Machine) -> Machine:
@@ -309,7 +299,7 @@ class FluxRenderer:
     def _open(self, source: Path | Model, choice: Choice, plan: Plan, machine: Machine) -> "Artist":
         from alya_mcp.images.flux.pipeline import open_artist
 
-        torch = _torch()
+        torch = torch_library()
         self._choose_digits(machine.device, plan)
         if machine.device == "cuda":
             if self._limit is not None:
@@ -337,10 +327,10 @@ class FluxRenderer:
             return pipeline
 
         try:
-            with _device_errors():
+            with device_errors():
                 device = torch.device(machine.device)
-                return open_artist(self._with_room(load), device, choice.only_side)
-        except _NoMemoryError:
+                return open_artist(with_room(load), device, choice.only_side)
+        except NoMemoryError:
             pass
         except (Failure, DeviceLost, CancelledJob):
             raise
@@ -352,23 +342,23 @@ class FluxRenderer:
                 "logs/image-worker.log of ALYA_HOME"
             ) from None
         if self._shelf.drop():
-            _free_memory()
+            free_memory()
             return self._open(source, choice, plan, machine)
         free = self._survey().free
         raise Failure(
             f"{machine.name} ran out of memory while loading {choice.name}: {free / 1e9:.1f} GB of "
-            f"{machine.total / 1e9:.1f} GB are free. Close what else uses it{_instead(choice)}"
+            f"{machine.total / 1e9:.1f} GB are free. Close what else uses it{instead_of(choice)}"
         )
 
     @staticmethod
     def _choose_digits(device: str, plan: Plan) -> None:
         """Half of float32's digits are lost in TF32, which convolutions use unless told otherwise."""
         if device == "cuda":
-            _torch().backends.cudnn.allow_tf32 = plan.precision != "fp32"
+            torch_library().backends.cudnn.allow_tf32 = plan.precision != "fp32"
 
     def _unload(self) -> None:
         self._loaded = None
-        _free_memory()
+        free_memory()
 
     # -- drawing
 
@@ -376,13 +366,13 @@ class FluxRenderer:
         from alya_mcp.images.flux.pipeline import middle
 
         artist, canvas = loaded.artist, loaded.artist.canvas(job)
-        prompt, ignored = _understood(job.prompt, loaded.words)
-        _require_subject(loaded, prompt, ignored)
+        prompt, ignored = understood(job.prompt, loaded.words)
+        require_subject(loaded, prompt, ignored)
         report("encode", 0.0, 1.0, "Reading the prompt")
-        down = _Stairs(loaded, canvas, self._survey, self._shelf)
+        down = Descent(loaded, canvas, self._survey, self._shelf)
         peaks: dict[str, int] = {}
         with loaded.counting("encode", peaks):
-            encoded = down.take("encode", lambda: self._with_room(lambda: artist.read(prompt)))
+            encoded = down.take("encode", lambda: with_room(lambda: artist.read(prompt)))
             seen: tuple[Any, ...] = ()
             if pictures:
                 report("encode", 0.5, 1.0, "Looking at the references")
@@ -402,7 +392,7 @@ class FluxRenderer:
             seed=job.seed,
             steps=job.steps,
             model=loaded.choice.name,
-            notice=_notice(
+            notice=notice_of(
                 loaded.choice.notice,
                 loaded.choice.model.family.steps if loaded.choice.model else None,
                 job.steps,
@@ -423,7 +413,7 @@ class FluxRenderer:
         from alya_mcp.images.flux.pipeline import tiles
 
         with tiles(artist.pipeline, max(job.width, job.height)) if tiled else contextlib.nullcontext():
-            return self._with_room(lambda: artist.see(job, pictures))
+            return with_room(lambda: artist.see(job, pictures))
 
     def _denoise(
         self, artist: "Artist", job: Job, encoded: "EncodedPrompt", report: ReportProgress,
@@ -439,7 +429,7 @@ class FluxRenderer:
 
         report("denoise", 0.0, 1 / steps, f"Drawing in {steps} steps")
         try:
-            return self._with_room(lambda: artist.denoise(job, encoded, after, seen))
+            return with_room(lambda: artist.denoise(job, encoded, after, seen))
         except NotFinite:
             raise Failure(
                 f"The model computed numbers that aren't finite (NaN) with seed {job.seed} and {job.steps} "
@@ -455,182 +445,24 @@ class FluxRenderer:
         cut = tiles(artist.pipeline, side) if tiled else contextlib.nullcontext()
         try:
             with cut:
-                return self._with_room(lambda: artist.pixels(job, latents))
+                return with_room(lambda: artist.pixels(job, latents))
         except NotFinite:
             raise Failure(
                 f"The decoder computed numbers that aren't finite (NaN) with seed {job.seed}; no "
                 "picture came of it. Another seed may work; if none does, the model's files are damaged"
             ) from None
 
-    # -- memory
-
-    def _with_room(self, work: Callable[[], T]) -> T:
-        try:
-            return work()
-        except (RuntimeError, MemoryError) as error:
-            if not _is_no_memory(error):
-                raise
-        # The traceback held the tensors; it ended with the except block.
-        _free_memory()
-        raise _NoMemoryError
-
-
-class _Stairs:
-    """The way down when memory ends: one step more frugal at a time, until the work fits or none is left."""
-
-    def __init__(self, loaded: Loaded, job: Job, look: Callable[[], Machine], shelf: Shelf) -> None:
-        self._loaded, self._job, self._look, self._shelf = loaded, job, look, shelf
-        self.tiled = loaded.plan.tiled
-        self.taken: list[str] = []
-
-    def take(self, phase: str, work: Callable[[], T]) -> T:
-        """Do `work`, again after each step down that its running out of memory makes necessary.
-
-        Raises:
-            Failure: when there is no step left.
-        """
-        while True:
-            try:
-                return work()
-            except _NoMemoryError:
-                pass
-            taken = self._down(phase)
-            if taken is None:
-                raise self._refusal(phase)
-            self.taken.append(taken)
-            _free_memory()
-
-    def _down(self, phase: str) -> str | None:
-        loaded = self._loaded
-        if other := self._shelf.drop():
-            return f"{other} unloaded"
-        if phase in {"decode", "references"} and not self.tiled and not loaded.choice.full_precision:
-            self.tiled = True
-            return "decoded in tiles"
-        if loaded.artist.forget_recordings():
-            return "recorded steps given up"
-        if loaded.accelerator is not None and loaded.accelerator.state in {"eager", "compiling", "compiled"}:
-            self._stop_compiling()
-            return "compiling given up"
-        if loaded.device != "cuda":
-            return None
-        from alya_mcp.images.flux.loading import streamable
-
-        plan, pipeline = loaded.plan, loaded.artist.pipeline
-        encoder = streamable(loaded.artist.encoder, loaded.artist.family)
-        if not plan.encoder_streamed and self._has_main_memory_for(encoder):
-            if not self._moved(encoder):
-                return None
-            loaded.plan = replace(plan, encoder_streamed=True)
-            return "text encoder moved to main memory"
-        if not plan.transformer_streamed and self._has_main_memory_for(pipeline.transformer):
-            # What is compiled expects its weights where they are.
-            self._stop_compiling()
-            if not self._moved(pipeline.transformer):
-                return None
-            loaded.plan = replace(plan, transformer_streamed=True, compiled=False)
-            return "transformer moved to main memory, which is slow"
-        return None
-
-    def _moved(self, part: Any) -> bool:
-        """Keep `part` in main memory; False when that has no room either, and the model is in pieces."""
-        from alya_mcp.images.flux.loading import stream
-
-        self._loaded.whole = False
-        try:
-            stream(part, self._loaded.artist.device)
-        except (RuntimeError, MemoryError) as error:
-            if not _is_no_memory(error):
-                raise
-            return False
-        self._loaded.whole = True
-        return True
-
-    def _stop_compiling(self) -> None:
-        if self._loaded.accelerator is not None:
-            self._loaded.accelerator.stop()
-        self._loaded.accelerator = None
-
-    def _has_main_memory_for(self, part: Any) -> bool:
-        size = sum(tensor.nbytes for tensor in (*part.parameters(), *part.buffers()))
-        return size * PINNED + MAIN_SPARE <= self._look().main
-
-    def _refusal(self, phase: str) -> Failure:
-        machine, job = self._look(), self._job
-        tried = f" Tried in vain: {', '.join(self.taken)}." if self.taken else ""
-        return Failure(
-            f"{machine.name} ran out of memory while a {job.width}x{job.height} picture was drawn with "
-            f"{self._loaded.choice.name} ({phase}): {machine.free / 1e9:.1f} GB of "
-            f"{machine.total / 1e9:.1f} GB are free.{tried} Close what else uses it and call again"
-            f"{_instead(self._loaded.choice)}"
-        )
-
-
-@contextlib.contextmanager
-def _device_errors() -> Generator[None]:
-    try:
-        yield
-    except RuntimeError as error:
-        if isinstance(error, _torch().AcceleratorError) or _LOST.search(str(error)):
-            traceback.print_exc(file=sys.stderr)
-            raise DeviceLost(
-                "The GPU reported an error that only a restart of the image worker clears; it restarts now. "
-                "Call again; if it happens again, the user finds the error in logs/image-worker.log of "
-                "ALYA_HOME"
-            ) from None
-        raise
-
-
-def _is_no_memory(error: Exception) -> bool:
-    if isinstance(error, MemoryError | _torch().OutOfMemoryError):
-        return True
-    if isinstance(error, _torch().AcceleratorError):
-        return str(error).startswith(_NO_MEMORY_OF_CUDA)
-    return bool(_NO_MEMORY.search(str(error)))
-
 
 def _is_fallback(loaded: Loaded) -> bool:
     return loaded.wanted[0] == "auto" and loaded.choice.full_precision
 
 
-def _free_memory() -> None:
-    torch = _torch()
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-        # Weights that were streamed from there; without this the next model finds main memory taken.
-        with contextlib.suppress(AttributeError):
-            torch._C._host_emptyCache()
-    elif torch.backends.mps.is_available():
-        torch.mps.empty_cache()
-
-
-def _instead(choice: Choice) -> str:
-    """The way out that is left when there is no memory, for a model that isn't it already."""
-    return "" if choice.full_precision else ", or set ALYA_IMAGE_MODEL to 'sketch'"
-
-
-def _understood(prompt: str, known: frozenset[str] | None) -> tuple[str, tuple[str, ...]]:
-    """A prompt as a model that knows the words `known` reads it, and the words that it leaves out."""
-    if known is None:
-        return prompt, ()
-    turkish = in_english(prompt, known)
-    return (prompt, _unknown_words(prompt, known)) if turkish is None else turkish
-
-
-def _require_subject(loaded: Loaded, prompt: str, ignored: tuple[str, ...]) -> None:
-    """Refuse a prompt of which the model would draw nothing; it would make up a picture instead."""
-    if loaded.words is None:
-        return
-    asked = {word.lower() for word in _WORD.findall(prompt)}
-    if (asked & loaded.words) - SHOW_NOTHING:
-        return
-    unknown = f": {', '.join(ignored)}" if ignored else ""
-    raise InvalidInput(
-        f"Nothing was drawn: prompt has no word that {loaded.choice.name} can draw{unknown}. It knows "
-        f"{len(loaded.words)} English words and Turkish ones for them, above all colours, simple shapes, "
-        'sizes, positions and scenes, such as "a red circle on the left" or "a house on a meadow at night"'
-    )
+def _quiet_libraries() -> None:
+    """Keep what is meant for a terminal out of the log, above all warnings that quote the prompt."""
+    for library in ("diffusers", "transformers"):
+        logging: Any = importlib.import_module(f"{library}.utils.logging")
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
 
 
 def _require_contrast(choice: Choice, job: Job, pixels: Any) -> None:
@@ -642,51 +474,3 @@ def _require_contrast(choice: Choice, job: Job, pixels: Any) -> None:
             f"The model drew nothing but one flat colour (RGB {colour}) with seed {job.seed}. "
             "Another seed or another prompt may work"
         )
-
-
-def _notice(
-    notice: str | None,
-    made_for: int | None,
-    steps: int,
-    plan: Plan,
-    fitted: bool,
-    limit: int | None,
-    ignored: tuple[str, ...],
-    read_as: str | None,
-    taken: list[str],
-) -> str | None:
-    parts: list[str] = []
-    if ignored:
-        parts.append(f"Not understood and left out: {', '.join(ignored)}")
-    if read_as is not None:
-        parts.append(f"Read as: {read_as}")
-    if limit is not None:
-        parts.append(f"The model read only the first {limit} tokens of the prompt")
-    if notice:
-        parts.append(notice)
-    if made_for is not None and steps < made_for:
-        parts.append(f"The model is made for {made_for} steps and was given {steps}")
-    if plan.rounded:
-        parts.append(f"Weights were rounded to {plan.precision}, so details differ from the full model's")
-    if fitted:
-        parts.append("The model knows square pictures only, and this is composed of what it knows of them")
-    if taken:
-        parts.append(f"Memory was short: {', '.join(taken)}")
-    return ". ".join(parts) or None
-
-
-def _unknown_words(prompt: str, known: frozenset[str]) -> tuple[str, ...]:
-    words = dict.fromkeys(word.lower() for word in _WORD.findall(prompt))
-    return tuple([word[:40] for word in words if word not in known][:_MAX_IGNORED])
-
-
-def _quiet_libraries() -> None:
-    """Keep what is meant for a terminal out of the log, above all warnings that quote the prompt."""
-    for library in ("diffusers", "transformers"):
-        logging: Any = importlib.import_module(f"{library}.utils.logging")
-        logging.set_verbosity_error()
-        logging.disable_progress_bar()
-
-
-def _torch() -> Any:
-    return importlib.import_module("torch")
