@@ -176,7 +176,7 @@ def _environment(variables: Sequence[str]) -> dict[str, str]:
     """The variables of the command line.
 
     Raises:
-        click.UsageError: one is no pair, stands there twice, or has a value that the server would refuse.
+        click.UsageError: one isn't a pair, is repeated, or has a value that the server would refuse.
     """
     given: dict[str, str] = {}
     for each in variables:

@@ -86,13 +86,13 @@ def _has_body(match: re.Match[str]) -> bool:
 
 
 def _apart(start: str) -> str:
-    """`start`, not amid a run of such characters as base64 data is; a short word or path hides nothing."""
+    """`start`, unless it is inside a run of base64 characters; a short word or path doesn't count as one."""
     run = "[A-Za-z0-9_+/-]"
     return rf"{start}(?:(?<![A-Za-z0-9]{start})(?<!{run}{{64}}{start})|(?<!{run}{{20}}{start}))"
 
 
 def _word(start: str) -> str:
-    """`start` at the beginning of a word; the letter of an escape such as \\n is no part of one."""
+    """`start` at the beginning of a word; the letter of an escape such as \\n isn't part of one."""
     return rf"{start}(?:(?<![A-Za-z0-9]{start})|(?<=\\[nrtbf]{start})|(?<=\\u[0-9A-Fa-f]{{4}}{start}))"
 
 

@@ -20,7 +20,7 @@ U = TypeVar("U")
 
 _MOST_NAMED = 3
 _SOON = 60.0
-"""Seconds after which a passing failure may be over."""
+"""Seconds after which a transient failure may be over."""
 _BOM = b"\xef\xbb\xbf"
 _CHARSET = re.compile(r"charset=\"?([\w.:-]+)", re.IGNORECASE)
 
@@ -32,10 +32,10 @@ class Shape(BaseModel):
 
 
 class SourceFailed(Unavailable):
-    """A source gave no usable answer. The text names it, what happened and what to do.
+    """A source gave no usable answer. The text names the source, what happened and what to do.
 
-    `status` is the HTTP status when it answered with one that means no, `body` the first bytes of what it
-    said then, for its own module to read; they are never shown. `wait` are the seconds it asked to wait.
+    `status` is the HTTP status of an error response and `body` its first bytes, for the source's module to
+    read; they are never shown. `wait` is the number of seconds it asked to wait.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class SourceFailed(Unavailable):
 
 
 class SourceRefused(SourceFailed):
-    """The source said no to this very request (such as 404): no kept answer stands in for that."""
+    """The source refused this request (such as 404): no cached answer is used instead."""
 
 
 class ChangedShape(SourceFailed):
@@ -67,11 +67,10 @@ class ChangedShape(SourceFailed):
 class Fetched(Generic[T]):
     """A value that came from a source.
 
-    `fetched_at` is when the source gave it, or last confirmed it; `age` the seconds since then. `cached`:
-    it was kept from an earlier request. `stale`: it is older than it should be, because of `problem`, which
-    of several sources also says what those asked after this one said.
-    `passed_over` says what the sources asked before this one answered instead, see `first_answer`.
-    `left_out` are records that it gave and that can't be read.
+    `fetched_at` is when the source sent or last confirmed it; `age` the seconds since then. `cached`: it is
+    from an earlier request. `stale`: it is older than it should be, because of `problem`, which also has the
+    failures of sources asked after this one. `passed_over` has the failures of those asked before it, see
+    `first_answer`. `left_out` are records that couldn't be read.
     """
 
     value: T
@@ -85,7 +84,7 @@ class Fetched(Generic[T]):
     left_out: LeftOut | None = None
 
     def map(self, change: Callable[[T], U]) -> "Fetched[U]":
-        """The same with another value made of this one."""
+        """The same answer with `change` applied to its value."""
         return Fetched(
             value=change(self.value),
             source=self.source,
@@ -101,7 +100,7 @@ class Fetched(Generic[T]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceOutcome:
-    """What came of the last request to a source, at `at`: `problem` is None when it answered well."""
+    """The outcome of the last request to a source, at `at`; `problem` is None if it succeeded."""
 
     source: Source
     at: datetime
@@ -116,7 +115,7 @@ def made_here(value: T, source: Source) -> Fetched[T]:
 async def all_answers(
     attempts: Sequence[Callable[[], Awaitable[Fetched[T]]]],
 ) -> list[Fetched[T] | Unavailable]:
-    """What each of the sources asked at the same time answers, or its failure, in their order."""
+    """The answers of several sources asked concurrently, or their failures, in order."""
     found: dict[int, Fetched[T] | Unavailable] = {}
 
     async def ask(number: int, attempt: Callable[[], Awaitable[Fetched[T]]]) -> None:
@@ -134,12 +133,12 @@ async def all_answers(
 async def first_answer(
     attempts: Sequence[Callable[[], Awaitable[Fetched[T]]]], *, otherwise: str = ""
 ) -> Fetched[T]:
-    """The first fresh answer of the sources asked in turn; else the youngest stale one.
+    """The first fresh answer of sources asked one after the other; otherwise the youngest stale one.
 
-    `otherwise` is what the caller can do when there is none beside calling again, as a sentence.
+    `otherwise` is a sentence that says what the caller can do besides calling again.
 
     Raises:
-        Unavailable: none answered and nothing is kept; the text lists what each said.
+        Unavailable: none answered and nothing is cached; the text lists each failure.
     """
     stale: list[tuple[int, Fetched[T]]] = []
     said: list[str] = []
@@ -163,10 +162,10 @@ async def first_answer(
 
 
 def none_answered(what: str, failures: Iterable[Unavailable], *, otherwise: str = "") -> Unavailable:
-    """What to raise when all that was asked failed: `what` happened, what each said, and what would help.
+    """The error for sources that all failed: `what` happened, each failure, and what would help.
 
-    A source that can't be helped by time alone, since it refuses the request or changed its shape, is no
-    reason to call again; one that asked to wait is one after that wait.
+    The text advises to call again unless every source refused the request or changed its shape, and after
+    which time.
     """
     failures = list(failures)
     said = "; ".join(dict.fromkeys(str(failure).rstrip(".") for failure in failures))
@@ -182,7 +181,7 @@ def none_answered(what: str, failures: Iterable[Unavailable], *, otherwise: str 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What a source answered, for its module to read. `nothing`: it said that there is nothing (204).
+    """The body of an answer, for the source's module to read. `nothing`: the source has no data (204).
 
     `tally` counts the records that are left out while it is read; see `Records` and `made`.
     """
@@ -194,16 +193,16 @@ class Body:
     tally: Tally = field(default_factory=Tally, compare=False)
 
     def json(self, shape: type[T]) -> T:
-        """The value of a `shape` (a `Shape`, a list of them, any type pydantic reads) that it holds as JSON.
+        """The JSON body as a `shape`: a `Shape`, a list of them, or any type that pydantic reads.
 
         Raises:
-            ChangedShape: it isn't JSON, or a field isn't as documented; names the first few. One in a list of
-                `Records` spoils that record alone, unless all are odd.
+            ChangedShape: it isn't JSON, or fields aren't as documented; the text names the first few. In a
+                list of `Records` only the record is left out, unless all are invalid.
         """
         return self._read(_adapter(shape))
 
     def json_records(self, shape: type[T]) -> list[T]:
-        """The records of a `shape` that it is a JSON list of; like `json`."""
+        """The body as a JSON list of records of a `shape`; like `json`."""
         return self._read(_adapter(cast("type[list[T]]", Records[shape])))
 
     def _read(self, adapter: TypeAdapter[T]) -> T:
@@ -225,12 +224,12 @@ class Body:
         )
 
     def made(self, records: Iterable[U], make: Callable[[U], T | None]) -> list[T]:
-        """What `make` makes of each record that it can read; None is for one that isn't wanted.
+        """What `make` makes of each record that it can read; it returns None for one that isn't wanted.
 
-        It raises a ValueError or KeyError for an odd one, which is left out and counted.
+        It raises ValueError or KeyError for an invalid one, which is left out and counted.
 
         Raises:
-            ChangedShape: every record is odd.
+            ChangedShape: every record is invalid.
         """
         try:
             return self.tally.made(records, make)
@@ -238,7 +237,7 @@ class Body:
             raise ChangedShape(self.source, f"changed its shape: {error}") from None
 
     def text(self) -> str:
-        """The text that it is, in the encoding that the source names or else UTF-8."""
+        """The body as text, in the encoding that the source names, UTF-8 by default."""
         charset = _CHARSET.search(self.content_type)
         try:
             return self.data.decode(charset[1] if charset else "utf-8", "replace")

@@ -15,12 +15,12 @@ def directives(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def may_keep(headers: Mapping[str, str]) -> bool:
-    """Whether the source lets a private cache keep its answer."""
+    """Whether a private cache may store the answer."""
     return "no-store" not in directives(headers) and headers.get("vary", "").strip() != "*"
 
 
 def lifetime(headers: Mapping[str, str]) -> float:
-    """Seconds for which the source says its answer is still fresh; 0 when it says nothing or says no.
+    """The remaining freshness lifetime in seconds; 0 if the headers give none.
 
     `max-age` less the `Age` that it already has, else `Expires` less `Date`.
     """
@@ -36,7 +36,7 @@ def lifetime(headers: Mapping[str, str]) -> float:
 
 
 def wait_asked(headers: Mapping[str, str]) -> float | None:
-    """Seconds that `Retry-After` asks to wait, given in seconds or as a date; None when it doesn't."""
+    """The seconds of `Retry-After`, given as a number or a date; None without one."""
     text = headers.get("retry-after", "").strip()
     if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text):
         return float(text)
@@ -47,7 +47,7 @@ def wait_asked(headers: Mapping[str, str]) -> float | None:
 
 
 def moment(text: str) -> datetime | None:
-    """An HTTP date; None when it is none (`Expires: 0` counts as none, which is as good as past)."""
+    """An HTTP date as a datetime; None if it is invalid (such as `Expires: 0`, which means expired)."""
     try:
         found = parsedate_to_datetime(text)
     except (TypeError, ValueError, OverflowError):

@@ -15,14 +15,14 @@ from alya_mcp.runtime.private_files import write_private
 _FORMAT: Final = 3
 _SUFFIX: Final = ".answer"
 _BLOCK: Final = 4096
-"""Bytes that a file takes at least on most disks."""
+"""Block size of most disks: the least space that a file takes, in bytes."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """One kept answer, which doesn't say what was asked. Times are in seconds since 1970."""
+    """One cached answer, without its request. Times are in seconds since 1970."""
 
     fetched_at: float
     fresh_until: float
@@ -34,10 +34,10 @@ class Kept:
 
 
 class Cache:
-    """A folder of answers, about `limit` bytes on disk; the ones not used for longest go first.
+    """A folder of answers, about `limit` bytes on disk; the least recently used are deleted first.
 
-    Several processes may share it: a file is replaced whole. What can't be read counts as not kept, and
-    what can't be written is left out: the cache is a convenience, never a reason to fail.
+    Several processes may share it: files are replaced atomically. What can't be read counts as missing, and
+    what can't be written is dropped: an error of the cache is never an error of the request.
     """
 
     def __init__(self, folder: Path, *, limit: int = 64 << 20) -> None:
@@ -46,7 +46,7 @@ class Cache:
         self._unseen = limit
 
     def find(self, key: str) -> Kept | None:
-        """What is kept under `key`."""
+        """The answer cached under `key`, or None."""
         path = self._path(key)
         try:
             content = path.read_bytes()
@@ -68,7 +68,7 @@ class Cache:
         return kept
 
     def keep(self, key: str, kept: Kept) -> None:
-        """Keep an answer under `key`, in the place of an earlier one."""
+        """Cache an answer under `key`, replacing an earlier one."""
         fields = asdict(kept)
         fields.pop("body")
         content = json.dumps({"format": _FORMAT, **fields}).encode() + b"\n" + kept.body
@@ -84,7 +84,7 @@ class Cache:
             logger.warning("an answer can't be kept in the cache: %s", error)
 
     def forget(self, key: str) -> None:
-        """Keep nothing under `key`."""
+        """Remove the answer cached under `key`."""
         try:
             self._path(key).unlink(missing_ok=True)
         except OSError as error:

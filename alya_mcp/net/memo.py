@@ -12,7 +12,7 @@ from alya_mcp.net.single_flight import SingleFlight
 T = TypeVar("T")
 
 _SAMPLE: Final = 8
-"""Items of a list that are measured; they stand for the others."""
+"""How many items of a list are measured, as a sample."""
 
 
 class _Made(NamedTuple):
@@ -23,7 +23,7 @@ class _Made(NamedTuple):
 class Memo:
     """At most `most` values that take at most about `size` bytes together, or a single larger one.
 
-    The one not asked for longest goes first. Nothing may change a value.
+    The least recently used is dropped first. Values must not be modified.
     """
 
     def __init__(self, most: int = 64, size: int = 64 << 20) -> None:
@@ -33,7 +33,7 @@ class Memo:
         self._flights = SingleFlight()
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The value of `key`, made now when there is none. Raises what `make` raises."""
+        """The value of `key`, made by `make` if there is none. Raises what `make` raises."""
         if key not in self._made:
             return self._keep(key, make())
         self._made.move_to_end(key)
@@ -61,7 +61,7 @@ class Memo:
 
 
 def size_of(value: object) -> int:
-    """About how many bytes of memory `value` takes with all it leads to, found in a millisecond or so."""
+    """Approximate memory of `value` with everything it refers to, in bytes; takes about a millisecond."""
     return round(_size(value, set()))
 
 

@@ -1,8 +1,8 @@
-"""The check that an address is public, and a transport that connects to the very address it checked.
+"""Checks that an address is public, and a transport that connects to exactly the address it checked.
 
-A name can lead to one address when it is looked at and to another when it is connected to (DNS rebinding).
-So the look-up, the check and the connection are one step here, below TLS: the certificate is still checked
-against the name.
+A name can resolve to one address when it is checked and to another when it is connected to (DNS rebinding).
+So look-up, check and connection are one step here, below TLS: the certificate is still checked against the
+name.
 """
 
 import socket
@@ -24,11 +24,11 @@ IPAddress = IPv4Address | IPv6Address
 
 
 class ForbiddenAddress(Exception):
-    """A request would have gone to an address that isn't a public one."""
+    """A request would have gone to an address that isn't public."""
 
 
 def is_public(address: IPAddress) -> bool:
-    """Whether `address` is one of the public internet's.
+    """Whether `address` is on the public internet.
 
     Private, loopback, link-local, multicast, shared and reserved ones aren't, nor IPv6 ones that carry such
     an IPv4 address inside (mapped, NAT64, 6to4, Teredo).
@@ -45,11 +45,11 @@ def is_public(address: IPAddress) -> bool:
 
 
 async def public_addresses(host: str, port: int) -> list[str]:
-    """The addresses that `host` leads to, a name or a literal address, in the order to try them.
+    """The addresses of `host`, a name or a literal address, in the order to try them.
 
     Raises:
         ForbiddenAddress: one of them isn't public.
-        OSError: the name leads nowhere.
+        OSError: the name can't be resolved.
     """
     found = await run_abandonable(lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
@@ -60,7 +60,7 @@ async def public_addresses(host: str, port: int) -> list[str]:
 
 
 class _PublicNetwork(httpcore2.AsyncNetworkBackend):
-    """Opens connections to public addresses alone."""
+    """Opens connections to public addresses only."""
 
     def __init__(self) -> None:
         self._network = cast("httpcore2.AsyncNetworkBackend", httpcore2.AnyIOBackend())
@@ -95,7 +95,7 @@ class _PublicNetwork(httpcore2.AsyncNetworkBackend):
 
 
 class PublicTransport(httpx2.AsyncBaseTransport):
-    """Sends requests to public addresses alone. Errors are httpcore2's, and `ForbiddenAddress`."""
+    """Sends requests to public addresses only. Raises httpcore2's errors, and `ForbiddenAddress`."""
 
     def __init__(self, context: ssl.SSLContext, *, connections: int) -> None:
         self._pool = httpcore2.AsyncConnectionPool(
@@ -103,7 +103,7 @@ class PublicTransport(httpx2.AsyncBaseTransport):
         )
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send one request; the body comes as it is read."""
+        """Send one request; the body is streamed."""
         url = request.url
         answer = await self._pool.handle_async_request(
             httpcore2.Request(

@@ -26,16 +26,16 @@ class RateLimiter:
 
     @property
     def pause(self) -> float:
-        """Seconds for which the source asked not to be asked."""
+        """Seconds for which the source must not be asked."""
         return max(0.0, self._paused_until - self._now())
 
     def hold(self, seconds: float) -> None:
-        """Ask it nothing for `seconds`."""
+        """Send it nothing for `seconds`."""
         self._paused_until = max(self._paused_until, self._now() + seconds)
 
     @asynccontextmanager
     async def turn(self) -> AsyncGenerator[None]:
-        """Wait until the source may be asked, and keep one of its places while the context lasts."""
+        """Wait until the source may be asked, and hold one of its slots while the context lasts."""
         async with self._slots:
             self._full_at = max(self._full_at, self._now()) + self._every
             wait = self._full_at - self._together - self._now()

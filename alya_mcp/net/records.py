@@ -16,7 +16,7 @@ _NOT_OF_A_NAME = re.compile(r"[^\w.\-/]")
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """How many records of an answer could not be read, and what was wrong with the first of them."""
+    """The number of records of an answer that couldn't be read, and why for the first of them."""
 
     count: int
     why: str
@@ -32,20 +32,20 @@ class LeftOut:
 
 
 class OddRecord(ValueError):
-    """A record that can't be used. The text says why in words of ours, with none of the source's."""
+    """A record that can't be used. The text says why, and quotes nothing of the source."""
 
 
 class Tally:
-    """Counts the odd records of one answer while it is read."""
+    """Counts the invalid records of one answer while it is read."""
 
     def __init__(self) -> None:
         self.left_out: LeftOut | None = None
 
     def validated(self, records: list[Any], read: Callable[[list[Any]], list[T]]) -> list[T]:
-        """What `read` makes of those records that it doesn't refuse.
+        """What `read` makes of the records that it accepts.
 
         Raises:
-            ValidationError: it refuses every one of them.
+            ValidationError: it accepts none of them.
         """
         before = self.left_out
         try:
@@ -68,12 +68,12 @@ class Tally:
         return found
 
     def made(self, records: Iterable[U], make: Callable[[U], T | None]) -> list[T]:
-        """What `make` makes of each record; None is for one that isn't wanted.
+        """What `make` makes of each record; it returns None for one that isn't wanted.
 
-        A ValueError, KeyError or OverflowError of `make` leaves its record out.
+        If `make` raises ValueError, KeyError or OverflowError, the record is left out.
 
         Raises:
-            OddRecord: every record is odd; for the reason of the first.
+            OddRecord: every record is invalid; with the reason of the first.
         """
         found: list[T] = []
         unwanted = 0
@@ -106,11 +106,11 @@ def _one_by_one(value: Any, read: Callable[[Any], Any], info: ValidationInfo) ->
 
 
 Records = Annotated[list[T], WrapValidator(_one_by_one)]
-"""A list in the shape of an answer. `Body.json` leaves the odd ones of its records out and counts them."""
+"""A list in the shape of an answer. `Body.json` leaves its invalid records out and counts them."""
 
 
 def problem_named(problem: Any, *, skip: int = 0) -> str:
-    """A problem as pydantic tells it, with its field, less the first `skip` steps of the way there."""
+    """A problem of pydantic as text, with its field, without the first `skip` steps of the path."""
     path = ".".join(str(step) for step in problem["loc"][skip:])
     where = _NOT_OF_A_NAME.sub("?", path) or "the whole answer"
     return f"field {where[:_LONGEST]}: {problem['msg'][:_LONGEST]}"

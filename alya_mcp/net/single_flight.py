@@ -16,17 +16,17 @@ class _Flight:
 
 
 class SingleFlight:
-    """Runs work by key, once for all who ask while it runs.
+    """Runs work by key, once for all concurrent callers.
 
     The first caller does the work. If it is cancelled, one of those who wait starts again, so that nobody
-    loses an answer to another one's haste.
+    loses the answer to another caller's cancellation.
     """
 
     def __init__(self) -> None:
         self._under_way: dict[Hashable, _Flight] = {}
 
     async def join(self, key: Hashable, work: Callable[[], Awaitable[T]]) -> T:
-        """The result of `work`, or of the same work that is already under way under `key`.
+        """The result of `work`, or of the work that already runs under `key`.
 
         Raises what the work raises.
         """

@@ -17,7 +17,7 @@ _INSIDE = (".local", ".localhost", ".internal", ".intranet", ".lan", ".home", ".
 
 
 def shown(url: str) -> str | None:
-    """`url` as it may be shown, without trackers and fragment; None for one that must not be.
+    """`url` without trackers and fragment; None if it must not be shown.
 
     That is one that isn't http or https, holds a name or password, or leads to this machine or a private
     network by its name or literal address, also an address written as few know it (`0x7f.1`, `2130706433`).
@@ -32,8 +32,8 @@ def shown(url: str) -> str | None:
 
 
 def canonical(url: str) -> str:
-    """What addresses of one page have in common: http or https, www, case of the host, trackers, order of
-    the query, fragment and a slash at the end are left aside.
+    """A canonical form, equal for addresses of the same page: it ignores http or https, www, the host's case,
+    trackers, the order of the query, the fragment and a trailing slash.
     """
     parts = urlsplit(url)
     host = (parts.hostname or "").removeprefix("www.").rstrip(".")

@@ -81,7 +81,7 @@ class SharedTime:
         return self._clock.monotonic_ns() + self._offset
 
     def now(self, db: "sqlite3.Connection") -> int:
-        """The time now, in a transaction that writes, so that it is no earlier than in one before."""
+        """The time now, in a transaction that writes, so that it is never earlier than in the one before."""
         monotonic = self._clock.monotonic_ns()
         if monotonic - self._kept >= _ANCHOR_NS:
             self._kept = monotonic
