@@ -73,8 +73,8 @@ class Start(NamedTuple):
 def line_of(seal: Seal, seq: int, time: str, prev: str, rest: str) -> tuple[bytes, str]:
     """The record's line and its hash; `rest` is the inside of the object after `prev`."""
     body = f'{{"seq":{seq},"time":"{time}","prev":"{prev}",{rest}'.encode("ascii")
-    line = sealed(seal, body)
-    return line, line[-67:-3].decode("ascii")
+    digest = seal.of(body)
+    return b'%b%b%b"}\n' % (body, _SEALED, digest.encode("ascii")), digest
 
 
 def sealed(seal: Seal, body: bytes) -> bytes:

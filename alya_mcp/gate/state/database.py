@@ -40,7 +40,7 @@ class Owner:
     @property
     def is_this_process(self) -> bool:
         """Whether no other process has used it."""
-        return self._process in {None, os.getpid()}
+        return self._process is None or self._process == os.getpid()
 
     def claim(self) -> None:
         """Use it in this process; `StateError` in a child of the one that used it first."""
