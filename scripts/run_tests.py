@@ -4,6 +4,7 @@ Without arguments: ruff, import-linter, pyright and every test that is marked ne
 With arguments: pytest alone.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -27,9 +28,10 @@ def main() -> int:
         [str(Path(python).with_name("lint-imports")), "--no-logo"],
     ]
     types = [python, "-m", "pyright", "--warnings"]
+    # One more than there are cores, as tests wait for the processes that they start.
     # Files in the order of their folders: by the number of their tests, those that start most processes came
     # last, and one core waited for the other.
-    parallel = ["-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder"]
+    parallel = ["-n", str(_cores() + 1), "--dist", "loadfile", "--no-loadscope-reorder"]
     tests = [python, "-m", "pytest", *parallel, *(chosen or ["-m", "not slow and not gpu"])]
     if chosen:
         return _run(tests)
@@ -37,6 +39,13 @@ def main() -> int:
         if status := _run(command):
             return status
     return _run_beside(types, tests)
+
+
+def _cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _run(command: list[str]) -> int:
