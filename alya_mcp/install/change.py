@@ -17,7 +17,7 @@ _WRITERS: Final[Mapping[Format, ModuleType]] = {"json": json_text, "toml": toml_
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
-    """A file before and after: `after` are its bytes to be, None for a file that is to be gone."""
+    """A change of a file: `after` are its new bytes, None if it is to be deleted."""
 
     config: ConfigFile
     after: bytes | None
@@ -25,7 +25,7 @@ class FileChange:
 
     @property
     def changes(self) -> bool:
-        """Whether anything is to be written."""
+        """Whether the file changes."""
         return self.after != self.config.data
 
 
@@ -49,7 +49,7 @@ def with_server(config: ConfigFile, launch: Launch) -> FileChange:
 
 
 def without_server(config: ConfigFile, *, made_key: bool, made_file: bool) -> FileChange:
-    """The file without this server, and without what was made for it alone.
+    """The file without this server and without what was created for it.
 
     `made_key` tells that the table of servers was made for it, `made_file` the whole file.
 

@@ -20,7 +20,7 @@ _SCRIPT: Final = f"{NAME}.exe" if os.name == "nt" else NAME
 
 
 class NoCommand(Exception):
-    """No command would still work tomorrow. Its text says what to install instead."""
+    """There is no command that stays valid. The text says what to install instead."""
 
 
 def launch(environment: Mapping[str, str], prefix: Path = Path(sys.prefix)) -> Launch:

@@ -45,7 +45,7 @@ class History:
         self._name = place
 
     def back_up(self, data: bytes) -> Path:
-        """Keep `data` and return the file that holds it; the oldest backups go.
+        """Save `data` as a backup and return its file; the oldest backups are deleted.
 
         Raises:
             OSError: it can't be kept.

@@ -16,7 +16,7 @@ _WAIT_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What became of a file: `backup` holds the bytes that were there, None where nothing was."""
+    """The result of a change: `backup` has the old bytes, None if there was no file."""
 
     file: Path
     backup: Path | None
@@ -38,7 +38,7 @@ class Installer:
         return with_server(load(self._client, self._file), launch)
 
     def removing(self) -> FileChange:
-        """The change that takes this server out: to the old bytes where nothing else changed; `Unusable`."""
+        """The change that removes this server: back to the old bytes if nothing else changed; `Unusable`."""
         config = load(self._client, self._file)
         record = self._history.record()
         if record is None:

@@ -11,7 +11,7 @@ _UNIT = "  "
 
 
 def insert(text: str, key: str, name: str, entry: dict[str, Any]) -> str:
-    """`text` with the server `name` in the object `key`, which is made when missing.
+    """`text` with the server `name` in the object `key`, which is created if missing.
 
     Raises:
         ValueError: the text is not JSON, or `key` stands in it twice.

@@ -13,11 +13,11 @@ _ABOUT: Final = "Images and tools behind a policy gate"
 
 
 class NoLink(Exception):
-    """A client takes no link, or none with this command. Its text says why."""
+    """The client doesn't support install links, or not with this command. The text says why."""
 
 
 def link(client: ClientApp, launch: Launch) -> str:
-    """The link that offers this server, started by `launch`, to the user of a client.
+    """The install link for this server, started by `launch`.
 
     Raises:
         NoLink: the client has no links, or takes no such command in one.

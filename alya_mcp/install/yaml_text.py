@@ -11,7 +11,7 @@ _Pair = tuple[yaml.Node, yaml.Node]
 
 
 def insert(text: str, key: str, name: str, entry: dict[str, Any]) -> str:
-    """`text` with the server `name` in the mapping `key`, which is made when missing.
+    """`text` with the server `name` in the mapping `key`, which is created if missing.
 
     Raises:
         ValueError: the text is laid out in a way that takes no insertion.

@@ -33,7 +33,7 @@ class _Message(Shape):
 
     @property
     def text(self) -> str:
-        """Its words."""
+        """Its text."""
         return "\n".join(part.text for part in self.parts if part.text)
 
 
@@ -58,7 +58,7 @@ class _Response(Shape):
 
 
 async def ask(http: Http, question: str, *, key: str | None) -> Fetched[str]:
-    """What the agent at ALYA_A2A_URL answers, in 1.0 or, where it doesn't know that, in 0.3.
+    """Ask the agent at ALYA_A2A_URL, by A2A 1.0 or, if it doesn't support that, 0.3.
 
     Raises:
         SourceFailed: it doesn't answer, or its task didn't come to an end.

@@ -40,7 +40,7 @@ class LanguageModel(Protocol):
         ...
 
     async def answer(self, system: str, messages: Sequence[Message]) -> str:
-        """What it says to `messages` under the instructions `system`; a whole answer, never a part of one.
+        """Answer `messages` under the instructions `system`; always a complete answer.
 
         Raises:
             SourceFailed: it doesn't answer, refuses, or was cut off at its longest answer.
@@ -49,7 +49,7 @@ class LanguageModel(Protocol):
 
 
 def whole(source: Source, text: str | None, *, ended: bool, because: str) -> str:
-    """The answer, without what a model thought aloud before it.
+    """The answer without the reasoning that a model puts before it.
 
     Raises:
         SourceFailed: it is empty, far too long, or didn't end by itself but `because` of something.

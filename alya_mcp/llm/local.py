@@ -24,7 +24,7 @@ _DEADLINE: Final = 60.0
 
 
 class LocalModel:
-    """The model in a folder; loaded with the first question and kept."""
+    """The model in a folder; loaded at the first question and kept."""
 
     def __init__(self, folder: Path) -> None:
         self.name = folder.name

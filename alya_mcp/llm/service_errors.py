@@ -24,7 +24,7 @@ _MISSING_TEXT: Final = re.compile(
 
 
 def refuse_error(body: Body) -> None:
-    """Raise what a 200 says that is an error after all.
+    """Raise the error that a response with status 200 holds, if any.
 
     Raises:
         SourceFailed: it is one.

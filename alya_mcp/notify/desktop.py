@@ -20,7 +20,7 @@ _SECONDS = 10
 
 
 class Desktop:
-    """Shows by `notify-send` on Linux and by `osascript` on macOS."""
+    """Notifies with `notify-send` on Linux and `osascript` on macOS."""
 
     name: Way = "desktop"
 
@@ -49,7 +49,7 @@ class Desktop:
         await anyio.sleep_forever()
 
     async def settled(self, notice: Notice, words: str) -> None:
-        """It goes by itself."""
+        """The notification disappears by itself."""
 
 
 def _command(title: str, text: str) -> Sequence[str]:

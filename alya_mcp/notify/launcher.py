@@ -13,7 +13,7 @@ _log = logging.getLogger(__name__)
 
 
 def notify(settings: Settings) -> None:
-    """Have the questions that wait sent; returns at once, and does nothing where one process does so already.
+    """Start the notifier, unless it runs already; returns at once.
 
     Trouble is logged: the question waits for `alya-mcp approvals` and the dashboard all the same.
     """

@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def open_ways(settings: Settings, http: Http) -> list[NotifyWay]:
-    """The ways that `settings` name."""
+    """The channels that `settings` name."""
     of = settings.source_secrets
     found: list[NotifyWay] = []
     for name in settings.notify:

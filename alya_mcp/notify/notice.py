@@ -8,7 +8,7 @@ from alya_mcp.gate.approvals.question import STANDS_FOR
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """One question as one way sends it; `yes` and `no` are the tokens that answer it.
+    """One question for one channel; `yes` and `no` are the tokens that answer it.
 
     `text` is the whole question, or, where the user withholds arguments, all of it but them. `expires` is in
     seconds since 1970.
@@ -27,12 +27,12 @@ class Notice:
 
     @property
     def elsewhere(self) -> str:
-        """What to do where the question can't be shown whole, or answered here."""
+        """What to do if the question can't be shown in full, or can't be answered in the channel."""
         return f"Look at it and answer in alya-mcp dashboard, or: alya-mcp approvals show {self.id}"
 
 
 def notice(asked: KeptQuestion, yes: str, no: str, *, arguments: bool) -> Notice:
-    """The notice of `asked`, with its arguments or without."""
+    """The notice of `asked`, with or without its arguments."""
     lines = asked.message.splitlines()
     text = asked.message if arguments else "\n".join([*_without_arguments(lines), "(arguments withheld)"])
     return Notice(

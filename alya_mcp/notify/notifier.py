@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class NotifierPace:
-    """How long is waited: between two looks at the state, before the end, and after each failure in turn."""
+    """Waiting times in seconds: between checks of the state, before the end, and after failures."""
 
     look: float = LOOK_SECONDS
     linger: float = LINGER_SECONDS
@@ -59,7 +59,7 @@ class Notifier:
         self._sent: dict[str, list[tuple[NotifyWay, Notice]]] = {}
 
     async def run(self) -> None:
-        """Work until no question waits for a while.
+        """Run until no question has been waiting for a while.
 
         Raises:
             StateError: the questions can't be read.

@@ -27,7 +27,7 @@ def token(state: State, asked: KeptQuestion, way: Way, answer: YesOrNo) -> str:
 
 
 def redeem(state: State, way: Way, given: str) -> tuple[KeptQuestion, YesOrNo] | None:
-    """Give the answer that a token stands for; None, and nothing is done, for any that isn't good.
+    """Apply the answer of a token; None, without effect, for an invalid one.
 
     Raises:
         StateError: the state can't be read or written.

@@ -11,11 +11,11 @@ Redeem = Callable[[str], Awaitable[str | None]]
 
 
 class CantNotify(Exception):
-    """A question couldn't be sent, or answers not be asked for. The text is for the user, without secrets."""
+    """A question couldn't be sent, or answers couldn't be read. The text is for the user, without secrets."""
 
 
 class NotifyWay(Protocol):
-    """One way to the user."""
+    """A notification channel."""
 
     name: Way
 
@@ -28,7 +28,7 @@ class NotifyWay(Protocol):
         ...
 
     async def listen(self, redeem: Redeem) -> None:
-        """Look for answers once, waiting some seconds for them where the service can, and `redeem` each.
+        """Poll for answers once, waiting some seconds if the service can, and `redeem` each.
 
         Raises:
             CantNotify, Failure: they can't be read.
@@ -36,5 +36,5 @@ class NotifyWay(Protocol):
         ...
 
     async def settled(self, notice: Notice, words: str) -> None:
-        """The question waits no more, which `words` tell: take its buttons away where that can be done."""
+        """The question no longer waits, as `words` say: remove its buttons if possible."""
         ...

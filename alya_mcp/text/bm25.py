@@ -10,7 +10,7 @@ _B: Final = 0.75
 
 
 def bm25(query: Sequence[str], documents: Sequence[Sequence[str]]) -> list[float]:
-    """How well each document fits the words of a query: Okapi BM25 (k1 1.2, b 0.75), each word once.
+    """The score of each document for the words of a query: Okapi BM25 (k1 1.2, b 0.75), each word once.
 
     Robertson and Zaragoza, The Probabilistic Relevance Framework: BM25 and Beyond, 2009; the inverse
     document frequency is log(1 + (N - n + 0.5) / (n + 0.5)), which is never negative.

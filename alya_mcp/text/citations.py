@@ -34,7 +34,7 @@ _FEWEST_WORDS: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class CitedAnswer:
-    """An answer whose citations hold; empty when nothing of it does. `removed` counts what was taken out."""
+    """An answer with valid citations; empty if there is none. `removed` counts removed passages."""
 
     text: str
     removed: int
@@ -54,7 +54,7 @@ def instructions(language: str) -> str:
 
 
 def prompt(question: str, titles: Sequence[str], texts: Sequence[str]) -> str:
-    """The question with its sources, as JSON, whose quoting no source can close."""
+    """The question with its sources as JSON, so that no source can break out of its quotes."""
     sources = [
         {"number": number, "title": title, "text": text}
         for number, (title, text) in enumerate(zip(titles, texts, strict=True), 1)
@@ -63,7 +63,7 @@ def prompt(question: str, titles: Sequence[str], texts: Sequence[str]) -> str:
 
 
 def check(answer: str, texts: Sequence[str]) -> CitedAnswer:
-    """What of a model's answer the sources carry; `texts` are theirs, the first has number 1.
+    """The parts of a model's answer that the sources support; `texts` are the sources, numbered from 1.
 
     Taken out: citations of numbers that don't exist, sentences that cite nothing else, sentences with a
     quotation of three words or more that no source cited there has, what no citation follows in its
@@ -82,7 +82,7 @@ def check(answer: str, texts: Sequence[str]) -> CitedAnswer:
 
 
 def without_addresses(text: str) -> tuple[str, int]:
-    """A model's text without links and addresses, whose words stay where they have any, and their number."""
+    """A model's text with links and addresses removed (the link text stays), and their number."""
     text, marked = without_links(text)
     text, addresses = _ADDRESS.subn("", text)
     return text, marked + addresses

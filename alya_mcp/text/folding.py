@@ -7,7 +7,7 @@ _TURKISH_LETTERS = frozenset("ıİşŞğĞçÇöÖüÜ")
 
 
 def fold(text: str) -> str:
-    """`text` in lower case and without marks, so that a Turkish name is the same in capitals and in ASCII."""
+    """`text` in lower case without diacritics, so that Turkish names match in capitals and in ASCII."""
     plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFC", text).translate(_TURKISH))
     return " ".join(
         "".join(letter for letter in plain if not unicodedata.combining(letter)).casefold().split()

@@ -28,19 +28,19 @@ _FEWEST_CELLS: Final = 2
 
 
 def without_links(text: str) -> tuple[str, int]:
-    """A text without images and with the words of its links alone, and how many of both it had."""
+    """A text without images and with links reduced to their text, and the number of both."""
     text, images = _IMAGE.subn("", text)
     text, links = _LINK.subn(lambda match: f"[{match[1]}]" if match[1].isdecimal() else match[1], text)
     return text, images + links
 
 
 def without_emphasis(text: str) -> str:
-    """A text without the marks of emphasis and of code; its words and its blocks stay."""
+    """A text without markup for emphasis and code; words and blocks stay."""
     return _CODE.sub(r"\1", _INLINE.sub("", text))
 
 
 def prose(text: str) -> list[str]:
-    """The blocks of a text that are running text: no headings, cells of tables or questions of a list."""
+    """The blocks of running text: no headings, table cells or lists of questions."""
     found: list[str] = []
     for line in text.split("\n"):
         for part in _outside_cells(line):

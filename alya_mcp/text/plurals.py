@@ -2,5 +2,5 @@
 
 
 def counted(count: int, noun: str) -> str:
-    """How many there are, in words: `1 record`, `1,200 records`."""
+    """A number with its noun: `1 record`, `1,200 records`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -68,7 +68,7 @@ def guess_language(text: str) -> Language:
 
 
 def terms(text: str, language: Language) -> list[str]:
-    """The words of `text` that tell something, folded and without their endings, in their order.
+    """The words of `text` without stop words, folded and stemmed, in order.
 
     Dotted and dotless i are one letter, as people leave the dots out; what follows an apostrophe is an
     ending.
@@ -82,12 +82,12 @@ def terms(text: str, language: Language) -> list[str]:
 
 
 def stem(word: str, language: Language) -> str:
-    """A folded word without its commonest endings; light, so that some forms of a word stay apart."""
+    """A folded word without its most common endings: a light stemmer, which misses some forms."""
     return _turkish(word) if language == "tr" else _english(word)
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of `text`, their white space as single spaces; an abbreviation ends none."""
+    """The sentences of `text`, with single spaces; an abbreviation doesn't end one."""
     found: list[str] = []
     ends = [*(match.end() for match in _END.finditer(text)), len(text)]
     for start, end in zip([0, *ends], ends, strict=False):

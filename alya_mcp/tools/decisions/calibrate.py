@@ -138,7 +138,7 @@ def ledger_of(context: Context) -> PredictionLedger:
 
 
 def domain_of(asked: str) -> str:
-    """`asked` as it is kept.
+    """`asked` in its normal form.
 
     Raises:
         InvalidInput: nothing of it is a word.

@@ -102,7 +102,7 @@ class PredictionLedger:
         )
 
     def keep(self, grant: str, cases: Iterable[LedgerCase]) -> set[str]:
-        """Keep predictions, resolved or not; returns the ids that were taken, whose cases are left out."""
+        """Save predictions, resolved or not. Returns the ids that exist already; their cases are left out."""
         sums = LedgerSums(grant)
         taken: set[str] = set()
         with self._file.writing() as db:
@@ -155,7 +155,7 @@ class PredictionLedger:
             return case_of(db.execute(f"{_SELECT} WHERE call_id = ?", (call_id,)).fetchone())
 
     def levels(self, grant: str, domain: str) -> list[list[Cell]]:
-        """Outcomes for `calibrated`: per prefix of `domain`, the widest first, those in no narrower one."""
+        """Outcomes for `calibrated` per prefix of `domain`, widest first, without those of narrower ones."""
         with self._file.reading() as db:
             cells = [_cells(db, grant, prefix) for prefix in prefixes(domain)]
         levels: list[list[Cell]] = []
@@ -189,7 +189,7 @@ class PredictionLedger:
         )
 
     def bins(self, grant: str, prefix: str) -> list[Bin]:
-        """Stated confidences against what came true, in tenths; those without a case are left out."""
+        """Stated confidences against outcomes, in bins of a tenth; empty bins are left out."""
         sums: dict[int, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
         sql = "SELECT percent, n, wins, confidence FROM cells WHERE grant = ? AND prefix = ?"
         with self._file.reading() as db:
@@ -203,7 +203,7 @@ class PredictionLedger:
         ]
 
     def record_of(self, grant: str, source: str) -> list[Heard]:
-        """The newest resolved cases on which a source of second opinions had one."""
+        """The newest resolved cases with a second opinion of `source`."""
         sql = (
             "SELECT calibrated, opinion, outcome = 'win' FROM predictions WHERE grant = ? "
             "AND opinion_source = ? AND outcome IN ('win', 'loss') ORDER BY id DESC LIMIT ?"
@@ -213,7 +213,7 @@ class PredictionLedger:
         return [Heard(own, other, bool(won)) for own, other, won in rows]
 
     def similar(self, grant: str, statement: str) -> list[tuple[LedgerCase, float]]:
-        """Resolved cases whose statements share words with `statement`, with 0 to 1 how much they share.
+        """Resolved cases whose statements share words with `statement`, with their similarity from 0 to 1.
 
         Words are weighed by their rarity in the ledger; those in most statements aren't looked for.
         """

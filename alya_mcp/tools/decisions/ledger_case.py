@@ -15,7 +15,7 @@ COLUMNS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerCase:
-    """A prediction and, once it is known, what came of it.
+    """A prediction and, once known, its outcome.
 
     Confidences are those of the statement coming true.
     """

@@ -65,14 +65,14 @@ class GemCatalogue:
         )
 
     def keep(self, grant: str, gems: Iterable[Gem]) -> None:
-        """Keep gems; one whose id is there already takes its place."""
+        """Save gems; one with an existing id replaces it."""
         with self._file.writing() as db:
             for gem in gems:
                 db.execute(_INSERT, (grant, plain(gem.species), *_values(gem)))
             db.execute(_COUNT_ON, (grant,))
 
     def clear(self, grant: str) -> int:
-        """Take every gem of a caller out; returns how many there were."""
+        """Delete every gem of a caller, and return how many there were."""
         with self._file.writing() as db:
             db.execute(_COUNT_ON, (grant,))
             return db.execute("DELETE FROM gems WHERE grant = ?", (grant,)).rowcount
@@ -117,7 +117,7 @@ class GemCatalogue:
 
 
 def read_gems(file: TextIO) -> Iterator[tuple[int, Gem | str]]:
-    """The rows of a CSV file: each one's number and its gem, or why it has none.
+    """The rows of a CSV file: each row's number, and its gem or why it is rejected.
 
     Raises:
         NotATable: the file isn't a table of gems.
@@ -135,7 +135,7 @@ def sample() -> Mapping[str, Gem]:
 
 
 def canonical(gem_id: str) -> str:
-    """An id as it is compared: a UUID in small letters, anything else as it stands."""
+    """An id, normalised: a UUID in lower case, anything else unchanged."""
     text = gem_id.strip()
     return text.lower() if _UUID.fullmatch(text) else text
 

@@ -50,7 +50,7 @@ class ImportedListings:
         )
 
     def keep(self, grant: str, listings: Iterable[Listing]) -> None:
-        """Keep listings; one whose id is there already takes its place."""
+        """Save listings; one with an existing id replaces it."""
         with self._file.writing() as db:
             for each in listings:
                 db.execute(
@@ -62,7 +62,7 @@ class ImportedListings:
                 )  # fmt: skip
 
     def clear(self, grant: str) -> int:
-        """Take every listing of a caller out; returns how many there were."""
+        """Delete every listing of a caller, and return how many there were."""
         with self._file.writing() as db:
             return db.execute("DELETE FROM listings WHERE grant = ?", (grant,)).rowcount
 
@@ -84,7 +84,7 @@ class ImportedListings:
 
 
 def read_listings(file: TextIO) -> Iterator[tuple[int, Listing | str]]:
-    """The rows of a CSV file: each one's number and its listing, or why it has none.
+    """The rows of a CSV file: each row's number, and its listing or why it is rejected.
 
     Raises:
         NotATable: the file isn't a table of listings.

@@ -63,7 +63,7 @@ class Calibrated:
 
 
 def logit(probability: float) -> float:
-    """Log odds of a stated confidence, held at least `EXTREME` away from 0 and 1."""
+    """Log odds of a stated confidence, clipped to at least `EXTREME` away from 0 and 1."""
     held = min(max(probability, EXTREME), 1 - EXTREME)
     return math.log(held / (1 - held))
 
@@ -74,7 +74,7 @@ def sigmoid(x: float) -> float:
 
 
 def learned(prior: Posterior, cells: Sequence[Cell]) -> Posterior:
-    """What `cells` teach to one who believed `prior`."""
+    """The posterior after `cells`, given `prior`."""
     if not cells:
         return prior
     determinant = prior.aa * prior.bb - prior.ab**2

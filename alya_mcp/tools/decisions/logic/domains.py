@@ -9,7 +9,7 @@ _GAPS: Final = re.compile(r"[\s_]+")
 
 
 def normal(domain: str) -> str:
-    """`domain` in the form in which it is kept: lower case, parts joined by `/`, no spaces; may be empty."""
+    """`domain` in its normal form: lower case, parts joined by `/`, no spaces; may be empty."""
     parts = (_GAPS.sub("-", part.strip()) for part in _SEPARATORS.split(domain.casefold()))
     return "/".join([part for part in parts if part.strip("-")][:DEEPEST])
 

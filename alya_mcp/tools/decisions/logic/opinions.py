@@ -38,5 +38,5 @@ def weight(record: Sequence[Heard]) -> float:
 
 
 def pooled(own: float, opinion: float, weighed: float) -> float:
-    """The probability that `own` and `opinion` make together."""
+    """The pooled probability of `own` and `opinion`."""
     return sigmoid((1 - weighed) * logit(own) + weighed * logit(opinion)) if weighed else own

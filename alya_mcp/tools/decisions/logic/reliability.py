@@ -21,7 +21,7 @@ class Bin:
 
 
 def as_text(bins: Sequence[Bin]) -> str:
-    """A line per bin: what was stated, what came true, how many."""
+    """One line per bin: mean stated confidence, share that came true, number of cases."""
     return "\n".join(
         f"{round(each.low * 100):3d}-{round(each.high * 100):3d} % stated  "
         f"{'#' * round(each.came_true * _BAR):{_BAR}s} {each.came_true:4.0%} true, {each.n} cases"
@@ -30,7 +30,7 @@ def as_text(bins: Sequence[Bin]) -> str:
 
 
 def as_svg(bins: Sequence[Bin]) -> str:
-    """The reliability diagram: stated to the right, came true upwards; a larger dot for more cases."""
+    """The reliability diagram as SVG: stated confidence on the x axis, share that came true on the y axis."""
     most = max((each.n for each in bins), default=1)
     dots = "".join(
         f'<circle cx="{each.stated * _SIZE:.0f}" cy="{(1 - each.came_true) * _SIZE:.0f}" '

@@ -2,7 +2,7 @@
 
 
 def kelly(probability: float, odds: float) -> float:
-    """The fraction of a bankroll that maximises its expected logarithm; 0 where the bet has no edge.
+    """The Kelly fraction: the share of a bankroll that maximises its expected logarithm; 0 without an edge.
 
     `odds` are decimal: what a stake of 1 returns on a win, above 1 (Kelly, A New Interpretation of
     Information Rate, 1956).

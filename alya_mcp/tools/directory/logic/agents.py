@@ -46,7 +46,7 @@ class Agent:
 
 
 def slug_of(name: str) -> str:
-    """A name in small letters, digits and dashes."""
+    """A name in lower-case letters, digits and dashes."""
     return re.sub(r"[^a-z0-9]+", "-", fold(name)).strip("-")[:80] or "agent"
 
 
@@ -60,7 +60,7 @@ def matching(query: str, agents: Sequence[Agent]) -> list[Agent]:
 
 
 def distinct(agents: Sequence[Agent]) -> list[Agent]:
-    """The agents with every slug once: a later one of the same slug gets a number."""
+    """The agents with unique slugs: a repeated slug gets a number."""
     found: dict[str, Agent] = {}
     for agent in agents:
         slug, number = agent.slug, 2

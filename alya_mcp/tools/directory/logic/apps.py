@@ -77,7 +77,7 @@ def categories(app: App) -> list[AppCategory]:
 
 
 def ranked(query: str, apps: Sequence[App]) -> list[App]:
-    """The applications, the best first: those of the very name that is asked for, then the others by a score.
+    """The applications, the best first: exact name matches, then the others by score.
 
     0.7 for the query's words in name (twice) and description (BM25 over the highest), 0.3 for the rating, of
     50 more ratings of 3.5, over 5; without ratings for 3.5.

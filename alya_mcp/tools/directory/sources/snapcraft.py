@@ -45,7 +45,7 @@ class _Found(Shape):
 
 
 async def search(http: Http, term: str) -> Fetched[list[App]]:
-    """The applications that it finds for a term."""
+    """Search applications by a term."""
     return await http.get(
         SNAPCRAFT,
         "/v2/snaps/find",

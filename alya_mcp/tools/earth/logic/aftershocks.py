@@ -48,13 +48,13 @@ class Sequence:
 
     @classmethod
     def generic(cls, mainshock: float, regime: Regime) -> Self:
-        """What is known before anything is observed: a normal distribution around the regime's mean."""
+        """The prior of a regime: a normal distribution of `a` around its mean."""
         sigma = regime.sigma(mainshock)
         weights = [math.exp(-0.5 * ((a - regime.a_mean) / sigma) ** 2) for a in _GRID]
         return cls(mainshock, regime, _normalised(weights))
 
     def after(self, observed: int, days: float, completeness: Completeness) -> "Sequence":
-        """What is known after `observed` aftershocks above the completeness within `days` of the mainshock.
+        """The posterior after `observed` aftershocks above the completeness within `days` of the mainshock.
 
         P(a) is proportional to P(a) exp(n a ln 10 - 10^a J), with J the integral of
         10^(b(Mmain - Mc(t))) (t + c)^(-p) over the observed time.
@@ -89,7 +89,7 @@ class Sequence:
         return share * rate * omori(start, end, p=regime.p, c=regime.c)
 
     def counts(self, magnitude: float, start: float, end: float, *, share: float = 1.0) -> Counts:
-        """How many aftershocks of `magnitude` or more there will be from `start` to `end`, in days.
+        """Distribution of the number of aftershocks of `magnitude` or more from `start` to `end`, in days.
 
         `share` is the part of the aftershocks' area, from 0 to 1, that is asked about.
         """

@@ -38,7 +38,7 @@ class Background:
         return self.counts(magnitude, _DAYS_PER_YEAR).mean
 
     def counts(self, magnitude: float, days: float) -> NegativeBinomial:
-        """How many earthquakes of `magnitude` or more there will be in `days`.
+        """The distribution of the number of earthquakes of `magnitude` or more in `days`.
 
         The rate is as uncertain as so many events leave it (Jeffreys' prior: half an event more).
         """
@@ -53,7 +53,7 @@ def b_value(magnitudes: Sequence[float], completeness: float) -> float:
 
 
 def declustered(quakes: Sequence[Quake]) -> list[Quake]:
-    """The quakes without those that belong to a larger one's sequence, before or after it, oldest first.
+    """The quakes without foreshocks and aftershocks, oldest first.
 
     Windows in time and space after Gardner and Knopoff 1974, with foreshocks in the same windows.
     """
@@ -76,7 +76,7 @@ def declustered(quakes: Sequence[Quake]) -> list[Quake]:
 def background(
     quakes: Sequence[Quake], *, since: datetime, until: datetime, completeness: float
 ) -> Background:
-    """The process behind a catalogue of one region, complete from `completeness` on, in its span of time."""
+    """The background process of a region's catalogue, complete from `completeness` on, over its time span."""
     complete = [
         quake for quake in quakes if quake.magnitude >= completeness - BIN / 2 and since <= quake.time < until
     ]

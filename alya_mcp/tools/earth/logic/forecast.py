@@ -50,7 +50,7 @@ class Active:
 
     @cached_property
     def sequence(self) -> aftershocks.Sequence:
-        """The model of its aftershocks, with those that were counted taken into account."""
+        """The aftershock model, updated with the counted aftershocks."""
         generic = aftershocks.Sequence.generic(self.mainshock.magnitude, self.regime)
         return generic.after(len(self.counted), self.days, self.completeness)
 
@@ -86,7 +86,7 @@ def overlap(radius: float, other: float, apart: float) -> float:
 def find_active(
     quakes: Sequence[Quake], around: Circle, *, now: datetime, hours: float, regime: Regime | None = None
 ) -> Active | None:
-    """The sequence that promises most earthquakes in the circle, no aftershock counted yet; None for none.
+    """The sequence with the most expected earthquakes in the circle, before counting aftershocks; or None.
 
     A mainshock is a quake of the last year that isn't in the aftershock area of a larger one. `regime` is
     one that the caller insists on.
@@ -120,7 +120,7 @@ def _active(quake: Quake, days: float, around: Circle, regime: Regime | None) ->
 
 
 def count_aftershocks(active: Active, quakes: Iterable[Quake]) -> Active:
-    """The same with the aftershocks among `quakes`: those in its area, later, and above the completeness.
+    """`active` with the aftershocks among `quakes`: in its area, later, and above the completeness.
 
     Within 16 s of the mainshock it may be the mainshock itself, as another catalogue has it.
     """

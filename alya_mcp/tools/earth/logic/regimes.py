@@ -44,7 +44,7 @@ class Regime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completeness:
-    """From which magnitude on a catalogue misses nothing: `catalogue` in quiet times."""
+    """The magnitude of completeness of a catalogue: `catalogue` in quiet times."""
 
     region: str
     f: float

@@ -69,7 +69,7 @@ class Bargain:
 
     @property
     def discount(self) -> float:
-        """The share of the estimate that the price is below it."""
+        """How far the price is below the estimate, as a share of the estimate."""
         return 1 - self.price / self.estimate
 
 
@@ -83,7 +83,7 @@ class JudgedListings:
 
 
 def find_bargains(listings: Sequence[Listing]) -> JudgedListings:
-    """The bargains among sound originals with prices in USD, the largest discount first.
+    """The bargains among undamaged originals with prices in USD, the largest discount first.
 
     Sold ones are compared with and are never bargains. Equal titles at one price count once.
     """

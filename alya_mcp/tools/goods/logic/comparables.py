@@ -17,7 +17,7 @@ _OTHER_WORD: Final = {
 
 
 def distance(one: Gem, other: Gem) -> float:
-    """How unlike two gems of a species are: 0 for the same weight and qualities."""
+    """The distance of two gems of a species: 0 for the same weight and qualities."""
     total = _DOUBLED * abs(log(one.carat / other.carat)) / log(2)
     for name in QUALITIES:
         mine, theirs = one.quality(name), other.quality(name)
@@ -32,6 +32,6 @@ def distance(one: Gem, other: Gem) -> float:
 
 
 def nearest(gem: Gem, others: Iterable[Gem], count: int) -> list[tuple[Gem, float]]:
-    """The `count` gems most like `gem`, the most alike first, with their distance; never the gem itself."""
+    """The `count` gems nearest to `gem`, nearest first, with their distances; never the gem itself."""
     found = [(other, distance(gem, other)) for other in others if other.id != gem.id]
     return sorted(found, key=lambda each: (each[1], each[0].id))[:count]

@@ -80,7 +80,7 @@ class HedonicModel:
         self.typical_error = exp(median(abs(error) for error, _ in kept)) - 1
 
     def estimate(self, gem: Gem, *, at: datetime | None = None) -> Estimate:
-        """What a gem is worth `at` a date, else when it was sold, else at the newest sale.
+        """The value of a gem `at` a date; by default when it was sold, or at the newest sale.
 
         A gem of the model's own data is valued as if its price weren't known.
         """
@@ -100,7 +100,7 @@ class HedonicModel:
         )
 
     def change(self, gem: Gem, other: Gem) -> Factor:
-        """The value of `other` over that of `gem`, both at the same date."""
+        """The ratio of the value of `other` to that of `gem`, both at the same date."""
         date = self.design.newest
         return self._factor(self.design.row(gem, at=date), self.design.row(other, at=date))
 

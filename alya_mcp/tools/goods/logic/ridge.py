@@ -37,7 +37,7 @@ class RidgeFit:
 def fit_ridge(
     rows: Sequence[Row], targets: Sequence[float], weights: Sequence[float], penalties: Sequence[float]
 ) -> RidgeFit:
-    """Minimise sum(weight * (target - row b)^2) + sum(penalty * b^2); there is a penalty per column.
+    """Minimise sum(weight * (target - row b)^2) + sum(penalty * b^2), with one penalty per column.
 
     Raises:
         ArithmeticError: the columns depend on each other and no penalty parts them.

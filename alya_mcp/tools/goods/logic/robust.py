@@ -34,7 +34,7 @@ class RobustFit:
     def left_out_errors(
         self, rows: Sequence[Row], logs: Sequence[float], leverages: Sequence[float] | None = None
     ) -> list[tuple[float, float]]:
-        """The error of each gem when it isn't known, and the spread that it is measured by, in noises.
+        """The leave-one-out error of each gem, and the scale of that error, in units of the noise.
 
         `leverages` are those of the rows where they are known already.
         """
@@ -58,7 +58,7 @@ class RobustFit:
 
 
 def settle(rows: Sequence[Row], logs: Sequence[float], spreads: Sequence[float]) -> RobustFit:
-    """Fit until the noise holds still; how much a row bears on its own fit changes little and is kept."""
+    """Refit until the noise estimate converges; the leverages change little and are kept."""
     weights = [1.0] * len(rows)
     noise = 0.3
     penalties = _penalties(spreads, noise)
