@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -321,8 +322,20 @@ async def test_a_precision_that_this_version_lacks_is_refused(studio: Studio, ti
     await engine.aclose()
 
 
-async def test_the_bundled_model_draws_with_the_worker_as_it_is_shipped_and_no_code_of_the_current_folder(
-    alya_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def outside(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """Where whatever looks for a model hub or a proxy would connect."""
+    with socket.create_server(("127.0.0.1", 0)) as outside:
+        for name in ("HF_ENDPOINT", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+            for each in (name, name.lower()):
+                monkeypatch.setenv(each, f"http://127.0.0.1:{outside.getsockname()[1]}")
+        monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+        outside.setblocking(False)
+        yield outside
+
+
+async def test_the_bundled_model_draws_as_it_is_shipped_without_a_network_and_code_of_the_current_folder(
+    alya_home: Path, tmp_path: Path, outside: socket.socket, monkeypatch: pytest.MonkeyPatch
 ):
     folder = tmp_path / "somewhere"
     folder.mkdir()
@@ -337,6 +350,8 @@ async def test_the_bundled_model_draws_with_the_worker_as_it_is_shipped_and_no_c
     assert "not by FLUX.1-schnell" in picture.notice
     assert picture.ignored == ("zebra",)
     assert steps.phases() == ["start", "load", "encode", "denoise", "decode", "receive"]
+    with pytest.raises(BlockingIOError):
+        outside.accept()
 
 
 async def test_the_worker_writes_nothing_about_prompts_into_its_log(studio: Studio):

@@ -212,6 +212,7 @@ def test_a_circle_on_a_background_is_drawn_and_nothing_else(
     assert _families(pixels, ~part) == {ground}
 
 
+@pytest.mark.slow  # test_image_rendering.py draws with it by a worker that has no network either
 def test_a_plain_background_comes_through_the_tool_without_a_network(start_server: Servers) -> None:
     with socket.create_server(("127.0.0.1", 0)) as outside:
         way_out = f"http://127.0.0.1:{outside.getsockname()[1]}"
