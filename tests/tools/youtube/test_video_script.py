@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from alya_mcp.tools.youtube.channel import Channel
+from alya_mcp.tools.youtube.channel import ChannelProfile
 from alya_mcp.tools.youtube.logic import captions, limits, metadata, outline, timing, written
 from alya_mcp.tools.youtube.logic.script import Scene
 from alya_mcp.tools.youtube.video.voices.letter_to_sound import by_letters
@@ -47,7 +47,7 @@ def plan(count: int) -> str:
 @pytest.mark.parametrize("topic", ["how solar panels work", "Kahve neden acıdır?", "<b>x</b> & \u202ey"])
 @pytest.mark.parametrize("seconds", [30, 31.6, 33, 47, 60, 61, 600, 1200])
 async def test_an_outline_fits_the_length_and_the_limits_of_youtube(topic: str, seconds: float) -> None:
-    script = await write(topic, "My title", seconds, Channel(), None, told)
+    script = await write(topic, "My title", seconds, ChannelProfile(), None, told)
     timed = timing.silent(script.scenes, seconds)
     assert timed[-1].end == pytest.approx(seconds, abs=0.04)
     assert all(a.end == b.start for a, b in pairwise(timed))
@@ -92,7 +92,9 @@ async def test_a_model_writes_the_plan_and_then_the_narration_in_parts() -> None
     parts = written.parts(written.scene_count(600), 600)
     said = [json.dumps({"narration": [f"Text {n}. More."] * len(part)}) for n, part in enumerate(parts)]
     author = Author(f"```json\n{plan(written.scene_count(600))}\n```", *said)
-    script = await write("tea", None, 600, Channel(niche_keywords=("tea",), language="en"), author, told)
+    script = await write(
+        "tea", None, 600, ChannelProfile(niche_keywords=("tea",), language="en"), author, told
+    )
     assert script.mode == "model"
     assert len(author.asked) == 1 + len(parts)
     assert script.scenes[0].heading == "Part \u20390\u203a"
@@ -103,7 +105,7 @@ async def test_a_model_writes_the_plan_and_then_the_narration_in_parts() -> None
 async def test_a_model_that_suggests_no_titles_still_leaves_two() -> None:
     bare = json.dumps({"scenes": json.loads(plan(4))["scenes"]})
     said = json.dumps({"narration": ["Text."] * 4})
-    script = await write("tea", None, 60, Channel(), Author(bare, said), told)
+    script = await write("tea", None, 60, ChannelProfile(), Author(bare, said), told)
     assert metadata.titles(script.titles)[:2] == ("Tea", "Tea: Part \u20390\u203a")
 
 
@@ -112,7 +114,7 @@ async def test_a_model_that_suggests_no_titles_still_leaves_two() -> None:
     [["no JSON", "none"], [plan(1), plan(2)], [plan(4), "{}", '{"narration": ["", "", "", ""]}']],
 )
 async def test_a_model_without_a_script_leaves_an_outline_that_says_so(answers: list[str]) -> None:
-    script = await write("tea", None, 60, Channel(), Author(*answers), told)
+    script = await write("tea", None, 60, ChannelProfile(), Author(*answers), told)
     assert script.mode == "outline"
     assert "author didn't write it" in (script.notice or "")
 
