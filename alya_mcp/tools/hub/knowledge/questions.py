@@ -15,6 +15,7 @@ _TURKISH_PREFIX: Final = 5
 _OF_THE_EXAMPLE: Final = 0.3
 _LIKE: Final = 0.55
 _ALMOST_THE_SAME: Final = 0.8
+_THE_SAME: Final = 0.95
 _ASKS_FOR_TOOL: Final = re.compile(r"\b(?:which|what) (?:of the )?tools?\b|\bhangi arac|\barac hangi")
 
 
@@ -42,8 +43,8 @@ def identifiers(question: str) -> list[str]:
 class Guide:
     """Leads a question to the tool or the section of the documentation that answers it, or nowhere.
 
-    A classifier says which; a section is found by its example questions. Of a question with an identifier
-    only the pages that hold it can tell.
+    A classifier says which; a section is found by its example questions, and where the classifier knows
+    better only by the question itself. Of a question with an identifier only the pages that hold it can tell.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class Guide:
         """What answers `question`: a tool of those that there are, a section, or neither."""
         best = next(iter(self._learnt.scores(question)))
         likeness, section = next(iter(self._examples.nearest(question)), (0.0, ""))
-        like = _LIKE if best in (DOCUMENTATION, ELSEWHERE) else _ALMOST_THE_SAME
+        like = {DOCUMENTATION: _LIKE, ELSEWHERE: _THE_SAME}.get(best, _ALMOST_THE_SAME)
         if likeness >= like and not asks_for_tool(question):
             return Lead(section=section)
         if identifiers(question):
