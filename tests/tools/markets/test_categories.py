@@ -215,3 +215,21 @@ def test_capitals_marks_and_punctuation_change_nothing(title: str, other: str) -
 def test_what_is_blocked_has_a_reason() -> None:
     assert set(BLOCKED) == {"cs2_intraday", "la_liga_singlematch", "uncategorized"}
     assert all(BLOCKED.values())
+
+
+@pytest.mark.parametrize(
+    ("title", "category"),
+    [
+        ("The Lakers vs. The Celtics", "nba"),
+        ("Will Lakers vs. Celtics", "nba"),
+        ("Boston Lakers vs. Celtics", "nba"),
+        ("Xyz Lakers vs. Celtics", "uncategorized"),
+        ("Celtics fans and their songs", "uncategorized"),
+        ("Inverness Celtics to win", "uncategorized"),
+        ("Boston Celtics to win it all?", "nba"),
+    ],
+)
+def test_a_team_is_known_by_its_nickname_or_with_its_city(title: str, category: str) -> None:
+    found = categorize(title)
+    assert found.category == category
+    assert ("NBA" in found.reason) == (category == "nba")
