@@ -5,6 +5,7 @@ import threading
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -115,3 +116,27 @@ async def test_the_end_of_input_is_seen_before_what_came_is_read() -> None:
         await wire.closed()
         assert [line async for line in wire.lines()] == [b"first\n", b"second\n"]
     os.close(unread)
+
+
+@pytest.mark.anyio
+async def test_lines_that_may_wait_leave_in_order_and_tell_when_nobody_reads() -> None:
+    source, sink = os.pipe()
+    answers, outgoing = os.pipe()
+    wire = await stdio.open_wire(source, outgoing, lambda: None)
+    lost = anyio.Event()
+    wire.lost = lost.set
+    await wire.write(b"first", soon=True)
+    await wire.write(b"second", soon=True)
+    assert (wire.sent, wire.unsent) == (0, 13)
+    await wire.write(b"third")
+    assert (wire.sent, wire.unsent) == (19, 0)
+    assert os.read(answers, 100) == b"first\nsecond\nthird\n"
+    await wire.write(b"fourth", soon=True)
+    await anyio.lowlevel.checkpoint()
+    await anyio.lowlevel.checkpoint()
+    assert os.read(answers, 100) == b"fourth\n"
+    os.close(answers)
+    await wire.write(b"fifth", soon=True)
+    with anyio.fail_after(PATIENCE):
+        await lost.wait()
+    os.close(sink)
