@@ -3,9 +3,9 @@
 import unicodedata
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, Protocol, runtime_checkable
 
-from alya_mcp.errors import InvalidInput
+from alya_mcp.errors import InvalidInput, Unavailable
 from alya_mcp.images.reference import MOST as MOST_REFERENCES
 from alya_mcp.images.reference import Reference
 
@@ -161,6 +161,10 @@ class EngineStatus:
         return self.memory.get("gpu_allocated" if self.device == "cuda" else "resident", 0)
 
 
+class DrawingLost(Unavailable):
+    """The drawing that was to be collected isn't there any more: the worker ended, or gave it up."""
+
+
 OnProgress = Callable[[JobProgress], Awaitable[None]]
 
 
@@ -189,6 +193,24 @@ class Engine(Protocol):
 
     async def aclose(self) -> None:
         """Let go of the worker; calls in flight end with Unavailable."""
+        ...
+
+
+@runtime_checkable
+class KeepingEngine(Engine, Protocol):
+    """An engine whose drawings outlive the server that asked for them, where they have a key."""
+
+    async def render(self, job: Job, progress: OnProgress, *, key: str = "") -> Picture:
+        """Draw `job`; a `key` is for `collect`, which another server may call when this one has gone."""
+        ...
+
+    async def collect(self, key: str, job: Job, progress: OnProgress) -> Picture:
+        """The picture of `job` that a server, now gone, began with `key`; it is given out once.
+
+        Raises:
+            DrawingLost: when it isn't there.
+            Failure: as `render`.
+        """
         ...
 
 

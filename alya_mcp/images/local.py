@@ -8,7 +8,7 @@ from typing import Final
 
 from alya_mcp import __version__
 from alya_mcp.errors import NotConfigured, Unavailable
-from alya_mcp.images.engine import EngineStatus, Job, JobProgress, OnProgress, Picture
+from alya_mcp.images.engine import DrawingLost, EngineStatus, Job, JobProgress, OnProgress, Picture
 from alya_mcp.images.environment.packages import PackagesHere, require_packages
 from alya_mcp.images.licences import require_accepted
 from alya_mcp.images.progress import Meter
@@ -16,6 +16,8 @@ from alya_mcp.images.wire.frames import WireError
 from alya_mcp.images.wire.messages import (
     DEVICE_LOST,
     LEAVING,
+    LOST,
+    CollectRequest,
     DrawRequest,
     Failed,
     JobStep,
@@ -23,7 +25,6 @@ from alya_mcp.images.wire.messages import (
     Sign,
     StatusRequest,
     Terms,
-    check_picture,
 )
 from alya_mcp.images.worker.connection import PendingCall, WorkerConnection, WorkerGoneError
 from alya_mcp.images.worker.greeting import RefusedError
@@ -35,6 +36,7 @@ _UNREADABLE: Final = (
     "The image worker's answer can't be read ({what}). The user can restart this client, and others that "
     "still run another version of alya-mcp"
 )
+_LOST: Final = "The image worker ended, or gave the drawing up, before it was collected; have it drawn again"
 _LOOK_LIMIT: Final = 20.0
 _STATUS_LIMIT: Final = 5.0
 _MAX_LOST_BEFORE_START: Final = 3
@@ -61,14 +63,24 @@ class LocalEngine:
         self._joining: asyncio.Task[WorkerConnection] | None = None
         self._closed = False
 
-    async def render(self, job: Job, progress: OnProgress) -> Picture:
+    async def render(self, job: Job, progress: OnProgress, *, key: str = "") -> Picture:
         """Draw `job`. A worker that dies takes the job with it once; the second time it is the job's end."""
+        request = DrawRequest(job=job, terms=self._terms(job.model), key=key)
+        return await self._picture(request, job, progress)
+
+    async def collect(self, key: str, job: Job, progress: OnProgress) -> Picture:
+        """The picture that another server began with `key`; a worker that died took it with it."""
+        return await self._picture(CollectRequest(key=key), job, progress)
+
+    async def _picture(
+        self, request: DrawRequest | CollectRequest, job: Job, progress: OnProgress
+    ) -> Picture:
         self._require_installed()
         began = time.monotonic()
         meter = Meter(progress)
-        picture = await self._ask(DrawRequest(job=job, terms=self._terms(job.model)), meter)
-        if picture is None:
-            raise Unavailable(_UNREADABLE.format(what="no picture"))
+        picture = await self._ask(request, meter)
+        if picture is None or (picture.width, picture.height) != (job.width, job.height):
+            raise Unavailable(_UNREADABLE.format(what="no picture, or one of another size"))
         timings = {**picture.timings, "total": round((time.monotonic() - began) * 1000, 1)}
         await meter.report("receive", 1.0, 1.0, "The picture is here")
         return replace(picture, timings=timings)
@@ -159,7 +171,7 @@ class LocalEngine:
         if self._connection is connection:
             self._connection = None
 
-    async def _ask(self, request: DrawRequest | LoadRequest, meter: Meter) -> Picture | None:
+    async def _ask(self, request: DrawRequest | CollectRequest | LoadRequest, meter: Meter) -> Picture | None:
         """The picture; None where a model was to be loaded."""
         lost_at_work = lost_before = 0
         spent = 0.0
@@ -177,7 +189,7 @@ class LocalEngine:
                     request = replace(request, spent=spent)
                 call = connection.call(request)
                 try:
-                    return await attempt.follow(call, request, meter)
+                    return await attempt.follow(call, meter)
                 finally:
                     call.end(cancel=True)
             except WorkerGoneError:
@@ -227,9 +239,7 @@ class _Attempt:
             "size or model may work; the user finds the reason in logs/image-worker.log of ALYA_HOME"
         )
 
-    async def follow(
-        self, call: PendingCall, request: DrawRequest | LoadRequest, meter: Meter
-    ) -> Picture | None:
+    async def follow(self, call: PendingCall, meter: Meter) -> Picture | None:
         while True:
             answer = await meter.beating(call.answer())
             self.spent = call.spent
@@ -245,10 +255,11 @@ class _Attempt:
                         raise _LeavingError
                     if answer.kind == DEVICE_LOST:
                         raise _DeviceLostError(answer.message)
+                    if answer.kind == LOST:
+                        raise DrawingLost(_LOST)
                     raise answer.failure()
-                case Picture() if isinstance(request, DrawRequest):
+                case Picture():
                     call.end(cancel=False)
-                    check_picture(answer, request.job)
                     return answer
                 case Sign(kind="loaded"):
                     call.end(cancel=False)

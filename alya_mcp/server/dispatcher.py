@@ -54,12 +54,17 @@ class Dispatcher:
         self._wrong_policy: str | None = None
         self._warned_of: str | None = None
         self._patience = Patience()
+        self._ending = False
         self.tasks = Tasks(hub.caller, lambda refused: refusal(refused.decision, hub))
         self.apps = Apps(hub, lambda: self.catalogue)
 
     def cancelled(self, request: object, reason: object) -> None:
         """Know that the client cancelled a request, and why; the SDK stops it."""
         self._patience.cancelled(request, reason)
+
+    def end(self) -> None:
+        """Know that the session ends: what is cancelled from now on wasn't cancelled by the client."""
+        self._ending = True
 
     @cached_property
     def catalogue(self) -> Catalogue:
@@ -248,6 +253,7 @@ class Dispatcher:
             grant=caller or "",
             progress=progress,
             abandoned=lambda: waited_for() and self._patience.abandoned(ctx.request_id),
+            ending=lambda: self._ending,
             patience=self._patience.seconds,
             defer=never if task is None else task.defer,
         )

@@ -70,6 +70,7 @@ async def serve(
                     await _receive(wire, opening, channel)
                 _force_end(channel.progress)
             finally:
+                dispatcher.end()
                 await channel.aclose()
             group.cancel_scope.cancel()
     finally:

@@ -68,11 +68,17 @@ def never(_seconds: float) -> bool:
     return False
 
 
+def stays() -> bool:
+    """The `ending` of a session that goes on."""
+    return False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """What a handler gets besides its arguments: shared services, the caller, and a way to report progress.
 
     `catalogue` holds every tool of the server by name; answers may mention only those in `tools`.
+    `ending` returns true once the session ends, so that its client takes no more answers.
     `abandoned` returns true once the client has given up on the call because it took too long; its next call
     may collect the result. `patience` is how many seconds this client was seen to wait; None if it never gave
     up on a call.
@@ -90,6 +96,7 @@ class Context:
     grant: str
     progress: Progress
     abandoned: Callable[[], bool]
+    ending: Callable[[], bool] = stays
     defer: Callable[[float], bool] = never
     patience: float | None = None
     about: Mapping[str, Any] | None = None

@@ -18,6 +18,9 @@ from test_approvals_over_the_wire import CAPABLE as ASKABLE
 from test_approvals_over_the_wire import YES
 from test_tasks_over_the_wire import DECLARED
 
+from alya_mcp.settings import Settings
+from alya_mcp.toolkit.caller import open_grants
+
 PATIENCE = 180.0
 
 
@@ -176,15 +179,21 @@ def test_a_job_that_ended_with_its_server_is_drawn_anew_and_waited_for(slow: Gal
     assert "'my job'" in refusal(slow.client, job="my job")
 
 
-def test_what_is_still_drawn_when_the_client_leaves_does_not_hold_the_server(
+def test_what_is_still_drawn_when_the_client_leaves_does_not_hold_the_server_and_is_there_for_another(
     slow: Gallery, tmp_path: Path
 ) -> None:
-    with held(slow.home), RawClient({**os.environ, **slow.variables()}, tmp_path / "stderr") as leaving:
+    with RawClient({**os.environ, **slow.variables()}, tmp_path / "stderr") as leaving:
         leaving.initialize()
-        assert answer(leaving, seed=slow.seed(), wait=1)["state"] == "drawing"
-        leaving.close_stdin()
-        assert leaving.exit_code() == 0
-        assert not psutil.pid_exists(leaving.process.pid)
+        answer(leaving)  # it is connected to the worker then
+        with held(slow.home):
+            first = answer(leaving, wait=1)
+            assert first["state"] == "drawing"
+            leaving.close_stdin()
+            assert leaving.exit_code() == 0
+            assert not psutil.pid_exists(leaving.process.pid)
+    done = answer(slow.client, job=first["job"])
+    assert (done["state"], done["seed"], done["repeated"]) == ("done", first["seed"], False)
+    assert "anew" not in (done["notice"] or "")
 
 
 def test_a_picture_that_the_user_allowed_is_collected_without_being_asked_or_charged_again(
@@ -235,6 +244,42 @@ def test_a_picture_that_the_user_allowed_is_collected_without_being_asked_or_cha
     log = [each for each in audit_records(slow.home) if each["session"] in mine]
     assert [each["decision"] for each in log if "decision" in each].count("ask") == 1
     assert sum(each.get("usd", 0) for each in log) == 0.001
+
+
+@pytest.mark.parametrize("end", ["killed", pytest.param("closed", marks=pytest.mark.slow)])
+def test_a_call_whose_server_went_away_is_collected_by_a_later_one_and_neither_asked_for_nor_paid_again(
+    slow: Gallery, tmp_path: Path, end: str
+) -> None:
+    once = {"max_usd": 0.001, "window": "day", "scope": "grant"}
+    tools = {"image_gen": {"action": "require_approval", "budget": once}}
+    write_policy(tmp_path, {"version": "1", "default": "deny", "tools": tools})
+    variables = slow.variables(ALYA_POLICY=str(tmp_path / "policy.json"))
+    with open_grants(Settings(home=slow.home)) as grants:
+        theirs, others = (
+            environment(slow.home, **variables, ALYA_GRANT=grants.create(label)[1])
+            for label in (end, f"other-{end}")
+        )
+    asked = {"prompt": f"a red circle whose server was {end}", "steps": 8, "wait": 600}
+    with RawClient(theirs, tmp_path / "stderr") as gone:
+        question = gone.call("image_gen", asked, _meta=ASKABLE)["result"]
+        (key,) = question["inputRequests"]
+        yes = {"inputResponses": {key: YES}, "requestState": question["requestState"]}
+        meta = {**ASKABLE, "progressToken": "seen"}
+        gone.post("tools/call", {"name": "image_gen", "arguments": asked, "_meta": meta, **yes})
+        gone.wait(lambda m: "Step" in m.get("params", {}).get("message", ""), "a step of the drawing")
+        if end == "killed":
+            gone.process.kill()
+        else:
+            gone.close_stdin()
+        gone.process.wait(PATIENCE)
+    with RawClient(others, tmp_path / "stderr") as other:
+        assert "inputRequests" in other.call("image_gen", asked, _meta=ASKABLE)["result"]
+    with RawClient(theirs, tmp_path / "stderr") as later:
+        done = later.call("image_gen", asked, _meta=ASKABLE)["result"]["structuredContent"]
+        assert (done["state"], done["repeated"]) == ("done", False)
+        assert "anew" not in (done["notice"] or "")
+        refused = later.call("image_gen", asked, _meta=ASKABLE)["result"]
+        assert refused["_meta"]["alya/decision"]["rule"] == "/tools/image_gen/budget"
 
 
 def test_a_client_that_takes_tasks_gets_the_picture_by_its_task(slow: Gallery, tmp_path: Path) -> None:

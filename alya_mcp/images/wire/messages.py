@@ -24,6 +24,8 @@ LEAVING: Final = "leaving"
 """The kind of a failure that the next worker can do better: this one takes no more work."""
 DEVICE_LOST: Final = "device lost"
 """The kind of a failure that ends the worker, because only a new process clears its device."""
+LOST: Final = "lost"
+"""The kind of a failure to collect a drawing: the worker hasn't that one, or no longer."""
 
 ALIVE: Final = 5.0
 """Seconds after which those who wait are told that the work goes on, if there is nothing else to tell."""
@@ -31,6 +33,7 @@ ALIVE: Final = 5.0
 MAX_FILES: Final = MOST * LARGEST
 """Bytes of a job's references at most."""
 _MAX_SECONDS: Final = 1e9
+_MAX_NAME: Final = 64
 
 
 # -- what a server asks for
@@ -63,7 +66,8 @@ class DrawRequest:
 
     `client` names the server among those of a Ray application: the queue gives each its turn. With `again`
     the picture was accepted before and got lost: a full queue doesn't refuse it. Of its deadline it had
-    `spent` so many seconds by then.
+    `spent` so many seconds by then. A drawing with a `key` goes on in the worker when its server goes away,
+    and a `CollectRequest` with that key gets it.
 
     Raises:
         WireError: when built with a time or a name that is none.
@@ -74,11 +78,28 @@ class DrawRequest:
     client: str = ""
     again: bool = False
     spent: float = 0.0
+    key: str = ""
 
     def __post_init__(self) -> None:
         _check_seconds("spent", self.spent)
-        if len(self.client) > 64:
-            raise WireError("client is of the wrong type or out of bounds")
+        _check_name("client", self.client)
+        _check_name("key", self.key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectRequest:
+    """The drawing that another server began with this key, and whatever comes of it, once.
+
+    Raises:
+        WireError: when built with a key that is none.
+    """
+
+    key: str
+
+    def __post_init__(self) -> None:
+        _check_name("key", self.key)
+        if not self.key:
+            raise WireError("key is empty")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,10 +124,11 @@ class LeaveRequest:
     """Take no more work, and end when what was taken is done."""
 
 
-Request = DrawRequest | LoadRequest | CancelRequest | StatusRequest | LeaveRequest
+Request = DrawRequest | CollectRequest | LoadRequest | CancelRequest | StatusRequest | LeaveRequest
 
 _REQUESTS: Final[dict[str, type[Request]]] = {
     "draw": DrawRequest,
+    "collect": CollectRequest,
     "load": LoadRequest,
     "cancel": CancelRequest,
     "status": StatusRequest,
@@ -143,7 +165,7 @@ class JobStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """Nothing came of it: the kind of a Failure, LEAVING or DEVICE_LOST, and words for the caller."""
+    """Nothing came of it: the kind of a Failure, LEAVING, DEVICE_LOST or LOST, and words for the caller."""
 
     kind: str
     message: str
@@ -287,6 +309,11 @@ def _fields(value: object) -> dict[str, Any]:
 
 def _without(head: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in head.items() if name not in names}
+
+
+def _check_name(name: str, value: str) -> None:
+    if len(value) > _MAX_NAME:
+        raise WireError(f"{name} is of the wrong type or out of bounds")
 
 
 def _check_seconds(name: str, value: object) -> None:

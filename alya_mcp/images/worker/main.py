@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from alya_mcp import __version__
 from alya_mcp.errors import InvalidInput
+from alya_mcp.gate import FileSwitch, Switch
 from alya_mcp.gate.sanitizer import hidden
 from alya_mcp.images.engine import EngineStatus
 from alya_mcp.images.library_environment import tell_libraries
@@ -27,6 +28,7 @@ from alya_mcp.images.wire.messages import (
     MAX_FILES,
     PROTOCOL,
     CancelRequest,
+    CollectRequest,
     DrawRequest,
     Failed,
     LeaveRequest,
@@ -64,7 +66,9 @@ class WorkerServer:
         create: Callable[[], Renderer],
         version: str,
         starter_gone: threading.Event,
+        stopped: Switch,
     ) -> None:
+        self._stopped = stopped
         self._folder = folder
         self._starter_gone = starter_gone
         self._key = key
@@ -174,8 +178,9 @@ class WorkerServer:
             self._lingering = None
         if self._clients or self._held:
             return
-        left = self._lingers_until - self._loop.time()
-        if left <= 0 or self._scheduler.unloaded:
+        lingers, keeps = self._lingers_until - self._loop.time(), self._scheduler.keeps_for
+        left = max(lingers, keeps)
+        if left <= 0 or (not keeps and self._scheduler.unloaded):
             self._scheduler.finish()
         else:
             self._lingering = self._loop.call_later(left, self._leave_if_alone)
@@ -207,6 +212,9 @@ class WorkerServer:
             case DrawRequest() | LoadRequest():
                 client.works = True
                 self._scheduler.take(client, number, request)
+            case CollectRequest():
+                client.works = True
+                self._scheduler.collect(client, number, request.key)
             case CancelRequest():
                 self._scheduler.cancel(client, number)
             case StatusRequest():
@@ -219,7 +227,8 @@ class WorkerServer:
             client.say(pack_answer(status, number))
 
         used = any(each.works for each in self._clients)
-        leaves_in = None if used or self._held else max(0.0, self._lingers_until - self._loop.time())
+        left = max(self._scheduler.keeps_for, self._lingers_until - self._loop.time())
+        leaves_in = None if used or self._held else left
         self._scheduler.report(len(self._clients), leaves_in, tell)
 
     # -- what happens beside it
@@ -236,6 +245,9 @@ class WorkerServer:
             if not self._scheduler.leaving and not sentinel.intact():
                 say("files of this worker were removed or replaced; leaving")
                 self._scheduler.leave()
+            if self._scheduler.left and self._stopped.is_stopped():
+                say("the user stopped all calls; drawings without a server end")
+                self._scheduler.forget_left()
             if self._lingering is not None:
                 self._leave_if_alone()
                 self._scheduler.give_way()
@@ -284,8 +296,10 @@ def main(create: Callable[[], Renderer] = _flux, version: str = __version__) -> 
         sys.exit("there is no key to share with servers; the worker is started by a server, which makes one")
     tell_libraries(TORCHINDUCTOR_CACHE_DIR=str(folder.kernels))
 
+    stopped = FileSwitch(Settings(home=Path(sys.argv[1])).stop_file)
+
     async def serve() -> None:
-        await WorkerServer(folder, key, create, version, gone).run()
+        await WorkerServer(folder, key, create, version, gone, stopped).run()
 
     say(f"version {version} starts")
     status = 0

@@ -16,12 +16,15 @@ from alya_mcp.images.worker.render_thread import Order
 class QueuedJob:
     """A job that waits or runs; `asked`, `until` and `begun` are times of the scheduler's clock.
 
-    `until` is its deadline, `ahead` the number of pictures before it when it came. Nothing more is said to
-    its client once it isn't `wanted`.
+    `until` is its deadline, `ahead` the number of pictures before it when it came. Nothing more is said of it
+    once it isn't `wanted`. It belongs to the turn of the client that asked for it, `owner`, also when that
+    has gone: then `client` is None, until another collects it by its `key`.
     """
 
-    client: Client
+    owner: Client
+    client: Client | None
     number: int
+    key: str
     request: RenderRequest
     terms: Terms
     asked: float
@@ -47,8 +50,10 @@ class QueuedJob:
             raise WireError("terms is missing")
         model = terms.model if job is None or job.model is None else job.model
         return cls(
+            owner=client,
             client=client,
             number=number,
+            key=request.key if isinstance(request, DrawRequest) else "",
             request=RenderRequest(
                 model=model,
                 precision=terms.precision,
@@ -64,7 +69,7 @@ class QueuedJob:
 
     def tell(self, now: float, answer: Answer) -> None:
         """Send an answer about this job, with the seconds that it has taken of its deadline."""
-        if self.wanted:
+        if self.wanted and self.client is not None:
             self.client.say(pack_answer(answer, self.number, round(max(0.0, now - self.asked), 3)))
 
     def stop(self) -> None:

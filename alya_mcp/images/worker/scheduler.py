@@ -14,6 +14,7 @@ from alya_mcp.images.renderer import Renderer, RendererStatus, RenderPhase
 from alya_mcp.images.wire.messages import (
     DEVICE_LOST,
     LEAVING,
+    LOST,
     Answer,
     DrawRequest,
     Failed,
@@ -26,6 +27,7 @@ from alya_mcp.images.worker.client import Client
 from alya_mcp.images.worker.deadline_clock import WorkClock
 from alya_mcp.images.worker.fair_queue import FairQueue
 from alya_mcp.images.worker.health import WorkerHealth
+from alya_mcp.images.worker.kept import MOST_LEFT, KeptDrawings
 from alya_mcp.images.worker.log import say
 from alya_mcp.images.worker.memory import GpuMemory, MainMemory, shortage
 from alya_mcp.images.worker.queued_job import QueuedJob
@@ -35,6 +37,7 @@ from alya_mcp.images.worker.run_folder import Ending
 MAX_WAITING: Final = 16
 GRACE = 60.0
 """Seconds that a picture has to stop in after its deadline; then this process ends, to free the device."""
+_LOOK_AGAIN: Final = 1.0
 _LOOK_LIMIT: Final = 2.0
 """Seconds for which a renderer that is asked for its status is waited for."""
 
@@ -54,6 +57,7 @@ class Scheduler:
         self._end = end
         self._clock = WorkClock()
         self._waiting: FairQueue[Client, QueuedJob] = FairQueue()
+        self._kept = KeptDrawings()
         self._running: QueuedJob | None = None
         self._health = WorkerHealth.after(before)
         self._loading = ""
@@ -99,9 +103,46 @@ class Scheduler:
         self._proceed()
 
     def drop(self, client: Client) -> None:
-        """Stop everything of a client that has gone."""
+        """Stop everything of a client that has gone, but what may be collected by another one."""
         for work in list(self._all_work()):
             if work.client is client:
+                if work.key and work.wanted and self.left < MOST_LEFT:
+                    work.client = None
+                else:
+                    self._stop(work)
+        self._proceed()
+
+    def collect(self, client: Client, number: int, key: str) -> None:
+        """Let the client have the drawing that another one began with `key`, or what came of it."""
+        outcome = self._kept.take(key)
+        if outcome is not None:
+            client.say(pack_answer(outcome, number))
+            return
+        for work in self._all_work():
+            if work.key == key and work.wanted:
+                work.client, work.number = client, number
+                self._tell(work, Sign("accepted" if work.begun is None else "begun"))
+                self._proceed()
+                return
+        client.say(pack_answer(Failed(kind=LOST, message="the image worker has no such drawing"), number))
+
+    @property
+    def left(self) -> int:
+        """Drawings that no server waits for, those that are done included."""
+        return len(self._kept) + sum(work.client is None for work in self._all_work())
+
+    @property
+    def keeps_for(self) -> float:
+        """Seconds for which drawings without a server still need this process; 0 without any."""
+        self._kept.tidy()
+        goes_on = any(work.client is None for work in self._all_work())
+        return max(self._kept.last_end, _LOOK_AGAIN if goes_on else 0.0)
+
+    def forget_left(self) -> None:
+        """Stop the drawings that no server waits for, and keep none."""
+        self._kept.clear()
+        for work in list(self._all_work()):
+            if work.client is None:
                 self._stop(work)
         self._proceed()
 
@@ -236,6 +277,8 @@ class Scheduler:
 
     def _tell(self, work: QueuedJob, answer: Answer) -> None:
         work.tell(self._clock.now(), answer)
+        if work.client is None and work.wanted and isinstance(answer, Picture | Failed):
+            self._kept.add(work.key, answer)
 
     def _fail(self, work: QueuedJob, failed: Failed) -> None:
         if failed.kind != InvalidInput.__name__:
@@ -244,7 +287,7 @@ class Scheduler:
 
     def _stop(self, work: QueuedJob) -> None:
         work.stop()
-        self._waiting.remove(work.client, work)
+        self._waiting.remove(work.owner, work)
 
     # -- time
 
@@ -288,6 +331,9 @@ class Scheduler:
             self.finish()
 
     def _end_unused(self) -> None:
+        if (keeps := self.keeps_for) > 0:
+            self._idle_timer = self._loop.call_later(keeps, self._end_unused)
+            return
         self._unused = self._idle
         self.finish()
 

@@ -8,7 +8,8 @@ from pydantic import AwareDatetime, Field
 
 from alya_mcp.toolkit.models import Output
 from alya_mcp.toolkit.reply import Image, Link, Reply
-from alya_mcp.tools.images.drawings import Drawing, Drawn, FileFormat
+from alya_mcp.tools.images.drawings import Drawing, Drawn
+from alya_mcp.tools.images.request import FileFormat
 
 _STILL: Final = (
     "{what} still being drawn. Call image_gen again with the same prompt and job={job!r} to get {it}; "

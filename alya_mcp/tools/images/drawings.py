@@ -4,18 +4,20 @@ import re
 import secrets
 from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from alya_mcp.errors import InvalidInput, Unavailable
 from alya_mcp.toolkit.tool import Progress
 from alya_mcp.toolkit.work import KEPT_SECONDS, Work
+from alya_mcp.tools.images.begun import Begun, BegunDrawings, other_prompt
+from alya_mcp.tools.images.request import FileFormat, ImageRequest, request_of
 
 if TYPE_CHECKING:
     from alya_mcp.images.engine import Job
     from alya_mcp.storage.store import Stored
+    from alya_mcp.toolkit.services import Hub
     from alya_mcp.tools.images.repeat_index import Known
-
-FileFormat = Literal["png", "webp", "jpeg"]
 
 _ID: Final = re.compile(r"[0-9a-f]{12}")
 
@@ -25,16 +27,21 @@ MOST_LEFT: Final = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
-    """A picture in the store, and the milliseconds that each phase took; `repeated` from an earlier call."""
+    """A picture in the store, and the milliseconds that each phase took; `repeated` from an earlier call.
+
+    `anew` tells that it was drawn a second time, as the first drawing was lost.
+    """
 
     job: "Job"
     known: "Known"
     stored: "Stored"
     timings: dict[str, float]
     repeated: bool = False
+    anew: bool = False
 
 
-Draw = Callable[[Progress], Coroutine[Any, Any, Sequence[Drawn]]]
+Draw = Callable[[Progress, str], Coroutine[Any, Any, Sequence[Drawn]]]
+"""Draws and stores pictures; the engine may keep them by the given key."""
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
@@ -64,18 +71,42 @@ class Drawing:
         return self.jobs[0]
 
 
-class Drawings:
-    """The drawings of one server."""
+def drawings_of(hub: "Hub") -> "Drawings":
+    """Those of the hub's server."""
+    return hub.kept(Drawings, lambda: Drawings(hub.settings.home))
 
-    def __init__(self) -> None:
+
+class Drawings:
+    """The drawings of one server, and those that servers of `home` left which have ended."""
+
+    def __init__(self, home: Path) -> None:
         self._all: dict[str, Drawing] = {}
         self._prefix = secrets.token_hex(3)
+        self._begun = BegunDrawings(home, self._prefix)
+
+    def left_behind(self, grant: str, arguments: ImageRequest) -> Begun | None:
+        """What a server that has ended began for `grant`, and `arguments` ask for.
+
+        Raises:
+            InvalidInput: when their `job` draws another prompt.
+        """
+        return self._begun.left(grant, arguments)
+
+    def claim(self, begun: Begun) -> bool:
+        """Make what an ended server left one of this server's; False when another call was faster."""
+        return self._begun.claim(begun)
+
+    def forget(self, begun: Begun) -> None:
+        """Forget what was claimed and needn't be collected."""
+        self._begun.forget(begun.id)
 
     def begin(
-        self, grant: str, request: Hashable, jobs: Sequence["Job"], draw: Draw,
-        *, done: Mapping[int, Drawn], file_format: FileFormat, expires_in: int, policy: str,
+        self, grant: str, arguments: ImageRequest, jobs: Sequence["Job"], draw: Draw,
+        *, done: Mapping[int, Drawn], policy: str, claimed: Begun | None = None,
     ) -> Drawing:  # fmt: skip
-        """Start to draw for `grant`; `draw` adds to `done`.
+        """Start to draw what `arguments` ask for, for `grant`, or to collect what was `claimed`.
+
+        `draw` adds to `done`.
 
         Raises:
             Unavailable: when too many of its drawings go on that no call waits for.
@@ -86,9 +117,15 @@ class Drawings:
                 f"{len(left)} pictures that you asked for are still being drawn. Get one of them first: call "
                 f"image_gen with job {left[0].id!r}"
             )
+        if claimed is None:
+            job_id = self._prefix + secrets.token_hex(3)
+            key = self._begun.note(job_id, grant, arguments, jobs[0].seed, policy)
+        else:
+            job_id, key, policy = claimed.id, claimed.key, claimed.policy
         drawing = Drawing(
-            id=self._prefix + secrets.token_hex(3), grant=grant, request=request, jobs=jobs,
-            format=file_format, expires_in=expires_in, policy=policy, work=Work(draw), done=done,
+            id=job_id, grant=grant, request=request_of(arguments), jobs=jobs, format=arguments.format,
+            expires_in=arguments.expires_in, policy=policy, work=Work(lambda progress: draw(progress, key)),
+            done=done, paid=claimed is not None and claimed.paid,
         )  # fmt: skip
         self._all[drawing.id] = drawing
         return drawing
@@ -102,10 +139,7 @@ class Drawings:
         for each in self._of(grant):
             if each.id == job_id:
                 if each.job.prompt != prompt:
-                    raise InvalidInput(
-                        f"job {each.id!r} draws another prompt than the given one; give the prompt of the "
-                        "call that began it"
-                    )
+                    raise other_prompt(each.id)
                 return each
         if _ID.fullmatch(job_id) and not job_id.startswith(self._prefix):
             return None
@@ -122,15 +156,24 @@ class Drawings:
                 return each
         return None
 
+    def leave(self, drawing: Drawing, *, paid: bool) -> None:
+        """Let a drawing go on without a call that waits; `paid` when an answer to its call was charged."""
+        drawing.work.left = True
+        drawing.paid = drawing.paid or paid
+        self._begun.set_paid(drawing.id, paid=drawing.paid)
+
     def drop(self, drawing: Drawing) -> None:
         """Forget a drawing that was delivered, failed or isn't wanted; one that goes on is stopped."""
         self._all.pop(drawing.id, None)
+        self._begun.forget(drawing.id)
         drawing.work.stop()
 
     def close(self) -> None:
-        """Stop them all."""
-        for each in tuple(self._all.values()):
-            self.drop(each)
+        """The server ends, and its engine is closed: what an engine keeps may be collected by another one."""
+        for each in self._all.values():
+            each.work.stop()
+        self._all.clear()
+        self._begun.close()
 
     def _of(self, grant: str) -> list[Drawing]:
         """The drawings of `grant`; what was kept long enough is forgotten first."""

@@ -12,26 +12,33 @@ from alya_mcp.toolkit.reply import Reply
 from alya_mcp.toolkit.tool import Context, Progress, tool
 from alya_mcp.tools.images.again import find_again, index_of, link_to
 from alya_mcp.tools.images.answer import ImageAnswer, finished, unfinished
-from alya_mcp.tools.images.drawings import Drawing, Drawings, Drawn, FileFormat
+from alya_mcp.tools.images.begun import Begun
+from alya_mcp.tools.images.drawings import Drawing, Drawings, Drawn, drawings_of
+from alya_mcp.tools.images.keeping import KeptRendering, keeps_drawings
 from alya_mcp.tools.images.owned import note_owner
-from alya_mcp.tools.images.request import LONGEST_WAIT, SIZES, WAIT, ImageRequest, request_of
+from alya_mcp.tools.images.request import LONGEST_WAIT, SIZES, WAIT, FileFormat, ImageRequest, request_of
 from alya_mcp.tools.images.several import make_all, previews_of
 
 if TYPE_CHECKING:
     from alya_mcp.toolkit.services import Hub
 
-_ANEW = "Drawn anew: the server that began that job has ended, and its drawing with it"
+_ANEW = "Drawn anew: the drawing of the earlier call was lost with its server, or with the image worker"
+_POLICY_CHANGED = (
+    "the policy has changed since the picture was begun; give all arguments of the call that began it, with "
+    "the job"
+)
 
 
 def _collects(arguments: ImageRequest, hub: "Hub", grant: str) -> str | None:
-    drawings = hub.kept(Drawings, Drawings)
+    drawings = drawings_of(hub)
     if arguments.job is not None:
         drawing = drawings.get(grant, arguments.job, arguments.prompt)
     else:
         drawing = drawings.undelivered(grant, request_of(arguments))
         if drawing is not None and drawing.expires_in != arguments.expires_in:
             return None
-    return drawing.policy if drawing is not None and drawing.paid else None
+    begun = drawing or drawings.left_behind(grant, arguments)
+    return begun.policy if begun is not None and begun.paid else None
 
 
 def _about(arguments: ImageRequest, hub: "Hub", grant: str) -> Mapping[str, Any]:
@@ -74,32 +81,32 @@ async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAns
 
     if not arguments.prompt.strip():
         raise InvalidInput("prompt holds only blanks; it takes words that say what the picture shows")
-    drawings = context.hub.kept(Drawings, Drawings)
+    drawings = drawings_of(context.hub)
     earlier = None
     if arguments.job is not None:
         earlier = drawings.get(context.grant, arguments.job, arguments.prompt)
     if earlier is not None:
         asks_the_same = (request_of(arguments), arguments.expires_in) == (earlier.request, earlier.expires_in)
         if earlier.policy != context.policy and not asks_the_same:  # these alone were judged
-            raise InvalidInput(
-                "the policy has changed since the picture was begun; give all arguments of the call that "
-                "began it, with the job"
-            )
+            raise InvalidInput(_POLICY_CHANGED)
         # What the user allowed is what the call that began it asked for.
         asked = arguments.model_copy(update={"expires_in": earlier.expires_in})
         return await _deliver(earlier, drawings, asked, context, earlier=True)
-    if arguments.job is not None and arguments.wait == WAIT:
-        # Its server has ended. Where each call has a server, an answer before the picture loses it again.
-        arguments = arguments.model_copy(update={"wait": LONGEST_WAIT})
-    model = chosen_model(context.hub.settings, arguments.model)
-    request = request_of(arguments)
-    earlier = drawings.undelivered(context.grant, request)
+    earlier = drawings.undelivered(context.grant, request_of(arguments))
     if earlier is not None:
         return await _deliver(earlier, drawings, arguments, context, earlier=True)
-    if context.collects:
+    begun = _claimed(drawings, arguments, context)
+    if begun is None and context.collects:
         raise Unavailable("Another call has collected this picture meanwhile; call again to have it drawn")
+    if begun is not None:
+        arguments = begun.completed(arguments)
+    elif arguments.job is not None and arguments.wait == WAIT and not keeps_drawings(context.hub.engine):
+        # Its server has ended. Where each call has a server, an answer before the picture loses it again.
+        arguments = arguments.model_copy(update={"wait": LONGEST_WAIT})
 
-    seed = secrets.randbelow(2**32) if arguments.seed is None else arguments.seed
+    model = chosen_model(context.hub.settings, arguments.model)
+    known_seed = arguments.seed if begun is None else begun.seed
+    seed = secrets.randbelow(2**32) if known_seed is None else known_seed
     width, height = SIZES[arguments.aspect]
     first = Job(
         prompt=arguments.prompt, seed=seed, steps=arguments.steps, width=width, height=height, model=model,
@@ -111,28 +118,48 @@ async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAns
     )
     questions = [{**asked_for, "seed": job.seed} for job in jobs]
     done: dict[int, Drawn] = {}
-    if arguments.seed is not None:
+    if known_seed is not None:
         for number, (job, question) in enumerate(zip(jobs, questions, strict=True)):
             repeat = await find_again(question, job, arguments.expires_in, context)
             if repeat is not None:
                 done[number] = repeat
     if len(done) == len(jobs):
+        if begun is not None:
+            drawings.forget(begun)
         return await _answer(list(done.values()), arguments.format, context)
 
     async def remember(number: int, drawn: Drawn) -> None:
         await anyio.to_thread.run_sync(index_of(context).remember, questions[number], drawn.known)
 
-    async def make(progress: Progress) -> Sequence[Drawn]:
-        return await make_all(
-            jobs, done, context.hub, progress,
+    async def make(progress: Progress, key: str) -> Sequence[Drawn]:
+        ways = [
+            KeptRendering(context.hub.engine, key and f"{key}-{number}", collects=begun is not None)
+            for number in range(len(jobs))
+        ]
+        drawn = await make_all(
+            jobs, done, [way.render for way in ways], context.hub, progress,
             file_format=arguments.format, expires_in=arguments.expires_in, remember=remember,
         )  # fmt: skip
+        return [replace(each, anew=way.anew) for each, way in zip(drawn, ways, strict=True)]
 
     drawing = drawings.begin(
-        context.grant, request, jobs, make,
-        done=done, file_format=arguments.format, expires_in=arguments.expires_in, policy=context.policy,
-    )  # fmt: skip
+        context.grant, arguments, jobs, make, done=done, policy=context.policy, claimed=begun
+    )
     return await _deliver(drawing, drawings, arguments, context, earlier=False)
+
+
+def _claimed(drawings: Drawings, arguments: ImageRequest, context: Context) -> Begun | None:
+    """What an ended server began and this call gets; None where there is nothing, or another was faster.
+
+    Raises:
+        InvalidInput: it may not be collected with these arguments.
+    """
+    begun = drawings.left_behind(context.grant, arguments)
+    if begun is None or (begun.paid and not context.collects):
+        return None
+    if begun.policy != context.policy and not begun.is_same(arguments):
+        raise InvalidInput(_POLICY_CHANGED)
+    return begun if drawings.claim(begun) else None
 
 
 async def _deliver(
@@ -144,8 +171,13 @@ async def _deliver(
     try:
         drawn = await drawing.work.wait(context.progress, None if context.defer(wait) else wait)
     except BaseException as error:
-        if isinstance(error, anyio.get_cancelled_exc_class()) and context.abandoned():
-            drawing.work.left = True
+        cancelled = isinstance(error, anyio.get_cancelled_exc_class())
+        if cancelled and context.ending() and keeps_drawings(context.hub.engine):
+            # Its client has gone. The worker goes on, and a later server collects it.
+            drawings.leave(drawing, paid=True)
+            return unfinished(drawing, {}, [])
+        if cancelled and context.abandoned():
+            drawings.leave(drawing, paid=False)
         elif not drawing.work.is_waited_for:
             drawings.drop(drawing)
         raise
@@ -155,7 +187,7 @@ async def _deliver(
         drawing.work.left = True
         done = {} if len(drawing.jobs) == 1 else dict(sorted(drawing.done.items()))
         reply = unfinished(drawing, done, await _shown(list(done.values()), context))
-        drawing.paid = True
+        drawings.leave(drawing, paid=True)
         return reply
     if earlier:
         linked = [await link_to(each.known, each.job.seed, arguments.expires_in, context) for each in drawn]
@@ -164,11 +196,11 @@ async def _deliver(
             raise Unavailable("The picture was drawn but isn't in the store any more; call again without job")
         drawn = [replace(each, stored=stored) for each, stored in zip(drawn, linked, strict=True) if stored]
     if context.abandoned():
-        drawing.work.left = drawing.paid = True  # nobody takes this answer: it is for the next same call
+        drawings.leave(drawing, paid=True)  # nobody takes this answer: it is for the next same call
     else:
         drawings.drop(drawing)
-    anew = arguments.job not in {None, drawing.id}
-    return await _answer(drawn, drawing.format, context, remark=_ANEW if anew else None)
+    lost = arguments.job not in {None, drawing.id} or any(each.anew for each in drawn)
+    return await _answer(drawn, drawing.format, context, remark=_ANEW if lost else None)
 
 
 async def _answer(

@@ -12,10 +12,11 @@ import anyio
 
 from alya_mcp import __version__
 from alya_mcp.toolkit.tool import Progress
-from alya_mcp.tools.images.drawings import Drawn, FileFormat
+from alya_mcp.tools.images.drawings import Drawn
+from alya_mcp.tools.images.request import FileFormat
 
 if TYPE_CHECKING:
-    from alya_mcp.images.engine import Job, JobProgress, Picture
+    from alya_mcp.images.engine import Job, JobProgress, OnProgress, Picture
     from alya_mcp.storage.store import Store
     from alya_mcp.toolkit.services import Hub
 
@@ -28,8 +29,13 @@ _ENCODED: Final = 95.0
 _HEARTBEAT: Final = 1.5
 
 
-async def draw(job: "Job", hub: "Hub", progress: Progress, begun: Callable[[], None]) -> "Picture":
-    """Have the engine draw `job`; `begun` is called, maybe often, once it waits for nothing else."""
+Render = Callable[["Job", "OnProgress"], Coroutine[Any, Any, "Picture"]]
+
+
+async def draw(
+    job: "Job", render: Render, store: "Store", progress: Progress, begun: Callable[[], None]
+) -> "Picture":
+    """Have `render` draw `job`; `begun` is called, maybe often, once it waits for nothing else."""
 
     async def rendering(step: "JobProgress") -> None:
         if step.phase not in {"start", "queue"}:
@@ -37,8 +43,8 @@ async def draw(job: "Job", hub: "Hub", progress: Progress, begun: Callable[[], N
         done = ASKED + (RENDERED - ASKED) * step.done / step.total
         await progress(done, TOTAL, step.message)
 
-    async with _beside(partial(_prepare, hub.store)):
-        return await hub.engine.render(job, rendering)
+    async with _beside(partial(_prepare, store)):
+        return await render(job, rendering)
 
 
 async def keep(

@@ -6,7 +6,6 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, StringConstraints
 
 from alya_mcp.toolkit.models import Input
-from alya_mcp.tools.images.drawings import FileFormat
 
 WAIT: Final = 25
 LONGEST_WAIT: Final = 600
@@ -15,6 +14,7 @@ LONGEST_WAIT: Final = 600
 MOST: Final = 4
 """Pictures that a call may ask for."""
 
+FileFormat = Literal["png", "webp", "jpeg"]
 Aspect = Literal["1:1", "16:9", "9:16", "4:3", "3:4", "3:2", "2:3", "21:9"]
 SIZES: Final[Mapping[Aspect, tuple[int, int]]] = {
     "1:1": (1024, 1024), "16:9": (1280, 720), "9:16": (720, 1280), "4:3": (1152, 864), "3:4": (864, 1152),

@@ -8,8 +8,9 @@ import anyio
 
 from alya_mcp.errors import Failure, failure_of, kind_of
 from alya_mcp.toolkit.tool import Progress
-from alya_mcp.tools.images.drawings import Drawn, FileFormat
-from alya_mcp.tools.images.making import RENDERED, TOTAL, draw, keep
+from alya_mcp.tools.images.drawings import Drawn
+from alya_mcp.tools.images.making import RENDERED, TOTAL, Render, draw, keep
+from alya_mcp.tools.images.request import FileFormat
 
 if TYPE_CHECKING:
     from alya_mcp.images.engine import Job
@@ -19,10 +20,10 @@ Remember = Callable[[int, Drawn], Awaitable[None]]
 
 
 async def make_all(
-    jobs: Sequence["Job"], done: dict[int, Drawn], hub: "Hub", progress: Progress,
-    *, file_format: FileFormat, expires_in: int, remember: Remember,
+    jobs: Sequence["Job"], done: dict[int, Drawn], renders: Sequence[Render], hub: "Hub",
+    progress: Progress, *, file_format: FileFormat, expires_in: int, remember: Remember,
 ) -> Sequence[Drawn]:  # fmt: skip
-    """Draw and store those of `jobs` that aren't `done` already, by number, and add them to it.
+    """Draw those of `jobs` that aren't `done`, each by its own of `renders`, store them and add them to it.
 
     Each is asked for when the one before is begun: the device has no pause, other callers get their turns,
     and several devices work side by side. What was drawn before one came to nothing is stored and remembered.
@@ -42,7 +43,7 @@ async def make_all(
             with drawing[number]:
                 if before is not None:
                     await before.wait()
-                picture = await draw(job, hub, tell, begun[number].set)
+                picture = await draw(job, renders[number], hub.store, tell, begun[number].set)
             if picture is None:  # another came to nothing
                 return
             drawn = await keep(picture, job, hub, tell, file_format=file_format, expires_in=expires_in)

@@ -12,9 +12,9 @@ from alya_mcp.images.engine import Job
 from alya_mcp.settings import Settings
 from alya_mcp.toolkit.services import Hub
 from alya_mcp.toolkit.tool import Context, Validated
-from alya_mcp.tools.images.drawings import Drawings, Drawn
+from alya_mcp.tools.images.drawings import Drawn, drawings_of
 from alya_mcp.tools.images.image_gen import image_gen
-from alya_mcp.tools.images.request import ImageRequest, request_of
+from alya_mcp.tools.images.request import ImageRequest
 
 pytestmark = pytest.mark.anyio
 
@@ -24,13 +24,13 @@ GRANT = "local"
 async def test_what_another_call_collected_first_is_not_drawn_again_for_free(tmp_path: Path) -> None:
     policy = Policy.parse({"version": "1", "default": "allow", "tools": {}})
     hub = Hub(Settings(home=tmp_path), Gate(policy))
-    drawings = hub.kept(Drawings, Drawings)
+    drawings = drawings_of(hub)
     arguments = image_gen.validate({"prompt": "a red circle", "seed": 7})
     assert isinstance(arguments, Validated)
     asked = arguments.model
     assert isinstance(asked, ImageRequest)
 
-    async def draw(_progress: Any) -> list[Drawn]:
+    async def draw(_progress: Any, _key: str) -> list[Drawn]:
         await anyio.sleep_forever()
         raise AssertionError
 
@@ -39,12 +39,10 @@ async def test_what_another_call_collected_first_is_not_drawn_again_for_free(tmp
 
     drawing = drawings.begin(
         GRANT,
-        request_of(asked),
+        asked,
         [Job(prompt=asked.prompt, seed=7, steps=asked.steps)],
         draw,
         done={},
-        file_format=asked.format,
-        expires_in=asked.expires_in,
         policy=policy.digest,
     )
     drawing.work.left = drawing.paid = True
