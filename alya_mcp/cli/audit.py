@@ -27,7 +27,7 @@ from alya_mcp.settings import Settings
 from alya_mcp.text.plurals import counted
 
 if TYPE_CHECKING:
-    from alya_mcp.gate import Verification
+    from alya_mcp.gate import Report
     from alya_mcp.gate.audit.export import Form
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -201,7 +201,7 @@ def report(since: str | None, until: str | None, out: Path | None, output: Outpu
     return 0
 
 
-def _checked(settings: Settings) -> "Verification | str":
+def _checked(settings: Settings) -> "Report | str":
     from alya_mcp.app.diagnostics.gate import verify_audit
     from alya_mcp.gate import AuditError, StateError
 

@@ -4,7 +4,7 @@ import threading
 import time
 
 from alya_mcp.app.diagnostics.gate import verify_audit
-from alya_mcp.gate import AuditError, StateError, Verification
+from alya_mcp.gate import AuditError, Report, StateError
 from alya_mcp.settings import Settings
 
 
@@ -13,7 +13,7 @@ class Verifying:
 
     def __init__(self, settings: Settings) -> None:
         self.at: float | None = None
-        self.report: Verification | None = None
+        self.report: Report | None = None
         self.error: str | None = None
         self.running = False
         self._settings = settings

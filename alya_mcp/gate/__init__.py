@@ -16,19 +16,19 @@ from alya_mcp.gate.gate import Gate
 from alya_mcp.gate.policy import Policy, PolicyError
 from alya_mcp.gate.policy.source import PolicyFile, PolicySource
 from alya_mcp.gate.refused import ApprovalNeeded, Refused
-from alya_mcp.gate.sanitizer import Hidden, UnfitResult, hidden, mark_untrusted, sanitise
+from alya_mcp.gate.sanitizer import Hidden, UnfitResult, hidden, outside, sanitise
 from alya_mcp.gate.state import MemoryState, SqliteState, State, Usage
 from alya_mcp.gate.switch import FileSwitch, Switch
 from alya_mcp.gate.trace import LimitRow, Step, Trace
 
 if TYPE_CHECKING:
     from alya_mcp.gate.audit.newest import tail
-    from alya_mcp.gate.audit.verification import Broken, Verification, verify
+    from alya_mcp.gate.audit.verification import Broken, Report, verify
     from alya_mcp.gate.policy.summary import Bound, Comparison, Requirement, Summary
 
 _LOADED_ON_USE = {
     "tail": "audit.newest",
-    **dict.fromkeys(("Broken", "Verification", "verify"), "audit.verification"),
+    **dict.fromkeys(("Broken", "Report", "verify"), "audit.verification"),
     **dict.fromkeys(("Bound", "Comparison", "Requirement", "Summary"), "policy.summary"),
 }
 
@@ -57,6 +57,7 @@ __all__ = [
     "Problem",
     "Question",
     "Refused",
+    "Report",
     "Requirement",
     "SqliteState",
     "State",
@@ -70,9 +71,8 @@ __all__ = [
     "Trace",
     "UnfitResult",
     "Usage",
-    "Verification",
     "hidden",
-    "mark_untrusted",
+    "outside",
     "sanitise",
     "tail",
     "verify",

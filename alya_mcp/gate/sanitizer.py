@@ -1,7 +1,7 @@
 """Sanitises results and messages: valid text, finite numbers, no secrets, no private paths.
 
 Secrets are the words that the server knows to be one, and whatever is a credential by its shape (see
-`credentials`). `mark_untrusted` is for text that others wrote, such as a page from the web.
+`credentials`). `outside` is for text that others wrote, such as a page from the web.
 """
 
 import json
@@ -105,7 +105,7 @@ def clean_log(text: str, hide: Hidden = NOTHING_HIDDEN) -> str:
     return mask_signed_links(clean_text(text, hide))
 
 
-def mark_untrusted(text: str, source: str) -> dict[str, Any]:
+def outside(text: str, source: str) -> dict[str, Any]:
     """Text of a third party as tools return it: an object with `untrusted`, `source` and `text`.
 
     `source` is an address or a name. Invisible characters, which a model reads and a user doesn't see, are

@@ -16,7 +16,7 @@ from gate_support import a_call, echo, log_files, outcome_of, policy, records, r
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alya_mcp.gate import AuditError, Gate, MemoryState, Verification, tail, verify
+from alya_mcp.gate import AuditError, Gate, MemoryState, Report, tail, verify
 from alya_mcp.gate.policy.rules import Redact
 
 pytestmark = pytest.mark.anyio
@@ -407,7 +407,7 @@ async def test_a_file_that_was_moved_away_is_not_written_on(home: Home) -> None:
 
 async def test_verify_may_run_while_a_server_writes(home: Home) -> None:
     stop = threading.Event()
-    reports: list[Verification] = []
+    reports: list[Report] = []
 
     def read() -> None:
         while not stop.is_set():

@@ -16,7 +16,7 @@ import pytest
 from audit_support import Home
 from gate_support import a_call, echo, log_files, outcome_of, policy, records, refusal_of
 
-from alya_mcp.gate import Call, Decision, Gate, ToolError, Verification
+from alya_mcp.gate import Call, Decision, Gate, Report, ToolError
 from alya_mcp.gate.audit.export import COLUMNS, Form, exported
 from alya_mcp.gate.audit.reading import AuditFilter, read_calls, read_entries
 from alya_mcp.gate.audit.report import render
@@ -261,7 +261,7 @@ class Page(HTMLParser):
         self.words.append(data)
 
 
-def page_of(home: Home, verified: Verification | str | None = None) -> tuple[str, Page]:
+def page_of(home: Home, verified: Report | str | None = None) -> tuple[str, Page]:
     page = render(summarise(home.folder, ALL), home.verify() if verified is None else verified, "2027-01-17")
     return page, Page(page)
 

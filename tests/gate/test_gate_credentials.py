@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alya_mcp.gate import sanitise
-from alya_mcp.gate.sanitizer import clean_log, clean_text, mark_untrusted
+from alya_mcp.gate.sanitizer import clean_log, clean_text, outside
 from alya_mcp.runtime import logs
 from alya_mcp.settings import secret_words, secrets_in_links
 from alya_mcp.toolkit.models import UntrustedText
@@ -253,7 +253,7 @@ def test_the_server_log_and_standard_error_show_no_secret(
 def test_text_from_outside_is_marked_and_holds_nothing_that_a_reader_would_not_see(
     text: str, leaves: str
 ) -> None:
-    marked = mark_untrusted(text, "https://example.org/\u200b")
+    marked = outside(text, "https://example.org/\u200b")
     assert marked == {"untrusted": True, "source": "https://example.org/", "text": leaves}
     assert sanitise(marked, limit=1000) is marked
 

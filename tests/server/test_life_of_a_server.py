@@ -14,7 +14,7 @@ import pytest
 from raw_client import MODERN, PATIENCE, SERVER, RawClient, Servers, envelope, environment, eventually
 from scene import ODD_SERVER, audit_records, write_policy
 
-from alya_mcp.gate import SqliteState, Verification, verify
+from alya_mcp.gate import Report, SqliteState, verify
 
 PROMISED = 1.0
 """Seconds within which a server ends. Measured and shown, not asserted: the machine may be busy."""
@@ -24,7 +24,7 @@ def settled(home: Path, request: object) -> list[str | None]:
     return [record.get("outcome") for record in audit_records(home) if record.get("request") == request]
 
 
-def read_log(home: Path) -> Verification:
+def read_log(home: Path) -> Report:
     """What the log proves, which must be that nothing in it was changed."""
     state = SqliteState(home / "state.sqlite")
     report = verify(home / "audit", state)

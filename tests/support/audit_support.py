@@ -5,7 +5,7 @@ from typing import Any
 
 from gate_support import HandClock, a_call, log_files, outcome_of, policy
 
-from alya_mcp.gate import Audit, Gate, MemoryState, State, Verification, verify
+from alya_mcp.gate import Audit, Gate, MemoryState, Report, State, verify
 
 TOOLS = {"draw": {}, "wipe": {"action": "deny"}}
 
@@ -24,7 +24,7 @@ class Home:
         for request in range(number):
             assert await outcome_of(self.gate, a_call(arguments={"n": request}, request=request)) == "ok"
 
-    def verify(self) -> Verification:
+    def verify(self) -> Report:
         return verify(self.folder, self.state)
 
     def lines(self, file: int = 0) -> list[bytes]:

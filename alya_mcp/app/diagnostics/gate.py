@@ -11,7 +11,7 @@ from alya_mcp.settings import Settings
 from alya_mcp.toolkit.listing import verdicts
 
 if TYPE_CHECKING:
-    from alya_mcp.gate import Verification
+    from alya_mcp.gate import Report
 
 
 def policy(settings: Settings) -> Iterator[Check]:
@@ -72,7 +72,7 @@ def audit(settings: Settings) -> Iterator[Check]:
         yield ok("audit", words.audit_empty)
 
 
-def verify_audit(settings: Settings) -> "Verification":
+def verify_audit(settings: Settings) -> "Report":
     """Check the whole log against the state; creates neither. Without the state nothing vouches for the log.
 
     Raises:

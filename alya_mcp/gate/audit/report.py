@@ -11,7 +11,7 @@ from typing import Final
 
 from alya_mcp.gate.audit.report_html import STYLE, card, chart, count, key, many, ms, text
 from alya_mcp.gate.audit.summary import AuditSession, AuditSummary, AuditTotals, most
-from alya_mcp.gate.audit.verification import Verification
+from alya_mcp.gate.audit.verification import Report
 from alya_mcp.gate.numbers import usd
 
 _MOST_BARS: Final = 92
@@ -19,7 +19,7 @@ _MOST_ROWS: Final = 25
 _HEADINGS: Final = ("Calls", "Denied", "Asked", "Failed", "Cost", "p50", "p95")
 
 
-def render(summary: AuditSummary, verified: Verification | str, made: str) -> str:
+def render(summary: AuditSummary, verified: Report | str, made: str) -> str:
     """The page.
 
     `verified` is what `verify` found, or why the log couldn't be checked. `made` is when, as text.
@@ -94,7 +94,7 @@ def _body(summary: AuditSummary) -> Iterable[str]:
     yield card("Sessions", _sessions(summary))
 
 
-def _state(verified: Verification | str) -> str:
+def _state(verified: Report | str) -> str:
     """Whether the chain is whole."""
     if isinstance(verified, str):
         return (

@@ -32,7 +32,7 @@ class Broken:
 
 
 @dataclass(slots=True)
-class Verification:
+class Report:
     """The result of `verify`.
 
     `torn` names files whose last line is unfinished, as a crash leaves it: no error. `unsettled` counts
@@ -60,7 +60,7 @@ def verify(
     folder: str | os.PathLike[str],
     state: State | None = None,
     key: str | os.PathLike[str] | bytes | None = None,
-) -> Verification:
+) -> Report:
     """Read every record in `folder` and say whether the log is whole.
 
     With `state` it also detects a cut-off end and a missing chain. `key` is the key or its file,
@@ -76,7 +76,7 @@ def verify(
     chains = chains_of(base)
     if heads is not None:  # a chain begun while the state was read is left for the next time
         chains = {chain: files for chain, files in chains.items() if chain in heads or chain in before}
-    report = Verification()
+    report = Report()
     retired: Mapping[str, Sequence[Retired]] = {}
     if chains or not is_absent(base / FILE):
         if not isinstance(key, bytes):
@@ -115,11 +115,11 @@ class _Log:
         self._heads = heads
         self.retired = read_retired(folder, seal)
 
-    def read(self, chain: str, files: Sequence[Path]) -> Verification | None:
+    def read(self, chain: str, files: Sequence[Path]) -> Report | None:
         """One chain's part of the report, begun again when a file is retired; None when none is left."""
         there: list[Path] = list(files)
         while there:
-            report = Verification(chains=1, files=len(there))
+            report = Report(chains=1, files=len(there))
             start = end_before(there[0], self.retired.get(chain, ()))
             try:
                 _Chain(chain, self._seal, report, start).read(there, self._heads)
@@ -131,7 +131,7 @@ class _Log:
         return None
 
 
-def _add(total: Verification, part: Verification) -> None:
+def _add(total: Report, part: Report) -> None:
     total.records += part.records
     total.chains += part.chains
     total.files += part.files
@@ -156,7 +156,7 @@ class _Chain:
     since the last good one, whose numbers may be missing without being removed.
     """
 
-    def __init__(self, chain: str, seal: Seal, report: Verification, start: Retired | None) -> None:
+    def __init__(self, chain: str, seal: Seal, report: Report, start: Retired | None) -> None:
         self._chain = chain
         self._seal = seal
         self._report = report

@@ -9,7 +9,7 @@ import anyio
 from pydantic import Field, StringConstraints
 
 from alya_mcp.errors import InvalidInput, NotConfigured, Unavailable
-from alya_mcp.gate import mark_untrusted
+from alya_mcp.gate import outside
 from alya_mcp.llm import Message, open_model
 from alya_mcp.text.citations import without_addresses
 from alya_mcp.toolkit.models import Input, Output
@@ -94,7 +94,7 @@ async def alya_clone_chat(arguments: ChatRequest, context: Context) -> ChatReply
         )
     said = Message("user", arguments.message)
     answer = await model.answer(instructions(figure), [*_memory(before), said])
-    text, removed = without_addresses(str(mark_untrusted(answer, model.name)["text"]))
+    text, removed = without_addresses(str(outside(answer, model.name)["text"]))
     text = text.strip()
     if not text:
         raise Unavailable(f"{model.name} said nothing that can be shown; call again with other words")

@@ -5,7 +5,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import AwareDatetime, Field
 
-from alya_mcp.gate import mark_untrusted
+from alya_mcp.gate import outside
 from alya_mcp.net.answers import Fetched, all_answers, made_here
 from alya_mcp.net.memo import Memo
 from alya_mcp.settings.providers import Source
@@ -127,7 +127,7 @@ def _record(agent: Agent, *, whole: bool) -> AgentRecord:
     texts = (agent.name, agent.description, *(each.description for each in agent.skills))
 
     def plain(text: str) -> str:
-        return text if agent.own else str(mark_untrusted(text[:longest], agent.source)["text"])
+        return text if agent.own else str(outside(text[:longest], agent.source)["text"])
 
     return AgentRecord(
         slug=agent.slug,

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from alya_mcp.errors import Unavailable
-from alya_mcp.gate import mark_untrusted
+from alya_mcp.gate import outside
 from alya_mcp.net.answers import Fetched, all_answers, none_answered
 from alya_mcp.settings.providers import Source
 from alya_mcp.toolkit.models import Input, Output, UntrustedText
@@ -151,7 +151,7 @@ def _chosen(
 
 def _shown(app: App, category: AppCategory) -> DirectoryApp:
     def plain(text: str) -> str:
-        return str(mark_untrusted(text[:_NAME], app.url)["text"])
+        return str(outside(text[:_NAME], app.url)["text"])
 
     return DirectoryApp(
         name=plain(app.name),

@@ -10,7 +10,7 @@ import anyio
 from pydantic import Field, StringConstraints
 
 from alya_mcp.errors import NotConfigured, Unavailable
-from alya_mcp.gate import mark_untrusted
+from alya_mcp.gate import outside
 from alya_mcp.net.answers import Fetched
 from alya_mcp.toolkit.models import Input, Output
 from alya_mcp.toolkit.provenance import Provenance, failed, provenance
@@ -240,7 +240,7 @@ def _told(bargain: Bargain) -> UndervaluedListing:
 
 
 def _clean(text: str) -> str:
-    return str(mark_untrusted(text, IMPORTED)["text"])
+    return str(outside(text, IMPORTED)["text"])
 
 
 def _notice(judged: JudgedListings, shown: int, total: int) -> str:

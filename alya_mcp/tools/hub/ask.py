@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from alya_mcp.errors import Failure, Unavailable
-from alya_mcp.gate import LimitRow, StateError, mark_untrusted
+from alya_mcp.gate import LimitRow, StateError, outside
 from alya_mcp.llm import LanguageModel, Message, a2a, open_model
 from alya_mcp.text.citations import check, instructions, prompt
 from alya_mcp.text.extracts import extract
@@ -99,7 +99,7 @@ async def alya_ask(arguments: AskInput, context: Context) -> AskAnswer:
         except Unavailable as failure:
             said.append(str(failure))
         else:
-            text = str(mark_untrusted(told.value, told.source.title)["text"])
+            text = str(outside(told.value, told.source.title)["text"])
             return _answer(text, language, [], model=told.source.title, fetched_at=told.fetched_at)
     lead = (await _knowledge(context).guide(context.tools.values())).lead(question)
     own, more = _own(question, language, lead, context)
@@ -120,7 +120,7 @@ async def alya_ask(arguments: AskInput, context: Context) -> AskAnswer:
             continue
         checked = check(text, _texts(sources))
         if checked.text:
-            plain = str(mark_untrusted(checked.text, model.name)["text"])
+            plain = str(outside(checked.text, model.name)["text"])
             return _answer(plain, language, sources, model=model.name, said=said, removed=checked.removed)
         said.append(f"{model.name} said nothing that the sources carry")
     led = lead.section is not None

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from alya_mcp.errors import NotConfigured, NotInstalled, Unavailable
-from alya_mcp.gate import mark_untrusted
+from alya_mcp.gate import outside
 from alya_mcp.llm import LanguageModel, Message, open_model
 from alya_mcp.net import urls as links
 from alya_mcp.net.answers import Fetched, first_answer
@@ -217,7 +217,7 @@ def _best(found: Fetched[list[Hit]], arguments: SearchRequest, language: Languag
 
 def _readable(text: str, url: str, longest: int, *, lines: bool = False) -> str:
     """What others wrote, tidy; with `lines` the line breaks, which tell a heading from a sentence, stay."""
-    plain = str(mark_untrusted(text, url)["text"])
+    plain = str(outside(text, url)["text"])
     tidy = (" ".join(line.split()) for line in (plain.splitlines() if lines else [plain]))
     return "\n".join(filter(None, tidy))[:longest]
 
@@ -253,7 +253,7 @@ async def _modelled(
     said = await model.answer(instructions(language), [Message("user", asked)])
     checked = check(said, texts)
     if checked.text:
-        plain = str(mark_untrusted(checked.text, model.name)["text"])
+        plain = str(outside(checked.text, model.name)["text"])
         return _Answered(text=plain, model=model.name, removed=checked.removed)
     if checked.removed:
         return _instead(
