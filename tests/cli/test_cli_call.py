@@ -202,6 +202,7 @@ def test_a_killed_call_leaves_no_server_behind(
     with call_in_progress({**cli_env, "ALYA_IMAGE_MODEL": tiny_model}, tmp_path) as process:
         process.kill()
         process.communicate()
+    (alya_home / "stopped").touch()  # else a worker that has begun to draw goes on
     eventually(lambda: not processes_of(alya_home), "the end of server and worker")
 
 
@@ -221,6 +222,7 @@ def test_a_server_that_ends_during_a_call_ends_it_with_1(
     assert (process.returncode, out) == (1, "")
     assert "The server ended before it answered" in err
     assert "Traceback" not in err
+    (alya_home / "stopped").touch()
 
 
 def test_a_timeout_cancels_the_call_and_ends_with_1(run: Run, alya_home: Path, tiny_model: str) -> None:
