@@ -21,7 +21,10 @@ _NO: Final = _words(
 )
 _ENDS: Final = _words("but however except although though yet just only because since until unless apart")
 _SUBJECT: Final = _words("i my he she his her we they it im ive there")
-_VERB: Final = _words("have has had having feel feels felt is are was am got get started notice noticed")
+_VERB: Final = _words(
+    "have has had having feel feels felt is are was am got get started notice noticed thinks says "
+    "keeps sees hears believes looks seems cant wont"
+)
 _OPENS: Final = _words("a an my i some is are am also")
 _REACH: Final = 14
 _FALSE_FRIENDS: Final = _words(
@@ -73,9 +76,14 @@ _JUST_NOW: Final = _words(
     "hour hours minute minutes now just today tonight morning saat dakika simdi demin bugun sabah aksam az"
 )
 _SINCE: Final = re.compile(r"start\w*|began|begin\w*|since|basla\w*|beri|onset|dan|gelip")
+_PRESENT: Final = re.compile(
+    r"im|ive|is|am|are|has|have|hes|shes|its|now|today|cant|wont|keeps?|suddenly|feels?|hurts?|\w{3,}iyor\w*|\w{2,}[iu]yo"
+    r"|var|simdi|bugun|birden"
+)
+_YOUNG: Final = re.compile(r"\d{1,2}|young\w*|little|small|a|in")
 _AGO_EN: Final = (("years", "ago"), ("year", "ago"), ("last", "year"), ("childhood",), ("as", "a", "child"))
 _AGO_TR: Final = (("yil", "once"), ("sene", "once"), ("gecen", "yil"), ("gecen", "sene"), ("cocukken",),
-                  ("cocuklugumda",), ("yillar", "once"))  # fmt: skip
+                  ("cocuklugumda",), ("yasindayken",), ("kucukken",), ("yillar", "once"))  # fmt: skip
 
 
 def denied(words: Sequence[str], language: SpokenLanguage) -> list[int]:
@@ -95,12 +103,20 @@ def others(words: Sequence[str], language: SpokenLanguage) -> set[int]:
 
 def past(words: Sequence[str], language: SpokenLanguage) -> set[int]:
     """The positions in clauses that tell of something over for a year or more."""
-    return {
-        place
-        for start, end in _clauses(words)
-        if _long_past(words[start:end], language)
-        for place in range(start, end)
-    }
+    found: set[int] = set()
+    for start, end in _clauses(words):
+        said = _long_past(words[start:end], language)
+        if said is not None:
+            found.update(range(start, _until_now(words, start + said, end)))
+    return found
+
+
+def _until_now(words: Sequence[str], said: int, end: int) -> int:
+    """Where the past ends: at the next comma or `and` if what follows tells of the present."""
+    for place in range(said, end):
+        if words[place] in {",", "and", "ve"} and any(map(_PRESENT.fullmatch, words[place + 1 : end])):
+            return place
+    return end
 
 
 def _clauses(words: Sequence[str]) -> Iterator[tuple[int, int]]:
@@ -138,17 +154,22 @@ def _of_things(words: Sequence[str]) -> bool:
     return any(map(_THINGS.fullmatch, subject)) and not any(map(_HARMS.match, words))
 
 
-def _long_past(words: Sequence[str], language: SpokenLanguage) -> bool:
+def _long_past(words: Sequence[str], language: SpokenLanguage) -> int | None:
+    """The position behind the words that put a clause a year or more back; None where none do."""
     if any(_SINCE.fullmatch(word) for word in words):
-        return False
+        return None
     phrases = _AGO_TR if language == "tr" else _AGO_EN
     for phrase in phrases:
         for index in range(len(words) - len(phrase) + 1):
             if tuple(words[index : index + len(phrase)]) == phrase:
                 before = set(words[max(0, index - 2) : index])
                 if before.isdisjoint(_DURING):
-                    return True
-    return False
+                    return index + len(phrase)
+    if language == "en":
+        for index in range(len(words) - 3):
+            if words[index] == "when" and words[index + 2] == "was" and _YOUNG.fullmatch(words[index + 3]):
+                return index + 4
+    return None
 
 
 def _denied_english(words: Sequence[str]) -> list[int]:

@@ -107,7 +107,9 @@ _MALE: Final = re.compile(
 )
 _CELSIUS: Final = re.compile(
     r"\b(3[4-9]|4[0-3])(?:[.,](\d))?\s?(?:c\b|deg\w*|derece\w*|\u00b0|celsius|ates\w*)"
-    r"|(?:ates\w*|temp\w*|fever)\D{0,14}\b(3[4-9]|4[0-3])(?:[.,](\d))?(?!\d)"
+    r"(?!\s(?:out|outside|here|in the|today|heat|hava\w*|disari\w*|golge\w*|sicakta))"
+    r"|(?:ates\w*|temp\w*|fever|thermometer|termometre)\D{0,14}\b(3[4-9]|4[0-3])(?:[.,](\d))?(?!\d)"
+    r"|\b(3[89]|4[01])[.,](\d)(?!\d|\s?(?:kg|kilo|cm|%|weeks?|hafta))"
 )
 _FAHRENHEIT: Final = re.compile(
     r"\b(9[5-9]|10[0-8])(?:\.(\d))?\s?(?:f\b|deg\w*|fever|fahrenheit)"
@@ -154,7 +156,7 @@ def temperature(text: str) -> float | None:
     folded = fold(text)
     found: list[float] = []
     for match in _CELSIUS.finditer(folded):
-        whole, part = (match[1], match[2]) if match[1] else (match[3], match[4])
+        whole, part = next((match[at], match[at + 1]) for at in (1, 3, 5) if match[at])
         found.append(float(f"{whole}.{part or 0}"))
     for match in _FAHRENHEIT.finditer(folded):
         whole, part = (match[1], match[2]) if match[1] else (match[3], match[4])

@@ -6,6 +6,7 @@ from typing import Final
 
 from alya_mcp.tools.health.logic.symptoms.extraction import ExtractedFindings, Mention
 from alya_mcp.tools.health.logic.symptoms.inference import Network, SymptomEvidence
+from alya_mcp.tools.health.logic.symptoms.measured import blood_pressure, oxygen, pulse
 from alya_mcp.tools.health.logic.symptoms.model import Finding, Patient, SpokenLanguage
 from alya_mcp.tools.health.logic.symptoms.patient import (
     duration_of,
@@ -23,6 +24,13 @@ HIGH_SUGAR: Final = 250.0
 LATE_PREGNANCY: Final = 20
 """Weeks from which a pregnancy counts as late."""
 _NO_FEVER: Final = 37.5
+FAST_PULSE: Final = 150
+SLOW_PULSE: Final = 40
+LOW_OXYGEN: Final = 92
+HIGH_PRESSURE: Final = (180, 120)
+HIGH_PRESSURE_PREGNANT: Final = (140, 90)
+LOW_PRESSURE: Final = 85
+_EXPECTING: Final = ("pregnant", "late_pregnancy", "recent_birth")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -74,6 +82,7 @@ class PatientCase:
         if weeks is not None:
             name = "late_pregnancy" if weeks >= LATE_PREGNANCY else "pregnant"
             self.mentions.setdefault(name, Mention(name, present=True))
+        self._hear_circulation(text)
         self.days = told.days if told.days is not None else self.days
         patient = patient_of(text)
         if patient.ages is not None:
@@ -104,6 +113,27 @@ class PatientCase:
             mention.present and network.findings[name].alone and not network.findings[name].background
             for name, mention in self.mentions.items()
         )
+
+    def _hear_circulation(self, text: str) -> None:
+        found: list[str] = []
+        beats = pulse(text)
+        if beats is not None and beats >= FAST_PULSE:
+            found.append("pulse_fast")
+        elif beats is not None and 20 <= beats <= SLOW_PULSE:
+            found.append("pulse_slow")
+        saturation = oxygen(text)
+        if saturation is not None and 50 <= saturation < LOW_OXYGEN:
+            found.append("low_oxygen")
+        pressure = blood_pressure(text)
+        if pressure is not None:
+            expecting = any(name in self.mentions and self.mentions[name].present for name in _EXPECTING)
+            systolic, diastolic = HIGH_PRESSURE_PREGNANT if expecting else HIGH_PRESSURE
+            if pressure[0] >= systolic or pressure[1] >= diastolic:
+                found.append("very_high_bp")
+            elif 40 <= pressure[0] < LOW_PRESSURE:
+                found.append("low_bp")
+        for name in found:
+            self.mentions[name] = Mention(name, present=True)
 
     def _measured(self, degrees: float) -> None:
         name = "high_fever" if degrees >= HIGH_FEVER else "fever"

@@ -41,6 +41,7 @@ _GAPS: Final = {"_": 0, "...": 7}
 _COMMA_COST: Final = 2
 _FUZZY_FROM: Final = 6
 _FUZZY_TO: Final = 20
+_PLURAL_FROM: Final = 4
 _LONGEST_WORD: Final = 40
 
 
@@ -190,6 +191,8 @@ class Vocabulary:
         known = self._seen.get(word)
         if known is None:
             found = self._spelled(word)
+            if len(word) >= _PLURAL_FROM and word.endswith("s"):
+                found |= self._exact.get(word[:-1], set())
             if not found and _FUZZY_FROM <= len(word) <= _FUZZY_TO and word.isalpha():
                 for near in self._near(word):
                     found |= self._spelled(near)
