@@ -92,24 +92,22 @@ class Drawings:
         """
         return self._begun.left(grant, arguments)
 
-    def claim(self, begun: Begun) -> bool:
-        """Make what an ended server left one of this server's; False when another call was faster."""
-        return self._begun.claim(begun)
-
     def forget(self, begun: Begun) -> None:
-        """Forget what was claimed and needn't be collected."""
-        self._begun.forget(begun.id)
+        """Forget what an ended server left and needn't be collected."""
+        if self._begun.claim(begun):
+            self._begun.forget(begun.id)
 
     def begin(
         self, grant: str, arguments: ImageRequest, jobs: Sequence["Job"], draw: Draw,
-        *, done: Mapping[int, Drawn], policy: str, claimed: Begun | None = None,
+        *, done: Mapping[int, Drawn], policy: str, begun: Begun | None = None,
     ) -> Drawing:  # fmt: skip
-        """Start to draw what `arguments` ask for, for `grant`, or to collect what was `claimed`.
+        """Start to draw what `arguments` ask for, for `grant`, or to collect what was `begun`.
 
-        `draw` adds to `done`.
+        `begun` is what an ended server left. `draw` adds to `done`.
 
         Raises:
-            Unavailable: when too many of its drawings go on that no call waits for.
+            Unavailable: when too many of its drawings go on that no call waits for, or another call collects
+                what was begun.
         """
         left = [each for each in self._of(grant) if each.work.left and each.work.ended is None]
         if len(left) >= MOST_LEFT:
@@ -117,15 +115,17 @@ class Drawings:
                 f"{len(left)} pictures that you asked for are still being drawn. Get one of them first: call "
                 f"image_gen with job {left[0].id!r}"
             )
-        if claimed is None:
+        if begun is None:
             job_id = self._prefix + secrets.token_hex(3)
             key = self._begun.note(job_id, grant, arguments, jobs[0].seed, policy)
+        elif self._begun.claim(begun):
+            job_id, key, policy = begun.id, begun.key, begun.policy
         else:
-            job_id, key, policy = claimed.id, claimed.key, claimed.policy
+            raise collected_meanwhile()
         drawing = Drawing(
             id=job_id, grant=grant, request=request_of(arguments), jobs=jobs, format=arguments.format,
             expires_in=arguments.expires_in, policy=policy, work=Work(lambda progress: draw(progress, key)),
-            done=done, paid=claimed is not None and claimed.paid,
+            done=done, paid=begun is not None and begun.paid,
         )  # fmt: skip
         self._all[drawing.id] = drawing
         return drawing
@@ -179,3 +179,8 @@ class Drawings:
         """The drawings of `grant`; what was kept long enough is forgotten first."""
         self._all = {key: each for key, each in self._all.items() if not each.work.is_stale}
         return [each for each in self._all.values() if each.grant == grant]
+
+
+def collected_meanwhile() -> Unavailable:
+    """Says that another call got what this one was to collect."""
+    return Unavailable("Another call has collected this picture meanwhile; call again to have it drawn")

@@ -13,7 +13,7 @@ from alya_mcp.toolkit.tool import Context, Progress, tool
 from alya_mcp.tools.images.again import find_again, index_of, link_to
 from alya_mcp.tools.images.answer import ImageAnswer, finished, unfinished
 from alya_mcp.tools.images.begun import Begun
-from alya_mcp.tools.images.drawings import Drawing, Drawings, Drawn, drawings_of
+from alya_mcp.tools.images.drawings import Drawing, Drawings, Drawn, collected_meanwhile, drawings_of
 from alya_mcp.tools.images.keeping import KeptRendering, keeps_drawings
 from alya_mcp.tools.images.owned import note_owner
 from alya_mcp.tools.images.request import LONGEST_WAIT, SIZES, WAIT, FileFormat, ImageRequest, request_of
@@ -95,9 +95,9 @@ async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAns
     earlier = drawings.undelivered(context.grant, request_of(arguments))
     if earlier is not None:
         return await _deliver(earlier, drawings, arguments, context, earlier=True)
-    begun = _claimed(drawings, arguments, context)
+    begun = _left_behind(drawings, arguments, context)
     if begun is None and context.collects:
-        raise Unavailable("Another call has collected this picture meanwhile; call again to have it drawn")
+        raise collected_meanwhile()
     if begun is not None:
         arguments = begun.completed(arguments)
     elif arguments.job is not None and arguments.wait == WAIT and not keeps_drawings(context.hub.engine):
@@ -143,13 +143,13 @@ async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAns
         return [replace(each, anew=way.anew) for each, way in zip(drawn, ways, strict=True)]
 
     drawing = drawings.begin(
-        context.grant, arguments, jobs, make, done=done, policy=context.policy, claimed=begun
+        context.grant, arguments, jobs, make, done=done, policy=context.policy, begun=begun
     )
     return await _deliver(drawing, drawings, arguments, context, earlier=False)
 
 
-def _claimed(drawings: Drawings, arguments: ImageRequest, context: Context) -> Begun | None:
-    """What an ended server began and this call gets; None where there is nothing, or another was faster.
+def _left_behind(drawings: Drawings, arguments: ImageRequest, context: Context) -> Begun | None:
+    """What an ended server began and this call gets; None where there is nothing.
 
     Raises:
         InvalidInput: it may not be collected with these arguments.
@@ -159,7 +159,7 @@ def _claimed(drawings: Drawings, arguments: ImageRequest, context: Context) -> B
         return None
     if begun.policy != context.policy and not begun.is_same(arguments):
         raise InvalidInput(_POLICY_CHANGED)
-    return begun if drawings.claim(begun) else None
+    return begun
 
 
 async def _deliver(

@@ -1,4 +1,4 @@
-"""A call that was let pass because it collects begins nothing of its own."""
+"""Collecting what an earlier call began: nothing new begins, and the call gives what isn't kept."""
 
 from pathlib import Path
 from typing import Any
@@ -6,13 +6,14 @@ from typing import Any
 import anyio
 import pytest
 
-from alya_mcp.errors import Unavailable
+from alya_mcp.errors import InvalidInput, Unavailable
 from alya_mcp.gate import Gate, Policy
 from alya_mcp.images.engine import Job
 from alya_mcp.settings import Settings
 from alya_mcp.toolkit.services import Hub
 from alya_mcp.toolkit.tool import Context, Validated
-from alya_mcp.tools.images.drawings import Drawn, drawings_of
+from alya_mcp.tools.images.begun import Begun
+from alya_mcp.tools.images.drawings import Drawing, Drawings, Drawn, drawings_of
 from alya_mcp.tools.images.image_gen import image_gen
 from alya_mcp.tools.images.request import ImageRequest
 
@@ -21,36 +22,65 @@ pytestmark = pytest.mark.anyio
 GRANT = "local"
 
 
-async def test_what_another_call_collected_first_is_not_drawn_again_for_free(tmp_path: Path) -> None:
-    policy = Policy.parse({"version": "1", "default": "allow", "tools": {}})
-    hub = Hub(Settings(home=tmp_path), Gate(policy))
-    drawings = drawings_of(hub)
-    arguments = image_gen.validate({"prompt": "a red circle", "seed": 7})
-    assert isinstance(arguments, Validated)
-    asked = arguments.model
-    assert isinstance(asked, ImageRequest)
+def judged(**arguments: Any) -> tuple[Validated, ImageRequest]:
+    validated = image_gen.validate({"prompt": "a red circle", **arguments})
+    assert isinstance(validated, Validated)
+    assert isinstance(validated.model, ImageRequest)
+    return validated, validated.model
 
+
+def begin(
+    drawings: Drawings, arguments: ImageRequest, *, policy: str = "p", begun: Begun | None = None
+) -> Drawing:
     async def draw(_progress: Any, _key: str) -> list[Drawn]:
         await anyio.sleep_forever()
         raise AssertionError
 
+    jobs = [Job(prompt=arguments.prompt, seed=7, steps=arguments.steps)]
+    return drawings.begin(GRANT, arguments, jobs, draw, done={}, policy=policy, begun=begun)
+
+
+def context_of(hub: Hub) -> Context:
     async def progress(done: float, total: float, message: str) -> None:
         pass
 
-    drawing = drawings.begin(
-        GRANT,
-        asked,
-        [Job(prompt=asked.prompt, seed=7, steps=asked.steps)],
-        draw,
-        done={},
-        policy=policy.digest,
-    )
-    drawing.work.left = drawing.paid = True
-    assert image_gen.collects(arguments, policy.digest, hub, GRANT) == policy.digest
-    drawings.drop(drawing)
-    context = Context(
+    return Context(
         hub=hub, catalogue={}, session="s", grant=GRANT, progress=progress, abandoned=lambda: False
     )
+
+
+def hub_at(home: Path) -> tuple[Hub, str]:
+    policy = Policy.parse({"version": "1", "default": "allow", "tools": {}})
+    return Hub(Settings(home=home), Gate(policy)), policy.digest
+
+
+async def test_what_another_call_collected_first_is_not_drawn_again_for_free(tmp_path: Path) -> None:
+    hub, policy = hub_at(tmp_path)
+    drawings = drawings_of(hub)
+    arguments, asked = judged(seed=7)
+    drawing = begin(drawings, asked, policy=policy)
+    drawing.work.left = drawing.paid = True
+    assert image_gen.collects(arguments, policy, hub, GRANT) == policy
+    drawings.drop(drawing)
     with pytest.raises(Unavailable, match="meanwhile"):
-        await image_gen.run(arguments, context)
+        await image_gen.run(arguments, context_of(hub))
+    await hub.aclose()
+
+
+async def test_a_call_that_fails_before_it_collects_leaves_the_picture_to_the_next(tmp_path: Path) -> None:
+    hub, policy = hub_at(tmp_path)
+    gone, later = Drawings(tmp_path), drawings_of(hub)
+    arguments, asked = judged(references=["images/2026-12-01/gone.png"])
+    begin(gone, asked, policy=policy)
+    gone.close()
+    assert image_gen.collects(arguments, policy, hub, GRANT) == policy
+    with pytest.raises(InvalidInput):  # its reference can't be had
+        await image_gen.run(arguments, context_of(hub))
+    first, second = later.left_behind(GRANT, asked), later.left_behind(GRANT, asked)
+    assert first is not None
+    drawing = begin(later, asked, begun=first)
+    assert (drawing.id, drawing.paid) == (first.id, True)
+    with pytest.raises(Unavailable, match="meanwhile"):
+        begin(later, asked, begun=second)
+    later.drop(drawing)
     await hub.aclose()
