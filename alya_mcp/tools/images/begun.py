@@ -3,8 +3,8 @@
 - `drawings/begun.sqlite`: one row for each drawing that isn't delivered yet
 - `drawings/OWNER.lock`: held by the server OWNER as long as it runs, however it ends
 
-A prompt can't be read back from its row. Losing these files costs no more than drawing a picture once more:
-trouble with them never fails a call.
+Neither a prompt nor the address of a reference can be read back from its row. Losing these files costs no
+more than drawing a picture once more: trouble with them never fails a call.
 """
 
 import hmac
@@ -21,7 +21,7 @@ from alya_mcp.errors import InvalidInput, Unavailable
 from alya_mcp.runtime.locks import FileLock
 from alya_mcp.runtime.private_files import private_folder
 from alya_mcp.toolkit.private_database import PrivateDatabase
-from alya_mcp.tools.images.request import ImageRequest, request_of
+from alya_mcp.tools.images.request import ImageRequest, is_address, request_of
 
 KEPT: Final = 1800.0
 """Seconds for which a row stands: a picture may take ten minutes, and another ten it is kept."""
@@ -42,6 +42,10 @@ _SET_PAID: Final = "UPDATE begun SET paid = ? WHERE id = ? AND owner = ?"
 _FORGET: Final = "DELETE FROM begun WHERE id = ? AND owner = ?"
 _FORGET_OLD: Final = "DELETE FROM begun WHERE at <= ?"
 _NOT_ASKED: Final = {"prompt", "wait", "job"}
+_OTHER_REFERENCES: Final = (
+    "job {job!r} was begun by a server that has ended, with addresses as references, which aren't kept; give "
+    "the references of the call that began it, in the same order, with the job"
+)
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -74,7 +78,7 @@ class Begun:
         return hmac.compare_digest(self.prompt, _digest(self.salt, prompt))
 
     def completed(self, arguments: ImageRequest) -> ImageRequest:
-        """`arguments` with all that the call that began it asked for."""
+        """`arguments` with all that the call that began it asked for; addresses of references are theirs."""
         given = arguments.model_dump(mode="json", by_alias=True)
         return ImageRequest.model_validate_json(json.dumps({**given, **json.loads(self.asked)}))
 
@@ -102,7 +106,10 @@ class BegunDrawings:
         Returns the key under which the engine may keep it; empty where it couldn't be noted.
         """
         key, salt, now = secrets.token_hex(16), secrets.token_bytes(16), time.time()
-        asked = arguments.model_dump_json(by_alias=True, exclude=_NOT_ASKED)
+        fetched = any(is_address(each) for each in arguments.references or ())
+        asked = arguments.model_dump_json(
+            by_alias=True, exclude=_NOT_ASKED | {"references"} if fetched else _NOT_ASKED
+        )
         request, prompt = _request(salt, arguments), _digest(salt, arguments.prompt)
         row = (job_id, self._owner, caller, key, salt, request, prompt, asked, seed, policy, now)
 
@@ -127,13 +134,15 @@ class BegunDrawings:
         """What a server that has gone began for `caller`, and `arguments` ask for: by their `job`, or anew.
 
         Raises:
-            InvalidInput: when their `job` draws another prompt.
+            InvalidInput: when their `job` draws another prompt, or from addresses that they don't give.
         """
         for each in self._of(caller):
             fits = each.is_same(arguments) if arguments.job is None else each.id == arguments.job
             if fits and self._is_gone(each.owner):
                 if not each.draws(arguments.prompt):
                     raise other_prompt(each.id)
+                if not each.is_same(each.completed(arguments)):
+                    raise InvalidInput(_OTHER_REFERENCES.format(job=each.id))
                 return each
         return None
 

@@ -21,7 +21,7 @@ from alya_mcp.settings.providers import Source
 from alya_mcp.toolkit.tool import Context
 from alya_mcp.tools.images.making import TOTAL
 from alya_mcp.tools.images.owned import OwnPicture, owned_pictures
-from alya_mcp.tools.images.request import ImageRequest
+from alya_mcp.tools.images.request import ImageRequest, is_address
 
 if TYPE_CHECKING:
     from alya_mcp.toolkit.services import Hub
@@ -131,9 +131,8 @@ def require_taken(arguments: ImageRequest, model: str) -> None:
 
 
 def _resolved(reference: str, hub: "Hub", grant: str) -> OwnPicture | Address:
-    scheme = reference.partition(":")[0].lower()
-    if "://" in reference or scheme in {"http", "https", "data", "file"}:
-        if scheme != "https":
+    if is_address(reference):
+        if reference.partition(":")[0].lower() != "https":
             raise InvalidInput(
                 f"The reference {reference!r:.200} is no https address; it takes one such as "
                 "https://pictures.example/a.png, or the key of an earlier picture"

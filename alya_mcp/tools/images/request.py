@@ -76,6 +76,12 @@ class ImageRequest(Input):
     )
 
 
+def is_address(reference: str) -> bool:
+    """Whether a reference is meant as an address, and not as the key of a picture."""
+    scheme = reference.partition(":")[0].lower()
+    return "://" in reference or scheme in {"http", "https", "data", "file"}
+
+
 def request_of(arguments: ImageRequest) -> Hashable:
     """What tells calls for different pictures apart."""
     asked = arguments

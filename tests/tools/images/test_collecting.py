@@ -20,6 +20,7 @@ from alya_mcp.tools.images.request import ImageRequest
 pytestmark = pytest.mark.anyio
 
 GRANT = "local"
+ADDRESS = "https://pictures.example/private/a.png?token=secret"
 
 
 def judged(**arguments: Any) -> tuple[Validated, ImageRequest]:
@@ -65,6 +66,33 @@ async def test_what_another_call_collected_first_is_not_drawn_again_for_free(tmp
     with pytest.raises(Unavailable, match="meanwhile"):
         await image_gen.run(arguments, context_of(hub))
     await hub.aclose()
+
+
+async def test_addresses_of_references_are_not_kept_and_have_to_be_given_again_with_the_job(
+    tmp_path: Path,
+) -> None:
+    gone, later = Drawings(tmp_path), Drawings(tmp_path)
+    job = begin(gone, judged(references=[ADDRESS], strength=0.5, seed=7)[1]).id
+    by_key = begin(gone, judged(references=["images/2026-12-01/a.png"], strength=0.4)[1]).id
+    gone.close()
+    kept = (tmp_path / "drawings" / "begun.sqlite").read_bytes()
+    assert job.encode() in kept
+    assert b"pictures.example" not in kept
+    assert b"secret" not in kept
+
+    for given in ({}, {"references": [f"{ADDRESS}2"]}):
+        with pytest.raises(InvalidInput, match="references"):
+            later.left_behind(GRANT, judged(job=job, **given)[1])
+    collecting = judged(job=job, references=[ADDRESS])[1]
+    found = later.left_behind(GRANT, collecting)
+    assert found is not None
+    whole = found.completed(collecting)
+    assert (whole.references, whole.strength, whole.seed) == ([ADDRESS], 0.5, 7)
+    other = judged(job=by_key)[1]
+    found = later.left_behind(GRANT, other)
+    assert found is not None
+    assert found.completed(other).references == ["images/2026-12-01/a.png"]
+    later.close()
 
 
 async def test_a_call_that_fails_before_it_collects_leaves_the_picture_to_the_next(tmp_path: Path) -> None:
