@@ -210,7 +210,8 @@ def assess(sessions: SymptomSessions, grant: str, asked: SymptomRequest) -> Symp
             if each.question not in known.network.findings:
                 raise InvalidInput(f"{each.question!r} is not the id of a question; take it from questions.")
             case.answer(each.question, present={"yes": True, "no": False, "unknown": None}[each.answer])
-        if not case.tells_enough(known.network):
+        signs = raised(known.flags, case.present(known.network), case.patient)
+        if not signs and not case.tells_enough(known.network):
             raise InvalidInput(
                 "No symptom was recognised in the complaint, so nothing is ranked. Say in English or "
                 "Turkish what is wrong with the patient, such as: headache since yesterday, no fever. If "

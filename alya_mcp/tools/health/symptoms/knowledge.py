@@ -1,5 +1,6 @@
 """Reads the data files and checks that they fit together."""
 
+import csv
 import re
 import tomllib
 from collections import defaultdict
@@ -11,7 +12,13 @@ from typing import Any, Final, cast, get_args
 
 from alya_mcp.text.folding import fold
 from alya_mcp.text.words import guess_language
-from alya_mcp.tools.health.logic.symptoms.extraction import PART, SENSE, ExtractedFindings, Extractor
+from alya_mcp.tools.health.logic.symptoms.extraction import (
+    PART,
+    SENSE,
+    ExtractedFindings,
+    Extractor,
+    Mention,
+)
 from alya_mcp.tools.health.logic.symptoms.inference import Calibration, Network
 from alya_mcp.tools.health.logic.symptoms.model import (
     AGE_BANDS,
@@ -24,6 +31,8 @@ from alya_mcp.tools.health.logic.symptoms.model import (
     PublishedSource,
     SpokenLanguage,
 )
+from alya_mcp.tools.health.logic.symptoms.reading import URGENT_WORDING
+from alya_mcp.tools.health.logic.symptoms.urgency import UrgencyModel, cues_of
 from alya_mcp.tools.health.logic.symptoms.words import Vocabulary
 
 _ENOUGH: Final = 4
@@ -55,9 +64,17 @@ class Knowledge:
     references: Mapping[str, PublishedSource]
     places: EmergencyNumbers
     extractors: Mapping[SpokenLanguage, Extractor]
+    urgency: UrgencyModel
 
     def told(self, text: str) -> tuple[ExtractedFindings, SpokenLanguage]:
         """What a complaint tells, and in which language: the one that it seems to be, else the other."""
+        told, language = self._read(text)
+        words = self.extractors[language].words(text)
+        if self.urgency.urgent(cues_of(words, language)):
+            told.mentions.setdefault(URGENT_WORDING, Mention(URGENT_WORDING, present=True))
+        return told, language
+
+    def _read(self, text: str) -> tuple[ExtractedFindings, SpokenLanguage]:
         guessed = guess_language(text[:_GUESSED_BY])
         first = self.extractors[guessed].told(text)
         if first.count() >= _ENOUGH:
@@ -122,7 +139,14 @@ def read_knowledge(folder: Path) -> Knowledge:
             language: _extractor(language, lexicon[language], said[language], pairs, findings)
             for language in _LANGUAGES
         },
+        urgency=_urgency(folder / "urgency.csv"),
     )
+
+
+def _urgency(file: Path) -> UrgencyModel:
+    with file.open(encoding="utf-8", newline="") as lines:
+        weights = {row["cue"]: float(row["weight"]) for row in csv.DictReader(lines)}
+    return UrgencyModel(weights.pop("BIAS"), weights.pop("THRESHOLD"), weights)
 
 
 def _entries(folder: Path, pattern: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -194,7 +218,7 @@ def _condition(where: str, name: str, entry: Mapping[str, Any], findings: Mappin
 
 
 def _flag(where: str, name: str, entry: Mapping[str, Any], findings: Mapping[str, Finding]) -> FlagRule:
-    _fields(where, entry, "en tr level when do_en do_tr", "unless ages sex")
+    _fields(where, entry, "en tr level when do_en do_tr", "unless ages sex last_resort")
     if entry["level"] not in get_args(FlagLevel):
         raise DataError(f"{where}: level is one of {', '.join(get_args(FlagLevel))}")
     rules = tuple(
@@ -214,6 +238,7 @@ def _flag(where: str, name: str, entry: Mapping[str, Any], findings: Mapping[str
         sex=entry.get("sex"),
         do_en=entry["do_en"],
         do_tr=entry["do_tr"],
+        last_resort=entry.get("last_resort", False),
     )
 
 

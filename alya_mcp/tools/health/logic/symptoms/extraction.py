@@ -124,6 +124,10 @@ class Extractor:
                 told.days = max(length, told.days or 0.0)
         return told
 
+    def words(self, text: str) -> list[tuple[str, ...]]:
+        """The folded words of a complaint, by sentence."""
+        return [sentence.words for sentence in self._vocabulary.read(text)]
+
     def _heart(self, sentence: Sentence) -> bool:
         return any(word.startswith(("heart", "kalp", "stroke", "inme")) for word in sentence.words)
 

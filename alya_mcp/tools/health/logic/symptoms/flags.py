@@ -29,6 +29,8 @@ def raised(rules: Iterable[FlagRule], present: Mapping[str, str], patient: Patie
     """
     found: list[RaisedFlag] = []
     for rule in rules:
+        if rule.last_resort and found:
+            continue
         if not _fits(rule, patient) or not rule.none_of.isdisjoint(present):
             continue
         for groups in rule.any_of:

@@ -80,7 +80,10 @@ class Condition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlagRule:
-    """A warning sign: it holds when of one of `any_of` every group has a finding that is present."""
+    """A warning sign: it holds when of one of `any_of` every group has a finding that is present.
+
+    `last_resort`: only where no rule before it holds.
+    """
 
     id: str
     en: str
@@ -92,6 +95,7 @@ class FlagRule:
     sex: Sex | None
     do_en: str
     do_tr: str
+    last_resort: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

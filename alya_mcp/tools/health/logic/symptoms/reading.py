@@ -16,6 +16,8 @@ from alya_mcp.tools.health.logic.symptoms.patient import (
     weeks_pregnant,
 )
 
+URGENT_WORDING: Final = "urgent_wording"
+"""A finding that only a warning sign uses: it says nothing of which condition it is."""
 FEVER: Final = 38.0
 HIGH_FEVER: Final = 39.0
 LOW_SUGAR: Final = 65.0
@@ -60,7 +62,9 @@ class PatientCase:
     @property
     def evidence(self) -> SymptomEvidence:
         """What counts for the ranking."""
-        findings = {name: mention.present for name, mention in self.mentions.items()}
+        findings = {
+            name: mention.present for name, mention in self.mentions.items() if name != URGENT_WORDING
+        }
         return SymptomEvidence(findings, None if self.days is None else duration_of(self.days))
 
     def hear(self, text: str, told: ExtractedFindings, findings: Mapping[str, Finding]) -> None:
