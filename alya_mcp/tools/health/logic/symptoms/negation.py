@@ -81,7 +81,16 @@ _PRESENT: Final = re.compile(
     r"|var|simdi|bugun|birden"
 )
 _YOUNG: Final = re.compile(r"\d{1,2}|young\w*|little|small|a|in")
-_AGO_EN: Final = (("years", "ago"), ("year", "ago"), ("last", "year"), ("childhood",), ("as", "a", "child"))
+_AGO_EN: Final = (
+    ("years", "ago"),
+    ("year", "ago"),
+    ("last", "year"),
+    ("childhood",),
+    ("as", "a", "child"),
+    ("as", "a", "toddler"),
+    ("as", "a", "baby"),
+    ("as", "a", "kid"),
+)
 _AGO_TR: Final = (("yil", "once"), ("sene", "once"), ("gecen", "yil"), ("gecen", "sene"), ("cocukken",),
                   ("cocuklugumda",), ("yasindayken",), ("kucukken",), ("yillar", "once"))  # fmt: skip
 
