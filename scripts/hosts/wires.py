@@ -121,7 +121,10 @@ def strings(value: object) -> Iterator[str]:
 
 
 def _is_picture(part: Json) -> bool:
-    if part.get("type") in {"image", "input_image", "image_url"} and "title" not in part:
+    kind = part.get("type")
+    if kind == "image":  # MCP's own block, with `data`, is no picture to any of the interfaces
+        return "source" in part
+    if kind in {"input_image", "image_url"} and "title" not in part:
         return True
     inline = part.get("inlineData") or part.get("inline_data")
     return isinstance(inline, dict) and "data" in inline

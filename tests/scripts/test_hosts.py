@@ -74,6 +74,25 @@ REQUESTS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+_JPEG = "/9j/" + "A" * 300
+
+
+@pytest.mark.parametrize(
+    ("part", "came"),
+    [
+        ({"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{_JPEG}"}}, "image"),
+        ({"type": "input_image", "image_url": f"data:image/jpeg;base64,{_JPEG}"}, "image"),
+        ({"type": "image", "source": {"type": "base64", "data": _JPEG}}, "image"),
+        ({"functionResponse": {"parts": [{"inlineData": {"data": _JPEG}}]}}, "image"),
+        ({"functionResponse": {"response": {"content": [{"type": "image", "data": _JPEG}]}}}, "text"),
+        ({"text": json.dumps({"type": "image", "data": _JPEG})}, "text"),
+        ({"text": "It was drawn"}, "none"),
+    ],
+)
+def test_what_is_a_picture_to_a_model_is_told_from_one_in_text(rig: Any, part: Any, came: str) -> None:
+    assert rig["wires"].Heard(tools=[], new=[part], at=0.0).picture == came
+
+
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("interface", REQUESTS)
 def test_a_story_is_played_over_each_interface(rig: Any, interface: str, stream: bool) -> None:
