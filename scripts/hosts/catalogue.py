@@ -46,7 +46,7 @@ HOSTS: Final[tuple[Host, ...]] = (
     _pypi("pydantic-ai", "pydantic-ai-slim[openai,mcp]", limit="none", approvals=_COMMAND),
     _pypi(
         "langchain", "langchain-mcp-adapters", "langchain", "langchain-openai",
-        limit="none; `get_tools()` starts a server for each call, so use `client.session()` to keep one",
+        limit="none; `get_tools()` starts a server for each call, `client.session()` keeps one",
         approvals=_COMMAND,
     ),
     _pypi(
