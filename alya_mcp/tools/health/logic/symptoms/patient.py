@@ -106,7 +106,7 @@ _MALE: Final = re.compile(
     r"|\bmy (?:father|dad|grandfather|brother|uncle)\b|\b(?:babam|dedem|abim|agabeyim|amcam|dayim)\b"
 )
 _CELSIUS: Final = re.compile(
-    r"\b(3[4-9]|4[0-3])(?:[.,](\d))?\s?(?:c\b|deg\w*|derece\w*|\u00b0|celsius|ates\w*)"
+    r"\b(3[4-9]|4[0-3])(?:[.,](\d))?\s?(?:c\b|deg\w*\b|derece\w*\b|\u00b0|celsius|ates\w*\b)"
     r"(?!\s(?:out|outside|here|in the|today|heat|hava\w*|disari\w*|golge\w*|sicakta))"
     r"|(?:ates\w*|temp\w*|fever|thermometer|termometre)\D{0,14}\b(3[4-9]|4[0-3])(?:[.,](\d))?(?!\d)"
     r"|\b(3[89]|4[01])[.,](\d)(?!\d|\s?(?:kg|kilo|cm|%|weeks?|hafta))"
