@@ -166,7 +166,7 @@ def _own(question: str, language: Language, lead: Lead, context: Context) -> tup
         found.append(facts.of_tools(tools, language))
     found += [facts.of_tool(each, gate.policy, limits, language) for each in asked]
     more = not topics and (lead.section is not None or facts.is_about_more(question, named))
-    return found, more and (not asked or bool(named))
+    return found, more and (not asked or bool(named) or lead.pages)
 
 
 def _hidden(context: Context) -> list[str]:

@@ -1,18 +1,23 @@
 """A linear classifier that finds the tool for a question; scripts/ask/train.py writes `classifier.bin`.
 
-The file is a line of JSON (`names`, `biases`, `scales`, `questions`), then for each feature one signed byte
-per name, its weight, and one for its rarity. The question's features, each times its rarity, are a vector of
-length 1. The score of a name is its bias plus its scale times the vector's product with the name's weights;
-the highest wins (multinomial logistic regression).
+The file is a line of JSON (`names`, `biases`, `scales`, `questions`, `features`), then, compressed by zlib,
+the gaps between the sorted numbers of the features that it knows, two bytes each (little-endian), and for
+each of them one signed byte per name, its weight, and one for its rarity. The question's known features, each
+times its rarity, are a vector of length 1. The score of a name is its bias plus its scale times the vector's
+product with the name's weights; the highest wins (multinomial logistic regression).
 """
 
 import json
 import math
+import struct
+import zlib
+from collections.abc import Mapping
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from alya_mcp.tools.hub.knowledge.features import BUCKETS, features
+from alya_mcp.tools.hub.knowledge.features import features
 
 FILE: Final = Path(__file__).with_name("classifier.bin")
 DOCUMENTATION: Final = "documentation"
@@ -21,12 +26,16 @@ ELSEWHERE: Final = "elsewhere"
 
 
 class Classifier(NamedTuple):
-    """Names with their weights; `questions` is the digest of what they were learnt from."""
+    """Names with their weights; `questions` is the digest of what they were learnt from.
+
+    `places` has the row in `weights` of every known feature, by the feature's number.
+    """
 
     names: tuple[str, ...]
     biases: tuple[float, ...]
     scales: tuple[float, ...]
     questions: str
+    places: Mapping[int, int]
     weights: memoryview
 
     def scores(self, question: str) -> dict[str, float]:
@@ -35,7 +44,10 @@ class Classifier(NamedTuple):
         sums = [0.0] * count
         squares = 0.0
         for number, value in features(question).items():
-            *row, rarity = self.weights[number * (count + 1) : (number + 1) * (count + 1)]
+            place = self.places.get(number)
+            if place is None:
+                continue
+            *row, rarity = self.weights[place * (count + 1) : (place + 1) * (count + 1)]
             weighted = value * rarity
             squares += weighted * weighted
             sums = [total + weighted * weight for total, weight in zip(sums, row, strict=True)]
@@ -48,15 +60,18 @@ class Classifier(NamedTuple):
 @cache
 def classifier() -> Classifier:
     """What the package ships."""
-    head, _, weights = FILE.read_bytes().partition(b"\n")
+    head, _, packed = FILE.read_bytes().partition(b"\n")
     given = json.loads(head)
-    names = tuple(given["names"])
-    if len(weights) != (len(names) + 1) * BUCKETS:
-        raise ValueError(f"{FILE.name} has {len(weights)} weights for {len(names)} names")
+    names, known = tuple(given["names"]), int(given["features"])
+    body = memoryview(zlib.decompress(packed))
+    if len(body) != (2 + len(names) + 1) * known:
+        raise ValueError(f"{FILE.name} has {len(body)} bytes for {known} features and {len(names)} names")
+    gaps = struct.unpack(f"<{known}H", body[: 2 * known])
     return Classifier(
         names,
         tuple(given["biases"]),
         tuple(given["scales"]),
         given["questions"],
-        memoryview(weights).cast("b"),
+        {number: place for place, number in enumerate(accumulate(gaps))},
+        body[2 * known :].cast("b"),
     )

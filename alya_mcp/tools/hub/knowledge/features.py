@@ -12,8 +12,8 @@ from typing import Final
 from alya_mcp.text.folding import fold
 from alya_mcp.text.words import stem
 
-BUCKETS: Final = 16384
-"""Features are hashed (CRC-32) into so many numbers; what collides adds up."""
+NUMBERS: Final = 1 << 21
+"""A feature's number is its CRC-32 modulo this; few of those that the classifier knows collide."""
 _WORD: Final = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)?")
 _DIGITS: Final = re.compile(r"\d+")
 _SHORT: Final = 5
@@ -45,7 +45,7 @@ def features(question: str) -> dict[int, float]:
     found: dict[int, float] = {}
     for kind, each in kinds.items():
         for text in each:
-            found[zlib.crc32(f"{kind} {text}".encode()) % BUCKETS] = _VALUES[kind]
+            found[zlib.crc32(f"{kind} {text}".encode()) % NUMBERS] = _VALUES[kind]
     length = math.sqrt(math.fsum(value * value for value in found.values()))
     return {number: found[number] / length for number in sorted(found)}
 

@@ -10,6 +10,7 @@ from alya_mcp.text.folding import fold
 from alya_mcp.text.words import guess_language, terms
 from alya_mcp.tools.hub.knowledge.classifier import DOCUMENTATION, ELSEWHERE, Classifier
 
+_OF_THE_PAGES: Final = (DOCUMENTATION, "alya_ask")
 _IDENTIFIER: Final = re.compile(r"\w+_\w+")
 _TURKISH_PREFIX: Final = 5
 _OF_THE_EXAMPLE: Final = 0.3
@@ -63,7 +64,7 @@ class Guide:
             return Lead(section=section)
         if identifiers(question):
             return Lead(pages=True)
-        return Lead(tool=best if best in self._tools else None, pages=best == DOCUMENTATION)
+        return Lead(tool=best if best in self._tools else None, pages=best in _OF_THE_PAGES)
 
 
 class Examples:
