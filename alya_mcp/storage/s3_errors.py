@@ -8,7 +8,6 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, cast
-from urllib.request import getproxies_environment
 
 from alya_mcp.errors import Failure, InvalidInput, NotConfigured, NotInstalled, Unavailable
 from alya_mcp.gate.credentials import mask_credentials
@@ -180,6 +179,8 @@ def socks_proxy(variable: str) -> Failure:
 
 def _unused_proxy() -> str:
     """A sentence on ALL_PROXY, which boto3 doesn't know; nothing where it isn't set."""
+    from urllib.request import getproxies_environment  # brings http.client
+
     if "all" not in getproxies_environment():
         return ""
     return " boto3 doesn't use ALL_PROXY: if the store needs a proxy, name an HTTP one in HTTPS_PROXY."

@@ -23,7 +23,7 @@ from command_line import Ended, run_here
 from raw_client import PATIENCE, environment
 
 from alya_mcp.gate import SqliteState, StateError
-from alya_mcp.gate.state import database
+from alya_mcp.gate.state import database_file
 from alya_mcp.gate.state.database_file import SCHEMA
 from alya_mcp.toolkit.private_database import PrivateDatabase
 
@@ -90,7 +90,7 @@ def test_a_copy_that_cannot_be_made_leaves_the_state_as_it_is(
 
     first_schema(home / "state.sqlite")
     before = (home / "state.sqlite").read_bytes()
-    monkeypatch.setattr(database, "back_up", full)
+    monkeypatch.setattr(database_file, "back_up", full)
     with pytest.raises(StateError, match="can't be copied before its schema changes: No space left"):
         SqliteState(home / "state.sqlite").open()
     assert (home / "state.sqlite").read_bytes() == before
