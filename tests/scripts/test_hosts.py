@@ -136,16 +136,17 @@ def test_the_tap_passes_everything_on_and_notes_how_a_host_opens(rig: Any, tmp_p
     assert log["progress_tokens"] == 1
 
 
-def test_the_list_names_every_host_and_an_unknown_one_is_refused(rig: Any, tmp_path: Path) -> None:
+def test_the_list_names_every_host_and_what_cannot_be_run_is_refused(rig: Any, tmp_path: Path) -> None:
     command = [sys.executable, str(RIG / "run.py")]
     env = {**os.environ, "ALYA_HOSTS": str(tmp_path)}
     listed = subprocess.run([*command, "--list"], env=env, capture_output=True, text=True, check=True).stdout
     names = [host.name for host in rig["catalogue"].HOSTS]
     assert [line.split()[0] for line in listed.splitlines()] == names
     assert listed.count("never run") == len(names)
-    refused = subprocess.run([*command, "no-such-host"], env=env, capture_output=True, text=True, check=False)
-    assert refused.returncode == 2
-    assert "no-such-host" in refused.stderr
+    for given, named in ((["no-such-host"], "no-such-host"), (["agno", "--story", "slow"], "--story usual")):
+        refused = subprocess.run([*command, *given], env=env, capture_output=True, text=True, check=False)
+        assert refused.returncode == 2
+        assert named in refused.stderr
 
 
 def test_every_host_has_its_driver_and_its_row(rig: Any, tmp_path: Path) -> None:
