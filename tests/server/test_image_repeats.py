@@ -215,6 +215,7 @@ def test_what_auto_fell_back_to_is_repeated_only_while_it_is_loaded_and_a_damage
         lambda message: "Starting the image worker" in message.get("params", {}).get("message", ""),
         "a worker that is started to draw it anew",
     )
+    (alya_home / "stopped").touch()  # else a worker that has begun to draw goes on without its server
 
 
 def test_a_picture_in_a_bucket_is_linked_again_while_it_is_there_and_can_be_linked(

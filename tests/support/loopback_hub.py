@@ -169,9 +169,9 @@ class _Handler(BaseHTTPRequestHandler):
             len(data) // 2 if hub.stall == name else None,
         ]
         end = max(start, min(end for end in ends if end is not None))
+        hub.sent[name] += end - start  # first: a client that gives up may ask again before this returns
         self.wfile.write(data[start:end])
         self.wfile.flush()
-        hub.sent[name] += end - start
         if hub.stall == name:
             hub.stalled.set()
             self.rfile.read(1)
