@@ -153,9 +153,8 @@ class S3Store:
 
     def _link(self, key: str, expires_in: int) -> Stored:
         def presign(connection: S3Connection) -> tuple[str, datetime]:
-            url, expires_at = connection.presign(self._bucket, key, clamp_expiry(expires_in))
-            connection.verify_link(url, self._bucket)
-            return url, expires_at
+            connection.verify_links(self._bucket, key)
+            return connection.presign(self._bucket, key, clamp_expiry(expires_in))
 
         began = time.perf_counter()
         asked = datetime.now(UTC) + timedelta(seconds=expires_in)

@@ -24,6 +24,7 @@ from alya_mcp.storage.store import MIN_EXPIRY
 CONNECT_SECONDS: Final = 5
 ANSWER_SECONDS: Final = 30
 TRIES: Final = 3
+_VERIFY_SECONDS: Final = 300
 DEFAULT_REGION: Final = "us-east-1"
 _LABELS_OF_A_STORE: Final = 3
 
@@ -115,9 +116,10 @@ class S3Connection:
         signed_at = datetime.strptime(query["X-Amz-Date"][0], _LINK_DATE).replace(tzinfo=UTC)
         return url, datetime.fromtimestamp(signed_at.timestamp() + int(query["X-Amz-Expires"][0]), UTC)
 
-    def verify_link(self, url: str, bucket: str) -> None:
-        """Open the first link of this connection once: a store may take an upload and refuse every link.
+    def verify_links(self, bucket: str, key: str) -> None:
+        """Open a link to an object, once per connection: a store may take an upload and refuse every link.
 
+        The link is one of its own that lives for minutes: the caller's may end before the store looks at it.
         An answer that says nothing of permissions, or none at all, is left for the next link to find out.
 
         Raises:
@@ -125,6 +127,7 @@ class S3Connection:
         """
         if self._link_opened.is_set():
             return
+        url, _ = self.presign(bucket, key, _VERIFY_SECONDS)
         status, code = self._open(url)
         if status in {200, 206}:
             self._link_opened.set()

@@ -700,6 +700,21 @@ async def test_only_the_first_link_is_tried(home: Path) -> None:
 
 
 @pytest.mark.usefixtures("keys")
+async def test_a_link_that_ends_at_once_is_not_taken_for_a_refused_one(home: Path) -> None:
+    """The store looks at the link that is tried only after the caller's has ended."""
+
+    def late(request: Request) -> Reply:
+        life = re.search(r"X-Amz-Expires=([0-9]+)", request.path)
+        return error(403, "AccessDenied") if life and int(life[1]) < 60 else accepting(request)
+
+    with replay(late) as server:
+        store = open_store(Settings(home=home, s3_bucket="pictures", s3_endpoint_url=server.url))
+        stored = await store.put(picture(), expires_in=1)
+        await store.aclose()
+    assert "X-Amz-Expires=1&" in stored.url
+
+
+@pytest.mark.usefixtures("keys")
 async def test_a_cancelled_upload_stops_sending_and_leaves_nothing(home: Path) -> None:
     """The server reads a little and stops; after the cancellation the rest never comes."""
     upload = picture(size=64_000_000)
