@@ -33,12 +33,19 @@ from moved import Clock, moved_here, settings_here  # pyright: ignore[reportMiss
 from alya_mcp.gate import Gate, Policy
 from alya_mcp.toolkit.services import Hub
 from alya_mcp.toolkit.tool import Context, Tool
-from alya_mcp.tools import earth, load_catalogue
-from alya_mcp.tools import markets as market_tools
+from alya_mcp.tools import load_catalogue
 from alya_mcp.tools.demand.demand_signals import alya_demand_signals
 from alya_mcp.tools.directory.agents import agent_registry
 from alya_mcp.tools.directory.apps import alya_app_directory
+from alya_mcp.tools.earth.forecast import alya_seismic_forecast
+from alya_mcp.tools.earth.recent import alya_seismic_recent
+from alya_mcp.tools.earth.weather import alya_weather_now
 from alya_mcp.tools.hub.ask import alya_ask
+from alya_mcp.tools.markets.account import alpaca_paper_status
+from alya_mcp.tools.markets.categorize import polymarket_categorize
+from alya_mcp.tools.markets.edge import polymarket_edge
+from alya_mcp.tools.markets.signals import polymarket_signals
+from alya_mcp.tools.markets.traders import polymarket_top_traders
 from alya_mcp.tools.web.web_search import web_search
 
 GOAL_MS = 5.0
@@ -157,32 +164,32 @@ def script_web(source: LoopbackSource) -> None:
 
 
 CALLS: list[tuple[str, Tool, dict[str, Any]]] = [
-    ("alya_seismic_recent, a day", earth.alya_seismic_recent, {"minMagnitude": 2.5}),
+    ("alya_seismic_recent, a day", alya_seismic_recent, {"minMagnitude": 2.5}),
     (
         "alya_seismic_recent, a week, all",
-        earth.alya_seismic_recent,
+        alya_seismic_recent,
         {"hours": 168, "minMagnitude": 0, "limit": 100},
     ),
     (
         "alya_seismic_forecast",
-        earth.alya_seismic_forecast,
+        alya_seismic_forecast,
         {"latitude": 37.2, "longitude": 37.0, "radiusKm": 200},
     ),
-    ("alya_weather_now", earth.alya_weather_now, {"city": "Istanbul"}),
+    ("alya_weather_now", alya_weather_now, {"city": "Istanbul"}),
     ("web_search, 20 hits", web_search, {"query": "istanbul nüfusu kaç", "count": 20}),
     ("agent_registry, a page of 100", agent_registry, {"limit": 100}),
     ("agent_registry, a search", agent_registry, {"action": "search", "query": "weather of a place"}),
     ("alya_app_directory", alya_app_directory, {"query": "payroll"}),
     ("alya_ask, the documentation", alya_ask, {"question": "how long is the audit log kept"}),
-    ("polymarket_edge", market_tools.polymarket_edge, {}),
-    ("polymarket_signals", market_tools.polymarket_signals, {}),
-    ("polymarket_top_traders", market_tools.polymarket_top_traders, {}),
+    ("polymarket_edge", polymarket_edge, {}),
+    ("polymarket_signals", polymarket_signals, {}),
+    ("polymarket_top_traders", polymarket_top_traders, {}),
     (
         "polymarket_categorize, 50 titles",
-        market_tools.polymarket_categorize,
+        polymarket_categorize,
         {"titles": [f"Will event {n} happen in 2027?" for n in range(50)]},
     ),
-    ("alpaca_paper_status", market_tools.alpaca_paper_status, {}),
+    ("alpaca_paper_status", alpaca_paper_status, {}),
     ("alya_demand_signals, 700 posts", alya_demand_signals, {"topic": "invoicing", "limit": 20}),
 ]
 

@@ -13,8 +13,8 @@ from moved import Ask, Clock
 from alya_mcp.errors import Unavailable
 from alya_mcp.net.client import Http
 from alya_mcp.toolkit.tool import Context
-from alya_mcp.tools.earth import alya_seismic_forecast as tool
 from alya_mcp.tools.earth.forecast import ForecastRequest, forecast_within
+from alya_mcp.tools.earth.forecast import alya_seismic_forecast as tool
 from alya_mcp.tools.earth.logic.aftershocks import Sequence
 from alya_mcp.tools.earth.logic.quakes import distance_km
 from alya_mcp.tools.earth.logic.regimes import REGIMES

@@ -10,7 +10,7 @@ from loopback_source import BAD_DAYS, LoopbackSource, Reply
 from moved import Ask, Clock
 
 from alya_mcp.errors import Unavailable
-from alya_mcp.tools.earth import alya_seismic_recent as tool
+from alya_mcp.tools.earth.recent import alya_seismic_recent as tool
 
 pytestmark = pytest.mark.anyio
 FEED = "/earthquakes/feed/v1.0/summary/2.5_day.geojson"

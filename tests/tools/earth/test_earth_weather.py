@@ -10,8 +10,8 @@ from moved import Ask, Clock
 
 from alya_mcp.errors import InvalidInput, Unavailable
 from alya_mcp.text.folding import fold, language_of
-from alya_mcp.tools.earth import alya_weather_now as tool
 from alya_mcp.tools.earth.logic.sky import of_met_symbol, of_wmo_code
+from alya_mcp.tools.earth.weather import alya_weather_now as tool
 from alya_mcp.tools.hub.status import alya_status
 
 pytestmark = pytest.mark.anyio

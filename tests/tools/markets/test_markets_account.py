@@ -14,8 +14,8 @@ from moved import SECRET, Ask, Clock
 
 from alya_mcp.errors import NotConfigured, Unavailable
 from alya_mcp.gate import InvalidArguments
-from alya_mcp.tools.markets import alpaca_paper_status as tool
-from alya_mcp.tools.markets import polymarket_categorize
+from alya_mcp.tools.markets.account import alpaca_paper_status as tool
+from alya_mcp.tools.markets.categorize import polymarket_categorize
 from alya_mcp.tools.markets.logic import nyse
 
 pytestmark = pytest.mark.anyio

@@ -10,7 +10,7 @@ from loopback_source import BAD_DAYS, Asked, LoopbackSource, Reply
 from moved import Ask, Clock
 
 from alya_mcp.errors import Unavailable
-from alya_mcp.tools.markets import polymarket_edge as tool
+from alya_mcp.tools.markets.edge import polymarket_edge as tool
 
 pytestmark = pytest.mark.anyio
 

@@ -10,7 +10,8 @@ from loopback_source import BAD_DAYS, Asked, LoopbackSource, Reply
 from moved import Ask, Clock
 
 from alya_mcp.errors import Unavailable
-from alya_mcp.tools.markets import polymarket_signals, polymarket_top_traders
+from alya_mcp.tools.markets.signals import polymarket_signals
+from alya_mcp.tools.markets.traders import polymarket_top_traders
 
 pytestmark = pytest.mark.anyio
 
