@@ -1,8 +1,6 @@
 """The way of a call: from the SDK through the gate to the tool, and back."""
 
-import logging
 import secrets
-import traceback
 from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from typing import Any
@@ -20,6 +18,7 @@ from alya_mcp.server import approvals, tasks
 from alya_mcp.server.app_extension import EXTENSION
 from alya_mcp.server.approvals import RequestContext
 from alya_mcp.server.apps import Apps, shows_apps, where_declared, with_page
+from alya_mcp.server.log import ServerLog
 from alya_mcp.server.patience import Patience
 from alya_mcp.server.results import describe, failure, refusal, result
 from alya_mcp.server.tasks import Task, TaskParams, Tasks, UpdateParams
@@ -29,8 +28,6 @@ from alya_mcp.toolkit.reply import Reply
 from alya_mcp.toolkit.services import Hub
 from alya_mcp.toolkit.tool import Context, never
 from alya_mcp.tools import Catalogue
-
-logger = logging.getLogger(__name__)
 
 INSTRUCTIONS = (
     "alya-mcp gives you tools behind a policy that the user of this machine wrote. A refusal names its "
@@ -51,8 +48,7 @@ class Dispatcher:
         self._hub = hub
         self._load = load
         self._session = secrets.token_hex(8)
-        self._wrong_policy: str | None = None
-        self._warned_of: str | None = None
+        self._log = ServerLog(hub.gate)
         self._patience = Patience()
         self._ending = False
         self.tasks = Tasks(hub.caller, lambda refused: refusal(refused.decision, hub))
@@ -83,6 +79,14 @@ class Dispatcher:
     def _listing_with_pages(self) -> Mapping[str, types.Tool]:
         return {name: with_page(each, self.catalogue[name].page_uri) for name, each in self._listing.items()}
 
+    def result(self, reply: Reply[Output]) -> types.CallToolResult:
+        """What a client gets of a tool's reply; a subclass may add other kinds of content."""
+        return result(reply, self._hub)
+
+    def log_policy(self) -> None:
+        """Log what changed in the policy's state; see `ServerLog.policy`."""
+        self._log.policy(self.catalogue)
+
     async def list_tools(
         self, ctx: RequestContext, params: types.PaginatedRequestParams | None
     ) -> types.ListToolsResult:
@@ -95,7 +99,7 @@ class Dispatcher:
             raise MCPError(types.INVALID_PARAMS, "Unknown cursor: the list of tools has one page")
         listing = self._listing_with_pages if shows_apps(ctx) else self._listing
         tools = visible(listing, self._hub.gate, self._hub.caller())
-        self.tell_of_policy()
+        self.log_policy()
         return types.ListToolsResult(tools=list(tools.values()))
 
     async def call_tool(
@@ -140,7 +144,7 @@ class Dispatcher:
             finally:
                 self._presence.end(str(ctx.request_id))
             origin.update(reply.origin)
-            return self._result(reply)
+            return self.result(reply)
 
         ask = partial(approvals.ask, ctx) if asks and not modern else None
         self._patience.began(ctx.request_id, params.name, params.arguments, listens=_listens(ctx))
@@ -165,14 +169,14 @@ class Dispatcher:
             return failure(self._hub.clean_text(str(expected)))
         except Exception as error:  # noqa: BLE001 - a bug in a tool costs one call, not the session
             reference = secrets.token_hex(4)
-            self._log_crash(call, reference, error)
+            self._log.crash(call, reference, error)
             return failure(
                 f"{params.name} failed inside alya-mcp (reference {reference}). Nothing was returned. "
                 "The particulars are in logs/server.log in the folder of alya-mcp's state."
             )
         finally:
             self._patience.ended(ctx.request_id)
-            self.tell_of_policy()
+            self.log_policy()
 
     def _call(self, ctx: RequestContext, params: types.CallToolRequestParams) -> Call:
         """The call as it stands now: its caller and its tool looked up."""
@@ -194,40 +198,6 @@ class Dispatcher:
             collects=partial(tool.collects, hub=self._hub, grant=caller or "") if tool else None,
             answer=approvals.answer_in(params) if approvals.is_modern(ctx) else None,
         )
-
-    def _log_crash(self, call: Call, reference: str, error: Exception) -> None:
-        """Log where a tool crashed; an exception's own words may hold what the policy redacts."""
-        redact = self._hub.gate.policy.rules(call.tool, call.category).redact
-        if redact.arguments or redact.results:
-            where = "".join(traceback.format_tb(error.__traceback__))
-            kind = type(error).__name__
-            logger.error("%s failed (reference %s)\n%s%s: (redacted)", call.tool, reference, where, kind)
-        else:
-            logger.error("%s failed (reference %s)", call.tool, reference, exc_info=error)
-
-    def tell_of_policy(self) -> None:
-        """Say it once when the policy file turned out wrong, and when it is right again."""
-        self._warn_of_policy()
-        error = self._hub.gate.policy_error
-        wrong = None if error is None else str(error)
-        if wrong == self._wrong_policy:
-            return
-        self._wrong_policy = wrong
-        if wrong is None:
-            logger.warning("the policy file is in force again")
-        else:
-            logger.error("the policy file is wrong and not in force:\n%s", wrong)
-
-    def _warn_of_policy(self) -> None:
-        """Log once what is likely a mistake in the policy that is in force."""
-        policy = self._hub.gate.policy
-        if policy.digest != self._warned_of:
-            self._warned_of = policy.digest
-            for warning in policy.warnings(self.catalogue):
-                logger.warning("the policy: %s", warning)
-
-    def _result(self, reply: Reply[Output]) -> types.CallToolResult:
-        return result(reply, self._hub)
 
     def _context(self, ctx: RequestContext, caller: str | None, task: Task | None) -> Context:
         last = -1.0

@@ -194,7 +194,7 @@ def _force_end(progress: Callable[[], object]) -> None:
 async def _start_rest(hub: Hub, dispatcher: Dispatcher, channel: Channel) -> None:
     """Do the rest of the start once the client has its first answer."""
     await channel.first_answer.wait()
-    dispatcher.tell_of_policy()
+    dispatcher.log_policy()
     try:
         await hub.start()
     except Failure as failure:

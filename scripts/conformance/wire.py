@@ -112,10 +112,10 @@ class FixtureDispatcher(Dispatcher):
         context = super()._context(ctx, caller, task)
         return Wired(**{each.name: getattr(context, each.name) for each in fields(context)}, request=ctx)
 
-    def _result(self, reply: Reply[Output]) -> types.CallToolResult:
+    def result(self, reply: Reply[Output]) -> types.CallToolResult:
         if isinstance(reply, Asks):
             return reply.questions  # type: ignore[return-value] - the gate hands it on as it is
-        plain = super()._result(reply)
+        plain = super().result(reply)
         if isinstance(reply, Blocks):
             before = () if reply.alone else plain.content
             return plain.model_copy(update={"content": [*before, *reply.blocks]})
