@@ -110,7 +110,7 @@ class Http:
             charge=charge,
             identity=identity,
         )
-        kept = await anyio.to_thread.run_sync(self._cache.find, request.key)
+        seen = kept = await anyio.to_thread.run_sync(self._cache.find, request.key)
         value: _Value[T] | None = None
         if kept is not None:
             try:
@@ -122,6 +122,15 @@ class Http:
             return self._from_cache(source, cast("_Value[T]", value), kept, now)
 
         async def ask() -> Kept:
+            # Another caller's request may have ended between the look into the cache and this one's turn.
+            newer = await anyio.to_thread.run_sync(self._cache.find, request.key)
+            now = self._clock()
+            if (
+                newer is not None
+                and newer != seen
+                and newer.fetched_at <= now < fresh_until(newer, fresh_for, stale_for)
+            ):
+                return newer
             if authorise is not None:
                 request.secrets.update(await authorise())
             return await self._ask_and_keep(request, read, kept)

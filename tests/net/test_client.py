@@ -1,9 +1,11 @@
 """The shared client: what it asks, keeps, tries again, follows and refuses."""
 
 import gzip
+import logging
 import os
 import re
 import socket
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -14,6 +16,7 @@ import anyio.to_thread
 import pytest
 from loopback_source import Asked, LoopbackSource, Reply
 from moved import TLS, Clock, moved_here
+from raw_client import PATIENCE
 
 from alya_mcp.net import public_addresses as addresses
 from alya_mcp.net.answers import (
@@ -99,6 +102,53 @@ async def test_fifty_at_once_are_one_request(http: Http, source: LoopbackSource)
         source.gate.set()
     assert len(answers) == 50
     assert source.count("/thing") == 1
+
+
+class Held(logging.Handler):
+    """Holds the thread that logs until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached, self.free = threading.Event(), threading.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.reached.set()
+        assert self.free.wait(PATIENCE)
+
+
+async def test_a_caller_that_is_slow_to_see_the_empty_cache_takes_the_answer_that_came_meanwhile(
+    http: Http, source: LoopbackSource, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The cache tells of a file that it can't read; there the slow caller is held."""
+    source.on("/thing", {"number": 1})
+    await ask(http)
+    (kept,) = tmp_path.rglob("*.answer")
+    kept.write_bytes(b"damaged")
+    source.gate.clear()
+    answers: list[Fetched[Thing]] = []
+    first_ended, held = anyio.Event(), Held()
+    log = logging.getLogger("alya_mcp.net.disk_cache")
+    caplog.set_level(logging.INFO, log.name)
+
+    async def one() -> None:
+        answers.append(await ask(http))
+        first_ended.set()
+
+    async with anyio.create_task_group() as tasks:
+        source.arrived.acquire()  # the request before
+        tasks.start_soon(one)
+        await anyio.to_thread.run_sync(source.arrived.acquire)
+        log.addHandler(held)
+        try:
+            tasks.start_soon(one)
+            await anyio.to_thread.run_sync(held.reached.wait, PATIENCE)
+            source.gate.set()
+            await first_ended.wait()
+        finally:
+            held.free.set()
+            log.removeHandler(held)
+    assert [answer.value.number for answer in answers] == [1, 1]
+    assert source.count("/thing") == 2
 
 
 async def test_a_caller_that_gives_up_takes_nothing_from_those_who_wait(
