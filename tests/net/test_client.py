@@ -104,6 +104,11 @@ async def test_fifty_at_once_are_one_request(http: Http, source: LoopbackSource)
     assert source.count("/thing") == 1
 
 
+def damage_cache(home: Path) -> None:
+    (kept,) = home.rglob("*.answer")
+    kept.write_bytes(b"damaged")
+
+
 class Held(logging.Handler):
     """Holds the thread that logs until it is let go."""
 
@@ -122,8 +127,7 @@ async def test_a_caller_that_is_slow_to_see_the_empty_cache_takes_the_answer_tha
     """The cache tells of a file that it can't read; there the slow caller is held."""
     source.on("/thing", {"number": 1})
     await ask(http)
-    (kept,) = tmp_path.rglob("*.answer")
-    kept.write_bytes(b"damaged")
+    damage_cache(tmp_path)
     source.gate.clear()
     answers: list[Fetched[Thing]] = []
     first_ended, held = anyio.Event(), Held()
