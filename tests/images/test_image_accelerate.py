@@ -18,7 +18,7 @@ import torch
 from stage import PATIENCE, SIDE, a_job
 
 from alya_mcp.images.engine import Job, Picture
-from alya_mcp.images.flux import renderer as flux
+from alya_mcp.images.flux import model_manager
 from alya_mcp.images.flux.accelerate import Accelerator
 from alya_mcp.images.flux.loading import load_pipeline
 from alya_mcp.images.flux.pipeline import Artist, open_artist
@@ -339,8 +339,10 @@ class Studio:
     """A render thread whose renderer compiles with `backend`; asked from the event loop."""
 
     def __init__(self, model: Path, backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        real = flux.choose_plan
-        monkeypatch.setattr(flux, "choose_plan", lambda *a, **o: replace(real(*a, **o), compiled=True))
+        real = model_manager.choose_plan
+        monkeypatch.setattr(
+            model_manager, "choose_plan", lambda *a, **o: replace(real(*a, **o), compiled=True)
+        )
         self._model = str(model)
         self._loop = asyncio.get_running_loop()
         renderer = partial(FluxRenderer, accelerator=partial(accelerating, backend=backend))

@@ -17,8 +17,7 @@ from stage import SIDE, a_job
 
 from alya_mcp.errors import Failure
 from alya_mcp.images.engine import Picture
-from alya_mcp.images.flux import loading
-from alya_mcp.images.flux import renderer as flux
+from alya_mcp.images.flux import loading, model_manager, renderer
 from alya_mcp.images.flux.pipeline import Shortcuts
 from alya_mcp.images.flux.renderer import FluxRenderer
 from alya_mcp.images.plan import Machine
@@ -68,12 +67,12 @@ class Card:
 
     def __init__(self, model: Path, monkeypatch: pytest.MonkeyPatch, *, main: int = 64 * GB) -> None:
         self.machine = Machine(device="cpu", name="the card", free=GB, total=2 * GB, main=main)
-        monkeypatch.setattr(flux, "survey", lambda limit: self.machine)
+        monkeypatch.setattr(model_manager, "survey", lambda limit: self.machine)
         self.request = RenderRequest(model=str(model), precision="auto", job=a_job())
         self.renderer = FluxRenderer()
         self.renderer.prepare(self.request, unheard)
-        assert self.renderer._loaded is not None
-        self.loaded = self.renderer._loaded
+        assert self.renderer.models.loaded is not None
+        self.loaded = self.renderer.models.loaded
         self.loaded.device = "cuda"
         artist = self.loaded.artist
         self.encode = Room(monkeypatch, artist, "encode")
@@ -303,7 +302,7 @@ def test_cancelling_on_the_way_down_ends_it(card: Card):
 
 def test_a_model_that_stands_in_says_the_reason_of_now(monkeypatch: pytest.MonkeyPatch):
     machine = Machine(device="cpu", name="this machine", free=16 * GB, total=16 * GB, main=16 * GB)
-    monkeypatch.setattr(flux, "survey", lambda limit: machine)
+    monkeypatch.setattr(model_manager, "survey", lambda limit: machine)
     renderer = FluxRenderer()
     request = RenderRequest(model="auto", precision="auto", job=a_job())
     assert "needs a GPU" in str(renderer.render(request, a_job(), unheard).notice)
@@ -349,7 +348,7 @@ def test_compiling_that_fails_gives_the_memory_it_took_back_once(card: Card, mon
 
     accelerator.advance = advance
     freed: list[bool] = []
-    monkeypatch.setattr(flux, "free_memory", lambda: freed.append(True))
+    monkeypatch.setattr(renderer, "free_memory", lambda: freed.append(True))
     assert [card.renderer.tend(idle=True) for _ in range(2)] == [False, False]
     assert freed == [True]
     assert card.loaded.plan_text.endswith(", failed")

@@ -196,8 +196,8 @@ def test_a_prompt_that_is_longer_than_the_model_reads_is_told(tiny: Path):
 
 def one_colour(monkeypatch: pytest.MonkeyPatch, renderer: FluxRenderer) -> None:
     """From now on the decoder paints everything red."""
-    assert renderer._loaded is not None
-    vae = renderer._loaded.artist.pipeline.vae
+    assert renderer.models.loaded is not None
+    vae = renderer.models.loaded.artist.pipeline.vae
     real: Callable[..., Any] = vae.decode
 
     def decode(latents: torch.Tensor, **options: Any) -> tuple[torch.Tensor]:

@@ -11,8 +11,7 @@ from stage import SIDE, a_job
 
 from alya_mcp.errors import Failure, NotConfigured
 from alya_mcp.images.engine import Job, Picture
-from alya_mcp.images.flux import device_memory
-from alya_mcp.images.flux import renderer as flux
+from alya_mcp.images.flux import device_memory, model_manager
 from alya_mcp.images.flux.renderer import FluxRenderer
 from alya_mcp.images.plan import Machine
 from alya_mcp.images.renderer import CancelledJob, DeviceLost, RenderRequest
@@ -43,8 +42,8 @@ def renderer(request_for: RenderRequest) -> FluxRenderer:
 
 
 def pipeline_of(renderer: FluxRenderer) -> Any:
-    assert renderer._loaded is not None
-    return renderer._loaded.artist.pipeline
+    assert renderer.models.loaded is not None
+    return renderer.models.loaded.artist.pipeline
 
 
 def draw(renderer: FluxRenderer, request: RenderRequest, reports: Reports | None = None) -> Picture:
@@ -236,7 +235,7 @@ def test_a_model_larger_than_the_memory_is_refused_with_the_figures(
     request_for: RenderRequest, monkeypatch: pytest.MonkeyPatch
 ):
     small = Machine(device="cpu", name="this machine", free=10**8, total=2 * 10**8, main=10**8)
-    monkeypatch.setattr(flux, "survey", lambda limit: small)
+    monkeypatch.setattr(model_manager, "survey", lambda limit: small)
     with pytest.raises(
         NotConfigured, match=r"needs 0\.3 GB of memory at least; this machine has 0\.1 GB free of 0\.2 GB"
     ):
@@ -354,7 +353,7 @@ def test_main_memory_that_was_pinned_for_a_model_is_given_back_with_it(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: given_back.append("device"))
     monkeypatch.setattr(torch._C, "_host_emptyCache", lambda: given_back.append("main"), raising=False)
-    renderer._unload()
+    renderer.models.unload()
     assert given_back == ["device", "main"]
 
 
@@ -378,8 +377,8 @@ def test_the_most_memory_is_counted_for_each_phase_and_in_all(monkeypatch: pytes
 def test_numbers_that_were_not_finite_once_in_the_text_are_not_remembered(
     renderer: FluxRenderer, request_for: RenderRequest, monkeypatch: pytest.MonkeyPatch
 ):
-    assert renderer._loaded is not None
-    artist = renderer._loaded.artist
+    assert renderer.models.loaded is not None
+    artist = renderer.models.loaded.artist
     real = artist.encode
     with monkeypatch.context() as patch:
         patch.setattr(artist, "encode", lambda *ids: tuple(part * float("nan") for part in real(*ids)))
@@ -392,7 +391,7 @@ def test_the_bundled_model_without_memory_is_not_told_to_be_taken(monkeypatch: p
     sketch = RenderRequest(model="sketch", precision="auto", job=None)
     small = Machine(device="cpu", name="this machine", free=10**8, total=2 * 10**8, main=10**8)
     with monkeypatch.context() as patch:
-        patch.setattr(flux, "survey", lambda limit: small)
+        patch.setattr(model_manager, "survey", lambda limit: small)
         with pytest.raises(NotConfigured, match=r"Close what else uses it$"):
             FluxRenderer().prepare(sketch, Reports())
     renderer = FluxRenderer()

@@ -226,11 +226,11 @@ def test_a_model_says_which_references_and_strength_it_takes(tiny: Path, tiny_kl
     followed = render(tiny_klein, references=(one,))
     assert followed.pixels != plain.pixels
     # A plan that has no room for as many is given up for one that has.
-    loaded = renderer._loaded
+    loaded = renderer.models.loaded
     assert loaded is not None
     loaded.plan, loaded.references = replace(loaded.plan, tiled=True), 0
     assert render(tiny_klein, references=(one,)) == followed
-    assert renderer._loaded is not loaded
+    assert renderer.models.loaded is not loaded
     with pytest.raises(NotConfigured, match=r"needs 1\.\d GB"):
         render(tiny_klein, references=(one,) * 4)
     assert render(tiny_klein).model == "tiny-klein"

@@ -8,7 +8,7 @@ from stage import a_job
 
 from alya_mcp.errors import NotConfigured
 from alya_mcp.images.engine import Picture
-from alya_mcp.images.flux import renderer as flux
+from alya_mcp.images.flux import model_manager
 from alya_mcp.images.flux.renderer import FluxRenderer
 from alya_mcp.images.plan import Machine
 from alya_mcp.images.renderer import RenderRequest
@@ -61,11 +61,11 @@ def crowded(monkeypatch: pytest.MonkeyPatch, renderer: FluxRenderer, together: i
 
     def look(limit: int | None) -> Machine:
         del limit
-        models = len(renderer._shelf.names) + (renderer._loaded is not None)
+        models = len(renderer.models.shelf.names) + (renderer.models.loaded is not None)
         free = 330 * MB + 200 * MB * (together - 1 - models)
         return Machine(device="cpu", name="this machine", free=free, total=10**9, main=free)
 
-    monkeypatch.setattr(flux, "survey", look)
+    monkeypatch.setattr(model_manager, "survey", look)
 
 
 @pytest.mark.parametrize("together", [1, 2])
@@ -109,8 +109,8 @@ def test_models_beside_the_one_that_draws_go_first_when_memory_ends(
     told = Told()
     draw(renderer, tiny, told)
     whole = draw(renderer, tiny_klein, told)
-    assert renderer._loaded is not None
-    artist = renderer._loaded.artist
+    assert renderer.models.loaded is not None
+    artist = renderer.models.loaded.artist
     real: Callable[..., object] = artist.decode
     failures = [torch.OutOfMemoryError("CUDA out of memory")]
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from alya_mcp.images.families import Weights
+from alya_mcp.images.flux.device_memory import torch_library
 from alya_mcp.images.models import Choice
 from alya_mcp.images.plan import Machine, Plan, plans
-from alya_mcp.images.renderer import RenderPhase
+from alya_mcp.images.renderer import RendererStatus, RenderPhase
 
 if TYPE_CHECKING:
     from alya_mcp.images.flux.accelerate import Accelerator
@@ -51,6 +52,32 @@ class Loaded:
         """How it is run, in a line."""
         compiled = [self.accelerator.words] if self.accelerator else []
         return ", ".join([self.plan.words, *compiled])
+
+    def status(self, others: tuple[str, ...]) -> RendererStatus:
+        """What the renderer reports of this model, beside `others` in memory."""
+        memory: dict[str, int] = {}
+        temperature: int | None = None
+        if self.peaks is not None:
+            torch = torch_library()
+            with contextlib.suppress(RuntimeError):
+                free, total = torch.cuda.mem_get_info()
+                memory = {
+                    "gpu_free": free,
+                    "gpu_total": total,
+                    "gpu_allocated": torch.cuda.memory_allocated(),
+                    "gpu_reserved": torch.cuda.memory_reserved(),
+                    "gpu_peak": self.peaks.most,
+                }
+            with contextlib.suppress(Exception):
+                temperature = int(torch.cuda.temperature())
+        return RendererStatus(
+            model=self.choice.name,
+            device=self.device,
+            memory=memory,
+            plan=self.plan_text,
+            temperature=temperature,
+            others=others,
+        )
 
     @property
     def size(self) -> int:

@@ -62,8 +62,8 @@ def off(one: Picture, other: Picture) -> float:
 
 
 def artist_of(renderer: FluxRenderer) -> Artist:
-    assert renderer._loaded is not None
-    return renderer._loaded.artist
+    assert renderer.models.loaded is not None
+    return renderer.models.loaded.artist
 
 
 def allocated() -> int:
