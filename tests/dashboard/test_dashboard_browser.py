@@ -107,14 +107,14 @@ def test_a_question_appears_by_itself_and_a_click_approves_it(chromium: Any, ser
     page, said = sign_in(chromium, served)
     assert page.get_by_text("Nothing waits for an answer").is_visible()
     question = served.ask("ferry times")
-    page.wait_for_selector(f"[data-key='{question}']", timeout=10_000)
+    page.wait_for_selector(f"[data-key='{question}']", timeout=60_000)
     assert page.title().startswith("(1) ")
     assert page.locator("#say").inner_text() == "A question waits for you."
     page.get_by_role("button", name="Approve").click()
     page.get_by_text("Approved. The agent can make the call again.").wait_for()
     assert served.state.approvals.find(question)[1] == "approved"
     other = served.ask("another")
-    page.wait_for_selector(f"[data-key='{other}']", timeout=10_000)
+    page.wait_for_selector(f"[data-key='{other}']", timeout=60_000)
     page.keyboard.press("Tab")
     for _ in range(30):  # by keyboard alone
         if page.evaluate("document.activeElement.textContent") == "Deny":

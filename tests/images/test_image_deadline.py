@@ -48,7 +48,7 @@ async def test_a_waiting_picture_leaves_the_queue_at_its_deadline_and_hears_how_
 async def test_a_running_picture_is_told_at_its_deadline_stops_within_a_step_and_frees_the_device(
     open_at: Opener, stage: Stage
 ):
-    hasty, other = open_at(deadline=2), open_at()
+    hasty, other = open_at(deadline=4), open_at()
     await other.render(a_job(), Steps())
     told: list[str] = []
     stage.forget()
@@ -89,7 +89,7 @@ async def test_a_running_picture_counts_the_time_it_waited(open_at: Opener, stag
 
 
 async def test_loading_does_not_count_for_whoever_draws_or_waits(open_at: Opener, stage: Stage):
-    one, other = open_at(deadline=2), open_at(deadline=2)
+    one, other = open_at(deadline=4), open_at(deadline=4)
     pictures: list[Picture] = []
 
     async def draw(engine: LocalEngine) -> None:
@@ -102,7 +102,7 @@ async def test_loading_does_not_count_for_whoever_draws_or_waits(open_at: Opener
         group.start_soon(draw, other)
         await waiting(one, 1)
         assert ((await one.status()).loading or "").startswith("Loading")
-        await anyio.sleep(2.5)
+        await anyio.sleep(4.2)
         stage.release()
     assert len(pictures) == 2
 
@@ -145,7 +145,7 @@ async def test_a_picture_that_cannot_be_stopped_costs_the_process_and_frees_the_
     alya_home: Path, open_at: Opener, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("STAGE_GRACE", "0.5")
-    hasty, other = open_at(deadline=2), open_at()
+    hasty, other = open_at(deadline=4), open_at()
     told: list[str] = []
     pictures: list[Picture] = []
 

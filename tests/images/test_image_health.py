@@ -41,12 +41,13 @@ async def test_status_says_what_the_worker_does(open_at: Opener, stage: Stage):
 async def test_a_worker_that_does_not_answer_is_told_as_stuck_and_goes_on_when_it_can(
     open_at: Opener, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(local, "_STATUS_LIMIT", 0.5)
-    monkeypatch.setattr(link, "ALIVE", 0.1)
     engine = open_at()
     await engine.render(a_job(), Steps())
     pid = await pid_of(engine)
     os.kill(pid, signal.SIGSTOP)
+    # From here on: a worker that isn't stopped may be slow.
+    monkeypatch.setattr(local, "_STATUS_LIMIT", 0.5)
+    monkeypatch.setattr(link, "ALIVE", 0.1)
     try:
         status = await engine.status()
         assert (status.state, status.pid) == ("stuck", pid)
@@ -61,12 +62,12 @@ async def test_a_worker_that_does_not_answer_is_told_as_stuck_and_goes_on_when_i
 async def test_a_server_that_comes_to_a_stuck_worker_names_it_with_what_to_do(
     open_at: Opener, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(local, "_LOOK_LIMIT", 0.2)
-    monkeypatch.setattr(launch, "_GREETING_LIMIT", 0.5)
     await open_at().render(a_job(), Steps())
     newcomer = open_at()
     pid = await pid_of(newcomer)
-    with stopped(pid):
+    with stopped(pid), monkeypatch.context() as patch:
+        patch.setattr(local, "_LOOK_LIMIT", 0.2)
+        patch.setattr(launch, "_GREETING_LIMIT", 0.5)
         status = await newcomer.status()
         assert (status.state, status.pid) == ("stuck", None)
         with pytest.raises(Unavailable, match=rf"\(process {pid}\) doesn't answer within 0\.5 s"):

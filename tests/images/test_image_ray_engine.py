@@ -351,7 +351,7 @@ async def test_a_picture_that_keeps_getting_lost_is_an_error_in_the_end():
 
 
 async def test_a_cluster_that_says_nothing_any_more_has_lost_the_picture(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(ray_engine, "_SILENCE", 1.0)
+    monkeypatch.setattr(ray_engine, "_SILENCE", 4.0)
     async with answering(silence, saying(ACCEPTED, DONE)) as (engine, application):
         assert (await engine.render(a_job(), Steps())).pixels == PIXELS
         assert len(application.requests) == 2
@@ -370,8 +370,8 @@ async def test_a_cluster_that_stops_in_the_middle_is_told_after_the_retries(monk
 
 async def test_a_picture_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch):
     async with answering(silence) as (_, application):
-        engine = RayEngine(application.url, TOKEN, deadline=1)
-        with pytest.raises(Unavailable, match=r"within 1 s \(last: .*\).*ALYA_IMAGE_DEADLINE"):
+        engine = RayEngine(application.url, TOKEN, deadline=4)
+        with pytest.raises(Unavailable, match=r"within 4 s \(last: .*\).*ALYA_IMAGE_DEADLINE"):
             await engine.render(a_job(), Steps())
         await asyncio.wait_for(application.left.wait(), PATIENCE)
         await engine.aclose()

@@ -152,11 +152,11 @@ async def test_an_older_worker_that_is_stuck_is_named_with_what_to_do(
 async def test_an_older_worker_that_is_busy_is_waited_for_as_long_as_a_picture_may_take_and_said_to_be(
     alya_home: Path, open_at: Opener, older: LocalEngine, stage: Stage
 ):
-    hasty, steps = open_at(version="1.1.0", deadline=2), Steps()
+    hasty, steps = open_at(version="1.1.0", deadline=4), Steps()
     async with anyio.create_task_group() as group:
         group.start_soon(older.render, a_job(), Steps())
         await stage.reached("denoise")
-        with pytest.raises(Unavailable, match=r"alya-mcp 1\.0\.0 .* still has pictures to finish after 2 s"):
+        with pytest.raises(Unavailable, match=r"alya-mcp 1\.0\.0 .* still has pictures to finish after 4 s"):
             await hasty.render(a_job(), steps)
         stage.release()
     said = [step.message for step in steps]

@@ -247,7 +247,7 @@ async def test_a_question_that_nobody_answers_expires_and_the_notifier_ends(
     state: SqliteState, http: Http, source: LoopbackSource
 ) -> None:
     phone = services.Ntfy(source)
-    rules = {"draw": {"action": "require_approval", "approval": {"expires": 1}}}
+    rules = {"draw": {"action": "require_approval", "approval": {"expires": 4}}}
     gate = Gate(policy(rules), state)
     with pytest.raises(ApprovalNeeded):
         await gate.call(a_call(), echo)

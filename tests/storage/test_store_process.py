@@ -161,12 +161,15 @@ async def test_the_store_process_ends_after_the_last_link_has_expired(home: Path
     folder = StoreFolder(home)
     with folder.locked():
         secret = folder.key_or_new()
-        folder.extend(int(time.time()) + 2)
-    server = serve.StoreServer(folder, secret, port=0, instance="0123456789abcdef", limits=AT_ONCE)
-    thread = threading.Thread(target=server.serve)
-    thread.start()
-    with folder.locked():
-        until = int(time.time()) + 3
+        first = int(time.time()) + 1
+        folder.extend(first)
+        server = serve.StoreServer(folder, secret, port=0, instance="0123456789abcdef", limits=AT_ONCE)
+        thread = threading.Thread(target=server.serve)
+        thread.start()
+        # It doesn't end while the folder is locked, as a link is being made then.
+        await anyio.sleep(first + 0.1 - time.time())
+        assert process.ask(secret, server.server_port)
+        until = int(time.time()) + 2
         folder.extend(until)
     await anyio.to_thread.run_sync(thread.join, PATIENCE)
     assert not thread.is_alive()

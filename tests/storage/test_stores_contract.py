@@ -46,15 +46,15 @@ async def test_the_same_picture_may_be_stored_again(store: Store) -> None:
 
 
 async def test_a_link_opens_until_it_expires_and_not_after(store: Store) -> None:
+    """On a busy machine it may have expired before it was first asked for; other tests open lasting ones."""
     stored = await store.put(picture(), expires_in=2)
-    assert fetch(stored.url).status == 200
 
-    def refused() -> float | None:
-        asked = time.time()
-        return asked if fetch(stored.url).status in {400, 403} else None
+    def refused() -> bool:
+        status = fetch(stored.url).status
+        assert status == 200 or time.time() >= stored.expires_at.timestamp() - 1
+        return status in {400, 403}
 
-    refused_at = eventually(refused, "the link expires")
-    assert refused_at >= stored.expires_at.timestamp() - 1
+    eventually(refused, "the link expires")
     assert picture().data not in fetch(stored.url).body
 
 
