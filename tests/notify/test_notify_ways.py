@@ -257,6 +257,23 @@ async def test_a_question_that_nobody_answers_expires_and_the_notifier_ends(
     assert await outcome_of(gate, a_call()) == "/tools/draw/action"
 
 
+async def test_a_question_that_was_answered_elsewhere_is_neither_sent_nor_settled_for_ever(
+    state: SqliteState, http: Http, source: LoopbackSource
+) -> None:
+    chat = services.Telegram(source)
+    source.on("/", Reply({"error": "forbidden"}, 403))
+    question = await asked(state)
+    ntfy = Ntfy(http, services.TOPIC, f"{services.TOPIC}-answers", None, every=0.01)
+    with anyio.fail_after(60):
+        async with notifying(state, ntfy, Telegram(http, services.BOT, str(services.CHAT), wait=0)):
+            await soon(lambda: chat.messages and source.count("/") > 2)
+            edit = f"/bot{services.BOT}/editMessageText"
+            source.on(edit, Reply({"ok": False}, 400))
+            state.approvals.answer(question, "no")
+    assert source.count(edit) == 1
+    assert status(state, question) == ("denied", "command")
+
+
 class Broken:
     """A way with a bug."""
 
