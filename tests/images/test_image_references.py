@@ -16,8 +16,9 @@ from alya_mcp.errors import InvalidInput, NotConfigured
 from alya_mcp.images.decoding import opened
 from alya_mcp.images.engine import Job, Picture
 from alya_mcp.images.flux.loading import load_pipeline
-from alya_mcp.images.flux.pipeline import Artist, drawn_steps, open_artist
+from alya_mcp.images.flux.pipeline import Artist, open_artist
 from alya_mcp.images.flux.renderer import FluxRenderer
+from alya_mcp.images.flux.schedule import drawn_steps
 from alya_mcp.images.plan import Plan
 from alya_mcp.images.reference import LARGEST, MOST_PIXELS, Reference
 from alya_mcp.images.renderer import RenderRequest

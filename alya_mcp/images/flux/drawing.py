@@ -10,12 +10,14 @@ from alya_mcp.images.flux.descent import Descent
 from alya_mcp.images.flux.device_memory import with_room
 from alya_mcp.images.flux.loaded import Loaded, Shelf
 from alya_mcp.images.flux.prompt_words import notice_of, require_subject, understood
+from alya_mcp.images.flux.schedule import drawn_steps
 from alya_mcp.images.models import Choice
 from alya_mcp.images.plan import Machine
 from alya_mcp.images.renderer import ReportProgress
 
 if TYPE_CHECKING:
-    from alya_mcp.images.flux.pipeline import Artist, EncodedPrompt
+    from alya_mcp.images.flux.encodings import EncodedPrompt
+    from alya_mcp.images.flux.pipeline import Artist
 
 _FLAT: Final = 2
 """A picture whose channels vary by no more than this, of 255, is blank."""
@@ -38,7 +40,7 @@ def draw(
     Raises:
         Failure: memory ran out, or no picture came of it.
     """
-    from alya_mcp.images.flux.pipeline import middle
+    from alya_mcp.images.flux.vae import middle
 
     artist, canvas = loaded.artist, loaded.artist.canvas(job)
     prompt, ignored = understood(job.prompt, loaded.words)
@@ -93,7 +95,7 @@ def _see(artist: "Artist", job: Job, pictures: list[Any], *, tiled: bool) -> tup
 def _denoise(
     artist: "Artist", job: Job, encoded: "EncodedPrompt", report: ReportProgress, seen: tuple[Any, ...]
 ) -> Any:
-    from alya_mcp.images.flux.pipeline import NotFinite, drawn_steps
+    from alya_mcp.images.flux.pipeline import NotFinite
 
     steps = drawn_steps(job)
 
@@ -126,7 +128,7 @@ def _decode(artist: "Artist", job: Job, latents: Any, *, tiled: bool) -> Any:
 
 
 def _tiles(artist: "Artist", job: Job, *, tiled: bool) -> contextlib.AbstractContextManager[None]:
-    from alya_mcp.images.flux.pipeline import tiles
+    from alya_mcp.images.flux.vae import tiles
 
     return tiles(artist.pipeline, max(job.width, job.height)) if tiled else contextlib.nullcontext()
 

@@ -10,7 +10,9 @@ from torch import Tensor
 from alya_mcp.images.engine import Job
 from alya_mcp.images.families import Model
 from alya_mcp.images.flux.begun import drawn_from, read, under_noise
-from alya_mcp.images.flux.pipeline import Artist, Tokens, dynamic_shift
+from alya_mcp.images.flux.encodings import Tokens
+from alya_mcp.images.flux.pipeline import Artist
+from alya_mcp.images.flux.schedule import dynamic_shift
 from alya_mcp.images.flux.word_tokenizer import word_tokenizer
 
 _GUIDANCE: Final = 3.5

@@ -11,7 +11,8 @@ from alya_mcp.images.engine import Job
 from alya_mcp.images.families import KLEIN_9B, Model
 from alya_mcp.images.families.flux2_klein import LAYERS
 from alya_mcp.images.flux import qwen3
-from alya_mcp.images.flux.pipeline import Artist, Tokens
+from alya_mcp.images.flux.encodings import Tokens
+from alya_mcp.images.flux.pipeline import Artist
 
 _AREA: Final = 1024 * 1024
 """Pixels of a reference at most; a larger one is made smaller."""

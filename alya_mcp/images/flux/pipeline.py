@@ -7,10 +7,9 @@ next step at hand while a cancelled job still stops within one. What is a family
 import contextlib
 import importlib
 from abc import ABC, abstractmethod
-from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -19,30 +18,13 @@ from torch import Tensor
 from alya_mcp.images.engine import Job
 from alya_mcp.images.families import FAMILIES, Family, Model
 from alya_mcp.images.flux.cuda_graph import Replay
-
-_REMEMBERED: Final = 32
-"""Prompts whose encoding is kept (2 MB each for FLUX.1)."""
+from alya_mcp.images.flux.encodings import EncodedPrompt, EncodingCache, Tokens
+from alya_mcp.images.flux.schedule import drawn_steps
+from alya_mcp.images.flux.vae import in_float32
 
 
 class NotFinite(Exception):
     """Numbers that aren't finite came out of the part that `str()` names."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """A prompt's tokens: what the text encoders are given, how many are the prompt's, if they are all."""
-
-    inputs: tuple[Tensor, ...]
-    count: int
-    truncated: bool
-
-
-@dataclass(frozen=True, slots=True)
-class EncodedPrompt:
-    """A prompt as the text encoders read it: `truncated` tells that they read only its beginning."""
-
-    parts: tuple[Tensor, ...]
-    truncated: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +55,7 @@ class Artist(ABC):
         self.device = device
         self.only_side = only_side
         self.shortcuts: Shortcuts | None = None
-        self._encoded: OrderedDict[str, EncodedPrompt] = OrderedDict()
+        self._encodings = EncodingCache()
 
     @staticmethod
     @abstractmethod
@@ -121,10 +103,9 @@ class Artist(ABC):
     # -- text
 
     def read(self, prompt: str) -> EncodedPrompt:
-        """Encode `prompt`, or remember how it was encoded."""
-        known = self._encoded.get(prompt)
+        """The encoding of `prompt`, computed or from the cache."""
+        known = self._encodings.get(prompt)
         if known is not None:
-            self._encoded.move_to_end(prompt)
             return known
         tokens = self.tokens(prompt)
         recorded = self.shortcuts.encode if self.shortcuts else None
@@ -132,9 +113,7 @@ class Artist(ABC):
         # A recording writes its next answer over this one.
         parts = tuple(part.clone() for part in self.kept(tuple(answer), tokens.count))
         encoded = EncodedPrompt(parts, tokens.truncated)
-        self._encoded[prompt] = encoded
-        if len(self._encoded) > _REMEMBERED:
-            self._encoded.popitem(last=False)
+        self._encodings.put(prompt, encoded)
         return encoded
 
     @abstractmethod
@@ -188,7 +167,7 @@ class Artist(ABC):
         latents = latents.clone()
         if not bool(torch.isfinite(latents).all()):
             # If the text's encoding is what is wrong, every later picture of it would be.
-            self._encoded.pop(job.prompt, None)
+            self._encodings.forget(job.prompt)
             raise NotFinite("model")
         return latents
 
@@ -263,7 +242,7 @@ class Artist(ABC):
             recorded = shortcuts.decode if shortcuts else None
             levels, finite = (recorded or self.decode)(scaled)
             if not bool(finite) and vae.dtype != torch.float32:
-                levels, finite = self._decode_widely(scaled)
+                levels, finite = self.decode_in_float32(scaled)
         if not bool(finite):
             raise NotFinite("decoder")
         return levels.cpu()
@@ -279,20 +258,10 @@ class Artist(ABC):
         levels = (decoded[0].float() / 2 + 0.5).clamp(0, 1).mul(255).round().to(torch.uint8)
         return levels.permute(1, 2, 0).contiguous(), torch.isfinite(decoded).all()
 
-    def _decode_widely(self, scaled: Tensor) -> tuple[Tensor, Tensor]:
-        """Half precision overflows now and then; full precision doesn't.
-
-        The weights come back to where they lay, which is where a recording reads them.
-        """
-        kept = [(tensor, tensor.data) for tensor in self.pipeline.vae.parameters()]
-        try:
-            for tensor, narrow in kept:
-                tensor.data = narrow.float()
-            with torch.compiler.set_stance("force_eager"):
-                return self.decode(scaled.float())
-        finally:
-            for tensor, narrow in kept:
-                tensor.data = narrow
+    def decode_in_float32(self, scaled: Tensor) -> tuple[Tensor, Tensor]:
+        """Like `decode`, with the decoder in float32: half precision overflows now and then."""
+        with in_float32(self.pipeline.vae), torch.compiler.set_stance("force_eager"):
+            return self.decode(scaled.float())
 
     @contextlib.contextmanager
     def _pace(self, job: Job, *, whole: bool = True) -> Generator[Shortcuts | None]:
@@ -312,13 +281,6 @@ class Artist(ABC):
         return mark
 
 
-def drawn_steps(job: Job) -> int:
-    """How many of its steps `job` takes; its reference stands for the others, more with less `strength`."""
-    if job.strength is None:
-        return job.steps
-    return job.steps - int(max(job.steps - min(job.steps * job.strength, job.steps), 0))
-
-
 def open_artist(pipeline: Any, device: torch.device, only_side: int | None = None) -> Artist:
     """The artist of the family of `pipeline`."""
     return artist_class(FAMILIES[type(pipeline).__name__])(pipeline, device, only_side)
@@ -331,41 +293,8 @@ def artist_class(family: Family) -> type[Artist]:
     return kind
 
 
-def dynamic_shift(config: Any, tokens: int) -> float:
-    """The shift for a picture of so many tokens, on the line that a scheduler's `config` draws."""
-    few, many = config.get("base_image_seq_len", 256), config.get("max_image_seq_len", 4096)
-    least, most = config.get("base_shift", 0.5), config.get("max_shift", 1.15)
-    slope = (most - least) / (many - few)
-    return tokens * slope + (least - slope * few)
-
-
-def middle(pixels: Tensor, width: int, height: int) -> Tensor:
-    """The middle of a picture (height, width, 3)."""
-    top, left = (pixels.shape[0] - height) // 2, (pixels.shape[1] - width) // 2
-    return pixels[top : top + height, left : left + width].contiguous()
-
-
 def _up(length: int, unit: int) -> int:
     return -(-length // unit) * unit
-
-
-@contextlib.contextmanager
-def tiles(pipeline: Any, side: int) -> Generator[None]:
-    """Decode in tiles of half a side, which need a fraction of the memory; their seams are blended.
-
-    A decoder's own tile size is that of its training pictures: nothing would be cut at 1024 pixels.
-    """
-    vae, factor = pipeline.vae, int(pipeline.vae_scale_factor)
-    kept = vae.tile_latent_min_size, vae.tile_sample_min_size
-    # Tiles overlap by a quarter, which has to be a whole number.
-    latents = max(4, side // factor // 2 // 4 * 4)
-    vae.tile_latent_min_size, vae.tile_sample_min_size = latents, latents * factor
-    vae.enable_tiling()
-    try:
-        yield
-    finally:
-        vae.disable_tiling()
-        vae.tile_latent_min_size, vae.tile_sample_min_size = kept
 
 
 def _wait(mark: Any) -> None:

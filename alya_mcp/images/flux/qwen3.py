@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from alya_mcp.images.families.qwen3 import conversation
-from alya_mcp.images.flux.pipeline import Artist, Tokens
+from alya_mcp.images.flux.encodings import Tokens
+from alya_mcp.images.flux.pipeline import Artist
 from alya_mcp.images.flux.word_tokenizer import word_tokenizer
 
 _TEMPLATE = (

@@ -11,8 +11,10 @@ from alya_mcp.images.engine import Job
 from alya_mcp.images.families import Model
 from alya_mcp.images.flux import qwen3
 from alya_mcp.images.flux.begun import drawn_from, read, under_noise
+from alya_mcp.images.flux.encodings import Tokens
 from alya_mcp.images.flux.flux1 import full_size_autoencoder
-from alya_mcp.images.flux.pipeline import Artist, Tokens, dynamic_shift
+from alya_mcp.images.flux.pipeline import Artist
+from alya_mcp.images.flux.schedule import dynamic_shift
 
 
 class ZImageArtist(Artist):

@@ -178,7 +178,7 @@ def test_a_decoder_asked_again_in_full_precision_leaves_the_recordings_right(tin
     recorded = draw(renderer, request)
     artist = artist_of(renderer)
     latents = artist.denoise(job, artist.read(job.prompt), lambda done: None)
-    artist._decode_widely(artist.scaled(job, latents))
+    artist.decode_in_float32(artist.scaled(job, latents))
     assert draw(renderer, request) == recorded
 
 
