@@ -1,31 +1,29 @@
-"""The one HTTP client of all sources: requests, the cache of answers, and what became of each source."""
+"""The HTTP client of all sources: requests, the cache of answers, deadlines."""
 
 import json as json_text
 import logging
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Final, Generic, TypeVar, cast
+from typing import Final, TypeVar, cast
 from urllib.parse import urlencode
 
 import anyio
 
-from alya_mcp.errors import Failure
 from alya_mcp.net.addresses import Params, address
-from alya_mcp.net.answers import Body, ChangedShape, Fetched, SourceFailed, SourceOutcome, SourceRefused
+from alya_mcp.net.answers import Body, Fetched, SourceFailed, SourceOutcome, SourceRefused
 from alya_mcp.net.cache_control import may_keep
 from alya_mcp.net.disk_cache import Cache, Kept
 from alya_mcp.net.memo import Memo
-from alya_mcp.net.records import LeftOut
+from alya_mcp.net.outcomes import SourceOutcomes
+from alya_mcp.net.reading import ReadValue, from_cache, live, read_body
 from alya_mcp.net.request import Charge, SourceRequest, SourceResponse
-from alya_mcp.net.revalidation import conditions, confirmed, fresh_until, to_keep
+from alya_mcp.net.revalidation import conditions, confirmed, is_fresh, to_keep
 from alya_mcp.net.single_flight import SingleFlight
 from alya_mcp.net.transport import RetryPolicy, Transport
 from alya_mcp.settings import Settings
-from alya_mcp.settings.providers import SOURCES, Source
+from alya_mcp.settings.providers import Source
 
 T = TypeVar("T")
 
@@ -55,7 +53,7 @@ class Http:
         self._clock = clock
         self._patience = patience or RetryPolicy()
         self._transport = Transport(settings, self._patience, tls)
-        self._seen: dict[str, SourceOutcome] = {}
+        self._outcomes = SourceOutcomes(clock)
         self._cache = Cache(settings.home / "cache" / "sources")
         self._single_flight = SingleFlight()
         self.memo = Memo()
@@ -111,25 +109,21 @@ class Http:
             identity=identity,
         )
         seen = kept = await anyio.to_thread.run_sync(self._cache.find, request.key)
-        value: _Value[T] | None = None
+        value: ReadValue[T] | None = None
         if kept is not None:
             try:
                 value = self._value(request, kept, read)
             except SourceFailed:
                 kept = None  # cached by a version that expected another shape
         now = self._clock()
-        if kept is not None and kept.fetched_at <= now < fresh_until(kept, fresh_for, stale_for):
-            return self._from_cache(source, cast("_Value[T]", value), kept, now)
+        if kept is not None and is_fresh(kept, now, fresh_for, stale_for):
+            return from_cache(source, cast("ReadValue[T]", value), kept, now)
 
         async def ask() -> Kept:
             # Another caller's request may have ended between the look into the cache and this one's turn.
             newer = await anyio.to_thread.run_sync(self._cache.find, request.key)
             now = self._clock()
-            if (
-                newer is not None
-                and newer != seen
-                and newer.fetched_at <= now < fresh_until(newer, fresh_for, stale_for)
-            ):
+            if newer is not None and newer != seen and is_fresh(newer, now, fresh_for, stale_for):
                 return newer
             if authorise is not None:
                 request.secrets.update(await authorise())
@@ -137,7 +131,7 @@ class Http:
 
         try:
             newest = await self._within(request, deadline, lambda: self._single_flight.join(request.key, ask))
-            return self._live(source, self._value(request, newest, read), newest.fetched_at)
+            return live(source, self._value(request, newest, read), newest.fetched_at)
         except SourceRefused:
             raise
         except SourceFailed as failure:
@@ -145,7 +139,7 @@ class Http:
             if kept is None or not kept.fetched_at <= now <= kept.fetched_at + stale_for:
                 raise
             logger.info("using a cached answer: %s", failure)
-            return self._from_cache(source, cast("_Value[T]", value), kept, now, problem=failure.problem)
+            return from_cache(source, cast("ReadValue[T]", value), kept, now, problem=failure.problem)
 
     async def post(
         self,
@@ -181,11 +175,11 @@ class Http:
             repeatable=repeatable,
         )
 
-        async def ask() -> _Value[T]:
+        async def ask() -> ReadValue[T]:
             answer = await self._transport.ask(request, {})
-            return _read(read, Body(source, answer.body, answer.content_type))
+            return read_body(read, Body(source, answer.body, answer.content_type))
 
-        return self._live(source, await self._within(request, deadline, ask), self._clock())
+        return live(source, await self._within(request, deadline, ask), self._clock())
 
     async def exchange(
         self,
@@ -223,13 +217,13 @@ class Http:
         )
         answer = await self._within(request, deadline, lambda: self._transport.ask_once(request))
         if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            self._note(source, f"answers {answer.status}; call again later")
+            self._outcomes.record(source, f"answers {answer.status}; call again later")
         return answer
 
     @property
     def seen(self) -> list[SourceOutcome]:
         """The outcome of the last request to each source of `SOURCES` that was asked, by title."""
-        return sorted(self._seen.values(), key=lambda seen: seen.source.title)
+        return self._outcomes.by_title
 
     def address_of(self, source: Source) -> str:
         """The base address of `source` without a trailing slash; empty if none is configured."""
@@ -295,69 +289,17 @@ class Http:
                 answer = await ask()
         except TimeoutError:
             problem = f"didn't answer within {deadline:g} s; call again later"
-            self._note(source, problem)
+            self._outcomes.record(source, problem)
             raise SourceFailed(source, problem) from None
         except SourceFailed as failure:
             # For a GET, 404 is an answer: there is no such thing.
             absent = failure.status == HTTPStatus.NOT_FOUND and request.method == "GET"
-            self._note(source, None if absent else failure.problem)
+            self._outcomes.record(source, None if absent else failure.problem)
             raise
-        self._note(source, None)
+        self._outcomes.record(source, None)
         return answer
 
-    def _note(self, source: Source, problem: str | None) -> None:
-        if source.key in SOURCES:
-            self._seen[source.key] = SourceOutcome(source=source, at=_date(self._clock()), problem=problem)
-
-    def _value(self, request: SourceRequest, kept: Kept, read: Callable[[Body], T]) -> "_Value[T]":
+    def _value(self, request: SourceRequest, kept: Kept, read: Callable[[Body], T]) -> ReadValue[T]:
         nothing = kept.status == HTTPStatus.NO_CONTENT
         body = Body(request.source, kept.body, kept.content_type, nothing)
-        return self.memo.get((request.key, read, kept.fetched_at), lambda: _read(read, body))
-
-    def _live(self, source: Source, read: "_Value[T]", now: float) -> Fetched[T]:
-        return Fetched(
-            value=read.value,
-            source=source,
-            fetched_at=_date(now),
-            age=0.0,
-            cached=False,
-            left_out=read.left_out,
-        )
-
-    def _from_cache(
-        self, source: Source, read: "_Value[T]", kept: Kept, now: float, *, problem: str | None = None
-    ) -> Fetched[T]:
-        return Fetched(
-            value=read.value,
-            source=source,
-            fetched_at=_date(kept.fetched_at),
-            age=max(0.0, now - kept.fetched_at),
-            cached=True,
-            stale=problem is not None,
-            problem=problem,
-            left_out=read.left_out,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Value(Generic[T]):
-    """The value read from an answer, and which records of it were left out."""
-
-    value: T
-    left_out: LeftOut | None
-
-
-def _read(read: Callable[[Body], T], body: Body) -> _Value[T]:
-    """What `read` makes of `body`; an exception in it counts as a failure of the source."""
-    try:
-        return _Value(read(body), body.tally.left_out)
-    except Failure:
-        raise
-    except Exception as error:
-        logger.warning("an answer of %s can't be read", body.source.title, exc_info=True)
-        problem = "answers something that can't be read; a newer version of alya-mcp may know it"
-        raise ChangedShape(body.source, problem) from error
-
-
-def _date(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
+        return self.memo.get((request.key, read, kept.fetched_at), lambda: read_body(read, body))

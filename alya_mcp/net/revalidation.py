@@ -51,6 +51,10 @@ def to_keep(answer: SourceResponse, now: float) -> Kept:
     )
 
 
-def fresh_until(kept: Kept, fresh_for: float, stale_for: float) -> float:
-    """When `kept` stops being fresh: the source's own time, from `fresh_for` up to `stale_for` seconds."""
-    return max(kept.fetched_at + fresh_for, min(kept.fresh_until, kept.fetched_at + stale_for))
+def is_fresh(kept: Kept, now: float, fresh_for: float, stale_for: float) -> bool:
+    """Whether `kept` can be used at `now` without a request.
+
+    It is fresh as long as the source's headers say, but for `fresh_for` to `stale_for` seconds.
+    """
+    until = max(kept.fetched_at + fresh_for, min(kept.fresh_until, kept.fetched_at + stale_for))
+    return kept.fetched_at <= now < until
