@@ -31,7 +31,13 @@ _USED: Final = (
 )
 
 
-def build(services: Services, links: Links, hosts: Iterable[str], sessions: Sessions | None = None) -> Guard:
+def build(
+    services: Services,
+    links: Links,
+    hosts: Iterable[str],
+    sessions: Sessions | None = None,
+    streams: Streams | None = None,
+) -> Guard:
     """The application for the names and ports in `hosts`, as `127.0.0.1:8000`."""
     sessions = Sessions() if sessions is None else sessions
 
@@ -60,7 +66,7 @@ def build(services: Services, links: Links, hosts: Iterable[str], sessions: Sess
     guard = Guard(app, sessions, hosts)
     app.state.services = services
     app.state.base = guard.base
-    app.state.streams = Streams()
+    app.state.streams = Streams() if streams is None else streams
     pages = [
         *now.ROUTES,
         *spend.ROUTES,

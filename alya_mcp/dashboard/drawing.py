@@ -38,6 +38,7 @@ class DrawingRuns:
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self._threads: list[threading.Thread] = []
         self._number = 0
+        self._closed = False
 
     def jobs(self) -> list[DrawingJob]:
         """What is drawn now, and what ended in the last two minutes, the newest first."""
@@ -67,8 +68,10 @@ class DrawingRuns:
 
     def close(self) -> None:
         """End what is drawn."""
-        for process in list(self._processes.values()):
-            process.terminate()
+        with self._lock:
+            self._closed = True
+            for process in self._processes.values():
+                process.terminate()
         for thread in self._threads:
             thread.join()
 
@@ -85,7 +88,10 @@ class DrawingRuns:
                 stderr=subprocess.DEVNULL,
                 env=environment,
             )
-            self._processes[number] = process
+            with self._lock:
+                self._processes[number] = process
+                if self._closed:  # while it started
+                    process.terminate()
             out, _ = process.communicate(arguments, timeout=_PATIENCE_SECONDS)
             why = "" if process.returncode == 0 else _why(out)
         except subprocess.TimeoutExpired:
@@ -94,9 +100,8 @@ class DrawingRuns:
             why = "It took more than half an hour and was ended."
         except OSError as error:
             why = f"The command can't be started: {error.strerror or error}"
-        finally:
-            self._processes.pop(number, None)
         with self._lock:
+            self._processes.pop(number, None)
             state: Literal["done", "failed"] = "failed" if why else "done"
             self._jobs[number] = replace(self._jobs[number], state=state, why=why, ended=time.time())
 

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 import anyio
@@ -15,15 +16,16 @@ from alya_mcp.dashboard.rendering import part, services_of, status_of
 Parts = Mapping[str, str]
 """The parts of a page by the ids of their elements."""
 
-LOOK_SECONDS: Final = 1.0
 MOST_STREAMS: Final = 12
-_BEAT_SECONDS: Final = 15.0
 
 
+@dataclass(slots=True)
 class Streams:
-    """Counts the pages that listen."""
+    """Counts the pages that listen. Seconds between looks, and without a change until a sign of life."""
 
-    open = 0
+    look: float = 1.0
+    beat: float = 15.0
+    open: int = 0
 
 
 def stream(request: Request, parts: Callable[[Request], Parts]) -> Response:
@@ -60,9 +62,9 @@ async def _events(
                     sent[name] = html
                     beaten = time.monotonic()
                     yield f"data: {json.dumps({'id': name, 'html': html})}\n\n"
-            if time.monotonic() - beaten >= _BEAT_SECONDS:
+            if time.monotonic() - beaten >= streams.beat:
                 beaten = time.monotonic()
                 yield ": still here\n\n"
-            await anyio.sleep(LOOK_SECONDS)
+            await anyio.sleep(streams.look)
     finally:
         streams.open -= 1

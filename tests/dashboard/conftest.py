@@ -6,6 +6,7 @@ from browser_stand_in import HOST, Browser
 
 from alya_mcp.dashboard.app import build
 from alya_mcp.dashboard.guard import Guard
+from alya_mcp.dashboard.live import Streams
 from alya_mcp.dashboard.services import Services
 from alya_mcp.dashboard.sign_in import Links
 from alya_mcp.settings import Settings
@@ -26,7 +27,7 @@ def links(alya_home: Path) -> Links:
 
 @pytest.fixture
 def app(services: Services, links: Links) -> Guard:
-    return build(services, links, (HOST, "localhost:8000"))
+    return build(services, links, (HOST, "localhost:8000"), streams=Streams(look=0.01, beat=0.05))
 
 
 @pytest.fixture

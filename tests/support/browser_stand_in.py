@@ -1,11 +1,15 @@
 """A browser as the dashboard's application sees it: asks it in this process, and keeps its cookie."""
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from html import unescape
 from typing import Any
 from urllib.parse import urlencode
+
+import anyio
+from raw_client import PATIENCE
 
 HOST = "127.0.0.1:8000"
 Headers = list[tuple[str, str]]
@@ -61,7 +65,34 @@ class Browser:
                 return await self.post(where, {**{k: unescape(v) for k, v in hidden}, **fields})
         raise AssertionError(f"no form leads to {action}")
 
-    async def ask(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Page:
+    async def listen(self, path: str, heard: Callable[[dict[str, str]], bool]) -> dict[str, str]:
+        """The parts of a page that its stream sends, by their ids; leaves as soon as `heard` has enough."""
+        parts: dict[str, str] = {}
+        left = anyio.Event()
+
+        async def take(chunk: bytes) -> None:
+            for line in chunk.decode().splitlines():
+                if line.startswith("data: "):
+                    told = json.loads(line[6:])
+                    parts[told["id"]] = told["html"]
+            if heard(parts):
+                left.set()
+
+        with anyio.fail_after(PATIENCE):
+            answer = await self.ask("GET", path, b"", {"sec-fetch-site": "same-origin"}, take, left)
+        assert answer.status == 200, answer.text
+        return parts
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        take: Callable[[bytes], Awaitable[None]] | None = None,
+        left: anyio.Event | None = None,
+    ) -> Page:
+        """Ask for a page; `take` gets its pieces as they come, and the connection ends once `left` is set."""
         target, _, query = path.partition("?")
         sent = {"host": self.host, **({"cookie": self.cookie} if self.cookie else {}), **headers}
         scope = {
@@ -75,7 +106,11 @@ class Browser:
         status, given, parts = 0, [], []
 
         async def receive() -> dict[str, Any]:
-            return messages.pop(0) if messages else {"type": "http.disconnect"}
+            if messages:
+                return messages.pop(0)
+            if left is not None:
+                await left.wait()
+            return {"type": "http.disconnect"}
 
         async def send(message: Mapping[str, Any]) -> None:
             nonlocal status, given
@@ -84,6 +119,8 @@ class Browser:
                 given = [(k.decode().lower(), v.decode("latin-1")) for k, v in message["headers"]]
             else:
                 parts.append(message.get("body", b""))
+                if take is not None:
+                    await take(parts[-1])
 
         await self.app(scope, receive, send)
         return Page(status, given, b"".join(parts).decode("utf-8", "replace"))
