@@ -115,6 +115,15 @@ def shrunk(preview: bytes, among: int) -> bytes:
     return _fitting(image, int(_PREVIEW_SIDE / among**0.5), _PREVIEW_BYTES // among)
 
 
+def thumbnail(levels: Any, side: int, limit: int) -> bytes:
+    """A JPEG of at most `side` pixels a side and `limit` bytes of an array (height, width, 3) of bytes.
+
+    Raises:
+        ValueError: when it can't be made that small.
+    """
+    return _fitting(importlib.import_module("PIL.Image").fromarray(levels), side, limit)
+
+
 def _fitting(image: Any, largest: int, limit: int) -> bytes:
     """The best JPEG of `image` with at most `largest` pixels a side that fits into `limit` bytes.
 

@@ -18,6 +18,8 @@ MAX_STEPS: Final = 50
 MIN_SIDE: Final = 64
 MAX_SIDE: Final = 2048
 LEAST_STRENGTH: Final = 0.01
+MAX_PREVIEW: Final = 16 << 10
+"""Bytes of a preview at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,12 +72,17 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobProgress:
-    """Where a job is: `done` of `total` for the whole job, growing with every step; `message` says it."""
+    """Where a job is: `done` of `total` for the whole job, growing with every step; `message` says it.
+
+    `preview` is a small JPEG of what is drawn so far, at most 128 pixels a side and MAX_PREVIEW bytes; empty
+    where there is no new one.
+    """
 
     phase: Phase
     done: float
     total: float
     message: str
+    preview: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -248,7 +248,7 @@ class _Attempt:
                     self.working = True
                 case JobStep():
                     self.message = answer.message
-                    await meter.report(answer.phase, answer.at, answer.until, answer.message)
+                    await meter.report(answer.phase, answer.at, answer.until, answer.message, answer.preview)
                 case Failed():
                     call.end(cancel=False)
                     if answer.kind == LEAVING:

@@ -45,11 +45,11 @@ class Meter:
         self._message = ""
         self._reported = self._told = time.monotonic()
 
-    async def report(self, phase: Phase, at: float, until: float, message: str) -> None:
+    async def report(self, phase: Phase, at: float, until: float, message: str, preview: bytes = b"") -> None:
         """Tell that `phase` is `at` (0 to 1) and will next be heard of at `until`."""
         self._phase, self._from, self._until, self._message = phase, at, until, message
         self._reported = time.monotonic()
-        await self._emit(at, message)
+        await self._emit(at, message, preview)
 
     def restart(self) -> None:
         """Let a new attempt share what is left of the scale."""
@@ -73,10 +73,11 @@ class Meter:
         finally:
             task.cancel()
 
-    async def _emit(self, at: float, message: str) -> None:
+    async def _emit(self, at: float, message: str, preview: bytes = b"") -> None:
         low, high = _SPANS[self._phase]
         share = (low + (high - low) * at) / TOTAL
         done = self._base + (TOTAL - self._base) * share
         self._last = min(TOTAL, max(done, self._last + _TICK))
-        await self._progress(JobProgress(phase=self._phase, done=self._last, total=TOTAL, message=message))
+        step = JobProgress(phase=self._phase, done=self._last, total=TOTAL, message=message, preview=preview)
+        await self._progress(step)
         self._told = time.monotonic()

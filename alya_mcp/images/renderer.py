@@ -32,9 +32,11 @@ class RenderRequest:
 
 
 class ReportProgress(Protocol):
-    """Tells that `phase` is `at` (0 to 1), to be heard of next at `until`."""
+    """Tells that `phase` is `at` (0 to 1), to be heard of next at `until`; `preview` as in a JobProgress."""
 
-    def __call__(self, phase: RenderPhase, at: float, until: float, message: str) -> None:
+    def __call__(
+        self, phase: RenderPhase, at: float, until: float, message: str, preview: bytes = b"", /
+    ) -> None:
         """Tell, and stop here when the job is cancelled.
 
         Raises:

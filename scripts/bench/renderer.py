@@ -58,8 +58,8 @@ def _draw(renderer: FluxRenderer, model: str, precision: str, seed: int) -> tupl
     """Milliseconds in all, by phase in words, and the picture."""
     marks: dict[str, float] = {}
 
-    def report(phase: str, at: float, until: float, message: str) -> None:
-        del at, until, message
+    def report(phase: str, at: float, until: float, message: str, preview: bytes = b"", /) -> None:
+        del at, until, message, preview
         marks.setdefault(phase, time.perf_counter())
 
     job = Job(prompt=f"a red circle on a blue background {seed}", seed=seed, steps=4)

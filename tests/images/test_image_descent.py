@@ -29,7 +29,7 @@ TRANSFORMER_AWAY = "transformer moved to main memory, which is slow"
 RECORDINGS = "recorded steps given up"
 
 
-def unheard(phase: str, at: float, until: float, message: str) -> None:
+def unheard(phase: str, at: float, until: float, message: str, preview: bytes = b"", /) -> None:
     del phase, at, until, message
 
 
@@ -79,8 +79,14 @@ class Card:
         self.denoise = Room(monkeypatch, artist, "step")
         self.decode = Room(monkeypatch, artist, "decode")
 
-    def draw(self, report: Callable[..., None] = unheard, prompt: str = "a red circle") -> Picture:
-        return self.renderer.render(self.request, a_job(prompt), report)
+    def draw(
+        self, report: Callable[..., None] = unheard, prompt: str = "a red circle", steps: int = 2
+    ) -> Picture:
+        return self.renderer.render(self.request, a_job(prompt, steps=steps), report)
+
+    def draw_unseen(self) -> Picture:
+        """A drawing of one step has no preview: the decoder is asked for the picture alone."""
+        return self.draw(steps=1)
 
     def pretend_to_have_recorded(self) -> weakref.ref[Any]:
         """The step is recorded, and what is returned is alive while the recording is."""
@@ -115,13 +121,20 @@ def off(one: Picture, other: Picture) -> float:
 # -- one step at a time
 
 
-def test_a_picture_that_cannot_be_decoded_at_once_is_decoded_in_tiles(card: Card):
+def test_a_preview_without_memory_costs_the_picture_nothing(card: Card):
     whole = card.draw()
     card.decode.missing = 1
-    tiled = card.draw()
+    assert card.draw() == whole
+    assert card.decode.missing == card.kept() == 0
+
+
+def test_a_picture_that_cannot_be_decoded_at_once_is_decoded_in_tiles(card: Card):
+    whole = card.draw_unseen()
+    card.decode.missing = 1
+    tiled = card.draw_unseen()
     assert "Memory was short: decoded in tiles" in str(tiled.notice)
     assert card.kept() == 0
-    assert card.draw() == whole
+    assert card.draw_unseen() == whole
 
 
 def test_recordings_go_first_where_drawing_has_no_room(card: Card):
@@ -162,16 +175,16 @@ def test_then_the_transformer(card: Card):
 
 
 def test_decoding_goes_down_all_the_way_too(card: Card):
-    whole = card.draw()
+    whole = card.draw_unseen()
     recording = card.pretend_to_have_recorded()
     card.decode.missing = 4
-    picture = card.draw()
+    picture = card.draw_unseen()
     steps = ["decoded in tiles", RECORDINGS, ENCODER_AWAY, TRANSFORMER_AWAY]
     assert f"Memory was short: {', '.join(steps)}" in str(picture.notice)
     assert off(picture, whole) < 20
     assert recording() is None
     assert card.kept() == 0
-    assert card.draw().pixels == whole.pixels
+    assert card.draw_unseen().pixels == whole.pixels
 
 
 # -- the end of the way
@@ -261,7 +274,7 @@ def test_full_precision_that_an_overflow_asks_for_goes_down_too(card: Card, monk
         return real(latents, **options)
 
     monkeypatch.setattr(vae, "decode", decode)
-    assert "Memory was short: decoded in tiles" in str(card.draw().notice)
+    assert "Memory was short: decoded in tiles" in str(card.draw_unseen().notice)
     assert asked == [torch.bfloat16, torch.float32] * 2
     assert {parameter.dtype for parameter in vae.parameters()} == {torch.bfloat16}
     assert not vae.use_tiling
@@ -280,14 +293,14 @@ def test_a_model_that_sees_the_whole_picture_at_once_is_not_decoded_in_tiles(car
     card.loaded.device = "cpu"
     card.decode.missing = 1
     with pytest.raises(Failure, match=r"\(decode\)"):
-        card.draw()
+        card.draw_unseen()
 
 
 def test_cancelling_on_the_way_down_ends_it(card: Card):
     whole = card.draw()
     card.denoise.missing = 1
 
-    def report(phase: str, at: float, until: float, message: str) -> None:
+    def report(phase: str, at: float, until: float, message: str, preview: bytes = b"", /) -> None:
         if phase == "denoise" and at == 0 and not card.denoise.missing:
             raise CancelledJob
 

@@ -208,7 +208,7 @@ def one_colour(monkeypatch: pytest.MonkeyPatch, renderer: FluxRenderer) -> None:
     monkeypatch.setattr(vae, "decode", decode)
 
 
-def heard_by_nobody(phase: str, at: float, until: float, message: str) -> None:
+def heard_by_nobody(phase: str, at: float, until: float, message: str, preview: bytes = b"", /) -> None:
     del phase, at, until, message
 
 

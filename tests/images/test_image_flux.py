@@ -23,7 +23,7 @@ class Reports(list[tuple[str, float]]):
     def __init__(self, stop: Callable[[str, float], bool] = lambda phase, at: False) -> None:
         self._stop = stop
 
-    def __call__(self, phase: str, at: float, until: float, message: str) -> None:
+    def __call__(self, phase: str, at: float, until: float, message: str, preview: bytes = b"", /) -> None:
         self.append((phase, at))
         if self._stop(phase, at):
             raise CancelledJob
@@ -48,6 +48,11 @@ def pipeline_of(renderer: FluxRenderer) -> Any:
 
 def draw(renderer: FluxRenderer, request: RenderRequest, reports: Reports | None = None) -> Picture:
     return renderer.render(request, a_job(), Reports() if reports is None else reports)
+
+
+def draw_unseen(renderer: FluxRenderer, request: RenderRequest) -> Picture:
+    """A drawing of one step has no preview: the decoder is asked for the picture alone."""
+    return renderer.render(request, a_job(steps=1), Reports())
 
 
 class Fails:
@@ -76,7 +81,7 @@ def test_without_memory_for_decoding_it_decodes_in_tiles_once_and_goes_back(
 ):
     import numpy
 
-    whole = draw(renderer, request_for)
+    whole = draw_unseen(renderer, request_for)
     vae = pipeline_of(renderer).vae
     monkeypatch.setattr(vae, "decode", Fails(vae.decode, no_memory()))
     real, tiles = vae.decoder.forward, list[tuple[int, ...]]()
@@ -86,7 +91,7 @@ def test_without_memory_for_decoding_it_decodes_in_tiles_once_and_goes_back(
         return real(latents)
 
     monkeypatch.setattr(vae.decoder, "forward", forward)
-    picture = draw(renderer, request_for)
+    picture = draw_unseen(renderer, request_for)
     assert picture.notice is not None
     assert "Memory was short: decoded in tiles" in picture.notice
     assert max(tiles) == (8, 8)
@@ -94,7 +99,7 @@ def test_without_memory_for_decoding_it_decodes_in_tiles_once_and_goes_back(
     one, other = (numpy.frombuffer(drawn.pixels, numpy.uint8) for drawn in (whole, picture))
     assert numpy.corrcoef(one, other)[0, 1] > 0.8
     tiles.clear()
-    assert draw(renderer, request_for).pixels == whole.pixels
+    assert draw_unseen(renderer, request_for).pixels == whole.pixels
     assert tiles == [(16, 16)]
 
 
@@ -114,8 +119,8 @@ def test_without_memory_even_for_tiles_it_says_so_with_the_figures_and_draws_the
     monkeypatch.setattr(vae, "decode", Fails(vae.decode, no_memory(), no_memory()))
     words = r"ran out of memory .* \(decode\): [\d.]+ GB of [\d.]+ GB are free\. Tried .*: decoded in tiles"
     with pytest.raises(Failure, match=words):
-        draw(renderer, request_for)
-    assert draw(renderer, request_for).model == "tiny"
+        draw_unseen(renderer, request_for)
+    assert draw_unseen(renderer, request_for).model == "tiny"
 
 
 @pytest.mark.parametrize(
@@ -203,7 +208,7 @@ def test_a_decoder_that_overflows_in_half_precision_is_asked_again_in_full(
         return (image * float("nan") if vae.dtype == torch.bfloat16 else image,)
 
     monkeypatch.setattr(vae, "decode", decode)
-    assert len(draw(renderer, request_for).pixels) == SIDE * SIDE * 3
+    assert len(draw_unseen(renderer, request_for).pixels) == SIDE * SIDE * 3
     assert dtypes == [torch.bfloat16, torch.float32]
     assert vae.dtype == torch.bfloat16
     # A recorded decoder reads its weights where they lay.

@@ -97,7 +97,7 @@ def drawn_here(tiny: Path, jobs: list[Job]) -> list[Picture]:
 
     from alya_mcp.images.flux.renderer import FluxRenderer
 
-    def report(phase: RenderPhase, at: float, until: float, message: str) -> None:
+    def report(phase: RenderPhase, at: float, until: float, message: str, preview: bytes = b"", /) -> None:
         del phase, at, until, message
 
     threads = torch.get_num_threads()

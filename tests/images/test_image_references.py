@@ -46,7 +46,7 @@ def reference(picture: Image.Image, kind: str = "PNG", **options: Any) -> Refere
     return Reference(name="a", data=saved(picture, kind, **options))
 
 
-def unheard(phase: str, at: float, until: float, message: str) -> None:
+def unheard(phase: str, at: float, until: float, message: str, preview: bytes = b"", /) -> None:
     del phase, at, until, message
 
 

@@ -19,7 +19,7 @@ MB = 10**6
 class Told(list[str]):
     """What was said while a model was loaded."""
 
-    def __call__(self, phase: str, at: float, until: float, message: str) -> None:
+    def __call__(self, phase: str, at: float, until: float, message: str, preview: bytes = b"", /) -> None:
         del at, until
         if phase == "load":
             self.append(message)

@@ -188,7 +188,7 @@ def test_a_model_of_the_hub_is_downloaded_and_drawn_with(hub: Hub, tiny: Path):
     hub.files = {str(path.relative_to(tiny)): path.read_bytes() for path in tiny.rglob("*") if path.is_file()}
     messages: list[str] = []
 
-    def report(phase: str, at: float, until: float, message: str) -> None:
+    def report(phase: str, at: float, until: float, message: str, preview: bytes = b"", /) -> None:
         messages.append(message)
 
     request = RenderRequest(model="them/model", precision="auto", job=a_job())

@@ -128,8 +128,8 @@ class Staged:
         return self._inner.status()
 
     def _held(self, report: ReportProgress) -> ReportProgress:
-        def held(phase: RenderPhase, at: float, until: float, message: str) -> None:
-            report(phase, at, until, message)
+        def held(phase: RenderPhase, at: float, until: float, message: str, preview: bytes = b"", /) -> None:
+            report(phase, at, until, message, preview)
             self._stay(phase)
 
         return held

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from alya_mcp.errors import Failure
-from alya_mcp.images.engine import Job, Picture
+from alya_mcp.images.encode import thumbnail
+from alya_mcp.images.engine import MAX_PREVIEW, Job, Picture
 from alya_mcp.images.flux.descent import Descent
 from alya_mcp.images.flux.device_memory import with_room
 from alya_mcp.images.flux.loaded import Loaded, Shelf
@@ -96,16 +97,20 @@ def _denoise(
     artist: "Artist", job: Job, encoded: "EncodedPrompt", report: ReportProgress, seen: tuple[Any, ...]
 ) -> Any:
     from alya_mcp.images.flux.pipeline import NotFinite
+    from alya_mcp.images.flux.previews import SIDE, Previews
 
     steps = drawn_steps(job)
+    previews = Previews(artist, job)
 
     def after(done: int) -> None:
         until = min(1.0, (done + 1) / steps)
-        report("denoise", done / steps, until, f"Step {done} of {steps}")
+        levels = previews.of(done)
+        preview = b"" if levels is None else thumbnail(levels.numpy(), SIDE, MAX_PREVIEW)
+        report("denoise", done / steps, until, f"Step {done} of {steps}", preview)
 
     report("denoise", 0.0, 1 / steps, f"Drawing in {steps} steps")
     try:
-        return with_room(lambda: artist.denoise(job, encoded, after, seen))
+        return with_room(lambda: artist.denoise(job, encoded, after, seen, previews))
     except NotFinite:
         raise Failure(
             f"The model computed numbers that aren't finite (NaN) with seed {job.seed} and {job.steps} "

@@ -9,7 +9,7 @@ import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -36,6 +36,18 @@ class Shortcuts:
     encode: Replay | None = None
     step: Replay | None = None
     decode: Replay | None = None
+
+
+class LookAtStep(Protocol):
+    """Looks at latents while they are drawn, and may not wait for the device."""
+
+    def wanted(self, step: int) -> bool:
+        """Whether step number `step`, the first of which is 1, is to be shown."""
+        ...
+
+    def take(self, step: int, before: Tensor, after: Tensor) -> None:
+        """See the latents `before` and `after` a step, which are no longer there later."""
+        ...
 
 
 class Artist(ABC):
@@ -139,9 +151,12 @@ class Artist(ABC):
 
     @torch.no_grad()
     def denoise(
-        self, job: Job, encoded: EncodedPrompt, after: Callable[[int], None], seen: tuple[Tensor, ...] = ()
-    ) -> Tensor:
+        self, job: Job, encoded: EncodedPrompt, after: Callable[[int], None], seen: tuple[Tensor, ...] = (),
+        look: LookAtStep | None = None,
+    ) -> Tensor:  # fmt: skip
         """The latents of `job`; `after` is told each step that is done, and may raise to stop.
+
+        `look` is shown the steps that it wants, each before `after` is told of it.
 
         Raises:
             NotFinite: when the transformer computes nonsense.
@@ -156,7 +171,12 @@ class Artist(ABC):
             ahead = 0 if recorded else 1
             done: list[Any] = []
             for number in range(len(times)):
+                looks = look is not None and look.wanted(number + 1)
+                # A recorded step writes its answer over the one before.
+                before = latents.clone() if looks and recorded else latents
                 (latents,) = take(latents, times[number], changes[number], *conditions)
+                if look is not None and looks:
+                    look.take(number + 1, before, latents)
                 done.append(self._mark())
                 if number >= ahead:
                     _wait(done[number - ahead])

@@ -133,7 +133,9 @@ class RayEngine:
                     case Sign(kind="accepted"):
                         accepted = True
                     case JobStep():
-                        await meter.report(answer.phase, answer.at, answer.until, answer.message)
+                        await meter.report(
+                            answer.phase, answer.at, answer.until, answer.message, answer.preview
+                        )
                     case Failed():
                         raise answer.failure()
                     case Picture():

@@ -12,7 +12,7 @@ from typing import Final
 from alya_mcp import __version__
 from alya_mcp.images.engine import Job, Picture
 from alya_mcp.images.library_environment import tell_libraries
-from alya_mcp.images.renderer import Renderer, RendererStatus, RenderPhase, RenderRequest
+from alya_mcp.images.renderer import Renderer, RendererStatus, RenderRequest
 from alya_mcp.images.wire.messages import DEVICE_LOST, Failed, JobStep
 from alya_mcp.images.worker.render_thread import Order, RenderOutcome, RenderThread
 
@@ -78,10 +78,10 @@ class Replica:
         said: asyncio.Queue[JobStep | RenderOutcome] = asyncio.Queue()
         runs = False
 
-        def on_step(phase: RenderPhase, at: float, until: float, message: str) -> None:
+        def on_step(step: JobStep) -> None:
             nonlocal runs
             runs = True
-            said.put_nowait(JobStep(phase=phase, at=at, until=until, message=message))
+            said.put_nowait(step)
 
         def on_end(outcome: RenderOutcome, renderer: RendererStatus) -> None:
             nonlocal runs

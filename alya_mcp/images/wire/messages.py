@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, Literal, cast, get_args
 
 from alya_mcp.errors import Failure, failure_of, kind_of
-from alya_mcp.images.engine import EngineStatus, Job, Phase, Picture
+from alya_mcp.images.engine import MAX_PREVIEW, EngineStatus, Job, Phase, Picture
 from alya_mcp.images.reference import LARGEST, MOST
 from alya_mcp.images.wire.fields import read_fields
 from alya_mcp.images.wire.frames import Frame, WireError, pack
@@ -155,12 +155,23 @@ class Sign:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobStep:
-    """Where a job is: `phase` is `at` (0 to 1) and will next be heard of at `until`."""
+    """Where a job is: `phase` is `at` (0 to 1) and will next be heard of at `until`.
+
+    `preview` is as in a JobProgress.
+
+    Raises:
+        WireError: when built with a preview of more than MAX_PREVIEW bytes.
+    """
 
     phase: Phase
     at: float
     until: float
     message: str
+    preview: bytes = b""
+
+    def __post_init__(self) -> None:
+        if len(self.preview) > MAX_PREVIEW:
+            raise WireError(f"a preview of {len(self.preview)} bytes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +202,8 @@ _ANSWERS: Final[dict[str, type[JobStep | Picture | Failed | EngineStatus]]] = {
 _SIGNS: Final = frozenset(get_args(SignKind))
 _KINDS: Final = {kind: name for name, kind in (*_REQUESTS.items(), *_ANSWERS.items())}
 _PHASES: Final = frozenset(get_args(Phase))
+_PAYLOADS: Final = {"picture": "pixels", "step": "preview"}
+"""The field of an answer that its frame carries as payload."""
 
 
 def pack_request(request: Request, number: int = 0) -> bytes:
@@ -234,11 +247,12 @@ def pack_answer(answer: Answer, number: int = 0, spent: float = 0.0) -> bytes:
     head: dict[str, Any] = {"type": "", "id": number, "spent": spent}
     if isinstance(answer, Sign):
         return pack({**head, "type": answer.kind})
-    told = {each.name: getattr(answer, each.name) for each in fields(answer) if each.name != "pixels"}
+    kind = _KINDS[type(answer)]
+    told = {each.name: getattr(answer, each.name) for each in fields(answer)}
     if isinstance(answer, EngineStatus):
         told["replicas"] = answer.replicas and asdict(answer.replicas)
-    payload = answer.pixels if isinstance(answer, Picture) else b""
-    return pack({**told, **head, "type": _KINDS[type(answer)]}, payload)
+    payload: bytes = told.pop(_PAYLOADS[kind]) if kind in _PAYLOADS else b""
+    return pack({**told, **head, "type": kind}, payload)
 
 
 def read_answer(frame: Frame) -> Answer | None:
@@ -283,7 +297,7 @@ def check_picture(picture: Picture, job: Job) -> None:
 
 def _told(kind: str, frame: Frame) -> dict[str, Any]:
     told = _without(frame.head, "type", "id", "spent")
-    return {**told, "pixels": frame.payload} if kind == "picture" else told
+    return {**told, _PAYLOADS[kind]: frame.payload} if kind in _PAYLOADS else told
 
 
 def _with_files(told: dict[str, Any], files: bytes) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from alya_mcp.images.renderer import (
     RenderPhase,
     RenderRequest,
 )
-from alya_mcp.images.wire.messages import DEVICE_LOST, Failed
+from alya_mcp.images.wire.messages import DEVICE_LOST, Failed, JobStep
 
 _TENDING: Final = 0.5
 """Seconds without an order after which the renderer is asked to go on with what it does ahead."""
@@ -40,7 +40,7 @@ class Order:
     """Work for the thread; `on_step` and `on_end` are called in the event loop."""
 
     request: RenderRequest
-    on_step: Callable[[RenderPhase, float, float, str], None]
+    on_step: Callable[[JobStep], None]
     on_end: Callable[[RenderOutcome, RendererStatus], None]
     cancelled: threading.Event = field(default_factory=threading.Event)
 
@@ -103,11 +103,14 @@ class RenderThread:
     def _fill(self, order: Order) -> RenderOutcome:
         began: dict[RenderPhase, float] = {}
 
-        def report(phase: RenderPhase, at: float, until: float, message: str) -> None:
+        def report(
+            phase: RenderPhase, at: float, until: float, message: str, preview: bytes = b"", /
+        ) -> None:
             if order.cancelled.is_set():
                 raise CancelledJob
             began.setdefault(phase, time.monotonic())
-            self._loop.call_soon_threadsafe(order.on_step, phase, at, until, message)
+            step = JobStep(phase=phase, at=at, until=until, message=message, preview=preview)
+            self._loop.call_soon_threadsafe(order.on_step, step)
 
         request = order.request
         try:

@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Final
 
 from alya_mcp.errors import InvalidInput, Unavailable
-from alya_mcp.images.engine import EngineState, EngineStatus, Picture
-from alya_mcp.images.renderer import Renderer, RendererStatus, RenderPhase
+from alya_mcp.images.engine import EngineState, EngineStatus, Phase, Picture
+from alya_mcp.images.renderer import Renderer, RendererStatus
 from alya_mcp.images.wire.messages import (
     DEVICE_LOST,
     LEAVING,
@@ -237,10 +237,10 @@ class Scheduler:
         work.begun = self._clock.now()
         queued = time.monotonic() - work.since
 
-        def on_step(phase: RenderPhase, at: float, until: float, message: str) -> None:
-            self._time(phase)
-            self._loading = message if phase == "load" else ""
-            self._tell(work, JobStep(phase=phase, at=at, until=until, message=message))
+        def on_step(step: JobStep) -> None:
+            self._time(step.phase)
+            self._loading = step.message if step.phase == "load" else ""
+            self._tell(work, step)
 
         def on_end(outcome: RenderOutcome, renderer: RendererStatus) -> None:
             self._clock.go()
@@ -291,7 +291,7 @@ class Scheduler:
 
     # -- time
 
-    def _time(self, phase: RenderPhase) -> None:
+    def _time(self, phase: Phase) -> None:
         """Stop the clock while a model is loaded."""
         stood = self._clock.stands
         if phase == "load":

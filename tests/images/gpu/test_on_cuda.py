@@ -40,7 +40,7 @@ def whole_device() -> Iterator[None]:
     torch.cuda.set_per_process_memory_fraction(1.0)
 
 
-def unheard(phase: str, at: float, until: float, message: str) -> None:
+def unheard(phase: str, at: float, until: float, message: str, preview: bytes = b"", /) -> None:
     del phase, at, until, message
 
 
@@ -191,7 +191,7 @@ def test_a_cancelled_picture_leaves_no_memory_taken(tiny: Path, at: float):
     whole = draw(renderer, request)
     before = allocated()
 
-    def report(phase: str, done: float, until: float, message: str) -> None:
+    def report(phase: str, done: float, until: float, message: str, preview: bytes = b"", /) -> None:
         if (phase, done) == ("denoise", at):
             raise CancelledJob
 
