@@ -3,7 +3,7 @@
 import json
 import re
 import tomllib
-from datetime import date, datetime, time
+from datetime import date, time
 from typing import Any, cast
 
 from alya_mcp.install.layout import line_start, next_line, without
@@ -74,10 +74,10 @@ def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
 def _names(header: str, key: str, name: str) -> bool:
     """Whether the header of a table names the server or something in it."""
     try:
-        held: Any = tomllib.loads(header)
+        held: Any = tomllib.loads(header).get(key)
     except tomllib.TOMLDecodeError:
-        return False
-    return isinstance(held.get(key), dict) and name in held[key]
+        return False  # a line of an array
+    return isinstance(held, dict) and name in held
 
 
 def _value(value: object) -> str:
@@ -88,15 +88,8 @@ def _value(value: object) -> str:
         return f"{{ {', '.join(members)} }}" if members else "{}"
     if isinstance(value, list):
         return f"[{', '.join(map(_value, cast('list[object]', value)))}]"
-    if isinstance(value, (bool, int, str)):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    return _other(value)
-
-
-def _other(value: object) -> str:
-    """A float, date or time that stood in a table that is written again."""
     if isinstance(value, float):
         return repr(value)
-    if isinstance(value, date | time | datetime):
+    if isinstance(value, date | time):  # of a table that is written again
         return value.isoformat()
-    raise ValueError(f"a {type(value).__name__} can't be written")
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

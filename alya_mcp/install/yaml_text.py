@@ -82,15 +82,8 @@ def remove(text: str, key: str, name: str, *, emptied: bool) -> str:
 
 def _root(text: str) -> yaml.MappingNode | None:
     """The mapping of the whole text; None for a text without one."""
-    try:
-        node = cast("yaml.Node | None", yaml.compose(text, yaml.SafeLoader))  # pyright: ignore[reportUnknownMemberType]
-    except yaml.YAMLError as error:
-        raise ValueError(str(error)) from None
-    if node is None or (isinstance(node, yaml.ScalarNode) and not node.value):
-        return None
-    if not isinstance(node, yaml.MappingNode):
-        raise ValueError("it is not a mapping")  # noqa: TRY004
-    return node if node.value or node.flow_style else None
+    node = cast("yaml.Node | None", yaml.compose(text, yaml.SafeLoader))  # pyright: ignore[reportUnknownMemberType]
+    return node if isinstance(node, yaml.MappingNode) and (node.value or node.flow_style) else None
 
 
 def _pairs(node: yaml.Node) -> list[_Pair]:

@@ -165,34 +165,120 @@ def test_json_of_any_layout_takes_the_server_and_gives_it_back(
 
 
 @pytest.mark.parametrize(
-    ("client", "text", "words"),
+    ("client", "text", "named"),
     [
         ("cursor", "{", "line 1, column 2"),
-        ("cursor", "[]", "not a table"),
-        ("cursor", '{"mcpServers": []}', "not a table of servers"),
-        ("cursor", '{"mcpServers": null}', "not a table of servers"),
-        ("cursor", '{"mcpServers": {}, "mcpServers": {}}', "more than once"),
+        ("cursor", "[]", "JSON"),
+        ("cursor", '{"mcpServers": []}', "'mcpServers'"),
+        ("cursor", '{"mcpServers": null}', "'mcpServers'"),
+        ("cursor", '{"mcpServers": {}, "mcpServers": {}}', "'mcpServers'"),
         ("cursor", '{"a": 1,, }', "line 1, column 9"),
-        ("cursor", '{"a": 1} x', "after the end"),
-        ("cursor", "[" * 5000, "nested deeper"),
+        ("cursor", '{"a": 1} x', "line 1, column 10"),
+        ("cursor", '{"a" 1}', "line 1, column 6"),
+        ("cursor", '{"a": 1 "b": 2}', "line 1, column 9"),
+        ("cursor", '{"a":\n [1 2]}', "line 2, column 5"),
+        ("cursor", '{"a": "x', "line 1, column 7"),
+        ("cursor", '{"a": ?}', "line 1, column 7"),
+        ("cursor", '{"a": 1 /* b}', "line 1, column 9"),
+        ("cursor", "[" * 5000, "JSON"),
         ("cursor", '{"a": "\ud800"}'.encode("utf-8", "surrogatepass"), "UTF-8"),
-        ("codex", "a = ", "not valid TOML"),
-        ("codex", 'mcp_servers = {a = {command = "x"}}', "takes no single change"),
-        ("codex", "mcp_servers = 1", "not a table of servers"),
-        ("goose", "a: [", "not valid YAML"),
-        ("goose", "extensions: 3\n", "not a table of servers"),
-        ("goose", "a: 1\n...\n", "takes no single change"),
-        ("goose", "- a\n", "not a table"),
+        ("codex", "a = ", "TOML"),
+        ("codex", 'mcp_servers = {a = {command = "x"}}', ""),
+        ("codex", "mcp_servers = 1", "'mcp_servers'"),
+        ("goose", "a: [", "YAML"),
+        ("goose", "extensions: 3\n", "'extensions'"),
+        ("goose", "a: 1\n...\n", ""),
+        ("goose", "- a\n", "YAML"),
     ],
 )
 def test_a_text_that_takes_no_server_is_refused_with_what_is_wrong(
-    client: str, text: str | bytes, words: str
+    client: str, text: str | bytes, named: str
 ) -> None:
     data = text if isinstance(text, bytes) else text.encode()
-    with pytest.raises(Unusable, match=words) as refused:
+    with pytest.raises(Unusable) as refused:
         with_server(ConfigFile(CLIENTS[client], Path("/x/config"), data), LAUNCH)
     assert "/x/config" in str(refused.value)
-    if "single change" in words:
+    assert named in str(refused.value)
+    if not named:  # valid, and takes no single change: what to add by hand is shown
         which = CLIENTS[client]
         shown = parse(str(refused.value).partition(":\n")[2], which.format, Path())
         assert shown[which.key]["alya-mcp"] == which.entry(LAUNCH)
+
+
+def test_a_number_and_a_comma_that_json_would_not_take_stay() -> None:
+    text = f'{{"a": [{"9" * 5000}, 1,], "mcpServers": {{}}}}'
+    after = with_server(ConfigFile(CLIENTS["cursor"], Path("/x/config"), text.encode()), LAUNCH).after
+    assert after is not None
+    assert is_one_insertion(text, after.decode())
+
+
+HANDMADE = [
+    (
+        "codex",
+        '[mcp_servers.alya-mcp]\ncommand = "x"\n\n[mcp_servers.alya-mcp.env]\nK = "v"\n# z\n[tui]\nx = 1\n',
+        "\n# z\n[tui]\nx = 1\n",
+    ),
+    ("codex", 'x = [\n  [1],\n]\n[mcp_servers.alya-mcp]\ncommand = "x"\n', "x = [\n  [1],\n]\n"),
+    (
+        "goose",
+        "extensions:\n  alya-mcp:\n    cmd: x\n    args:\n    - a\n    - b\n  b: {cmd: c}\n",
+        "extensions:\n  b: {cmd: c}\n",
+    ),
+    (
+        "cursor",
+        '{"mcpServers": {"a": {}, /* , */ "alya-mcp": {}}}',
+        '{"mcpServers": {"a": {} /* , */}}',
+    ),
+    (
+        "cursor",
+        '{"mcpServers": {"a": {} /* , */, /* , */ "alya-mcp": {}}}',
+        '{"mcpServers": {"a": {} /* , */ /* , */}}',
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("client", "before", "left"), HANDMADE)
+def test_a_server_that_the_user_put_in_is_taken_out(client: str, before: str, left: str) -> None:
+    change = without_server(
+        ConfigFile(CLIENTS[client], Path("/x/config"), before.encode()), made_key=False, made_file=False
+    )
+    assert change.after == left.encode()
+
+
+@pytest.mark.parametrize(
+    ("client", "text"),
+    [
+        ("codex", 'mcp_servers.alya-mcp.command = "x"\n'),
+        ("goose", "a: &a\n  alya-mcp: {cmd: x}\nextensions:\n  <<: *a\n"),
+        ("goose", "a: &a\n  alya-mcp: {cmd: x}\nextensions: *a\n"),
+        ("goose", "extensions:\n  ? alya-mcp\n  : {cmd: x}\n"),
+        ("goose", "extensions: {}\nextensions:\n  alya-mcp: {cmd: x}\n"),
+    ],
+)
+def test_a_server_that_stands_in_no_lines_of_its_own_stays(client: str, text: str) -> None:
+    config = ConfigFile(CLIENTS[client], Path("/x/config"), text.encode())
+    assert "alya-mcp" in config.servers
+    with pytest.raises(Unusable, match="/x/config"):
+        without_server(config, made_key=False, made_file=False)
+
+
+def test_values_of_every_kind_stay_when_the_server_is_written_again() -> None:
+    kept = 'wait = 1.5\nsince = 2026-12-01\nat = 07:30:00\nmost = inf\nodd = [{}, true, "\\u007f"]\n'
+    text = f'[mcp_servers.alya-mcp]\ncommand = "x"\n{kept}'
+    change = with_server(ConfigFile(CLIENTS["codex"], Path("/x/config"), text.encode()), LAUNCH)
+    assert change.after is not None
+    server = tomllib.loads(change.after.decode())["mcp_servers"]["alya-mcp"]
+    assert server.items() >= tomllib.loads(kept).items()
+    assert server["command"] == LAUNCH.command
+
+
+def test_a_key_that_begins_no_line_takes_no_server() -> None:
+    config = ConfigFile(CLIENTS["goose"], Path("/x/config"), b"? extensions\n: a: {cmd: c}\n")
+    with pytest.raises(Unusable, match="/x/config"):
+        with_server(config, LAUNCH)
+
+
+@pytest.mark.parametrize(("made_file", "after"), [(True, None), (False, b"{}")])
+def test_a_file_that_was_made_for_the_server_goes_with_it(made_file: bool, after: bytes | None) -> None:
+    config = ConfigFile(CLIENTS["cursor"], Path("/x/config"), b'{"mcpServers": {"alya-mcp": {}}}')
+    assert without_server(config, made_key=True, made_file=made_file).after == after
