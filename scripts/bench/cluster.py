@@ -3,7 +3,7 @@
     python scripts/bench/cluster.py [--replicas 2] [--seconds 0.5] [--images 60] [--output json]
 
 Pictures are 1024x1024, 3 MB each. First replicas answer at once: what is left is the way of a picture
-through replica, entrance, proxy and HTTP. Then each takes `--seconds`, as a GPU would, with all images asked
+through replica, ingress, proxy and HTTP. Then each takes `--seconds`, as a GPU would, with all images asked
 for at once: what is left of replicas / seconds is how well they are kept busy.
 """
 
