@@ -5,6 +5,7 @@ of its calls in `SESSION.json` beside it. The lock ends with the process, howeve
 these files costs no call anything: it is logged once.
 """
 
+import base64
 import json
 import logging
 import time
@@ -24,11 +25,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class CallProgress:
-    """Where a call is: `done` of `total`, in the same unit, and what it does in words."""
+    """Where a call is: `done` of `total`, in the same unit, and what it does in words.
+
+    `preview` is a small JPEG of what it makes; empty where there is none.
+    """
 
     done: float
     total: float
     message: str
+    preview: bytes = b""
 
 
 class Presence:
@@ -76,7 +81,10 @@ class Presence:
         if self._lock is None or self._failed:
             return
         self._written, self._dirty = time.monotonic(), bool(self._calls)
-        told = {key: [each.done, each.total, each.message] for key, each in self._calls.items()}
+        told = {
+            key: [each.done, each.total, each.message, base64.b64encode(each.preview).decode("ascii")]
+            for key, each in self._calls.items()
+        }
         try:
             write_private(self._folder / f"{self._session}.json", json.dumps(told).encode(), synced=False)
         except OSError as error:
@@ -121,6 +129,13 @@ def _remove(lock: Path) -> None:
             _log.info("a file of a server that ended stays: %s", error.strerror or error)
 
 
+def _decoded(preview: str) -> bytes:
+    try:
+        return base64.b64decode(preview, validate=True)
+    except ValueError:
+        return b""
+
+
 def _read(path: Path) -> Mapping[str, CallProgress]:
     try:
         raw: object = json.loads(path.read_bytes())
@@ -129,8 +144,8 @@ def _read(path: Path) -> Mapping[str, CallProgress]:
     found: dict[str, CallProgress] = {}
     for request, told in cast("dict[str, Any]", raw).items() if isinstance(raw, dict) else ():
         match told:
-            case [int() | float() as done, int() | float() as total, str() as message]:
-                found[request] = CallProgress(done, total, message)
+            case [int() | float() as done, int() | float() as total, str() as message, str() as preview]:
+                found[request] = CallProgress(done, total, message, _decoded(preview))
             case _:
                 continue
     return found

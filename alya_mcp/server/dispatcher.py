@@ -200,13 +200,17 @@ class Dispatcher:
         )
 
     def _context(self, ctx: RequestContext, caller: str | None, task: Task | None) -> Context:
-        last = -1.0
+        last, preview = -1.0, b""
+
+        def show(jpeg: bytes) -> None:
+            nonlocal preview
+            preview = jpeg
 
         async def progress(done: float, total: float, message: str) -> None:
             nonlocal last
             if done > last:
                 last = done
-                told = CallProgress(done, total, self._hub.clean_text(message))
+                told = CallProgress(done, total, self._hub.clean_text(message), preview)
                 self._presence.progress(str(ctx.request_id), told)
                 if task is not None:
                     task.tell(told.message)
@@ -224,6 +228,7 @@ class Dispatcher:
             progress=progress,
             abandoned=lambda: waited_for() and self._patience.abandoned(ctx.request_id),
             ending=lambda: self._ending,
+            show=show,
             patience=self._patience.seconds,
             defer=never if task is None else task.defer,
         )

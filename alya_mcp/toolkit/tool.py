@@ -68,6 +68,10 @@ def never(_seconds: float) -> bool:
     return False
 
 
+def unseen(_jpeg: bytes) -> None:
+    """`Context.show` where nobody looks."""
+
+
 def stays() -> bool:
     """The `ending` of a session that goes on."""
     return False
@@ -82,6 +86,8 @@ class Context:
     `abandoned` returns true once the client has given up on the call because it took too long; its next call
     may collect the result. `patience` is how many seconds this client was seen to wait; None if it never gave
     up on a call.
+    `show(jpeg)` shows the user a small image of what is being made, or none when it is empty, with the next
+    progress; it is gone when the call ends.
     `defer(seconds)` makes the server answer with a task if the call takes longer than that; the handler goes
     on, and the client fetches its answer later. It returns false if the client doesn't support tasks or too
     many are kept: the handler must then answer in time.
@@ -97,6 +103,7 @@ class Context:
     progress: Progress
     abandoned: Callable[[], bool]
     ending: Callable[[], bool] = stays
+    show: Callable[[bytes], None] = unseen
     defer: Callable[[float], bool] = never
     patience: float | None = None
     about: Mapping[str, Any] | None = None

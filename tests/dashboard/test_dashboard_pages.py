@@ -145,6 +145,30 @@ async def test_what_is_left_of_limits_per_session_is_shown_while_their_server_ru
     gate.close()
 
 
+async def test_a_running_drawing_shows_its_preview_until_it_ends(user: Browser, services: Services) -> None:
+    gate = a_gate(services)
+    presence = Presence(services.settings.home, "aaaaaaaaaaaa")
+    presence.begin()
+    call = a_call("image_gen", session="aaaaaaaaaaaa")
+
+    async def drawing(_arguments: object) -> dict[str, Any]:
+        told = CallProgress(50, 100, "Step 1 of 4", b"a small JPEG")
+        presence.progress(str(call.request), told)
+        services.index.refresh()
+        page = await user.get(f"{user.path}/")
+        (path,) = re.findall(r'class="preview" src="([^"]+)"', page.text)
+        preview = await user.get(path)
+        assert (preview.status, preview.header("content-type")) == (200, "image/jpeg")
+        assert preview.text.encode() == told.preview
+        presence.end(str(call.request))
+        assert (await user.get(path)).status == 404
+        return {}
+
+    await gate.call(call, drawing)
+    presence.close()
+    gate.close()
+
+
 async def test_the_log_is_searched_and_a_record_explained(user: Browser, services: Services) -> None:
     gate = a_gate(services)
     for tool in ("image_gen", "polymarket_edge", "image_gen"):
@@ -315,8 +339,9 @@ def test_a_server_shows_that_it_runs_and_how_far_its_calls_are(tmp_path: Path) -
     assert running_servers(tmp_path) == {}
     presence = Presence(tmp_path, "abc")
     presence.begin()
-    presence.progress("7", CallProgress(20, 100, "drawing"))
-    assert running_servers(tmp_path) == {"abc": {"7": CallProgress(20, 100, "drawing")}}
+    drawing = CallProgress(20, 100, "drawing", b"\xff\xd8 small")
+    presence.progress("7", drawing)
+    assert running_servers(tmp_path) == {"abc": {"7": drawing}}
     presence.end("7")
     presence.close()
     assert running_servers(tmp_path) == {}

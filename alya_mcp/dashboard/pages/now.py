@@ -1,5 +1,6 @@
 """Now: questions that wait, calls in flight, what was denied lately, and the switch that stops everything."""
 
+import hashlib
 import sqlite3
 import time
 from collections.abc import Mapping
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import anyio.to_thread
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from alya_mcp.app.presence import CallProgress, running_servers
@@ -71,6 +72,8 @@ class Flight:
     progress: CallProgress | None
     chain: str
     seq: int
+    preview: str
+    """Path of a small image of what it makes; empty where there is none."""
 
 
 def questions(services: Services) -> tuple[list[ShownQuestion], list[ShownQuestion]]:
@@ -97,7 +100,11 @@ def flights(services: Services) -> list[Flight]:
             record = services.index.record(row.chain, row.seq)
             request = None if record is None else record.decided.get("request")
             progress = running[row.session].get(str(request))
-            found.append(Flight(row.tool, row.caller, row.time / 1e6, progress, row.chain, row.seq))
+            preview = ""
+            if progress is not None and progress.preview:
+                digest = hashlib.sha256(progress.preview).hexdigest()
+                preview = f"previews/{row.session}/{digest}"
+            found.append(Flight(row.tool, row.caller, row.time / 1e6, progress, row.chain, row.seq, preview))
     return found
 
 
@@ -152,6 +159,15 @@ def _parts(request: Request) -> Parts:
     return {name: part(request, name, **seen) for name in ("questions", "answered", "flights", "denials")}
 
 
+async def _preview(request: Request) -> Response:
+    """A preview of a running call, named by its session and its digest."""
+    running = await anyio.to_thread.run_sync(running_servers, services_of(request).settings.home)
+    for call in running.get(request.path_params["session"], {}).values():
+        if call.preview and hashlib.sha256(call.preview).hexdigest() == request.path_params["digest"]:
+            return Response(call.preview, media_type="image/jpeg")
+    return PlainTextResponse("This preview is gone.\n", 404)
+
+
 async def _live(request: Request) -> Response:
     return stream(request, _parts)
 
@@ -200,6 +216,7 @@ async def _resume(request: Request, _: Form) -> Response:
 ROUTES: Final = (
     Route("/", _page),
     Route("/live/now", _live),
+    Route("/previews/{session}/{digest}", _preview),
     Route("/approvals/{id}/yes", _answer("yes"), methods=["POST"]),
     Route("/approvals/{id}/no", _answer("no"), methods=["POST"]),
     Route("/stop", action(_stop), methods=["POST"]),

@@ -15,6 +15,7 @@ _STILL: Final = (
     "{what} still being drawn. Call image_gen again with the same prompt and job={job!r} to get {it}; "
     "{kept} for ten minutes"
 )
+_PREVIEW: Final = ". The {}image is a rough preview of what is being drawn"
 _REPEATED: Final = "Not drawn again: an earlier call with this prompt and seed drew it; the URL is fresh"
 _SOME_REPEATED: Final = "{} of {} not drawn again: earlier calls drew them (`repeated`); their URLs are fresh"
 
@@ -140,8 +141,11 @@ def _title(number: int, of: int) -> str:
 
 
 def unfinished(drawing: Drawing, done: Mapping[int, Drawn], previews: Sequence[bytes]) -> Reply[ImageAnswer]:
-    """The answer of a call that didn't wait for `drawing`; `done` are those of several that are there."""
-    job, count = drawing.job, len(drawing.jobs)
+    """The answer of a call that didn't wait for `drawing`; `done` are those of several that are there.
+
+    After their `previews` comes that of a picture that is being drawn, where there is one.
+    """
+    job, count, preview = drawing.job, len(drawing.jobs), drawing.preview
     words = {"what": "The picture is", "it": "it", "kept": "it is kept"}
     if count > 1:
         so_far = f", of which {len(done)} {'is' if len(done) == 1 else 'are'} done," if done else ""
@@ -162,7 +166,8 @@ def unfinished(drawing: Drawing, done: Mapping[int, Drawn], previews: Sequence[b
         steps=job.steps,
         model=None,
         repeated=False,
-        notice=_STILL.format(job=drawing.id, **words),
+        notice=_STILL.format(job=drawing.id, **words)
+        + (_PREVIEW.format("last " if done else "small ") if preview else ""),
         key=None,
         file=None,
         timings={},
@@ -171,6 +176,6 @@ def unfinished(drawing: Drawing, done: Mapping[int, Drawn], previews: Sequence[b
     return Reply(
         data=answer,
         origin=_origin(list(done.values())) if done else {},
-        attachments=[Image(data=each, content_type="image/jpeg") for each in previews],
+        attachments=[Image(data=each, content_type="image/jpeg") for each in (*previews, preview) if each],
         links=[Link(_title(number + 1, count), each.url) for number, each in files.items()],
     )

@@ -49,8 +49,9 @@ class Drawing:
     """The pictures of one call on their way.
 
     `request` is what the call asked for, under the policy with digest `policy`. `waiting` tells of each call
-    that waits for them whether its client has given it up. `done` are those that are there, by number. They
-    are `paid` once an answer to a call was charged: collecting them is free then.
+    that waits for them whether its client has given it up. `done` are those that are there, by number, and
+    `previews` small JPEGs of those that are being drawn. They are `paid` once an answer to a call was
+    charged: collecting them is free then.
     """
 
     id: str
@@ -62,6 +63,7 @@ class Drawing:
     policy: str
     work: Work[Sequence[Drawn]]
     done: Mapping[int, Drawn]
+    previews: Mapping[int, bytes]
     waiting: list[Callable[[], bool]] = field(default_factory=list[Callable[[], bool]])
     paid: bool = False
 
@@ -69,6 +71,11 @@ class Drawing:
     def job(self) -> "Job":
         """The first picture's."""
         return self.jobs[0]
+
+    @property
+    def preview(self) -> bytes:
+        """That of the first picture that has one; empty where none has."""
+        return self.previews[min(self.previews)] if self.previews else b""
 
 
 def drawings_of(hub: "Hub") -> "Drawings":
@@ -99,11 +106,12 @@ class Drawings:
 
     def begin(
         self, grant: str, arguments: ImageRequest, jobs: Sequence["Job"], draw: Draw,
-        *, done: Mapping[int, Drawn], policy: str, begun: Begun | None = None,
+        *, done: Mapping[int, Drawn], previews: Mapping[int, bytes], policy: str,
+        begun: Begun | None = None,
     ) -> Drawing:  # fmt: skip
         """Start to draw what `arguments` ask for, for `grant`, or to collect what was `begun`.
 
-        `begun` is what an ended server left. `draw` adds to `done`.
+        `begun` is what an ended server left. `draw` adds to `done`, and keeps `previews`.
 
         Raises:
             Unavailable: when too many of its drawings go on that no call waits for, or another call collects
@@ -125,7 +133,7 @@ class Drawings:
         drawing = Drawing(
             id=job_id, grant=grant, request=request_of(arguments), jobs=jobs, format=arguments.format,
             expires_in=arguments.expires_in, policy=policy, work=Work(lambda progress: draw(progress, key)),
-            done=done, paid=begun is not None and begun.paid,
+            done=done, previews=previews, paid=begun is not None and begun.paid,
         )  # fmt: skip
         self._all[drawing.id] = drawing
         return drawing

@@ -118,6 +118,7 @@ async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAns
     )
     questions = [{**asked_for, "seed": job.seed} for job in jobs]
     done: dict[int, Drawn] = {}
+    previews: dict[int, bytes] = {}
     if known_seed is not None:
         for number, (job, question) in enumerate(zip(jobs, questions, strict=True)):
             repeat = await find_again(question, job, arguments.expires_in, context)
@@ -139,11 +140,12 @@ async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAns
         drawn = await make_all(
             jobs, done, [way.render for way in ways], context.hub, progress,
             file_format=arguments.format, expires_in=arguments.expires_in, remember=remember,
+            previews=previews,
         )  # fmt: skip
         return [replace(each, anew=way.anew) for each, way in zip(drawn, ways, strict=True)]
 
     drawing = drawings.begin(
-        context.grant, arguments, jobs, make, done=done, policy=context.policy, begun=begun
+        context.grant, arguments, jobs, make, done=done, previews=previews, policy=context.policy, begun=begun
     )
     return await _deliver(drawing, drawings, arguments, context, earlier=False)
 
@@ -167,9 +169,14 @@ async def _deliver(
 ) -> Reply[ImageAnswer]:
     """The pictures when they are done in time, else how to get it; an `earlier` call may have begun it."""
     wait = arguments.wait if context.patience is None else min(arguments.wait, context.patience)
+
+    async def progress(done: float, total: float, message: str) -> None:
+        context.show(drawing.preview)
+        await context.progress(done, total, message)
+
     drawing.waiting.append(context.abandoned)
     try:
-        drawn = await drawing.work.wait(context.progress, None if context.defer(wait) else wait)
+        drawn = await drawing.work.wait(progress, None if context.defer(wait) else wait)
     except BaseException as error:
         cancelled = isinstance(error, anyio.get_cancelled_exc_class())
         if cancelled and context.ending() and keeps_drawings(context.hub.engine):

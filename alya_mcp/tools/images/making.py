@@ -33,13 +33,19 @@ Render = Callable[["Job", "OnProgress"], Coroutine[Any, Any, "Picture"]]
 
 
 async def draw(
-    job: "Job", render: Render, store: "Store", progress: Progress, begun: Callable[[], None]
-) -> "Picture":
-    """Have `render` draw `job`; `begun` is called, maybe often, once it waits for nothing else."""
+    job: "Job", render: Render, store: "Store", progress: Progress, begun: Callable[[], None],
+    preview: Callable[[bytes], None],
+) -> "Picture":  # fmt: skip
+    """Have `render` draw `job`; `begun` is called, maybe often, once it waits for nothing else.
+
+    `preview` is called with a small JPEG of what is drawn so far, when there is a new one.
+    """
 
     async def rendering(step: "JobProgress") -> None:
         if step.phase not in {"start", "queue"}:
             begun()
+        if step.preview:
+            preview(step.preview)
         done = ASKED + (RENDERED - ASKED) * step.done / step.total
         await progress(done, TOTAL, step.message)
 

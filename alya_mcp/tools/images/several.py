@@ -1,6 +1,7 @@
 """The pictures of one call: drawn one after the other, each stored while the next is drawn."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,8 +23,11 @@ Remember = Callable[[int, Drawn], Awaitable[None]]
 async def make_all(
     jobs: Sequence["Job"], done: dict[int, Drawn], renders: Sequence[Render], hub: "Hub",
     progress: Progress, *, file_format: FileFormat, expires_in: int, remember: Remember,
+    previews: dict[int, bytes],
 ) -> Sequence[Drawn]:  # fmt: skip
     """Draw those of `jobs` that aren't `done`, each by its own of `renders`, store them and add them to it.
+
+    `previews` holds small JPEGs of those that are being drawn, while they are.
 
     Each is asked for when the one before is begun: the device has no pause, other callers get their turns,
     and several devices work side by side. What was drawn before one came to nothing is stored and remembered.
@@ -43,7 +47,10 @@ async def make_all(
             with drawing[number]:
                 if before is not None:
                     await before.wait()
-                picture = await draw(job, renders[number], hub.store, tell, begun[number].set)
+                picture = await draw(
+                    job, renders[number], hub.store, tell, begun[number].set,
+                    partial(previews.__setitem__, number),
+                )  # fmt: skip
             if picture is None:  # another came to nothing
                 return
             drawn = await keep(picture, job, hub, tell, file_format=file_format, expires_in=expires_in)
@@ -54,6 +61,7 @@ async def make_all(
             for scope in drawing.values():
                 scope.cancel()
         finally:
+            previews.pop(number, None)
             begun[number].set()
 
     async with anyio.create_task_group() as group:

@@ -38,7 +38,7 @@ def begin(
         raise AssertionError
 
     jobs = [Job(prompt=arguments.prompt, seed=7, steps=arguments.steps)]
-    return drawings.begin(GRANT, arguments, jobs, draw, done={}, policy=policy, begun=begun)
+    return drawings.begin(GRANT, arguments, jobs, draw, done={}, previews={}, policy=policy, begun=begun)
 
 
 def context_of(hub: Hub) -> Context:
