@@ -11,10 +11,10 @@ from alya_mcp.toolkit.models import Input, Output
 from alya_mcp.toolkit.tool import Context, tool
 from alya_mcp.tools.health.logic.symptoms.asking import worth_asking
 from alya_mcp.tools.health.logic.symptoms.extraction import Mention, Severity, Side
-from alya_mcp.tools.health.logic.symptoms.flags import RaisedFlag, raised
+from alya_mcp.tools.health.logic.symptoms.flags import RaisedFlag
 from alya_mcp.tools.health.logic.symptoms.inference import OTHER
 from alya_mcp.tools.health.logic.symptoms.model import Care, FlagLevel, Sex, SpokenLanguage
-from alya_mcp.tools.health.logic.symptoms.reading import PatientCase
+from alya_mcp.tools.health.logic.symptoms.reading import SPEAKS, PatientCase
 from alya_mcp.tools.health.symptom_sessions import SymptomSessions
 from alya_mcp.tools.health.symptoms.knowledge import Knowledge, knowledge
 
@@ -210,8 +210,7 @@ def assess(sessions: SymptomSessions, grant: str, asked: SymptomRequest) -> Symp
             if each.question not in known.network.findings:
                 raise InvalidInput(f"{each.question!r} is not the id of a question; take it from questions.")
             case.answer(each.question, present={"yes": True, "no": False, "unknown": None}[each.answer])
-        signs = raised(known.flags, case.present(known.network), case.patient)
-        if not signs and not case.tells_enough(known.network):
+        if not case.tells_enough(known.network) and not known.signs(case):
             raise InvalidInput(
                 "No symptom was recognised in the complaint, so nothing is ranked. Say in English or "
                 "Turkish what is wrong with the patient, such as: headache since yesterday, no fever. If "
@@ -227,10 +226,11 @@ def _assessment(
 ) -> SymptomAssessment:
     network, language = known.network, case.language
     posterior = network.posterior(case.evidence, case.patient)
-    flags = raised(known.flags, case.present(network), case.patient)
+    flags = known.signs(case, posterior)
     ranked = sorted((name for name in posterior if name != OTHER), key=lambda name: -posterior[name])
     told = {name for name in case.present(network) if not network.findings[name].background}
-    fitting = any(not told.isdisjoint(network.conditions[name].findings) for name in ranked)
+    speaks = max(case.leaning.values(), default=0.0) >= SPEAKS
+    fitting = speaks or any(not told.isdisjoint(network.conditions[name].findings) for name in ranked)
     shown = [name for name in ranked[:_SHOWN] if fitting and posterior[name] >= _LEAST_SHOWN]
     place = (country or known.places.of_language.get(language, "")).upper()
     asked = case.asked | case.present(network).keys() | case.mentions.keys()

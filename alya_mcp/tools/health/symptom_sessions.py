@@ -102,6 +102,8 @@ def _facts(case: PatientCase) -> dict[str, Any]:
         "age": case.age,
         "supposed": [case.supposed.age, case.supposed.ages],
         "sex": case.sex,
+        "leaning": case.leaning,
+        "alarm": case.alarm,
     }
 
 
@@ -116,3 +118,5 @@ def _restore(case: PatientCase, facts: dict[str, Any]) -> None:
     typical, ages = facts.get("supposed", (None, None))
     case.supposed = Patient(age=typical, ages=tuple(ages) if ages else None)
     case.sex = facts["sex"]
+    case.leaning = facts.get("leaning", {})
+    case.alarm = facts.get("alarm")

@@ -13,7 +13,6 @@ from moved import Ask
 from alya_mcp.errors import InvalidInput
 from alya_mcp.gate import InvalidArguments
 from alya_mcp.toolkit.services import Hub
-from alya_mcp.tools.health.logic.symptoms.flags import raised
 from alya_mcp.tools.health.logic.symptoms.inference import OTHER, SymptomEvidence
 from alya_mcp.tools.health.logic.symptoms.model import Patient
 from alya_mcp.tools.health.logic.symptoms.reading import PatientCase
@@ -88,7 +87,7 @@ def test_vignettes_of_our_own_come_out_right() -> None:
             case.age, case.sex = float(row["age"]), {"f": "female", "m": "male"}[row["sex"]]
             posterior = known.network.posterior(case.evidence, case.patient)
             best = sorted(posterior, key=lambda name: -posterior[name])[:5]
-            flags = raised(known.flags, case.present(known.network), case.patient)
+            flags = known.signs(case)
             if set(row["ids"].split("|")).isdisjoint(best) or (row["red_flag"] == "1" and not flags):
                 missed.append(row["id"])
     assert missed == []

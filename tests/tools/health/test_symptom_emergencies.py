@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from alya_mcp.tools.health.logic.symptoms.flags import raised
 from alya_mcp.tools.health.logic.symptoms.reading import PatientCase
 from alya_mcp.tools.health.symptoms.knowledge import knowledge
 
@@ -26,7 +25,7 @@ def test_emergencies_in_other_words_are_flagged_and_harmless_complaints_are_not(
             continue
         language, text = line[:2], line[3:]
         case = heard(text)
-        flags = raised(known.flags, case.present(known.network), case.patient)
+        flags = known.signs(case)
         total[language, harmless] += 1
         if bool(flags) == harmless:
             wrong[language, harmless].append(text)

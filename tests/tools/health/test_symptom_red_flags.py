@@ -3,7 +3,6 @@
 import pytest
 from moved import Ask
 
-from alya_mcp.tools.health.logic.symptoms.flags import raised
 from alya_mcp.tools.health.logic.symptoms.reading import PatientCase
 from alya_mcp.tools.health.symptom_check import alya_symptom_check
 from alya_mcp.tools.health.symptoms.knowledge import knowledge
@@ -19,10 +18,7 @@ def flags(text: str) -> dict[str, str]:
     case.hear(text, told, known.network.findings)
     if not case.tells_enough(known.network):
         return {}
-    return {
-        each.rule.id: each.rule.level
-        for each in raised(known.flags, case.present(known.network), case.patient)
-    }
+    return {each.rule.id: each.rule.level for each in known.signs(case)}
 
 
 @pytest.mark.parametrize(
@@ -365,8 +361,8 @@ def test_a_denial_that_is_denied_is_a_complaint() -> None:
         assert "slurred_speech" not in told.mentions
 
 
-async def test_care_follows_the_signs_and_no_condition_is_made_up(ask: Ask) -> None:
+async def test_care_follows_the_signs(ask: Ask) -> None:
     wrist = await ask(alya_symptom_check, complaint="El bileğimin üzerine düştüm, bileğim ağrıyor")
     assert (wrist["seekCare"], wrist["redFlags"]) == ("urgent", [])
     shock = await ask(alya_symptom_check, complaint="elektrik çarptı")
-    assert (shock["seekCare"], shock["conditions"]) == ("emergency", [])
+    assert (shock["seekCare"], shock["conditions"][0]["id"]) == ("emergency", "electric_injury")

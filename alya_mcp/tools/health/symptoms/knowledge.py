@@ -17,9 +17,9 @@ from alya_mcp.tools.health.logic.symptoms.extraction import (
     SENSE,
     ExtractedFindings,
     Extractor,
-    Mention,
 )
-from alya_mcp.tools.health.logic.symptoms.inference import Calibration, Network
+from alya_mcp.tools.health.logic.symptoms.flags import RaisedFlag, raised
+from alya_mcp.tools.health.logic.symptoms.inference import OTHER, Calibration, Network
 from alya_mcp.tools.health.logic.symptoms.model import (
     AGE_BANDS,
     Care,
@@ -31,8 +31,9 @@ from alya_mcp.tools.health.logic.symptoms.model import (
     PublishedSource,
     SpokenLanguage,
 )
-from alya_mcp.tools.health.logic.symptoms.reading import URGENT_WORDING
+from alya_mcp.tools.health.logic.symptoms.reading import URGENT_WORDING, PatientCase
 from alya_mcp.tools.health.logic.symptoms.urgency import UrgencyModel, cues_of
+from alya_mcp.tools.health.logic.symptoms.wording import WordingModel, stems_of
 from alya_mcp.tools.health.logic.symptoms.words import Vocabulary
 
 _ENOUGH: Final = 4
@@ -65,14 +66,33 @@ class Knowledge:
     places: EmergencyNumbers
     extractors: Mapping[SpokenLanguage, Extractor]
     urgency: UrgencyModel
+    wording: WordingModel
 
     def told(self, text: str) -> tuple[ExtractedFindings, SpokenLanguage]:
         """What a complaint tells, and in which language: the one that it seems to be, else the other."""
         told, language = self._read(text)
-        words = self.extractors[language].words(text)
-        if self.urgency.urgent(cues_of(words, language)):
-            told.mentions.setdefault(URGENT_WORDING, Mention(URGENT_WORDING, present=True))
+        told.alarm = self.urgency.score(cues_of(told.sentences))
+        told.leaning = self.wording.leaning(stems_of(told.sentences))
         return told, language
+
+    def signs(self, case: PatientCase, posterior: Mapping[str, float] | None = None) -> list[RaisedFlag]:
+        """The warning signs of a case: the rules that hold; where none does, whether it reads like one.
+
+        `posterior` spares working it out again.
+        """
+        present = case.present(self.network)
+        found = raised(self.flags, present, case.patient)
+        if found or case.alarm is None:
+            return found
+        if posterior is None:
+            posterior = self.network.posterior(case.evidence, case.patient)
+        shares = dict.fromkeys(get_args(Care), 0.0)
+        for name, share in posterior.items():
+            if name != OTHER:
+                shares[self.network.conditions[name].care] += share
+        if not self.urgency.alarming(case.alarm, shares["emergency"], shares["urgent"]):
+            return []
+        return raised(self.flags, present | {URGENT_WORDING: URGENT_WORDING}, case.patient)
 
     def _read(self, text: str) -> tuple[ExtractedFindings, SpokenLanguage]:
         guessed = guess_language(text[:_GUESSED_BY])
@@ -140,13 +160,32 @@ def read_knowledge(folder: Path) -> Knowledge:
             for language in _LANGUAGES
         },
         urgency=_urgency(folder / "urgency.csv"),
+        wording=_wording(folder / "wording.csv", conditions),
     )
 
 
 def _urgency(file: Path) -> UrgencyModel:
     with file.open(encoding="utf-8", newline="") as lines:
         weights = {row["cue"]: float(row["weight"]) for row in csv.DictReader(lines)}
-    return UrgencyModel(weights.pop("BIAS"), weights.pop("THRESHOLD"), weights)
+    return UrgencyModel(
+        bias=weights.pop("BIAS"),
+        threshold=weights.pop("THRESHOLD"),
+        emergency=weights.pop("EMERGENCY"),
+        urgent=weights.pop("URGENT"),
+        weights=weights,
+    )
+
+
+def _wording(file: Path, conditions: Mapping[str, Condition]) -> WordingModel:
+    weights: dict[str, dict[str, float]] = {}
+    with file.open(encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines):
+            leans = [each.split(":") for each in row["leans"].split()]
+            weights[row["stem"]] = {name: float(weight) for name, weight in leans}
+    missing = {name for leans in weights.values() for name in leans} - conditions.keys()
+    if missing:
+        raise DataError(f"{file.name}: there is no condition {', '.join(sorted(missing))}")
+    return WordingModel(weights)
 
 
 def _entries(folder: Path, pattern: str) -> Iterator[tuple[str, str, dict[str, Any]]]:

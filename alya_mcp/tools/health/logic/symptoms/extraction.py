@@ -64,12 +64,31 @@ class Mention:
     words: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ReadSentence:
+    """The folded words of a sentence; for each what denies it (-1: nothing); and which aren't the patient's.
+
+    `elsewhere` are the places of words that are a relative's or long past.
+    """
+
+    words: tuple[str, ...]
+    denied_by: Sequence[int]
+    elsewhere: frozenset[int]
+
+
 @dataclass(slots=True)
 class ExtractedFindings:
-    """All that a complaint tells: findings by id, and how long it has lasted in days."""
+    """All that a complaint tells: findings by id, and how long it has lasted in days.
+
+    `leaning` are the conditions of which its words speak, with log likelihood ratios; `alarm` is how much
+    they are those of an emergency, in log odds.
+    """
 
     mentions: dict[str, Mention] = field(default_factory=dict[str, Mention])
     days: float | None = None
+    sentences: list[ReadSentence] = field(default_factory=list[ReadSentence])
+    leaning: dict[str, float] = field(default_factory=dict[str, float])
+    alarm: float = 0.0
 
     def count(self) -> int:
         """How many findings it tells of."""
@@ -111,7 +130,9 @@ class Extractor:
             if theirs and self._heart(sentence):
                 _keep(told, Mention("family_heart_disease", present=True))
             found: list[Mention] = []
-            for mention, at in self._in(sentence, length):
+            by = denied(sentence.words, self._language)
+            told.sentences.append(ReadSentence(sentence.words, by, frozenset(former | theirs)))
+            for mention, at in self._in(sentence, length, by):
                 background = self._findings[mention.finding].background
                 if self._findings[mention.finding].personal and not speaks_of_a_person:
                     continue
@@ -124,15 +145,12 @@ class Extractor:
                 told.days = max(length, told.days or 0.0)
         return told
 
-    def words(self, text: str) -> list[tuple[str, ...]]:
-        """The folded words of a complaint, by sentence."""
-        return [sentence.words for sentence in self._vocabulary.read(text)]
-
     def _heart(self, sentence: Sentence) -> bool:
         return any(word.startswith(("heart", "kalp", "stroke", "inme")) for word in sentence.words)
 
-    def _in(self, sentence: Sentence, length: float | None) -> list[tuple[Mention, Sequence[int]]]:
-        by = denied(sentence.words, self._language)
+    def _in(
+        self, sentence: Sentence, length: float | None, by: Sequence[int]
+    ) -> list[tuple[Mention, Sequence[int]]]:
         hits = self._vocabulary.hits(sentence)
         found: list[tuple[Mention, Sequence[int]]] = []
         parts: list[PhraseHit] = []

@@ -8,7 +8,7 @@ loses. See Shwe et al., Methods Inf Med 30 (1991) 241-255, for such networks.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
 from math import exp, log
@@ -38,20 +38,23 @@ class Calibration:
     """Figures fitted on simulated patients.
 
     `told` is the share of their findings that patients tell by themselves, `temperature` divides log
-    probabilities, `other` is the prior of a condition outside the network.
+    probabilities, `other` is the prior of a condition outside the network, `wording` is what a unit of a
+    complaint's leaning counts.
     """
 
     told: float = 0.35
     temperature: float = 1.5
     other: float = 0.06
+    wording: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class SymptomEvidence:
-    """Findings that are there (True) or not (False), and how long it has lasted."""
+    """Findings that are there (True) or not (False), how long it has lasted, and what the words lean to."""
 
     findings: Mapping[str, bool]
     duration: Duration | None = None
+    leaning: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
 class Network:
@@ -170,11 +173,13 @@ class Network:
         spoken = {*counted, *(above for name in counted for above in self.ancestors[name])}
         columns = [self._logs(finding, there=there) for finding, there in counted.items()]
         fits = self._fits(evidence.duration)
+        leans = {name: self.calibration.wording * lean for name, lean in evidence.leaning.items()}
         scores = {
             name: log(prior)
             + sum(column[name] for column in columns)
             + (log(fits[name]) if fits else 0.0)
             + self._unsaid(name, spoken)
+            + leans.get(name, 0.0)
             for name, prior in priors.items()
         }
         best = sorted((name for name in scores if name != OTHER), key=lambda name: -scores[name])[:_PAIRED]
@@ -183,6 +188,7 @@ class Network:
             + self._pair_score(one, two, counted, fits)
             + self._unsaid(one, spoken)
             + self._unsaid(two, spoken)
+            + max(leans.get(one, 0.0), leans.get(two, 0.0))
             for one, two in combinations(best, 2)
         }
         top = max(*scores.values(), *pairs.values()) if pairs else max(scores.values())

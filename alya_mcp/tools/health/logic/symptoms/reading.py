@@ -18,6 +18,8 @@ from alya_mcp.tools.health.logic.symptoms.patient import (
 
 URGENT_WORDING: Final = "urgent_wording"
 """A finding that only a warning sign uses: it says nothing of which condition it is."""
+SPEAKS: Final = 12.0
+"""The leaning from which words speak of a condition, though no finding was read."""
 FEVER: Final = 38.0
 HIGH_FEVER: Final = 39.0
 LOW_SUGAR: Final = 65.0
@@ -40,7 +42,8 @@ class PatientCase:
     """What is known so far.
 
     `asked` are findings whose answer wasn't known; `days` is how long it has lasted; `supposed` is the
-    patient as words such as `baby` suggest, for as long as no `age` is given.
+    patient as words such as `baby` suggest, for as long as no `age` is given; `leaning` are the conditions of
+    which the words speak, `alarm` is how much they are those of an emergency.
     """
 
     language: SpokenLanguage
@@ -50,6 +53,8 @@ class PatientCase:
     age: float | None = None
     sex: str | None = None
     supposed: Patient = field(default_factory=Patient)
+    leaning: dict[str, float] = field(default_factory=dict[str, float])
+    alarm: float | None = None
 
     @property
     def patient(self) -> Patient:
@@ -65,7 +70,8 @@ class PatientCase:
         findings = {
             name: mention.present for name, mention in self.mentions.items() if name != URGENT_WORDING
         }
-        return SymptomEvidence(findings, None if self.days is None else duration_of(self.days))
+        lasts = None if self.days is None else duration_of(self.days)
+        return SymptomEvidence(findings, lasts, self.leaning)
 
     def hear(self, text: str, told: ExtractedFindings, findings: Mapping[str, Finding]) -> None:
         """Add what a complaint tells; what it says of a finding counts instead of what was said before."""
@@ -88,6 +94,9 @@ class PatientCase:
             self.mentions.setdefault(name, Mention(name, present=True))
         self._hear_circulation(text)
         self.days = told.days if told.days is not None else self.days
+        self.alarm = told.alarm if self.alarm is None else max(told.alarm, self.alarm)
+        for name, lean in told.leaning.items():
+            self.leaning[name] = max(lean, self.leaning.get(name, lean))
         patient = patient_of(text)
         if patient.ages is not None:
             self.supposed = patient
@@ -112,8 +121,8 @@ class PatientCase:
         return present
 
     def tells_enough(self, network: Network) -> bool:
-        """Whether there is a symptom at all, rather than circumstances or how something came on."""
-        return any(
+        """Whether there is a symptom, or words that speak of one, rather than only circumstances."""
+        return max(self.leaning.values(), default=0.0) >= SPEAKS or any(
             mention.present and network.findings[name].alone and not network.findings[name].background
             for name, mention in self.mentions.items()
         )
