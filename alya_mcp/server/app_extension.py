@@ -1,6 +1,6 @@
-"""MCP Apps, the protocol's extension for pages beside a tool's answer: its names, and who declares it.
+"""MCP Apps, the protocol's extension for pages of tools: its names, and whether a client declares it.
 
-Nothing of the SDK is imported here: the first answers are given before it is there.
+This module doesn't import the SDK, since the first answers are given before it is imported.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """Asks the user for approval by elicitation, in the form of the client's protocol era.
 
 A client of the handshake era answers while the call waits. One of the modern era gets the question as the
-call's result, and makes the call again with the answer and the state that came with it.
+result of the call, and repeats the call with the answer and the state.
 """
 
 from typing import Any, Final
@@ -36,7 +36,7 @@ RequestContext = ServerRequestContext[Any, Any]
 
 
 def can_elicit(ctx: RequestContext) -> bool:
-    """Whether the client declared that it shows forms to its user: in this request, or at its start."""
+    """Whether the client declared support for forms, in this request or in the handshake."""
     declared = ctx.session.client_capabilities
     elicitation = None if declared is None else declared.elicitation
     return elicitation is not None and (elicitation.form is not None or elicitation.url is None)
@@ -57,7 +57,7 @@ async def ask(ctx: RequestContext, question: Question) -> Said:
 
 
 def question_result(needed: ApprovalNeeded, hub: Hub) -> types.InputRequiredResult:
-    """The result that has a client of the modern era ask its user and make the call again."""
+    """The result that makes a client of the modern era ask its user and repeat the call."""
     form = types.ElicitRequestFormParams(message=needed.question.message, requested_schema=_FORM)
     return types.InputRequiredResult(
         input_requests={_QUESTION: types.ElicitRequest(params=form)},
@@ -67,7 +67,7 @@ def question_result(needed: ApprovalNeeded, hub: Hub) -> types.InputRequiredResu
 
 
 def answer_in(params: types.CallToolRequestParams) -> Answer | None:
-    """What a repeated call brings; None for a first one, and where answer or state is missing: ask anew."""
+    """The answer in a repeated call; None in a first call, and if the answer or the state is missing."""
     answer = (params.input_responses or {}).get(_QUESTION)
     if params.request_state is None or not isinstance(answer, types.ElicitResult):
         return None
@@ -80,7 +80,7 @@ def accepted() -> types.ElicitResult:
 
 
 def _said(answer: types.ElicitResult) -> Said:
-    """What the user said: a form that comes back without its field was filled in by nobody."""
+    """The user's answer; a form without its field was not filled in by a user, so it counts as cancelled."""
     if answer.action != "accept":
         return answer.action
     said = (answer.content or {}).get(_FIELD)

@@ -1,7 +1,7 @@
-"""MCP Apps: a page beside a tool's answer, offered to clients that declare the extension and to no others.
+"""MCP Apps: pages of tools, offered only to clients that declare the extension.
 
-A page is a resource. Reading it doesn't pass the gate: it holds nothing but what comes with the package. Each
-call that a page makes is a `tools/call` of its client, and passes the gate as any other.
+A page is a resource. Reading it doesn't pass the gate, as it contains only files of the package. Each call
+that a page makes is a `tools/call` of its client, and passes the gate like any other.
 """
 
 import logging
@@ -24,26 +24,26 @@ from alya_mcp.tools import Catalogue
 logger = logging.getLogger(__name__)
 
 _NOT_FOUND: Final = -32002
-"""Of the handshake era; the modern one says that the parameters are invalid."""
+"""The error code of the handshake era; the modern era uses INVALID_PARAMS."""
 _STORE_SECONDS: Final = 10.0
 _GREETINGS: Final = frozenset({"initialize", "server/discover"})
 
 
 def shows_apps(ctx: RequestContext) -> bool:
-    """Whether the client declared the extension: in this request, or at its start."""
+    """Whether the client declared the extension, in this request or in the handshake."""
     declared = ctx.session.client_capabilities
     return declared is not None and declares_apps(declared.extensions)
 
 
 def with_page(tool: types.Tool, uri: str | None) -> types.Tool:
-    """A tool as it is listed for a client that shows its page, if it has one."""
+    """The tool's listing with its page, if it has one, for a client that shows pages."""
     if uri is None:
         return tool
     return tool.model_copy(update={"meta": {**(tool.meta or {}), "ui": {"resourceUri": uri}}})
 
 
 async def where_declared(ctx: RequestContext, call_next: CallNext) -> HandlerResult:
-    """Keep the extension, and resources with it, from clients that didn't declare it."""
+    """Middleware that hides the extension and its resources from clients that didn't declare it."""
     if ctx.method not in _GREETINGS and not ctx.method.startswith("resources/"):
         return await call_next(ctx)
     if ctx.method == "initialize":
@@ -62,7 +62,7 @@ async def where_declared(ctx: RequestContext, call_next: CallNext) -> HandlerRes
 
 
 def _leave_out(capabilities: dict[str, Any]) -> None:
-    """Take what belongs to the pages out of the server's capabilities."""
+    """Remove the pages' entries from the server's capabilities."""
     capabilities.pop("resources", None)
     extensions = capabilities.pop("extensions", {})
     extensions.pop(EXTENSION, None)
@@ -92,13 +92,13 @@ class Apps:
     async def list_templates(
         self, _ctx: RequestContext, _params: types.PaginatedRequestParams | None
     ) -> types.ListResourceTemplatesResult:
-        """Answer that there are none: clients ask for them where there are resources."""
+        """Answer that there are none: clients ask for templates if a server has resources."""
         return types.ListResourceTemplatesResult(resource_templates=[])
 
     async def read_page(
         self, ctx: RequestContext, params: types.ReadResourceRequestParams
     ) -> types.ReadResourceResult:
-        """Answer a page, and which outside address it may show pictures of.
+        """Answer a page, with the origin that it may load pictures from.
 
         Raises:
             MCPError: there is no such page, or its tool is hidden; both in the same words.
@@ -122,7 +122,7 @@ class Apps:
         return visible(self._catalogue(), self._hub.gate, self._hub.caller())
 
     async def _origin(self) -> str | None:
-        """Where links to pictures point; None when the store can't tell, which its first picture explains."""
+        """The origin of links to pictures; None if the store can't tell, which its first picture reports."""
         try:
             with anyio.move_on_after(_STORE_SECONDS):
                 return await self._hub.store.origin()

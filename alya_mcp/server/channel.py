@@ -1,7 +1,7 @@
-"""JSON-RPC on a wire: each request of the client is a task, its answer is one line.
+"""JSON-RPC on a wire: each request of the client runs as a task, its response is one line.
 
 The SDK's own dispatcher passes every message through three in-memory streams; this one reads and writes the
-wire. What a message means is the protocol's business (`alya_mcp.server.eras`).
+wire itself. `alya_mcp.server.eras` handles the messages.
 """
 
 import asyncio
@@ -26,13 +26,13 @@ _CLOSED: Final = types.ErrorData(code=types.CONNECTION_CLOSED, message="Connecti
 _LAST_WRITE_SECONDS: Final = 1.0
 _CANCEL_SECONDS: Final = 5.0
 _MOST_EARLY: Final = 8
-"""Messages before the first request that are kept for it; the SDK keeps as many."""
+"""Messages before the first request that are kept for it, as many as the SDK keeps."""
 
 Params = Mapping[str, Any] | None
 
 
 class Era(Protocol):
-    """What answers the messages of a connection."""
+    """The handler of a connection's messages, for one era of the protocol."""
 
     asks: ClassVar[bool]
     """Whether the server may send requests."""
@@ -48,18 +48,18 @@ class Era(Protocol):
         ...
 
     def error(self, method: str, error: Exception) -> types.ErrorData:
-        """What the client is told of an exception that `on_request` raised."""
+        """The error response for an exception that `on_request` raised."""
         ...
 
     async def aclose(self) -> None:
-        """End what the connection holds."""
+        """Close the connection's resources."""
         ...
 
 
 class Inbound:
-    """A request or notification while it is handled, and the way back to its client.
+    """A request or notification while it is handled, with the methods that send to its client.
 
-    With `replayed` its client has its answer already.
+    With `replayed` the client already has the response.
     """
 
     __slots__ = ("_channel", "_event", "_is_closed", "is_cancelled", "message", "replayed", "scope", "task")
@@ -86,16 +86,16 @@ class Inbound:
 
     @property
     def can_send_request(self) -> bool:
-        """Whether the client can be asked something now."""
+        """Whether a request can be sent to the client now."""
         return self._channel.asks and not self._is_closed
 
     @property
     def message_metadata(self) -> None:
-        """The wire attaches none."""
+        """None: the wire attaches no metadata."""
 
     @property
     def transport(self) -> TransportContext:
-        """What kind of channel this is."""
+        """The kind of channel."""
         return TransportContext(kind="jsonrpc", can_send_request=self._channel.asks)
 
     @property
@@ -108,7 +108,7 @@ class Inbound:
         return self._event
 
     def cancel(self) -> None:
-        """The client cancels the request: its handler is stopped, and it gets no answer."""
+        """Cancel the request for the client: stop the handler, send no response."""
         self.is_cancelled = True
         if self._event is not None:
             self._event.set()
@@ -121,7 +121,7 @@ class Inbound:
     async def send_raw_request(
         self, method: str, params: Params, opts: CallOptions | None = None
     ) -> dict[str, Any]:
-        """Ask the client, see `Channel.send_raw_request`."""
+        """Send a request to the client, see `Channel.send_raw_request`."""
         if not self.can_send_request:
             raise NoBackChannelError(method)
         return await self._channel.send_raw_request(method, params, opts)
@@ -177,7 +177,7 @@ class Channel:
         return self._era is not None and self._era.asks
 
     def progress(self) -> tuple[int, int]:
-        """Differs from an earlier value when anything was answered since, or more of an answer was sent."""
+        """A value that changes whenever a request is answered or more bytes of a response are sent."""
         return self.unanswered, self._wire.sent if self._writing or not self.unanswered else 0
 
     async def take(self, message: types.JSONRPCMessage, *, replayed: bool = False) -> None:
@@ -197,7 +197,7 @@ class Channel:
             if not replayed:
                 self.unanswered += 1
             request.task = asyncio.create_task(self._handle(self._era, request, message))
-            if message.method == "initialize":  # what follows must find it done
+            if message.method == "initialize":  # later messages depend on it
                 await asyncio.wait([request.task])
         elif isinstance(message, types.JSONRPCNotification):
             if message.method == "notifications/cancelled":
@@ -211,7 +211,7 @@ class Channel:
                 question.set_result(message)
 
     async def refuse(self, request: types.RequestId | None, error: types.ErrorData) -> None:
-        """Answer a line that is no message."""
+        """Answer a line that isn't a message with an error."""
         self.unanswered += 1
         await self._answer(_refusal(request, error))
 
@@ -221,7 +221,7 @@ class Channel:
         params: Params,
         opts: CallOptions | None = None,  # noqa: ARG002 - nothing here sets any
     ) -> dict[str, Any]:
-        """Ask the client, and wait for its answer.
+        """Send a request to the client and wait for the response.
 
         Raises:
             MCPError: the client answered with an error, or the channel is closed.
@@ -257,11 +257,11 @@ class Channel:
 
     @property
     def is_settled(self) -> bool:
-        """Whether every request was answered, and the operating system has the answers."""
+        """Whether every request is answered, and the operating system has taken the responses."""
         return not self.unanswered and not self._wire.unsent
 
     async def aclose(self) -> None:
-        """Cancel what is handled, and answer it so; returns when everything is settled."""
+        """Cancel all requests, answer them as cancelled, and return when everything is settled."""
         self._closed = True
         for question in self._questions.values():
             if not question.done():
@@ -325,7 +325,7 @@ class Channel:
     async def _answer(self, answer: bytes) -> None:
         self._writing += 1
         try:
-            # Another answer may follow in this turn of the loop: each write wakes the client.
+            # Another response may follow in this turn of the loop; each write wakes the client.
             await self._write(answer, soon=len(self._handled) > 1)
         finally:
             self._writing -= 1

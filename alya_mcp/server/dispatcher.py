@@ -1,4 +1,4 @@
-"""The way of a call: from the SDK through the gate to the tool, and back."""
+"""The path of a call: from the SDK through the gate to the tool, and back."""
 
 import secrets
 from collections.abc import Callable, Mapping
@@ -55,11 +55,11 @@ class Dispatcher:
         self.apps = Apps(hub, lambda: self.catalogue)
 
     def cancelled(self, request: object, reason: object) -> None:
-        """Know that the client cancelled a request, and why; the SDK stops it."""
+        """Record that the client cancelled a request, and why; the SDK stops it."""
         self._patience.cancelled(request, reason)
 
     def end(self) -> None:
-        """Know that the session ends: what is cancelled from now on wasn't cancelled by the client."""
+        """Record that the session ends: later cancellations don't come from the client."""
         self._ending = True
 
     @cached_property
@@ -80,11 +80,11 @@ class Dispatcher:
         return {name: with_page(each, self.catalogue[name].page_uri) for name, each in self._listing.items()}
 
     def result(self, reply: Reply[Output]) -> types.CallToolResult:
-        """What a client gets of a tool's reply; a subclass may add other kinds of content."""
+        """The result for a tool's reply; a subclass may add other kinds of content."""
         return result(reply, self._hub)
 
     def log_policy(self) -> None:
-        """Log what changed in the policy's state; see `ServerLog.policy`."""
+        """Log changes of the policy's state; see `ServerLog.policy`."""
         self._log.policy(self.catalogue)
 
     async def list_tools(
@@ -93,7 +93,7 @@ class Dispatcher:
         """Answer every tool that the policy doesn't hide, always in the same order.
 
         Raises:
-            MCPError: a page was asked for; there is one alone.
+            MCPError: the request has a cursor, as there is only one page.
         """
         if params is not None and params.cursor:
             raise MCPError(types.INVALID_PARAMS, "Unknown cursor: the list of tools has one page")
@@ -105,7 +105,7 @@ class Dispatcher:
     async def call_tool(
         self, ctx: RequestContext, params: types.CallToolRequestParams
     ) -> types.CallToolResult | types.InputRequiredResult | dict[str, Any]:
-        """Answer a call; a client that takes tasks may get one.
+        """Answer a call; a client that supports tasks may get one.
 
         Raises:
             MCPError: the tool is unknown or hidden; both in the same words.
@@ -124,7 +124,7 @@ class Dispatcher:
     async def _through_gate(
         self, ctx: RequestContext, params: types.CallToolRequestParams, task: Task | None
     ) -> types.CallToolResult | types.InputRequiredResult:
-        """Take one call through the gate; where a person has to say yes, ask them as their client can.
+        """Pass one call through the gate; if it needs approval, ask the user in the way the client supports.
 
         Raises:
             MCPError: the tool is unknown or hidden; both in the same words.
@@ -172,14 +172,14 @@ class Dispatcher:
             self._log.crash(call, reference, error)
             return failure(
                 f"{params.name} failed inside alya-mcp (reference {reference}). Nothing was returned. "
-                "The particulars are in logs/server.log in the folder of alya-mcp's state."
+                "The details are in logs/server.log in alya-mcp's state folder."
             )
         finally:
             self._patience.ended(ctx.request_id)
             self.log_policy()
 
     def _call(self, ctx: RequestContext, params: types.CallToolRequestParams) -> Call:
-        """The call as it stands now: its caller and its tool looked up."""
+        """The call, with the caller and the tool as they are now."""
         tool = self.catalogue.get(params.name)
         caller = self._hub.caller()
         return Call(
@@ -258,11 +258,13 @@ def build_server(dispatcher: Dispatcher) -> Server[Any]:
     server.add_request_handler("tasks/get", TaskParams, dispatcher.tasks.get)
     server.add_request_handler("tasks/update", UpdateParams, dispatcher.tasks.update)
     server.add_request_handler("tasks/cancel", TaskParams, dispatcher.tasks.cancel)
-    server.middleware[:] = [where_declared]  # no tracing, which nothing here exports; see docs/performance.md
+    server.middleware[:] = [
+        where_declared
+    ]  # without the SDK's tracing: nothing here exports it; see docs/performance.md
     return server
 
 
 def greeting(server: Server[Any]) -> InitializationOptions:
-    """What clients of the handshake era are told of the server: not of tasks, which that era lacks."""
+    """The server's answer to `initialize`, without tasks, which the handshake era doesn't have."""
     extensions = {name: each for name, each in server.extensions.items() if name != tasks.EXTENSION}
     return server.create_initialization_options(extensions=extensions)

@@ -1,8 +1,8 @@
-"""The two eras of the protocol, each as the SDK serves it: the first request of a connection decides.
+"""The two eras of the protocol, each served by the SDK. A connection's first request decides which it is.
 
-A client of the handshake era sends `initialize` and keeps what it declared there. One of the modern era
-declares everything in the envelope of each request. The SDK holds both to the protocol; here is what its
-`serve_dual_era_loop` adds for a duplex pipe, without the streams that it needs for that.
+A client of the handshake era declares its capabilities once, in `initialize`. One of the modern era declares
+them in the envelope of each request. The SDK implements both; this module replaces its `serve_dual_era_loop`,
+without the streams that it needs.
 """
 
 import logging
@@ -40,7 +40,7 @@ def era_of(
     outbound: Outbound,
     greeting: InitializationOptions,
 ) -> Era:
-    """The era that a connection's first request opens."""
+    """The era of a connection whose first request is `opening`."""
     if opening.method != "initialize" and _has_envelope(opening.params):
         return Modern(server, state, outbound)
     return Handshake(server, state, outbound, greeting)
@@ -49,8 +49,8 @@ def era_of(
 class Handshake:
     """A connection of the handshake era; requests with the modern envelope are refused.
 
-    A `tools/call` takes a shorter way than the SDK's runner, which copies its result three times. It is
-    checked as there, and its answer is the same to the byte.
+    A `tools/call` bypasses the SDK's runner, which copies its result three times. It is validated in the same
+    way, and the response is the same byte for byte.
     """
 
     asks: ClassVar[bool] = True
@@ -93,7 +93,7 @@ class Handshake:
         await self._runner.on_notify(ctx, method, params)
 
     def error(self, method: str, error: Exception) -> types.ErrorData:
-        """What the client is told of an exception."""
+        """The error response for an exception."""
         told = handler_exception_to_error_data(error)
         if told is None:
             _logger.exception("handling %r failed", method, exc_info=error)
@@ -101,12 +101,12 @@ class Handshake:
         return told
 
     async def aclose(self) -> None:
-        """End what the connection holds."""
+        """Close the connection's resources."""
         await aclose_shielded(self._connection)
 
 
 class Modern:
-    """A connection of the modern era: each request is one by itself, and the server sends none."""
+    """A connection of the modern era: requests are independent, and the server sends none."""
 
     asks: ClassVar[bool] = False
 
@@ -141,21 +141,21 @@ class Modern:
             await aclose_shielded(connection)
 
     def error(self, method: str, error: Exception) -> types.ErrorData:  # noqa: ARG002
-        """What the client is told of an exception."""
+        """The error response for an exception."""
         return modern_error_data(error)
 
     async def aclose(self) -> None:
-        """Nothing outlives a request."""
+        """Nothing to close: no state outlives a request."""
 
 
 def _has_envelope(params: Params) -> bool:
-    """Whether a request carries the modern era's envelope, or a part of it."""
+    """Whether a request has the modern era's envelope, or a part of it."""
     meta = params.get("_meta") if params else None
     return isinstance(meta, Mapping) and types.PROTOCOL_VERSION_META_KEY in meta
 
 
 def _served(requested: object) -> dict[str, Any]:
-    """The versions that are served, for a client that asked for `requested`."""
+    """The error data that lists the supported versions, for a client that requested `requested`."""
     supported = list(MODERN_PROTOCOL_VERSIONS)
     if not isinstance(requested, str):
         return {"supported": supported}

@@ -1,4 +1,4 @@
-"""Lines and JSON-RPC messages: what a line says, what is wrong with one, how a message is written."""
+"""Encoding and decoding of JSON-RPC messages, one a line, and the errors for malformed lines."""
 
 import json
 import logging
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 def encode(message: types.JSONRPCMessage) -> bytes:
-    """The line that holds `message`; an error under its id when it can't be written."""
+    """The line for `message`; an error response with its id if it can't be encoded."""
     try:
         return message.model_dump_json(by_alias=True, exclude_unset=True).encode()
     except ValueError:
@@ -24,7 +24,7 @@ def encode(message: types.JSONRPCMessage) -> bytes:
 
 
 def encode_result(request: types.RequestId, result: Mapping[str, Any]) -> bytes:
-    """The line that answers `request`; as `encode` writes it, in a third of the time."""
+    """The line for the response to `request`; the same bytes as from `encode`, in a third of the time."""
     try:
         return to_json({"jsonrpc": "2.0", "id": request, "result": result}, inf_nan_mode="null")
     except ValueError:
@@ -42,9 +42,9 @@ def decode(line: bytes) -> types.JSONRPCMessage:
     """The message in `line`.
 
     Raises:
-        MCPError: saying why the line holds no request, notification or response.
+        MCPError: the line isn't a request, notification or response; the text says why.
     """
-    # The adapter tries each of the four kinds. An answer shows by its members, unless they are escaped.
+    # The adapter tries each of the four types; a line without these members is most likely a request.
     if b'"result"' not in line and b'"error"' not in line and b"\\u" not in line:
         try:
             return types.JSONRPCRequest.model_validate_json(line, by_name=False)
@@ -77,7 +77,7 @@ def request_id(line: bytes) -> str | int | None:
 
 
 def _loads(line: bytes) -> Any:
-    """The JSON value in `line`; a number of more digits than Python converts is read as None."""
+    """The JSON value in `line`; a number with more digits than Python converts is None."""
     longest = sys.get_int_max_str_digits() or math.inf
     return json.loads(line.decode(), parse_int=lambda digits: int(digits) if len(digits) < longest else None)
 

@@ -1,4 +1,4 @@
-"""What the server logs of its policy and of tools that crash."""
+"""The server's log messages about its policy and about tools that crash."""
 
 import logging
 import traceback
@@ -10,7 +10,7 @@ logger = logging.getLogger(__name__)
 
 
 class ServerLog:
-    """Logs each state of the policy once, and crashes without what the policy redacts."""
+    """Logs each state of the policy once, and crashes without the values that the policy redacts."""
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
@@ -18,7 +18,7 @@ class ServerLog:
         self._warned_of: str | None = None
 
     def policy(self, tools: Collection[str]) -> None:
-        """Log what is likely a mistake in the policy, and whether its file is in force; each state once.
+        """Log the policy's warnings and whether its file is in force, each state once.
 
         `tools` are the names that a policy may use.
         """
@@ -38,7 +38,7 @@ class ServerLog:
             logger.error("the policy file is wrong and not in force:\n%s", wrong)
 
     def crash(self, call: Call, reference: str, error: Exception) -> None:
-        """Log where a tool crashed; an exception's own words may hold what the policy redacts."""
+        """Log a tool's crash, without the exception's text if the policy redacts anything of the tool."""
         redact = self._gate.policy.rules(call.tool, call.category).redact
         if redact.arguments or redact.results:
             where = "".join(traceback.format_tb(error.__traceback__))

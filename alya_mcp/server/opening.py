@@ -1,9 +1,9 @@
-"""The first answers of a server, given from a document before the MCP SDK is imported.
+"""The first answers of a server, read from a generated document before the MCP SDK is imported.
 
 Some hosts wait for one second, and importing the SDK takes as long. `Opening` answers `initialize`,
-`server/discover`, `tools/list` and `ping` as the SDK would, as long as they have their usual form. The first
-other line ends it: the streams, and the messages that the SDK has to know of, are handed over.
-`scripts/first_answers.py` writes the document.
+`server/discover`, `tools/list` and `ping` as the SDK would, if they have their usual form. Any other line
+ends it: the SDK then gets the streams, and the messages that it must process too. `scripts/first_answers.py`
+writes the document.
 """
 
 import json
@@ -34,13 +34,13 @@ _CAPABILITIES: Final[Mapping[str, Mapping[str, type] | None]] = {
 
 
 class Unusual(Exception):
-    """The SDK has to answer."""
+    """The line doesn't have the usual form, so the SDK answers it."""
 
 
 class Opening:
-    """Answers the first lines on two descriptors; afterwards says what is left for the SDK's session.
+    """Answers the first lines on two descriptors; its attributes then have the rest for the SDK's session.
 
-    `visible` says which of the tools exist for the caller, by name.
+    `visible` returns those of the given tool names that the caller may see.
     """
 
     def __init__(self, incoming: int, outgoing: int, visible: Callable[[list[str]], list[str]]) -> None:
@@ -54,16 +54,16 @@ class Opening:
         self.answered = False
         self.listed = False
         self.unread: bytes = b""
-        """What was read and not answered."""
+        """Bytes that were read and not answered."""
         self.unsent: bytes = b""
-        """What was answered and not yet taken by the client."""
+        """Bytes of answers that the client hasn't taken yet."""
         self.replay: list[bytes] = []
-        """Lines that were answered, and that the SDK has to know of."""
+        """Lines that were answered, and that the SDK must process too."""
         self.probe: bytes | None = None
         """A `server/discover` that was answered; it decides the era unless `initialize` follows."""
 
     def run(self, *, until_idle: bool) -> None:
-        """Answer lines until one is not for this; with `until_idle` also until the client has its list."""
+        """Answer lines of the usual form; with `until_idle` at most until the client has its list."""
         os.set_blocking(self._outgoing, False)
         while not self.finished:
             line, newline, _ = self.unread.partition(b"\n")
@@ -73,7 +73,7 @@ class Opening:
                 continue
             try:
                 answer = self._answer(line)
-            except Exception:  # noqa: BLE001 - whatever is wrong, the SDK answers
+            except Exception:  # noqa: BLE001 - whatever the error is, the SDK answers
                 self.finished = True
                 return
             self.unread = self.unread[len(line) + 1 :]
@@ -87,7 +87,7 @@ class Opening:
         os.write(self._wake[1], b"x")
 
     def _read(self, seconds: float | None) -> bool:
-        """Read what has come; False when nothing came in time, or `stop` was called."""
+        """Read the input; False if nothing came in time, or `stop` was called."""
         ready = select.select([self._incoming, self._wake[0]], [], [], seconds)[0]
         if self._incoming not in ready or self._wake[0] in ready:
             return False
@@ -139,7 +139,7 @@ class Opening:
         raise Unusual
 
     def _take_note(self, method: str, params: Json, line: bytes) -> None:
-        """Take a notification that changes nothing here, or that the SDK will be told of."""
+        """Accept a notification that needs no action, or that the SDK will process."""
         if method == "notifications/initialized" and self._era in self._document["initialize"]:
             _check_meta(params)
             if len(self.replay) > 1:
@@ -155,7 +155,7 @@ class Opening:
             self.finished = False
         following = self.unread[len(line) + 1 :].partition(b"\n")[0]
         if b'"initialize"' in following:
-            return None  # the client has given the probe up
+            return None  # the client has abandoned the probe
         self._era = "probed"
         self.probe = line + b"\n"
         found = self._document["discover"]

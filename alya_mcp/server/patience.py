@@ -1,4 +1,4 @@
-"""How long the client of a session waits for its calls, learned from those that it gave up."""
+"""The client's time-out for calls, learned from the calls that it abandoned."""
 
 import json
 import re
@@ -11,11 +11,13 @@ import mcp_types as types
 
 _TIMED_OUT: Final = re.compile(r"tim(?:e|ed|ing)[ -]?out(?: after ([0-9.]{1,6}) ?s)?", re.IGNORECASE)
 _PARALLEL: Final = 4.0
-"""Seconds within which the same call twice is two calls; later it is one that was given up without a word."""
+"""Two equal calls within this many seconds are two calls; a later one means that the client abandoned the
+first without a cancellation.
+"""
 _LEAST: Final = 4.0
-"""Seconds that every known client waits; less was seen only because this process was still starting."""
+"""Every known client waits at least this many seconds; a shorter time includes the start of this process."""
 _SHARE: Final = 0.8
-"""Share of the known patience after which to answer."""
+"""Share of the client's time-out after which to answer."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,17 +29,17 @@ class _Running:
     abandoned: bool = False
 
     def is_like(self, other: "_Running") -> bool:
-        """Whether the two are the same call; as JSON, where true isn't 1."""
+        """Whether the two calls are equal, compared as JSON, where true isn't 1."""
         if self.tool != other.tool or self.arguments != other.arguments:
             return False
         return json.dumps(self.arguments, sort_keys=True) == json.dumps(other.arguments, sort_keys=True)
 
 
 class Patience:
-    """The calls of a session that run now. A client abandons one when it only ran out of patience.
+    """The calls of a session in flight, and which of them the client abandoned because they took too long.
 
-    It says so in the reason of the cancellation, asked for no progress and so couldn't know that the call was
-    alive, or says nothing and makes the same call again.
+    A call counts as abandoned if the reason of its cancellation says so, if it is cancelled and the client
+    hadn't asked for progress, or if the client repeats it without a cancellation.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -47,9 +49,7 @@ class Patience:
 
     @property
     def seconds(self) -> float | None:
-        """The seconds after which a call had better be answered; None when the client was never seen to
-        give up.
-        """
+        """Seconds after which a call should be answered; None if the client has never timed out."""
         return None if self._known is None else _SHARE * self._known
 
     def began(
@@ -60,7 +60,7 @@ class Patience:
         *,
         listens: bool,
     ) -> None:
-        """A call runs; with `listens` its client asked for progress."""
+        """Record the start of a call; with `listens` the client asked for progress."""
         now = self._clock()
         running = _Running(tool=tool, arguments=arguments or {}, began=now, listens=listens)
         for earlier in self._running.values():
@@ -70,23 +70,23 @@ class Patience:
         self._running[request] = running
 
     def ended(self, request: types.RequestId | None) -> None:
-        """A call has ended."""
+        """Record the end of a call."""
         self._running.pop(request, None)
 
     def cancelled(self, request: object, reason: object) -> None:
-        """The client cancelled a call."""
+        """Record that the client cancelled a call."""
         running = self._running.get(request) if isinstance(request, str | int) else None
         timed_out = _TIMED_OUT.search(reason) if isinstance(reason, str) else None
         waited = _seconds(timed_out[1]) if timed_out else None
         if waited is not None:
-            self._learn(waited)  # also of a call that this process was too late to begin
+            self._learn(waited)  # even if this process hadn't started the call yet
         elif timed_out and running is not None:
             self._learn(self._clock() - running.began)
         if running is not None:
             running.abandoned = timed_out is not None or not running.listens
 
     def abandoned(self, request: types.RequestId | None) -> bool:
-        """Whether the client has given a call up, and still wants what comes of it."""
+        """Whether the client abandoned the call, and still wants its result."""
         running = self._running.get(request)
         return running is not None and running.abandoned
 

@@ -1,4 +1,4 @@
-"""What a client is told: tools as the SDK lists them, replies, refusals and failures as results."""
+"""MCP types for the client: tools for `tools/list`; replies, denials and failures as results."""
 
 import base64
 import json
@@ -35,13 +35,13 @@ def describe(tool: Tool) -> types.Tool:
 
 
 def result(reply: Reply[Output], hub: Hub) -> types.CallToolResult:
-    """What the client gets of a reply.
+    """The result for a tool's reply.
 
     Raises:
-        UnfitResult: when it is larger than clients take.
+        UnfitResult: the result is larger than clients accept.
     """
     data, text = hub.clean(reply.data.model_dump(mode="json", by_alias=True))
-    if 4 * len(text) > LARGEST_ANSWER:  # a character has at most four bytes
+    if 4 * len(text) > LARGEST_ANSWER:  # a character takes at most four bytes
         data = dict(fitted(data))
         text = _compact(data)
     if reply.links:
@@ -55,7 +55,9 @@ def result(reply: Reply[Output], hub: Hub) -> types.CallToolResult:
         *(_block(each) for each in reply.attachments),
     ]
     result = types.CallToolResult(content=content, structured_content=data)
-    if reply.attachments or 3 * len(text) > LARGEST_RESULT:  # as data, and escaped once more as text
+    if (
+        reply.attachments or 3 * len(text) > LARGEST_RESULT
+    ):  # once as structured content, and once more, escaped, as text
         size = len(result.model_dump_json(by_alias=True))
         if size > LARGEST_RESULT:
             raise UnfitResult(
@@ -65,7 +67,7 @@ def result(reply: Reply[Output], hub: Hub) -> types.CallToolResult:
 
 
 def _without(data: Mapping[str, Any], urls: Collection[str]) -> dict[str, Any]:
-    """`data` without the members that are one of `urls`, in itself and in the objects of its lists."""
+    """`data` without members whose value is one of `urls`, also in the objects of its lists."""
     rest = {name: each for name, each in data.items() if not (isinstance(each, str) and each in urls)}
     for name, value in rest.items():
         if isinstance(value, list):
@@ -80,7 +82,7 @@ def _without(data: Mapping[str, Any], urls: Collection[str]) -> dict[str, Any]:
 def handshake_result(result: object, version: str) -> dict[str, Any]:
     """The result of a call as a client of the handshake era gets it, in the SDK's form for `version`.
 
-    The usual one is put together here; it is the same in every version of that era.
+    The common form is built here; it is the same in every version of that era.
     """
     made = result if isinstance(result, types.CallToolResult) else None
     blocks = [] if made is None else [*map(_plain, made.content)]
@@ -96,7 +98,7 @@ def handshake_result(result: object, version: str) -> dict[str, Any]:
 
 
 def _plain(block: types.ContentBlock) -> dict[str, Any] | None:
-    """A text or an image with nothing beside it; None for any other block."""
+    """A text or image block without annotations; None for any other block."""
     if not isinstance(block, types.TextContent | types.ImageContent):
         return None
     if block.annotations is not None or block.meta is not None:
@@ -133,7 +135,7 @@ def refusal(decision: Decision, hub: Hub) -> types.CallToolResult:
     if decision.decision == "deny" and decision.retry_after is None and decision.rule != INVALID_ARGUMENTS:
         text = f"{text.removesuffix('.')}. Tell the user instead of trying again."
     if hub.gate.policy_error is not None and decision.rule != NO_POLICY:
-        # What is wrong would quote the file, which the model may not know: names of hidden tools, patterns.
+        # The error itself may quote parts of the file that the model must not see: hidden tools, patterns.
         text += " (The policy file has an error and is not in force; `alya-mcp doctor` tells the user which.)"
     return types.CallToolResult(
         content=[types.TextContent(type="text", text=hub.clean_text(text))],
@@ -143,7 +145,7 @@ def refusal(decision: Decision, hub: Hub) -> types.CallToolResult:
 
 
 def failure(text: str) -> types.CallToolResult:
-    """The result of a call that failed; `text` is for the model, who gets the beginning of a long one."""
+    """The result of a call that failed; `text` is for the model, truncated if it is long."""
     if len(text) > _LONGEST_FAILURE:
         text = f"{text[:_LONGEST_FAILURE]}… ({len(text):,} characters, cut here)"
     return types.CallToolResult(content=[types.TextContent(type="text", text=text)], is_error=True)

@@ -1,4 +1,4 @@
-"""One client on one wire, from its first line to the end of the process."""
+"""The session of one client, from its first line to the end of the process."""
 
 import asyncio
 import logging
@@ -27,13 +27,13 @@ from alya_mcp.tools import Catalogue, load_catalogue
 logger = logging.getLogger(__name__)
 
 _LOOK = 0.01
-"""Seconds between two looks; the end is measured in looks, which take longer where the machine is busy."""
+"""Seconds between two checks. The limits below count checks, which take longer on a busy machine."""
 _ANSWER_LOOKS = 300
-"""Looks without progress after which requests that are still open at the end of input are given up."""
+"""Checks without progress after which requests still in flight at the end of input are abandoned."""
 _WRITE_LOOKS = 100
-"""Looks after which a client that closed its side and takes no byte counts as no longer reading."""
+"""Checks after which a client that closed its side and takes no byte counts as no longer reading."""
 _FORCED_LOOKS = 200
-"""Looks without progress after which the process ends whatever still runs."""
+"""Checks without progress after which the process is ended."""
 _CLOSE_SECONDS = 1.0
 _PROBE_SECONDS = 0.02
 
@@ -46,7 +46,7 @@ async def serve(
 ) -> int:
     """Serve the tools of `load` to one client on `wire` until it closes its side or a signal asks to end.
 
-    What `opening` answered already is made known to the SDK, which answers it to nobody.
+    Messages that `opening` answered are processed by the SDK too, without a second response.
     Return the process's exit status: 1 when answers were left that the client didn't read, else 0.
     """
     dispatcher = Dispatcher(hub, load)
@@ -85,7 +85,7 @@ async def serve(
 
 
 class _Ending:
-    """The end of a session: `begun` when it is known, `given_up` when the client left answers unread."""
+    """The end of a session: `begun` once it ends, `given_up` if the client left responses unread."""
 
     def __init__(self) -> None:
         self.begun = anyio.Event()
@@ -93,9 +93,9 @@ class _Ending:
 
 
 async def _receive(wire: Wire, opening: Opening | None, channel: Channel) -> None:
-    """Take each message; answer each line that isn't one with what is wrong with it.
+    """Handle each message, and answer each malformed line with an error.
 
-    Returns when every request is answered, or none will be: nothing moves, or the client is gone.
+    Returns when every request is answered, or none will be because there is no progress or no client.
     """
     for line in opening.replay if opening else ():
         await channel.take(decode(line), replayed=True)
@@ -108,7 +108,7 @@ async def _receive(wire: Wire, opening: Opening | None, channel: Channel) -> Non
                 continue
             if probe is not None:
                 if _method(line) == "notifications/cancelled":
-                    continue  # the probe itself, which was answered
+                    continue  # the probe itself, which is answered already
                 if _method(line) != "initialize":
                     await channel.take(decode(probe), replayed=True)
                 probe = None
@@ -166,7 +166,7 @@ def _method(line: bytes) -> str | None:
 
 
 async def _give_up_writing(wire: Wire, ending: _Ending, scope: anyio.CancelScope) -> None:
-    """End everything when the session is ending and the client takes no more of the answers."""
+    """Cancel the session when it is ending and the client no longer reads the responses."""
     await ending.begun.wait()
     left, seen = _WRITE_LOOKS, wire.sent
     while left:
@@ -178,7 +178,7 @@ async def _give_up_writing(wire: Wire, ending: _Ending, scope: anyio.CancelScope
 
 
 def _force_end(progress: Callable[[], object]) -> None:
-    """End the process, with status 1, if a thread or a handler still holds it when nothing moves any more."""
+    """End the process with status 1 if a thread or a handler still runs and there is no more progress."""
 
     def watch() -> None:
         seen, left = progress(), _FORCED_LOOKS
@@ -192,7 +192,7 @@ def _force_end(progress: Callable[[], object]) -> None:
 
 
 async def _start_rest(hub: Hub, dispatcher: Dispatcher, channel: Channel) -> None:
-    """Do the rest of the start once the client has its first answer."""
+    """Finish the start once the client has its first answer."""
     await channel.first_answer.wait()
     dispatcher.log_policy()
     try:

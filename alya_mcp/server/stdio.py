@@ -1,9 +1,9 @@
-"""The process's standard streams as a wire that carries protocol and nothing else.
+"""The process's standard streams as a wire that carries only the protocol.
 
-`claim_standard_streams` is the first thing a server does: the wire moves to private descriptors, descriptor
-0 reads nothing and descriptor 1 is standard error, for the rest of the process's life. So neither an
-import's `print` nor a child process can write into the protocol. The wire itself speaks bytes; what a line
-means is the server's business.
+`claim_standard_streams` is the first thing a server does: the wire moves to private descriptors, descriptor 0
+reads nothing and descriptor 1 is standard error, for the rest of the process's life. So neither an import's
+`print` nor a child process can write into the protocol. The wire transports bytes; the server interprets the
+lines.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ _PIECE = 64 * 1024
 
 
 class Wire(Protocol):
-    """Lines in, lines out."""
+    """A transport of lines in both directions."""
 
     lost: Callable[[], None]
     """Called when a line that `write` didn't wait for can't be sent, because the client no longer reads."""
@@ -37,12 +37,12 @@ class Wire(Protocol):
 
     @property
     def sent(self) -> int:
-        """How many bytes the operating system has taken so far."""
+        """Bytes that the operating system has taken so far."""
         ...
 
     @property
     def unsent(self) -> int:
-        """How many bytes it has yet to take."""
+        """Bytes that the operating system hasn't taken yet."""
         ...
 
     @property
@@ -80,7 +80,7 @@ def claim_standard_streams() -> tuple[int, int]:
 
 
 def is_event_driven(incoming: int, outgoing: int) -> bool:
-    """Whether two descriptors can be waited for, as pipes and sockets can on POSIX."""
+    """Whether the event loop can wait for both descriptors, as for pipes and sockets on POSIX."""
     return os.name == "posix" and _is_pipe(incoming) and _is_pipe(outgoing)
 
 
@@ -100,7 +100,7 @@ async def open_wire(
 
 
 class _Reader(asyncio.StreamReader):
-    """A stream reader that tells when its input has ended, before what it holds is read."""
+    """A stream reader that knows the end of its input before its buffer is read."""
 
     def __init__(self) -> None:
         super().__init__(limit=LONGEST_LINE)
@@ -139,7 +139,7 @@ class _PipeWire:
         return cls(reader, asyncio.StreamWriter(transport, protocol, None, loop), oversized)
 
     def resume(self, unsent: bytes) -> None:
-        """Write first what another writer of the same descriptor left."""
+        """Write first the bytes that another writer of the same descriptor left."""
         self._given += len(unsent)
         self._writer.write(unsent)
 
@@ -240,7 +240,7 @@ class _FileWire:
 
 
 def _nothing() -> None:
-    """Nobody wants to know."""
+    """The default callback, which does nothing."""
 
 
 def _duplicate(descriptor: int) -> int:

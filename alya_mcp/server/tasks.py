@@ -1,8 +1,9 @@
-"""The tasks extension: a call that outlives its request is answered with a task, which its client polls.
+"""The tasks extension: a call that takes longer is answered with a task, which the client polls.
 
 Built against revision 2026-07-28 of `io.modelcontextprotocol/tasks` (SEP-2663), as published in
 modelcontextprotocol/ext-tasks. A task is one call on its way through the gate: it is admitted, charged and
-settled once, polling it is no call, and what came of it is delivered while the policy still allows its tool.
+settled once, polling doesn't count as a call, and its result is delivered only while the policy allows the
+tool.
 """
 
 import asyncio
@@ -27,7 +28,7 @@ from alya_mcp.toolkit.work import KEPT_SECONDS
 EXTENSION: Final = "io.modelcontextprotocol/tasks"
 
 MOST: Final = 32
-"""Tasks of one session, those that are done and still kept included; further calls answer without one."""
+"""Tasks of one session, including finished ones that are kept; further calls get no task."""
 POLL_MS: Final = 2000
 
 Json = dict[str, Any]
@@ -50,7 +51,7 @@ class UpdateParams(TaskParams):
 
 
 def declared(ctx: RequestContext) -> bool:
-    """Whether the client says in this request that it takes tasks."""
+    """Whether the client declares support for tasks in this request."""
     capabilities = ctx.session.client_capabilities
     extensions = None if capabilities is None else capabilities.extensions
     return approvals.is_modern(ctx) and extensions is not None and EXTENSION in extensions
@@ -59,7 +60,7 @@ def declared(ctx: RequestContext) -> bool:
 class Task:
     """One call, run by `run` in a task of the event loop, so that it may outlive its request.
 
-    `check` raises `Refused` when what came of the call may not be delivered any more.
+    `check` raises `Refused` if the result may no longer be delivered.
     """
 
     def __init__(self, caller: str | None, check: Callable[[], None], room: Callable[[], bool]) -> None:
@@ -80,12 +81,12 @@ class Task:
 
     @property
     def is_stale(self) -> bool:
-        """Whether it ended so long ago that it needn't be kept."""
+        """Whether the task ended so long ago that it can be dropped."""
         return self.ended is not None and time.monotonic() - self.ended > KEPT_SECONDS
 
     @property
     def status(self) -> Status:
-        """How it stands."""
+        """The task's status in the protocol."""
         if self.ended is None:
             return "working"
         if self.outcome is None:
@@ -93,14 +94,14 @@ class Task:
         return "failed" if isinstance(self.outcome, Exception) else "completed"
 
     def defer(self, seconds: float) -> bool:
-        """Answer the request after `seconds` if the call isn't done; False without room for another task."""
+        """Answer the request after `seconds` if the call isn't done. False if there is no room for a task."""
         if not self.deferred and self._room():
             self.deferred = True
             self.patience.deadline = anyio.current_time() + seconds
         return self.deferred
 
     def tell(self, message: str) -> None:
-        """Keep how far the call is, in words."""
+        """Set the status message."""
         self._message, self._updated = message, datetime.now(UTC)
 
     async def run(self, call: Callable[["Task"], Awaitable[Result]]) -> None:
@@ -119,12 +120,12 @@ class Task:
             self.over.set()
 
     def stop(self) -> None:
-        """Cancel the call, unless it is over."""
+        """Cancel the call, unless it has ended."""
         self._scope.cancel()
 
     def as_json(self) -> Json:
-        """The task's own members, which every answer about it has."""
-        ttl = None  # as long as the work takes
+        """The task's members in the protocol, which every response about it has."""
+        ttl = None  # None: as long as the work takes
         if self.ended is not None:
             ttl = round((self.ended - self._began + KEPT_SECONDS) * 1000)
         told: Json = {
@@ -141,7 +142,7 @@ class Task:
 
 
 class Tasks:
-    """The tasks of one session. `caller` is the caller's label now; `refusal` tells a client of a denial."""
+    """The tasks of one session. `caller` returns the caller's label, `refusal` the result of a denial."""
 
     def __init__(
         self, caller: Callable[[], str | None], refusal: Callable[[Refused], types.CallToolResult]
@@ -181,7 +182,7 @@ class Tasks:
         return task.outcome
 
     async def get(self, ctx: RequestContext, params: TaskParams) -> Json:
-        """Answer `tasks/get`: how the task stands, and what came of it.
+        """Answer `tasks/get` with the task's status and result.
 
         Raises:
             MCPError: the caller has no such task, or the client doesn't declare the extension.
@@ -195,14 +196,14 @@ class Tasks:
         elif task.outcome is not None:
             try:
                 task.check()
-            except Refused as refused:  # for good, as a task that is done doesn't change
+            except Refused as refused:  # permanently, as a finished task doesn't change
                 task.outcome, task.check = self._refusal(refused), _nothing
             made = task.outcome.model_dump(by_alias=True, mode="json", exclude_none=True)
             told["result"] = methods.serialize_server_result("tools/call", LATEST_MODERN_VERSION, made)
         return told
 
     async def update(self, ctx: RequestContext, params: UpdateParams) -> Json:
-        """Answer `tasks/update`. No task asks for input: its call had the user's answers before it began.
+        """Answer `tasks/update`. No task asks for input: the user answered before the call started.
 
         Raises:
             MCPError: as for `get`.
@@ -211,7 +212,7 @@ class Tasks:
         return {}
 
     async def cancel(self, ctx: RequestContext, params: TaskParams) -> Json:
-        """Answer `tasks/cancel`: the work stops, unless it is over.
+        """Answer `tasks/cancel`: cancel the call, unless it has ended.
 
         Raises:
             MCPError: as for `get`.
@@ -220,14 +221,14 @@ class Tasks:
         return {}
 
     async def aclose(self) -> None:
-        """Cancel the calls that still run, and return when each is settled."""
+        """Cancel the calls in flight, and return when each is settled."""
         for task in tuple(self._running):
             task.stop()
         for task in tuple(self._running):
             await task.over.wait()
 
     def _has_room(self) -> bool:
-        """Whether one more call may become a task; what was kept long enough is forgotten first."""
+        """Whether another call may become a task, after dropping stale ones."""
         self._all = {name: task for name, task in self._all.items() if not task.is_stale}
         deferred = sum(task.deferred and task.is_waited_for for task in self._running)
         return len(self._all) + deferred < MOST
@@ -245,14 +246,14 @@ class Tasks:
         if task is None or task.is_stale or task.caller is None or task.caller != self._caller():
             raise MCPError(
                 types.INVALID_PARAMS,
-                f"Unknown task: {params.task_id[:64]}; the server that made a task keeps it for "
+                f"Unknown task: {params.task_id[:64]}; the server that created a task keeps it for "
                 f"{KEPT_SECONDS / 60:.0f} minutes after its end",
             )
         return task
 
 
 def _nothing() -> None:
-    """Nothing is left to check."""
+    """A check that always passes."""
 
 
 def _stamp(moment: datetime) -> str:

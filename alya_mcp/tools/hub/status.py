@@ -1,4 +1,4 @@
-"""The hub's own tools: how it is, and what was used of it."""
+"""The hub's own tools: its state, and the caller's usage."""
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -33,7 +33,7 @@ class Part(Output):
 
 
 class HubStatus(Output, title="Status"):
-    """How each part of the hub is."""
+    """The state of each part of the hub."""
 
     version: str = Field(description="Version of alya-mcp.")
     parts: list[Part] = Field(description="One entry per part.")
@@ -91,7 +91,7 @@ async def _engine(context: Context) -> list[Part]:
 
 
 def _asked(model: str) -> str:
-    """The model that a setting asks for, without the path of its folder, which is private."""
+    """The model of a setting, without the path of its folder, which is private."""
     folder = expanded(model)
     return f"the local folder {folder.name!r}" if folder.is_absolute() else repr(model)
 
@@ -109,7 +109,7 @@ async def _storage(context: Context) -> Part:
 
 
 def _providers(context: Context) -> Part:
-    """What came of the last request to each outside source; asks none, so that it costs nothing."""
+    """The outcome of the last request to each outside source. It sends no request, so it costs nothing."""
     seen = context.hub.http.seen if "http" in context.hub.__dict__ else []
     if not seen:
         detail = "no outside source was asked yet in this session"
@@ -139,7 +139,7 @@ def _rest(context: Context) -> list[Part]:
 
 
 class _PolicyWords:
-    """The words for one policy; they hold as long as it is in force, as a reload makes another one."""
+    """The description of one policy, computed once; a reload creates another policy object."""
 
     def __init__(self) -> None:
         self._policy: Policy | None = None
@@ -156,7 +156,7 @@ class _PolicyWords:
         return self._words
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Nothing to close."""
 
 
 def _in_force(context: Context) -> str:
@@ -243,7 +243,7 @@ async def alya_usage(arguments: UsageRequest, context: Context) -> UsageReport:
             session=session if since is None else None,
         )
     except StateError as error:
-        text = "the record of what was used can't be read now; alya-mcp doctor tells the user why"
+        text = "the usage record can't be read now; alya-mcp doctor tells the user why"
         raise Unavailable(text) from error
     tools = [(each.name, each.category) for each in context.tools.values()]
     rows = [row for row in _rows(used, context) if arguments.tool in {None, row.tool}]
@@ -270,7 +270,7 @@ async def alya_usage(arguments: UsageRequest, context: Context) -> UsageReport:
 
 
 def _rows(used: "Iterable[Usage]", context: Context) -> list[UsageRow]:
-    """A row per tool; what doesn't exist for the caller is one row of unknown tools."""
+    """A row per tool; tools that don't exist for the caller share one row, (unknown)."""
     existing = context.tools
     by_name: dict[str, list[UsageRow]] = {}
     for each in used:
