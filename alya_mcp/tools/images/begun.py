@@ -39,6 +39,7 @@ _OF_CALLER: Final = f"SELECT {_COLUMNS} FROM begun WHERE caller = ? AND at > ? O
 _NOTE: Final = "INSERT INTO begun VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?)"
 _CLAIM: Final = "UPDATE begun SET owner = ? WHERE id = ? AND owner = ?"
 _SET_PAID: Final = "UPDATE begun SET paid = ? WHERE id = ? AND owner = ?"
+_OWE: Final = "UPDATE begun SET owner = '' WHERE id = ? AND owner = ?"
 _FORGET: Final = "DELETE FROM begun WHERE id = ? AND owner = ?"
 _FORGET_OLD: Final = "DELETE FROM begun WHERE at <= ?"
 _NOT_ASKED: Final = {"prompt", "wait", "job"}
@@ -129,6 +130,10 @@ class BegunDrawings:
     def forget(self, job_id: str) -> None:
         """Forget an own drawing: it was delivered, failed or isn't wanted."""
         self._write(_FORGET, job_id, self._owner)
+
+    def owe(self, job_id: str) -> None:
+        """Leave an own drawing, which failed, as if its server had ended: a later call has it drawn again."""
+        self._write(_OWE, job_id, self._owner)
 
     def left(self, caller: str, arguments: ImageRequest) -> Begun | None:
         """What a server that has gone began for `caller`, and `arguments` ask for: by their `job`, or anew.

@@ -90,6 +90,7 @@ class Drawings:
         self._all: dict[str, Drawing] = {}
         self._prefix = secrets.token_hex(3)
         self._begun = BegunDrawings(home, self._prefix)
+        self._owed: set[str] = set()
 
     def left_behind(self, grant: str, arguments: ImageRequest) -> Begun | None:
         """What a server that has ended began for `grant`, and `arguments` ask for.
@@ -130,6 +131,7 @@ class Drawings:
             job_id, key, policy = begun.id, begun.key, begun.policy
         else:
             raise collected_meanwhile()
+        self._owed.discard(job_id)
         drawing = Drawing(
             id=job_id, grant=grant, request=request_of(arguments), jobs=jobs, format=arguments.format,
             expires_in=arguments.expires_in, policy=policy, work=Work(lambda progress: draw(progress, key)),
@@ -149,7 +151,7 @@ class Drawings:
                 if each.job.prompt != prompt:
                     raise other_prompt(each.id)
                 return each
-        if _ID.fullmatch(job_id) and not job_id.startswith(self._prefix):
+        if job_id in self._owed or (_ID.fullmatch(job_id) and not job_id.startswith(self._prefix)):
             return None
         raise InvalidInput(
             f"job is {job_id!r}, which names no picture of yours that is being drawn or was within "
@@ -175,6 +177,12 @@ class Drawings:
         self._all.pop(drawing.id, None)
         self._begun.forget(drawing.id)
         drawing.work.stop()
+
+    def owe(self, drawing: Drawing) -> None:
+        """Forget a drawing that failed; it was paid, so a later call for the same draws it again for free."""
+        self._all.pop(drawing.id, None)
+        self._owed.add(drawing.id)
+        self._begun.owe(drawing.id)
 
     def close(self) -> None:
         """The server ends, and its engine is closed: what an engine keeps may be collected by another one."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from alya_mcp.errors import InvalidInput, Unavailable
+from alya_mcp.errors import Failure, InvalidInput, Unavailable, failure_of, kind_of
 from alya_mcp.toolkit.reply import Reply
 from alya_mcp.toolkit.tool import Context, Progress, tool
 from alya_mcp.tools.images.again import find_again, index_of, link_to
@@ -22,7 +22,10 @@ from alya_mcp.tools.images.several import make_all, previews_of
 if TYPE_CHECKING:
     from alya_mcp.toolkit.services import Hub
 
-_ANEW = "Drawn anew: the drawing of the earlier call was lost with its server, or with the image worker"
+_ANEW = "Drawn anew: the drawing of the earlier call failed, or was lost with its server or the image worker"
+_OWED = (
+    "The call that began the picture was charged: the same call again, or with this job, draws it for free"
+)
 _POLICY_CHANGED = (
     "the policy has changed since the picture was begun; give all arguments of the call that began it, with "
     "the job"
@@ -186,6 +189,9 @@ async def _deliver(
         if cancelled and context.abandoned():
             drawings.leave(drawing, paid=False)
         elif not drawing.work.is_waited_for:
+            if drawing.paid and isinstance(error, Failure) and not isinstance(error, InvalidInput):
+                drawings.owe(drawing)
+                raise failure_of(kind_of(error), f"{str(error).removesuffix('.')}. {_OWED}") from None
             drawings.drop(drawing)
         raise
     finally:

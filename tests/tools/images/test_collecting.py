@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from alya_mcp.errors import InvalidInput, Unavailable
-from alya_mcp.gate import Gate, Policy
+from alya_mcp.gate import Gate, InvalidArguments, Policy
 from alya_mcp.images.engine import Job
 from alya_mcp.settings import Settings
 from alya_mcp.toolkit.services import Hub
@@ -31,11 +31,13 @@ def judged(**arguments: Any) -> tuple[Validated, ImageRequest]:
 
 
 def begin(
-    drawings: Drawings, arguments: ImageRequest, *, policy: str = "p", begun: Begun | None = None
-) -> Drawing:
+    drawings: Drawings, arguments: ImageRequest, *, policy: str = "p", begun: Begun | None = None,
+    fails: Exception | None = None,
+) -> Drawing:  # fmt: skip
     async def draw(_progress: Any, _key: str) -> list[Drawn]:
-        await anyio.sleep_forever()
-        raise AssertionError
+        if fails is None:
+            await anyio.sleep_forever()
+        raise fails or AssertionError
 
     jobs = [Job(prompt=arguments.prompt, seed=7, steps=arguments.steps)]
     return drawings.begin(GRANT, arguments, jobs, draw, done={}, previews={}, policy=policy, begun=begun)
@@ -65,6 +67,31 @@ async def test_what_another_call_collected_first_is_not_drawn_again_for_free(tmp
     drawings.drop(drawing)
     with pytest.raises(Unavailable, match="meanwhile"):
         await image_gen.run(arguments, context_of(hub))
+    await hub.aclose()
+
+
+async def test_a_charged_picture_that_failed_is_drawn_again_for_free_once_and_no_other(
+    tmp_path: Path,
+) -> None:
+    hub, policy = hub_at(tmp_path)
+    drawings, context = drawings_of(hub), context_of(hub)
+    arguments, asked = judged(seed=7)
+    for failure, free in ((InvalidInput("no such subject"), False), (Unavailable("the worker died"), True)):
+        drawing = begin(drawings, asked, policy=policy, fails=failure)
+        drawings.leave(drawing, paid=True)
+        with pytest.raises(type(failure), match=f"{failure}.*for free" if free else f"{failure}$"):
+            await image_gen.run(arguments, context)
+        assert image_gen.collects(arguments, policy, hub, GRANT) == (policy if free else None)
+    with_job = judged(seed=7, job=drawing.id)[0]
+    assert image_gen.collects(with_job, policy, hub, GRANT) == policy
+    owed = drawings.left_behind(GRANT, asked)
+    assert owed is not None
+    again = begin(drawings, asked, begun=owed)
+    assert (again.id, again.paid) == (drawing.id, True)
+    drawings.drop(again)
+    with pytest.raises(InvalidArguments, match=again.id):
+        image_gen.collects(with_job, policy, hub, GRANT)
+    assert image_gen.collects(arguments, policy, hub, GRANT) is None
     await hub.aclose()
 
 
