@@ -1,4 +1,4 @@
-"""Pictures of earlier calls: looked up, and linked anew."""
+"""Looks up pictures of earlier calls, and creates new links to them."""
 
 import logging
 import time
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 async def find_again(question: "RepeatKey", job: "Job", expires_in: int, context: Context) -> Drawn | None:
-    """The picture that answers `question` already, with a fresh link to it; None when it is to be drawn."""
+    """The picture that was drawn for `question` before, with a new link; None if there is none."""
     from alya_mcp.tools.images.repeats import draws_now
 
     hub, began = context.hub, time.perf_counter()
@@ -43,7 +43,7 @@ async def find_again(question: "RepeatKey", job: "Job", expires_in: int, context
 
 
 async def link_to(known: "Known", seed: int, expires_in: int, context: Context) -> "Stored | None":
-    """A fresh link to a stored picture; None when it isn't there any more."""
+    """A new link to a stored picture; None if the store no longer has it."""
     suffix = known.key.rpartition(".")[2]
     return await context.hub.store.link(
         known.key, size=known.size, filename=filename_of(seed, suffix), expires_in=expires_in

@@ -77,7 +77,7 @@ class ImageAnswer(Output):
 def finished(
     drawn: Sequence[Drawn], previews: Sequence[bytes], file_format: FileFormat, *, remark: str | None
 ) -> Reply[ImageAnswer]:
-    """The answer with the pictures and their `previews`; `remark` is what the call should know beside."""
+    """The answer with the pictures and their `previews`; `remark` is added to the notice."""
     files = [_file(each) for each in drawn]
     first, job = files[0], drawn[0].job
     notices = [*(each.known.notice for each in drawn), _repeats(drawn), remark]
@@ -100,7 +100,7 @@ def finished(
 
 
 def _origin(drawn: Sequence[Drawn]) -> dict[str, Any]:
-    """What the audit log keeps: a digest of the prompt, the references, and what was made of them how."""
+    """The audit log's `origin`: a digest of the prompt, the references, and the pictures made of them."""
     job = drawn[0].job
     return {
         "prompt": f"sha256:{sha256(job.prompt.encode()).hexdigest()}",
@@ -141,7 +141,7 @@ def _title(number: int, of: int) -> str:
 
 
 def unfinished(drawing: Drawing, done: Mapping[int, Drawn], previews: Sequence[bytes]) -> Reply[ImageAnswer]:
-    """The answer of a call that didn't wait for `drawing`; `done` are those of several that are there.
+    """The answer of a call whose `drawing` isn't done; `done` are the pictures that are.
 
     After their `previews` comes that of a picture that is being drawn, where there is one.
     """

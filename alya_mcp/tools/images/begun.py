@@ -1,10 +1,10 @@
-"""The drawings that servers of one ALYA_HOME have begun, so that a later one collects what a gone one left.
+"""The drawings that servers of one ALYA_HOME started, so that a later server can collect them.
 
-- `drawings/begun.sqlite`: one row for each drawing that isn't delivered yet
-- `drawings/OWNER.lock`: held by the server OWNER as long as it runs, however it ends
+- `drawings/begun.sqlite`: a row for each drawing that isn't delivered yet
+- `drawings/OWNER.lock`: locked by the server OWNER while it runs
 
-Neither a prompt nor the address of a reference can be read back from its row. Losing these files costs no
-more than drawing a picture once more: trouble with them never fails a call.
+A row has neither the prompt nor the address of a reference. If these files are lost, a picture is drawn
+again, so errors with them never fail a call.
 """
 
 import hmac
@@ -24,7 +24,7 @@ from alya_mcp.toolkit.private_database import PrivateDatabase
 from alya_mcp.tools.images.request import ImageRequest, is_address, request_of
 
 KEPT: Final = 1800.0
-"""Seconds for which a row stands: a picture may take ten minutes, and another ten it is kept."""
+"""Seconds until a row expires: a picture may take ten minutes, and is kept for another ten."""
 
 _APPLICATION: Final = 0x416C6244
 _TABLES: Final = """
@@ -56,7 +56,7 @@ _log = logging.getLogger(__name__)
 class Begun:
     """A drawing that a server began under the policy with digest `policy`, and the engine's `key` to it.
 
-    `paid` tells that the call that began it was charged, also if its server died before it was settled.
+    `paid`: the call that started it was charged, even if its server died before the call was settled.
     """
 
     id: str
@@ -71,7 +71,7 @@ class Begun:
     paid: bool
 
     def is_same(self, arguments: ImageRequest) -> bool:
-        """Whether `arguments` ask for just this drawing."""
+        """Whether `arguments` ask for exactly this drawing."""
         return hmac.compare_digest(self.request, _request(self.salt, arguments))
 
     def draws(self, prompt: str) -> bool:
@@ -79,13 +79,13 @@ class Begun:
         return hmac.compare_digest(self.prompt, _digest(self.salt, prompt))
 
     def completed(self, arguments: ImageRequest) -> ImageRequest:
-        """`arguments` with all that the call that began it asked for; addresses of references are theirs."""
+        """The first call's arguments, with the addresses of references from `arguments`."""
         given = arguments.model_dump(mode="json", by_alias=True)
         return ImageRequest.model_validate_json(json.dumps({**given, **json.loads(self.asked)}))
 
 
 class BegunDrawings:
-    """What the server `owner` has begun, and what others of `home` left; the methods block."""
+    """The drawings of the server `owner`, and those left by others of `home`; the methods block."""
 
     def __init__(self, home: Path, owner: str) -> None:
         self._folder = home / "drawings"
@@ -102,7 +102,7 @@ class BegunDrawings:
         )
 
     def note(self, job_id: str, caller: str, arguments: ImageRequest, seed: int, policy: str) -> str:
-        """Note a drawing that begins now, its call charged.
+        """Record a drawing that starts now, whose call is charged.
 
         Returns the key under which the engine may keep it; empty where it couldn't be noted.
         """
@@ -124,11 +124,11 @@ class BegunDrawings:
         return self._do(note) or ""
 
     def set_paid(self, job_id: str, *, paid: bool) -> None:
-        """Note whether the call that began an own drawing was charged."""
+        """Record whether the call that started an own drawing was charged."""
         self._write(_SET_PAID, paid, job_id, self._owner)
 
     def forget(self, job_id: str) -> None:
-        """Forget an own drawing: it was delivered, failed or isn't wanted."""
+        """Delete an own drawing that was delivered, failed or was cancelled."""
         self._write(_FORGET, job_id, self._owner)
 
     def owe(self, job_id: str) -> None:
@@ -136,7 +136,7 @@ class BegunDrawings:
         self._write(_OWE, job_id, self._owner)
 
     def left(self, caller: str, arguments: ImageRequest) -> Begun | None:
-        """What a server that has gone began for `caller`, and `arguments` ask for: by their `job`, or anew.
+        """The drawing of an ended server that `caller` asks for, by `job` or with the same arguments.
 
         Raises:
             InvalidInput: when their `job` draws another prompt, or from addresses that they don't give.
@@ -152,11 +152,11 @@ class BegunDrawings:
         return None
 
     def claim(self, begun: Begun) -> bool:
-        """Make what another server left an own drawing; False when somebody else was faster."""
+        """Take over another server's drawing; False if a third one was faster."""
         return self._write(_CLAIM, self._owner, begun.id, begun.owner) == 1
 
     def close(self) -> None:
-        """The server ends: what it has begun may be collected."""
+        """Release this server's drawings, so that others may collect them."""
         self._database.close()
         if self._lock is not None:
             self._lock.release()
@@ -183,7 +183,7 @@ class BegunDrawings:
         return self._do(write) or 0
 
     def _live(self) -> None:
-        """Show that this server runs, before it owns anything."""
+        """Take this server's lock, before it owns anything."""
         if self._lock is None:
             lock = FileLock(private_folder(self._folder) / f"{self._owner}.lock")
             lock.acquire()
@@ -211,7 +211,7 @@ class BegunDrawings:
 
     @staticmethod
     def _do(work: Callable[[], T]) -> T | None:
-        """What `work` returns; None when the files can't be used."""
+        """The result of `work`; None if the files can't be used."""
         try:
             return work()
         except (Unavailable, OSError) as error:
@@ -220,7 +220,7 @@ class BegunDrawings:
 
 
 def other_prompt(job_id: str) -> InvalidInput:
-    """Says that a job draws another prompt than its call gives."""
+    """The error for a job whose prompt isn't that of the call."""
     return InvalidInput(
         f"job {job_id!r} draws another prompt than the given one; give the prompt of the call that began it"
     )
@@ -231,5 +231,5 @@ def _request(salt: bytes, arguments: ImageRequest) -> bytes:
 
 
 def _digest(salt: bytes, text: str) -> bytes:
-    """What stands for `text`."""
+    """The digest of `text`."""
     return hmac.digest(salt, text.encode(errors="surrogatepass"), "sha256")

@@ -7,10 +7,10 @@ from alya_mcp.settings import Settings
 
 
 def chosen_model(settings: Settings, word: str | None) -> str | None:
-    """What the image engine is asked for where a call's `model` is `word`; None for the user's default.
+    """The setting for a call's `model`, `word`; None for the user's default.
 
     Raises:
-        InvalidInput: when the user hasn't enabled it; names those that are.
+        InvalidInput: the user hasn't enabled it; the text names the enabled ones.
     """
     if word is None:
         return None
@@ -34,6 +34,6 @@ def chosen_model(settings: Settings, word: str | None) -> str | None:
 
 
 def _name(setting: str) -> str:
-    """What a call may say for a setting: of a folder, whose path is private, its name."""
+    """The name of a setting in calls: for a folder, whose path is private, its last part."""
     folder = expanded(setting)
     return folder.name if folder.is_absolute() else setting

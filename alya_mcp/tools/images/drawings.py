@@ -1,4 +1,4 @@
-"""Pictures that are being drawn."""
+"""Drawings in progress, which may outlive the call that started them."""
 
 import re
 import secrets
@@ -29,7 +29,7 @@ MOST_LEFT: Final = 4
 class Drawn:
     """A picture in the store, and the milliseconds that each phase took; `repeated` from an earlier call.
 
-    `anew` tells that it was drawn a second time, as the first drawing was lost.
+    `anew`: it was drawn a second time because the first drawing was lost.
     """
 
     job: "Job"
@@ -46,12 +46,12 @@ Draw = Callable[[Progress, str], Coroutine[Any, Any, Sequence[Drawn]]]
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class Drawing:
-    """The pictures of one call on their way.
+    """The pictures of one call while they are drawn.
 
-    `request` is what the call asked for, under the policy with digest `policy`. `waiting` tells of each call
-    that waits for them whether its client has given it up. `done` are those that are there, by number, and
-    `previews` small JPEGs of those that are being drawn. They are `paid` once an answer to a call was
-    charged: collecting them is free then.
+    `request` is what the call asked for, under the policy with digest `policy`. `waiting` has, for each call
+    that waits for them, whether its client has abandoned it. `done` are the finished ones by number,
+    `previews` small JPEGs of those in progress. Once a call for them was charged they are `paid`, and
+    collecting them is free.
     """
 
     id: str
@@ -69,7 +69,7 @@ class Drawing:
 
     @property
     def job(self) -> "Job":
-        """The first picture's."""
+        """The id of the first picture's job."""
         return self.jobs[0]
 
     @property
@@ -79,12 +79,12 @@ class Drawing:
 
 
 def drawings_of(hub: "Hub") -> "Drawings":
-    """Those of the hub's server."""
+    """The drawings of the hub's server."""
     return hub.kept(Drawings, lambda: Drawings(hub.settings.home))
 
 
 class Drawings:
-    """The drawings of one server, and those that servers of `home` left which have ended."""
+    """The drawings of one server, and those left by ended servers of `home`."""
 
     def __init__(self, home: Path) -> None:
         self._all: dict[str, Drawing] = {}
@@ -93,7 +93,7 @@ class Drawings:
         self._owed: set[str] = set()
 
     def left_behind(self, grant: str, arguments: ImageRequest) -> Begun | None:
-        """What a server that has ended began for `grant`, and `arguments` ask for.
+        """The drawing of an ended server for `grant` that `arguments` ask for.
 
         Raises:
             InvalidInput: when their `job` draws another prompt.
@@ -101,7 +101,7 @@ class Drawings:
         return self._begun.left(grant, arguments)
 
     def forget(self, begun: Begun) -> None:
-        """Forget what an ended server left and needn't be collected."""
+        """Delete a drawing of an ended server that needn't be collected."""
         if self._begun.claim(begun):
             self._begun.forget(begun.id)
 
@@ -110,7 +110,7 @@ class Drawings:
         *, done: Mapping[int, Drawn], previews: Mapping[int, bytes], policy: str,
         begun: Begun | None = None,
     ) -> Drawing:  # fmt: skip
-        """Start to draw what `arguments` ask for, for `grant`, or to collect what was `begun`.
+        """Start drawing what `arguments` ask for, for `grant`, or collecting what was `begun`.
 
         `begun` is what an ended server left. `draw` adds to `done`, and keeps `previews`.
 
@@ -141,7 +141,7 @@ class Drawings:
         return drawing
 
     def get(self, grant: str, job_id: str, prompt: str) -> Drawing | None:
-        """The drawing that `job_id` names; None when it went with the server that began it.
+        """The drawing with the id `job_id`; None if it was lost with its server.
 
         Raises:
             InvalidInput: when `grant` has none of that name, or it draws another prompt.
@@ -159,7 +159,7 @@ class Drawings:
         )
 
     def undelivered(self, grant: str, request: Hashable) -> Drawing | None:
-        """A drawing that an earlier call with the same `request` left behind, or that only such wait for."""
+        """A drawing for the same `request` that no call waits for, or only abandoned ones."""
         for each in self._of(grant):
             left = each.work.left or any(given_up() for given_up in each.waiting)
             if left and each.request == request:
@@ -167,13 +167,13 @@ class Drawings:
         return None
 
     def leave(self, drawing: Drawing, *, paid: bool) -> None:
-        """Let a drawing go on without a call that waits; `paid` when an answer to its call was charged."""
+        """Let a drawing go on without a waiting call; `paid` if a call for it was charged."""
         drawing.work.left = True
         drawing.paid = drawing.paid or paid
         self._begun.set_paid(drawing.id, paid=drawing.paid)
 
     def drop(self, drawing: Drawing) -> None:
-        """Forget a drawing that was delivered, failed or isn't wanted; one that goes on is stopped."""
+        """Drop a drawing that was delivered, failed or was cancelled; one in progress is stopped."""
         self._all.pop(drawing.id, None)
         self._begun.forget(drawing.id)
         drawing.work.stop()
@@ -185,18 +185,18 @@ class Drawings:
         self._begun.owe(drawing.id)
 
     def close(self) -> None:
-        """The server ends, and its engine is closed: what an engine keeps may be collected by another one."""
+        """Stop all drawings at the server's end; those that the engine keeps may be collected later."""
         for each in self._all.values():
             each.work.stop()
         self._all.clear()
         self._begun.close()
 
     def _of(self, grant: str) -> list[Drawing]:
-        """The drawings of `grant`; what was kept long enough is forgotten first."""
+        """The drawings of `grant`, after dropping expired ones."""
         self._all = {key: each for key, each in self._all.items() if not each.work.is_stale}
         return [each for each in self._all.values() if each.grant == grant]
 
 
 def collected_meanwhile() -> Unavailable:
-    """Says that another call got what this one was to collect."""
+    """The error for a drawing that another call collected first."""
     return Unavailable("Another call has collected this picture meanwhile; call again to have it drawn")

@@ -1,4 +1,4 @@
-"""The pictures that were drawn: those that the index of repeats knows, and those in this machine's folder."""
+"""The pictures drawn so far: those in the index of repeats, and those in this machine's folder."""
 
 import re
 import struct
@@ -20,8 +20,8 @@ _HEAD: Final = 4096
 class GalleryPicture:
     """A picture. `key` is its name in the store, `made` when it was drawn, in seconds since 1970.
 
-    `width`, `height`, `seed`, `steps` and `model` are None where nobody knows them. `local` is whether its
-    file is on this machine, `size` its bytes; `preview` whether the index has a small picture of it.
+    `width`, `height`, `seed`, `steps` and `model` are None if unknown. `local`: its file is on this machine,
+    with `size` bytes. `preview`: the index has a preview of it.
     """
 
     key: str
@@ -38,13 +38,13 @@ class GalleryPicture:
 
     @property
     def filename(self) -> str:
-        """What a browser offers when the picture is saved."""
+        """The file name under which a browser saves the picture."""
         name = "picture" if self.seed is None else str(self.seed)
         return f"alya-{name}.{self.key.rpartition('.')[2]}"
 
 
 def drawn_pictures(home: Path, index: RepeatIndex) -> list[GalleryPicture]:
-    """Every picture that is known here, the newest first.
+    """All known pictures, newest first.
 
     Raises:
         OSError: the folder of pictures can't be read.
@@ -67,7 +67,7 @@ def drawn_pictures(home: Path, index: RepeatIndex) -> list[GalleryPicture]:
 
 
 def local_file(home: Path, key: str) -> Path | None:
-    """The file of a picture on this machine; None for a key that no picture has, and where there is none."""
+    """The local file of the picture with this key; None if there is none."""
     file = StoreFolder(home).images / key
     return file if re.fullmatch(KEY, key) and file.is_file() else None
 
@@ -99,7 +99,7 @@ def _in_folder(images: Path, known: set[str]) -> Iterator[GalleryPicture]:
 
 
 def _told(file: Path) -> _Told:
-    """What a PNG file says of its making, in its first chunks; nothing for another file."""
+    """The metadata in the first chunks of a PNG file; empty for another file."""
     with file.open("rb") as stream:
         head = stream.read(_HEAD)
     told: _Told = {}

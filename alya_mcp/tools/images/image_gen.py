@@ -90,9 +90,9 @@ async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAns
         earlier = drawings.get(context.grant, arguments.job, arguments.prompt)
     if earlier is not None:
         asks_the_same = (request_of(arguments), arguments.expires_in) == (earlier.request, earlier.expires_in)
-        if earlier.policy != context.policy and not asks_the_same:  # these alone were judged
+        if earlier.policy != context.policy and not asks_the_same:  # only these were judged by the policy
             raise InvalidInput(_POLICY_CHANGED)
-        # What the user allowed is what the call that began it asked for.
+        # The user approved the arguments of the call that started it.
         asked = arguments.model_copy(update={"expires_in": earlier.expires_in})
         return await _deliver(earlier, drawings, asked, context, earlier=True)
     earlier = drawings.undelivered(context.grant, request_of(arguments))
@@ -104,7 +104,7 @@ async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAns
     if begun is not None:
         arguments = begun.completed(arguments)
     elif arguments.job is not None and arguments.wait == WAIT and not keeps_drawings(context.hub.engine):
-        # Its server has ended. Where each call has a server, an answer before the picture loses it again.
+        # Its server has ended. If each call has its own server, answering early loses it again.
         arguments = arguments.model_copy(update={"wait": LONGEST_WAIT})
 
     model = chosen_model(context.hub.settings, arguments.model)
@@ -154,7 +154,7 @@ async def image_gen(arguments: ImageRequest, context: Context) -> Reply[ImageAns
 
 
 def _left_behind(drawings: Drawings, arguments: ImageRequest, context: Context) -> Begun | None:
-    """What an ended server began and this call gets; None where there is nothing.
+    """The drawing of an ended server that this call collects, or None.
 
     Raises:
         InvalidInput: it may not be collected with these arguments.
@@ -170,7 +170,7 @@ def _left_behind(drawings: Drawings, arguments: ImageRequest, context: Context) 
 async def _deliver(
     drawing: Drawing, drawings: Drawings, arguments: ImageRequest, context: Context, *, earlier: bool
 ) -> Reply[ImageAnswer]:
-    """The pictures when they are done in time, else how to get it; an `earlier` call may have begun it."""
+    """The pictures if they are done in time, else the job; an `earlier` call may have started it."""
     wait = arguments.wait if context.patience is None else min(arguments.wait, context.patience)
 
     async def progress(done: float, total: float, message: str) -> None:
@@ -183,7 +183,7 @@ async def _deliver(
     except BaseException as error:
         cancelled = isinstance(error, anyio.get_cancelled_exc_class())
         if cancelled and context.ending() and keeps_drawings(context.hub.engine):
-            # Its client has gone. The worker goes on, and a later server collects it.
+            # The client has gone. The worker goes on, and a later server may collect the picture.
             drawings.leave(drawing, paid=True)
             return unfinished(drawing, {}, [])
         if cancelled and context.abandoned():
@@ -209,7 +209,8 @@ async def _deliver(
             raise Unavailable("The picture was drawn but isn't in the store any more; call again without job")
         drawn = [replace(each, stored=stored) for each, stored in zip(drawn, linked, strict=True) if stored]
     if context.abandoned():
-        drawings.leave(drawing, paid=True)  # nobody takes this answer: it is for the next same call
+        # No client reads this answer; the next call with the same arguments gets the picture.
+        drawings.leave(drawing, paid=True)
     else:
         drawings.drop(drawing)
     lost = arguments.job not in {None, drawing.id} or any(each.anew for each in drawn)
@@ -223,7 +224,7 @@ async def _answer(
 
 
 async def _shown(drawn: Sequence[Drawn], context: Context) -> Sequence[bytes]:
-    """The previews of pictures that the caller is about to be told of."""
+    """The previews of the pictures in an answer."""
     for each in drawn:
         await note_owner(each.known, context)
     return await previews_of(drawn, context.hub.settings.home)

@@ -14,9 +14,9 @@ def keeps_drawings(engine: "Engine") -> bool:
 
 
 class KeptRendering:
-    """Draws a picture that `engine` may keep by `key`, or first `collects` what an ended server left there.
+    """Draws a picture that `engine` may keep under `key`, or `collects` the one of an ended server.
 
-    `anew` tells afterwards that this was lost, and the picture drawn a second time.
+    Afterwards `anew` is true if that was lost and the picture drawn a second time.
     """
 
     def __init__(self, engine: "Engine", key: str, *, collects: bool) -> None:
@@ -26,7 +26,7 @@ class KeptRendering:
         self.anew = False
 
     async def render(self, job: "Job", progress: "OnProgress") -> "Picture":
-        """The picture of `job`; what was lost is drawn anew."""
+        """The picture of `job`; a lost one is drawn again."""
         from alya_mcp.images.engine import DrawingLost, KeepingEngine
 
         if not isinstance(self._engine, KeepingEngine):

@@ -1,4 +1,4 @@
-"""The way of one picture from its job to the store."""
+"""Makes one picture, from its job to the store."""
 
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 TOTAL: Final = 100.0
 ASKED: Final = 1.0
-"""Share of the total at which the engine is asked."""
+"""Progress at which the engine is asked, as a share of the total."""
 RENDERED: Final = 90.0
-"""That at which the pixels are there."""
+"""Progress at which the pixels are done."""
 _ENCODED: Final = 95.0
 _HEARTBEAT: Final = 1.5
 
@@ -36,9 +36,9 @@ async def draw(
     job: "Job", render: Render, store: "Store", progress: Progress, begun: Callable[[], None],
     preview: Callable[[bytes], None],
 ) -> "Picture":  # fmt: skip
-    """Have `render` draw `job`; `begun` is called, maybe often, once it waits for nothing else.
+    """Have `render` draw `job`; `begun` is called, maybe repeatedly, once its drawing has started.
 
-    `preview` is called with a small JPEG of what is drawn so far, when there is a new one.
+    `preview` is called with each new preview, a small JPEG of the unfinished picture.
     """
 
     async def rendering(step: "JobProgress") -> None:
@@ -62,7 +62,7 @@ async def keep(
     file_format: FileFormat,
     expires_in: int,
 ) -> Drawn:
-    """Make the file of `picture`, which `job` asked for, and store it."""
+    """Encode `picture`, the result of `job`, and store the file."""
     from alya_mcp.images.file_process import make_file
     from alya_mcp.storage.store import Upload, image_key
     from alya_mcp.tools.images.repeat_index import Known
@@ -111,7 +111,7 @@ async def keep(
 
 
 def filename_of(seed: int, suffix: str) -> str:
-    """What a browser offers when the picture is saved."""
+    """The file name under which a browser saves the picture."""
     return f"alya-{seed}.{suffix}"
 
 
@@ -122,7 +122,7 @@ def milliseconds(since: float) -> float:
 
 @asynccontextmanager
 async def heartbeat(progress: Progress, message: str, begin: float, end: float) -> AsyncGenerator[None]:
-    """Report progress that creeps from `begin` towards `end` while the body runs."""
+    """Report progress that slowly grows from `begin` towards `end` while the body runs."""
 
     async def beat() -> None:
         done = begin
@@ -136,19 +136,19 @@ async def heartbeat(progress: Progress, message: str, begin: float, end: float) 
 
 
 async def _prepare(store: "Store") -> None:
-    """Import and connect what the picture's file and its storing will need."""
+    """Import and connect ahead of time what encoding and storing need."""
     from alya_mcp.images.encode import load
 
     try:
         await anyio.to_thread.run_sync(load, abandon_on_cancel=True)
     except ModuleNotFoundError:
-        pass  # told when the file is written
+        pass  # reported when the file is written
     await store.prepare()
 
 
 @asynccontextmanager
 async def _beside(work: Callable[[], Coroutine[Any, Any, None]]) -> AsyncGenerator[None]:
-    """Do `work` beside the body, and no longer than that."""
+    """Run `work` concurrently with the body, and cancel it at the end of the body."""
     failure: Exception | None = None
     async with anyio.create_task_group() as group:
         group.start_soon(work)

@@ -1,4 +1,4 @@
-"""Which pictures each caller had drawn: `repeats/owned.sqlite` in ALYA_HOME."""
+"""The pictures of each caller, in `repeats/owned.sqlite` of ALYA_HOME."""
 
 import logging
 import time
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from alya_mcp.tools.images.repeat_index import Known
 
 MOST: Final = 20_000
-"""Pictures that are noted in all; the oldest go first."""
+"""Pictures recorded in all; the oldest are deleted first."""
 
 _TABLES: Final = """
     CREATE TABLE owned (
@@ -52,7 +52,7 @@ class OwnedPictures:
         )  # fmt: skip
 
     def note(self, caller: str, key: str, model: str, width: int, height: int) -> None:
-        """Note that `caller` had the picture drawn; trouble with that costs no picture."""
+        """Record that `caller` had the picture drawn; errors are logged only."""
         try:
             with self._database.writing() as db:
                 db.execute(
@@ -70,7 +70,7 @@ class OwnedPictures:
         """The picture that the store keeps as `key`, if `caller` had it drawn.
 
         Raises:
-            Unavailable: it can't be told.
+            Unavailable: the list can't be read.
         """
         with self._database.reading() as db:
             row = db.execute(
@@ -81,7 +81,7 @@ class OwnedPictures:
         return OwnPicture(key=row[0], model=row[1], width=row[2], height=row[3], at=row[4])
 
     def close(self) -> None:
-        """Let go of the file; the next use opens it again."""
+        """Close the file; the next use opens it again."""
         self._database.close()
 
 
@@ -91,6 +91,6 @@ def owned_pictures(hub: "Hub") -> OwnedPictures:
 
 
 async def note_owner(known: "Known", context: Context) -> None:
-    """Note that the caller has a picture, so that its later calls may refer to it."""
+    """Record that the caller has a picture, so that its later calls may refer to it."""
     note = owned_pictures(context.hub).note
     await anyio.to_thread.run_sync(note, context.grant, known.key, known.model, known.width, known.height)

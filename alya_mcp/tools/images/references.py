@@ -34,7 +34,7 @@ _ACCEPT: Final = "image/png, image/jpeg, image/webp"
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """An https address; `plain` is without its query, which may hold what nobody else should read."""
+    """An https address; `plain` is without its query, which may contain secrets."""
 
     url: str
 
@@ -46,7 +46,7 @@ class Address:
 
 
 def about_references(arguments: ImageRequest, hub: "Hub", grant: str) -> Mapping[str, Any]:
-    """What the references of a call stand for, to be shown to the user before they say yes.
+    """Descriptions of a call's references, for the question to the user.
 
     Raises:
         Failure: one of them can't be used.
@@ -59,11 +59,11 @@ def about_references(arguments: ImageRequest, hub: "Hub", grant: str) -> Mapping
 async def references_for(
     arguments: ImageRequest, model: str | None, context: Context
 ) -> tuple[Reference, ...]:
-    """The files of a call's references, if the model that it gets takes them.
+    """The files of a call's references, if its model supports them.
 
     Raises:
         InvalidInput: it doesn't, or one of them can't be used.
-        Unavailable: one can't be had now.
+        Unavailable: one can't be fetched now.
     """
     hub = context.hub
     require_taken(arguments, model or hub.settings.image_model)
@@ -75,20 +75,20 @@ async def references_for(
 
 
 def resolve(references: Sequence[str], hub: "Hub", grant: str) -> list[OwnPicture | Address]:
-    """What each of `references` names: a picture that `grant` had drawn, or an address. Nothing is fetched.
+    """Resolve each of `references` to a picture of `grant` or an address, without fetching anything.
 
     Raises:
-        InvalidInput: one names neither.
+        InvalidInput: one is neither.
         Unavailable: a picture can't be looked up.
     """
     return [_resolved(each, hub, grant) for each in references]
 
 
 async def bring(named: Sequence[OwnPicture | Address], hub: "Hub") -> tuple[Reference, ...]:
-    """The files of what was resolved, in the same order.
+    """The files of resolved references, in the same order.
 
     Raises:
-        InvalidInput: one isn't there any more, is too large or is no picture.
+        InvalidInput: one no longer exists, is too large or isn't a picture.
         Unavailable: the store or the address doesn't answer.
     """
     found: dict[int, Reference | Failure] = {}
@@ -112,10 +112,10 @@ async def bring(named: Sequence[OwnPicture | Address], hub: "Hub") -> tuple[Refe
 
 
 def require_taken(arguments: ImageRequest, model: str) -> None:
-    """See that a known model takes the references of a call before they are fetched; others say so later.
+    """Check that a known model supports the references of a call, before they are fetched.
 
     Raises:
-        InvalidInput: it doesn't; names those that do.
+        InvalidInput: it doesn't; the text names models that do.
     """
     if not arguments.references and arguments.strength is None:
         return
@@ -187,10 +187,10 @@ async def _fetched(address: Address, hub: "Hub") -> Reference:
 
 
 def _require_named(url: str, reference: str, hub: "Hub") -> None:
-    """See that the user named the host: a request carries whatever an agent put into the address.
+    """Check that the user allowed the host, as a request carries whatever an agent put into the address.
 
     Raises:
-        InvalidInput: they didn't.
+        InvalidInput: the user didn't.
     """
     host = (urlsplit(url).hostname or "").rstrip(".")
     named = hub.settings.image_references_from
@@ -212,7 +212,7 @@ def _picture(address: Address, status: int, body: bytes) -> Reference:
 
 
 def _not_there(key: str) -> InvalidInput:
-    """In the same words for a key that never was, another caller's, and a picture that is gone."""
+    """The same error for an unknown key, another caller's key, and a picture that no longer exists."""
     return InvalidInput(
         f"The reference {key!r:.200} names no picture of yours that is in the store; it takes the `key` of "
         "an earlier answer of image_gen, or an https address"

@@ -1,11 +1,11 @@
-"""The index of repeated pictures: which stored picture answers a request that was made before.
+"""The index of repeated pictures: it maps earlier requests to stored pictures.
 
 - `repeats/key`: 32 random bytes
-- `repeats/index.sqlite`: for each request a keyed digest and the picture that answers it
-- `repeats/lock`: held while these are made or opened, or a damaged index is replaced
+- `repeats/index.sqlite`: a keyed digest of each request, and its picture
+- `repeats/lock`: held while these are created or opened, or a damaged index is replaced
 
-Every server process of one ALYA_HOME shares it. A prompt can't be read back from its digest. Losing the index
-costs no more than drawing a picture once more, so trouble with it never fails a call.
+All server processes of one ALYA_HOME share it. A prompt can't be recovered from its digest. If the index is
+lost, a picture is drawn again, so errors with it never fail a call.
 """
 
 import hmac
@@ -24,7 +24,7 @@ from alya_mcp.runtime.locks import exclusive
 from alya_mcp.runtime.private_files import private_folder, touch_private, write_private
 
 MOST: Final = 1000
-"""Pictures that are remembered; the one that wasn't asked for longest goes first."""
+"""Pictures in the index; the least recently used one is evicted."""
 
 RepeatKey = Mapping[str, str | int]
 T = TypeVar("T")
@@ -39,7 +39,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """A stored picture and all that is told of it: `key` in the store, `size` in bytes, a JPEG `preview`."""
+    """A stored picture with its metadata: `key` in the store, `size` in bytes, a JPEG `preview`."""
 
     key: str
     sha256: str
@@ -67,7 +67,7 @@ _TABLES: Final = """
     );
     PRAGMA user_version = 1;
 """
-_NOW: Final = "(SELECT COALESCE(MAX(used), 0) + 1 FROM pictures)"  # counts uses: clocks step back
+_NOW: Final = "(SELECT COALESCE(MAX(used), 0) + 1 FROM pictures)"  # a counter: clocks may be set back
 _FIND: Final = f"SELECT {_COLUMNS} FROM pictures WHERE request = ?"  # noqa: S608
 _USE: Final = f"UPDATE pictures SET used = {_NOW} WHERE request = ?"  # noqa: S608
 _FORGET: Final = "DELETE FROM pictures WHERE request = ?"
@@ -89,9 +89,9 @@ _EVICT: Final = (
 
 
 class Listed(NamedTuple):
-    """A remembered picture without its preview; `at` is when it was drawn, in seconds since 1970.
+    """A picture of the index without its preview; `at` is when it was drawn, in seconds since 1970.
 
-    `seed`, `steps` and `at` are None for one that an earlier version remembered.
+    `seed`, `steps` and `at` are None for an entry of an earlier version.
     """
 
     key: str
@@ -108,7 +108,7 @@ class Listed(NamedTuple):
 class RepeatIndex:
     """The index in `home`; its methods block, never raise, and may be called from any thread.
 
-    `busy` is how many seconds another process's write is waited for before a question is given up.
+    `busy` is how many seconds to wait for another process's write.
     """
 
     def __init__(self, home: Path, *, most: int = MOST, busy: float = _BUSY_SECONDS) -> None:
@@ -119,7 +119,7 @@ class RepeatIndex:
         self._opened: _Opened | None = None
 
     def find(self, question: RepeatKey) -> Known | None:
-        """The picture that answers `question`, if one is remembered."""
+        """The picture for `question`, or None."""
 
         def find(opened: _Opened) -> Known | None:
             digest = _digest(opened.key, question)
@@ -132,7 +132,7 @@ class RepeatIndex:
         return self._do(find)
 
     def remember(self, question: RepeatKey, known: Known) -> None:
-        """Remember that `known` answers `question`."""
+        """Store `known` as the picture for `question`."""
 
         def remember(opened: _Opened) -> None:
             opened.db.execute("BEGIN IMMEDIATE")
@@ -147,7 +147,7 @@ class RepeatIndex:
         self._do(remember)
 
     def forget(self, question: RepeatKey) -> None:
-        """Forget what answers `question`."""
+        """Delete the entry for `question`."""
 
         def forget(opened: _Opened) -> None:
             opened.db.execute(_FORGET, (_digest(opened.key, question),))
@@ -155,19 +155,19 @@ class RepeatIndex:
         self._do(forget)
 
     def pictures(self) -> list[Listed]:
-        """Every picture that is remembered, the one that was asked for last first; none is made for it."""
+        """All pictures of the index, the most recently used first; doesn't create an index."""
         if not self._file.exists():
             return []
         found = self._do(lambda opened: [Listed(*row) for row in opened.db.execute(_ALL)])
         return list({each.key: each for each in reversed(found or ())}.values())[::-1]
 
     def preview(self, key: str) -> bytes | None:
-        """The small JPEG of the picture that the store keeps as `key`; None when there is none."""
+        """The preview of the picture with this `key`, a small JPEG, or None."""
         row = self._do(lambda opened: opened.db.execute(_PREVIEW, (key,)).fetchone())
         return None if row is None else bytes(row[0])
 
     def forget_picture(self, key: str) -> None:
-        """Forget the picture that the store kept as `key`, whatever it answers."""
+        """Delete all entries for the picture with this `key`."""
 
         def forget(opened: _Opened) -> None:
             opened.db.execute(_FORGET_KEY, (key,))
@@ -176,12 +176,12 @@ class RepeatIndex:
         self._do(forget)
 
     def close(self) -> None:
-        """Let go of the file; a later question opens it again."""
+        """Close the file; a later use opens it again."""
         with self._lock:
             self._close()
 
     def _do(self, work: "Callable[[_Opened], T]") -> T | None:
-        """What `work` returns; None when the index can't be used."""
+        """The result of `work`; None if the index can't be used."""
         with self._lock:
             try:
                 try:
@@ -220,7 +220,7 @@ class RepeatIndex:
         return self._folder / "index.sqlite"
 
     def _replace(self) -> None:
-        """Move a damaged index aside, unless another process did so meanwhile."""
+        """Rename a damaged index, unless another process has done so meanwhile."""
         self._close()
         with exclusive(private_folder(self._folder) / "lock", wait=_LOCK_SECONDS):
             if _is_whole(self._file, self._busy):
@@ -241,7 +241,7 @@ class _Opened:
 
 
 def _digest(key: bytes, question: RepeatKey) -> bytes:
-    """What stands for `question`; without the key it can't be told which question that was."""
+    """The keyed digest of `question`."""
     text = json.dumps(question, sort_keys=True, separators=(",", ":")).encode()
     return hmac.digest(key, b"question\n" + text, "sha256")
 

@@ -12,11 +12,11 @@ from alya_mcp.runtime.paths import expanded
 from alya_mcp.settings import Settings
 
 _BEST: Final = "FLUX.1-schnell"
-"""The model that `auto` doesn't improve on."""
+"""The best model for `auto`."""
 
 
 def question_of(settings: Settings, grant: str, job: Job, file_format: str) -> dict[str, str | int]:
-    """Whose call it is and everything that decides which file answers it; looks at the model's files."""
+    """A request's key in the index: the caller and all that determines the file. Reads the model's folder."""
     return {
         "version": __version__,
         "grant": grant,
@@ -34,7 +34,7 @@ def question_of(settings: Settings, grant: str, job: Job, file_format: str) -> d
         "width": job.width,
         "height": job.height,
         "format": file_format,
-        # What an address leads to may change.
+        # The content at an address may change.
         "references": " ".join(each.digest for each in job.references),
         "strength": "" if job.strength is None else f"{job.strength:g}",
     }
@@ -43,10 +43,9 @@ def question_of(settings: Settings, grant: str, job: Job, file_format: str) -> d
 async def draws_now(model: str, chosen: str | None, settings: Settings, engine: Engine) -> bool:
     """Whether `model`, which drew for these settings before, is the one that would draw for them now.
 
-    `chosen` is what the call asked for, None for what the settings say.
-
-    A model asked for by name is. `auto` may find a better one than it did, and an engine elsewhere chooses
-    its own: those are what is loaded, if anything is. Nothing is started to find out.
+    `chosen` is the call's model, None for that of the settings. A model chosen by name always is. `auto` may
+    choose a better one by now, and a remote engine chooses its own: then it is the loaded model, if any.
+    Nothing is started to find out.
     """
     if settings.image_engine == "local" and ((chosen or settings.image_model) != "auto" or model == _BEST):
         return True
@@ -54,7 +53,7 @@ async def draws_now(model: str, chosen: str | None, settings: Settings, engine: 
 
 
 def _weights(asked: str) -> str:
-    """What changes when somebody puts other weights into the folder of a model on this machine."""
+    """A value that changes when the weights in a local model's folder are replaced."""
     folder = SKETCH_FOLDER if asked in {"auto", "sketch"} else expanded(asked)
     digest = sha256()
     for each in _files(folder) if folder.is_absolute() else ():
@@ -66,10 +65,10 @@ def _files(folder: Path) -> Iterator[str]:
     try:
         paths = sorted(folder.rglob("*"))
     except OSError:
-        return  # the engine says what is wrong with it
+        return  # the engine reports the error
     for path in paths:
         try:
             seen = path.stat()
         except OSError:
-            continue  # gone meanwhile
+            continue  # deleted meanwhile
         yield f"{path.relative_to(folder)} {seen.st_size} {seen.st_mtime_ns}"

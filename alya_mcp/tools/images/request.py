@@ -9,7 +9,7 @@ from alya_mcp.toolkit.models import Input
 
 WAIT: Final = 25
 LONGEST_WAIT: Final = 600
-"""Seconds until a call answers by default, and at most."""
+"""Seconds until a call answers: the default and the maximum."""
 
 MOST: Final = 4
 """Pictures that a call may ask for."""
@@ -77,7 +77,7 @@ class ImageRequest(Input):
 
 
 def is_address(reference: str) -> bool:
-    """Whether a reference is meant as an address, and not as the key of a picture."""
+    """Whether a reference is an address rather than a picture's key."""
     scheme = reference.partition(":")[0].lower()
     return "://" in reference or scheme in {"http", "https", "data", "file"}
 

@@ -25,15 +25,14 @@ async def make_all(
     progress: Progress, *, file_format: FileFormat, expires_in: int, remember: Remember,
     previews: dict[int, bytes],
 ) -> Sequence[Drawn]:  # fmt: skip
-    """Draw those of `jobs` that aren't `done`, each by its own of `renders`, store them and add them to it.
+    """Draw and store those of `jobs` that aren't `done`, each by its entry of `renders`, and add them to it.
 
-    `previews` holds small JPEGs of those that are being drawn, while they are.
-
-    Each is asked for when the one before is begun: the device has no pause, other callers get their turns,
-    and several devices work side by side. What was drawn before one came to nothing is stored and remembered.
+    `previews` has small JPEGs of the pictures being drawn. Each picture is requested when the one before has
+    started, so that the device has no pause, other callers take their turns, and several devices work in
+    parallel. Pictures that were drawn before one failed are stored.
 
     Raises:
-        Failure: the first reason why a picture came to nothing; the others aren't drawn then.
+        Failure: the error of the first picture that failed; the others aren't drawn then.
     """
     lost: list[tuple[int, Exception]] = []
     together = _Together(len(jobs), done, progress)
@@ -51,7 +50,7 @@ async def make_all(
                     job, renders[number], hub.store, tell, begun[number].set,
                     partial(previews.__setitem__, number),
                 )  # fmt: skip
-            if picture is None:  # another came to nothing
+            if picture is None:  # another one failed
                 return
             drawn = await keep(picture, job, hub, tell, file_format=file_format, expires_in=expires_in)
             done[number] = drawn
@@ -74,7 +73,7 @@ async def make_all(
 
 
 async def previews_of(drawn: Sequence[Drawn], home: Path) -> Sequence[bytes]:
-    """The pictures for the chat; of several each is smaller, so that all have no more pixels than one."""
+    """The previews for the chat; several are scaled down to the pixels of one in total."""
     stored = [each.known.preview for each in drawn]
     if len(stored) <= 1:
         return stored
@@ -84,14 +83,14 @@ async def previews_of(drawn: Sequence[Drawn], home: Path) -> Sequence[bytes]:
 
 
 class _Together:
-    """The progress of all pictures on one scale, in the words of the first that isn't drawn yet."""
+    """The progress of all pictures on one scale, with the message of the first unfinished one."""
 
     def __init__(self, count: int, there: Mapping[int, Drawn], progress: Progress) -> None:
         self._shares = [float(number in there) for number in range(count)]
         self._progress = progress
 
     def of(self, number: int) -> Progress:
-        """What one picture tells its progress to."""
+        """The progress callback of one picture."""
         count = len(self._shares)
 
         async def tell(done: float, total: float, message: str) -> None:
@@ -106,7 +105,7 @@ class _Together:
 
 
 def _told(error: Exception, number: int, jobs: Sequence["Job"], made: int) -> Exception:
-    """The error that a call with these jobs ends with."""
+    """The error of a call with these jobs."""
     if len(jobs) == 1 or not isinstance(error, Failure):
         return error
     said = f"Picture {number + 1} of {len(jobs)} came to nothing: {error}"
