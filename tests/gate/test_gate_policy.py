@@ -188,7 +188,7 @@ def test_a_deep_document_is_refused(depth: int) -> None:
     value: Any = {}
     for _ in range(depth):
         value = {"tools": value}
-    with pytest.raises(PolicyError, match="64 levels"):
+    with pytest.raises(PolicyError, match=r"\b64\b"):
         Policy.parse(value)
 
 

@@ -109,5 +109,5 @@ async def test_compiling_that_never_ends_is_a_failure_of_its_own_part():
             return type("Status", (), {"plan": "bf16, all weights on the device, compiling"})
 
     busy: Any = Busy()
-    with pytest.raises(measure.Failure, match="Nothing was ready within 0 s; the plan was: bf16"):
+    with pytest.raises(measure.Failure, match="bf16"):
         await measure._compiled(busy, 0.0)

@@ -198,7 +198,7 @@ def test_awkward_values_come_through_unharmed(file_format: Format):
 
 @pytest.mark.parametrize("key", ["prompt", "user", "notice", "Seed"])
 def test_anything_beyond_provenance_is_refused(key: str):
-    with pytest.raises(ValueError, match=f"provenance holds {key}"):
+    with pytest.raises(ValueError, match=key):
         encode(picture(), "png", {**SAID, key: "something"})
     assert key not in PROVENANCE
 
@@ -229,5 +229,5 @@ def test_a_preview_is_as_good_as_its_limit_allows_and_whole_even_for_pure_noise(
 
 
 def test_a_limit_that_no_preview_can_keep_is_an_error():
-    with pytest.raises(ValueError, match="fits into 10 bytes"):
+    with pytest.raises(ValueError, match=r"\b10\b"):
         preview(picture(), limit=10)

@@ -106,7 +106,7 @@ def test_memory_is_short(main: MainMemory, gpu: GpuMemory | None, short: bool):
 
 @pytest.mark.parametrize("value", ["soon", "-1", "1.5", "604801"])
 def test_a_time_to_linger_that_is_none_is_refused(value: str):
-    with pytest.raises(SettingsError, match=rf"ALYA_IMAGE_LINGER is '{value}'; .* 0 to end with the last"):
+    with pytest.raises(SettingsError, match=f"ALYA_IMAGE_LINGER.*'{value}'"):
         Settings.from_environment({"ALYA_HOME": "/tmp/home", "ALYA_IMAGE_LINGER": value})
 
 

@@ -125,7 +125,7 @@ async def test_a_full_queue_refuses_at_once_with_its_length_and_takes_work_again
             group.start_soon(greedy.render, a_job(seed=number), Steps())
         await stage.reached("denoise")
         await waiting(greedy, MAX_WAITING)
-        with pytest.raises(Unavailable, match=f"full: {MAX_WAITING} images wait"):
+        with pytest.raises(Unavailable, match=str(MAX_WAITING)):
             await other.render(a_job(), Steps())
         stage.release()
     assert (await other.render(a_job(), Steps())).model == "plain"

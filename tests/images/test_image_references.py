@@ -214,14 +214,14 @@ def test_a_model_says_which_references_and_strength_it_takes(tiny: Path, tiny_kl
         request = RenderRequest(model=str(model), precision="auto", job=job)
         return replace(renderer.render(request, job, unheard), timings={})
 
-    with pytest.raises(InvalidInput, match=r"FLUX.2-klein-4B and FLUX.2-klein-9B follow up to four"):
+    with pytest.raises(InvalidInput, match=r"FLUX\.2-klein-9B"):
         render(tiny, references=(one, one))
     usual = render(tiny, references=(one,))
     assert usual == render(tiny, references=(one,), strength=0.6)
     assert usual.pixels != render(tiny, references=(one,), strength=0.4).pixels
-    with pytest.raises(InvalidInput, match="alya-sketch can't read pictures"):
+    with pytest.raises(InvalidInput, match="alya-sketch"):
         render("sketch", references=(one,))
-    with pytest.raises(InvalidInput, match=r"FLUX.1-schnell and Z-Image-Turbo take it"):
+    with pytest.raises(InvalidInput, match="Z-Image-Turbo"):
         render(tiny_klein, references=(one,), strength=0.5)
     plain = render(tiny_klein)
     followed = render(tiny_klein, references=(one,))
@@ -232,6 +232,6 @@ def test_a_model_says_which_references_and_strength_it_takes(tiny: Path, tiny_kl
     loaded.plan, loaded.references = replace(loaded.plan, tiled=True), 0
     assert render(tiny_klein, references=(one,)) == followed
     assert renderer.models.loaded is not loaded
-    with pytest.raises(NotConfigured, match=r"needs 1\.\d GB"):
+    with pytest.raises(NotConfigured, match=r"\b1\.\d\b"):
         render(tiny_klein, references=(one,) * 4)
     assert render(tiny_klein).model == "tiny-klein"

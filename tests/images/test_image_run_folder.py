@@ -201,7 +201,7 @@ async def test_a_home_on_a_disk_that_knows_no_locks_is_told_at_once(
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
     monkeypatch.setattr(locks, "try_lock", refuse)
-    with pytest.raises(NotConfigured, match=r"No locks available.*ALYA_HOME"):
+    with pytest.raises(NotConfigured, match="ALYA_HOME"):
         await open_at().render(a_job(), Steps())
 
 

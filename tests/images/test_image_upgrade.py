@@ -123,7 +123,7 @@ async def test_a_newer_workers_kinds_of_failure_and_phases_are_no_error_of_their
     ]
     steps = Steps()
     async with impostor(alya_home, protocol=PROTOCOL, version="999.0", answers=answers):
-        with pytest.raises(Failure, match="The GPU is too hot; call again") as raised:
+        with pytest.raises(Failure, match="GPU") as raised:
             await open_at().render(a_job(), steps)
     assert type(raised.value) is Failure
     assert steps.phases() == ["start"]
@@ -170,7 +170,7 @@ async def test_an_older_worker_that_hangs_up_and_stays_is_not_asked_for_ever(
     alya_home: Path, open_at: Opener
 ):
     async with impostor(alya_home, protocol=1) as asked:
-        with pytest.raises(Unavailable, match=r"0\.0\.1 .* still has pictures to finish after 1 s"):
+        with pytest.raises(Unavailable, match=r"\b0\.0\.1\b"):
             await open_at(deadline=1).render(a_job(), Steps())
     assert 1 <= len(asked) < 100
 

@@ -47,7 +47,7 @@ async def test_an_answer_is_given_back_whatever_its_status_and_asked_for_once(
 
 async def test_no_answer_is_a_failure_that_names_the_source(http: Http, source: LoopbackSource) -> None:
     source.on("/a", Reply(b"", length=100, then="reset"))
-    with pytest.raises(SourceFailed, match="YouTube closed the connection"):
+    with pytest.raises(SourceFailed, match="YouTube"):
         await http.exchange(YOUTUBE, "POST", "/a", content=b"")
     assert len(source.asked) == 1
 
@@ -63,10 +63,10 @@ async def test_what_counts_a_request_is_called_before_each_and_can_refuse_it(
             raise Unavailable("that is enough")
 
     source.on("/a", Reply("", 503))
-    with pytest.raises(Unavailable, match="that is enough"):
+    with pytest.raises(Unavailable, match="enough"):
         await http.get(YOUTUBE, "/a", read=bytes, charge=charge)
     assert counted == [0, 1, 2]
-    with pytest.raises(Unavailable, match="that is enough"):
+    with pytest.raises(Unavailable, match="enough"):
         await http.exchange(YOUTUBE, "GET", "/a", charge=charge)
     assert len(source.asked) == 2
 

@@ -158,5 +158,5 @@ async def test_without_polymarket_nothing_is_fitted(
     script: Any, http: Http, source: LoopbackSource, tmp_path: Path
 ) -> None:
     source.bad_day = BAD_DAYS["500"]
-    with pytest.raises(Unavailable, match=r"^Polymarket answers 500"):
+    with pytest.raises(Unavailable, match="500"):
         await script.run(http, markets=10, days_before=7, out=tmp_path / "found.json")

@@ -203,13 +203,13 @@ def test_a_key_is_the_day_and_the_hash() -> None:
 
 @pytest.mark.parametrize("suffix", ["", ".svg", "png/..", ".PNG", "..png"])
 def test_a_key_takes_image_suffixes_only(suffix: str) -> None:
-    with pytest.raises(ValueError, match="suffix is"):
+    with pytest.raises(ValueError, match="suffix"):
         image_key("0" * 64, suffix, DAY)
 
 
 @pytest.mark.parametrize("key", ["", "a.png", "../2026-11-22/" + "0" * 64 + ".png", "2026-11-22/" + "0" * 64])
 def test_an_upload_takes_no_other_key(key: str) -> None:
-    with pytest.raises(ValueError, match="key is"):
+    with pytest.raises(ValueError, match="key"):
         Upload(data=b"", key=key, content_type="image/png", filename="a.png")
 
 

@@ -164,16 +164,16 @@ async def test_a_session_is_its_callers_and_its_figures(
     for grant, clone in (("two", "Rumi"), ("one", "Plato")):
         with pytest.raises(InvalidInput, match="conversation"):
             await ask_as(grant, alya_clone_chat, clone=clone, message="Hi", sessionId=begun["sessionId"])
-    with pytest.raises(InvalidInput, match="leave sessionId out"):
+    with pytest.raises(InvalidInput, match="sessionId"):
         await ask(alya_clone_chat, clone="Rumi", message="Hi", sessionId="' OR 1=1 --")
 
 
 async def test_without_a_model_and_with_an_unknown_figure_it_says_what_to_do(ask: Ask) -> None:
     with pytest.raises(NotConfigured, match="ALYA_LLM_MODEL"):
         await ask(alya_clone_chat, clone="Marie Curie", message="Hi")
-    with pytest.raises(InvalidInput, match=r"alya_iconic_clones.*Nikola Tesla"):
+    with pytest.raises(InvalidInput, match=r"alya_iconic_clones.*Tesla"):
         await ask(alya_clone_chat, clone="Nikola Teslo", message="Hi")
-    with pytest.raises(InvalidInput, match=r"Pablo Picasso.*alya_iconic_clones"):
+    with pytest.raises(InvalidInput, match=r"Picasso.*alya_iconic_clones"):
         await ask(alya_clone_chat, clone="Pablo Picasso", message="Hi")
     with pytest.raises(InvalidArguments):
         await ask(alya_clone_chat, clone="Marie Curie", message="x" * 4001)

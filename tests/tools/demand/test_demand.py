@@ -108,9 +108,7 @@ async def test_without_any_a_kept_answer_is_marked_and_then_there_is_none(
     answer = await ask(tool, topic="invoicing")
     assert [each["state"] for each in answer["searches"]] == ["stale"] * 5
     assert (answer["signals"], answer["complete"]) == (first["signals"], False)
-    with pytest.raises(
-        Unavailable, match=r"^No place could be searched: Hacker News .*Reddit .*Stack Exchange "
-    ) as none:
+    with pytest.raises(Unavailable, match=r"Hacker.*Reddit.*Stack") as none:
         await ask(tool, topic="gardening")
     assert str(none.value).count("Hacker News") == 1
 

@@ -161,9 +161,7 @@ async def test_without_any_a_kept_answer_is_marked_and_then_there_is_none(
     assert [each["state"] for each in answer["sources"]] == ["stale"] * 3
     assert 590 < answer["sources"][0]["ageSeconds"] < 700
     assert answer["complete"] is False
-    with pytest.raises(
-        Unavailable, match=r"^No catalogue of earthquakes answered: USGS .*EMSC .*GFZ "
-    ) as none:
+    with pytest.raises(Unavailable, match=r"USGS.*EMSC.*GFZ") as none:
         await ask(tool, hours=168, minMagnitude=5)
     assert "Call again in a minute." in str(none.value)
 

@@ -85,9 +85,7 @@ async def test_a_name_of_several_places_takes_the_best_known_and_names_the_other
     assert [other["admin"] for other in answer["otherPlaces"]] == ["Massachusetts"]
     chosen = await ask(tool, city="springfield, massachusetts")
     assert (chosen["place"]["admin"], chosen["otherPlaces"]) == ("Massachusetts", [])
-    with pytest.raises(
-        InvalidInput, match="there are: Springfield, Missouri, United States; Springfield, Mass"
-    ):
+    with pytest.raises(InvalidInput, match=r"Missouri.*Massachusetts"):
         await ask(tool, city="Springfield, Ohio")
 
 
@@ -95,7 +93,7 @@ async def test_a_province_and_a_country_may_both_be_said(ask: Ask, source: Loopb
     script(source, places=answers.places(*answers.SPRINGFIELDS))
     chosen = await ask(tool, city="Springfield, Massachusetts, United States")
     assert chosen["place"]["admin"] == "Massachusetts"
-    with pytest.raises(InvalidInput, match="in 'Massachusetts, Canada'"):
+    with pytest.raises(InvalidInput, match="Canada"):
         await ask(tool, city="Springfield, Massachusetts, Canada")
 
 
@@ -141,7 +139,7 @@ async def test_with_everything_down_a_kept_answer_is_marked_and_then_there_is_no
     assert [each["state"] for each in answer["sources"]] == ["stale", "cached"]
     assert answer["temperatureC"] == 10.0
     clock.ahead = 2 * 86_400
-    with pytest.raises(Unavailable, match=r"No source answered: MET Norway .*; Open-Meteo .*Call again"):
+    with pytest.raises(Unavailable, match="Open-Meteo"):
         await ask(tool, city="Istanbul")
 
 

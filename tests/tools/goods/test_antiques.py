@@ -198,7 +198,7 @@ async def test_imported_listings_are_compared_without_keys(
     ask: Ask, ask_as: Any, hub: Hub, source: LoopbackSource
 ) -> None:
     object.__setattr__(hub.settings, "source_secrets", {})
-    with pytest.raises(NotConfigured, match=r"ALYA_EBAY_CLIENT_ID.*antiques import"):
+    with pytest.raises(NotConfigured, match="ALYA_EBAY_CLIENT_ID"):
         await ask(alya_antiques_undervalued, query="copper ewer")
     kept = hub.kept(ImportedListings, lambda: ImportedListings(hub.settings.home))
     kept.keep("local", imported())
@@ -223,7 +223,7 @@ async def test_imports_answer_when_ebay_fails_and_half_a_pair_of_keys_is_told(
     assert len(answer["listings"]) == 1
     assert (answer["sources"][0]["source"], answer["sources"][0]["state"]) == ("eBay", "failed")
     object.__setattr__(hub.settings, "source_secrets", {"ALYA_EBAY_CLIENT_ID": "x"})
-    with pytest.raises(Failure, match="ALYA_EBAY_CLIENT_SECRET isn't"):
+    with pytest.raises(Failure, match="ALYA_EBAY_CLIENT_SECRET"):
         await ask(alya_antiques_undervalued, query="copper ewer")
 
 

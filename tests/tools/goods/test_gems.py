@@ -152,7 +152,7 @@ async def test_a_caller_has_a_catalogue_of_its_own_and_else_the_sample(
     answer = await ask_as("other", alya_gem_appraise, gemId=7)
     assert (answer["basis"], answer["species"]) == ("sample", "diamond")
     assert "2008" in answer["warnings"][0]
-    with pytest.raises(InvalidInput, match="no gem 'DROP TABLE'"):
+    with pytest.raises(InvalidInput, match="'DROP"):
         await ask_as("one", alya_gem_appraise, gemId="DROP TABLE")
     catalogue.clear("one")
     assert (await ask_as("one", alya_gem_appraise, gemId="7"))["basis"] == "sample"

@@ -356,14 +356,14 @@ async def test_a_model_of_this_machine_answers_whole_or_not_at_all(tmp_path: Pat
     with pytest.raises(SourceFailed, match="gave no whole answer"):
         await LocalModel(tiny_chat.build(tmp_path / "endless", ends=False)).answer("Be brief.", asked)
     small = LocalModel(tiny_chat.build(tmp_path / "small", ends=True, positions=330))
-    with pytest.raises(SourceFailed, match="takes 330 tokens"):
+    with pytest.raises(SourceFailed, match="330"):
         await small.answer("Be brief.", asked)
 
 
 async def test_what_a_model_of_this_machine_lacks_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(NotConfigured, match=r"no config\.json") as failed:
+    with pytest.raises(NotConfigured, match=r"config\.json") as failed:
         await LocalModel(tmp_path / "none").answer("", [])
     assert str(tmp_path) not in str(failed.value)
     (tmp_path / "odd").mkdir()

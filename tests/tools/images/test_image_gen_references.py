@@ -205,12 +205,12 @@ def test_a_model_that_is_known_refuses_before_anything_is_fetched(tmp_path: Path
     one, two = asked(references=["a"]), asked(references=["a", "b"])
     for model in ("flux-schnell", "z-image-turbo", str(tmp_path)):
         require_taken(one, model)
-        with pytest.raises(InvalidInput, match=r"FLUX.2-klein-4B and FLUX.2-klein-9B follow"):
+        with pytest.raises(InvalidInput, match=r"FLUX\.2-klein-9B"):
             require_taken(two, model)
     require_taken(two, "flux2-klein-4b")
-    with pytest.raises(InvalidInput, match="takes no strength"):
+    with pytest.raises(InvalidInput, match="strength"):
         require_taken(asked(references=["a"], strength=0.5), "flux2-klein-4b")
-    with pytest.raises(InvalidInput, match="alya-sketch can't read pictures"):
+    with pytest.raises(InvalidInput, match="alya-sketch"):
         require_taken(one, "sketch")
     # Whether these take any is seen where they are loaded.
     for model in ("auto", "owner/name"):

@@ -98,23 +98,21 @@ async def test_wrong_keys_are_an_error_and_never_a_simulation(
     refused = Reply({"code": 40110000, "message": "request is not authorized"}, status)
     for path in (answers.ACCOUNT, answers.POSITIONS, answers.CLOCK):
         source.on(path, refused)
-    with pytest.raises(
-        NotConfigured, match=rf"^Alpaca refuses the keys \({status}\).*ALYA_ALPACA_KEY_ID"
-    ) as no:
+    with pytest.raises(NotConfigured, match=f"{status}.*ALYA_ALPACA_KEY_ID") as no:
         await ask(tool)
     assert SECRET not in str(no.value)
 
 
 async def test_half_a_pair_of_keys_is_an_error(hub: Any, ask: Ask, source: LoopbackSource) -> None:
     keys(hub, ALYA_ALPACA_KEY_ID="id")
-    with pytest.raises(NotConfigured, match="ALYA_ALPACA_KEY_ID is set and ALYA_ALPACA_SECRET_KEY isn't"):
+    with pytest.raises(NotConfigured, match="ALYA_ALPACA_SECRET_KEY"):
         await ask(tool)
     assert source.asked == []
 
 
 async def test_keys_never_go_out_unencrypted(hub: Any, ask: Ask) -> None:
     object.__setattr__(hub.settings, "source_urls", {"alpaca": "http://paper-api.alpaca.markets"})
-    with pytest.raises(NotConfigured, match="ALYA_ALPACA_URL is not encrypted"):
+    with pytest.raises(NotConfigured, match="ALYA_ALPACA_URL"):
         await ask(tool)
 
 
@@ -123,14 +121,14 @@ async def test_keys_go_to_no_host_but_that_of_paper_trading(
     hub: Any, ask: Ask, source: LoopbackSource, host: str
 ) -> None:
     object.__setattr__(hub.settings, "source_urls", {"alpaca": f"https://{host}"})
-    with pytest.raises(NotConfigured, match=f"ALYA_ALPACA_URL leads to {host}, which isn't Alpaca's paper"):
+    with pytest.raises(NotConfigured, match=f"ALYA_ALPACA_URL.*{host}"):
         await ask(tool)
     assert source.asked == []
 
 
 async def test_a_bad_day_is_no_simulation_either(ask: Ask, source: LoopbackSource, clock: Clock) -> None:
     source.bad_day = BAD_DAYS["500"]
-    with pytest.raises(Unavailable, match=r"^Alpaca paper trading answers 500"):
+    with pytest.raises(Unavailable, match=r"^Alpaca.*500"):
         await ask(tool)
     source.bad_day = None
     script(source)
@@ -184,9 +182,7 @@ async def test_the_simulated_account_is_the_persons_to_edit(hub: Any, ask: Ask) 
     assert (answer["simulated"], answer["totals"]["marketValue"]) == (True, 20100.20)
     kept["account"]["cash"] = "much"
     await file.write_text(json.dumps(kept))
-    with pytest.raises(
-        Unavailable, match=r"paper-account\.json in ALYA_HOME\) can't be read at account\.cash"
-    ):
+    with pytest.raises(Unavailable, match=r"account\.cash"):
         await ask(tool)
 
 

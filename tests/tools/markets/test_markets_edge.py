@@ -178,7 +178,7 @@ async def test_with_everything_down_a_kept_answer_is_marked_and_then_there_is_no
     ask: Ask, source: LoopbackSource, clock: Clock
 ) -> None:
     source.bad_day = BAD_DAYS["reset"]
-    with pytest.raises(Unavailable, match=r"^Polymarket "):
+    with pytest.raises(Unavailable, match=r"^Polymarket"):
         await ask(tool)
     source.bad_day = None
     script(source)
@@ -189,11 +189,11 @@ async def test_with_everything_down_a_kept_answer_is_marked_and_then_there_is_no
     assert answer["complete"] is False
     assert answer["sources"][0]["state"] == "stale"
     clock.ahead = 86_400
-    with pytest.raises(Unavailable, match=r"^Polymarket .*reach|^Polymarket .*connection"):
+    with pytest.raises(Unavailable, match=r"^Polymarket"):
         await ask(tool)
 
 
 async def test_without_any_book_there_is_no_answer(ask: Ask, source: LoopbackSource) -> None:
     script(source, book=BAD_DAYS["500"])
-    with pytest.raises(Unavailable, match=r"^No order book could be had: Polymarket order books answers 500"):
+    with pytest.raises(Unavailable, match="500"):
         await ask(tool)

@@ -108,5 +108,5 @@ def test_an_upload_ends_with_a_part_of_its_own(size: int) -> None:
 @pytest.mark.parametrize("header", ["bytes=0-10", "bytes=1-2", "bytes=0-", "", "none"])
 def test_a_range_beyond_the_file_is_refused(header: str) -> None:
     assert spans.kept(None, 10) == 0
-    with pytest.raises(ValueError, match="10 bytes"):
+    with pytest.raises(ValueError, match=r"\b10\b"):
         spans.kept(header, 10)
