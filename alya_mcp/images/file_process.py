@@ -1,7 +1,7 @@
-"""Makes a picture's file in the environment that draws, for a process whose own lacks Pillow and NumPy.
+"""Encodes a picture in the image engine's environment, for a process without Pillow and NumPy.
 
-One line of JSON says what is wanted, then come the pixels; the answer is a line of JSON, the file and its
-preview. Previews are made smaller in the same way, one after the other.
+The input is a line of JSON and the pixels, the output a line of JSON, the file and its preview. Previews are
+scaled down in the same way, one after the other.
 """
 
 import json
@@ -29,10 +29,10 @@ def make_file(
     provenance: Mapping[str, str],
     home: Path,
 ) -> tuple[Encoded, bytes]:
-    """What `encode_with_preview` returns, made here or where the image engine of `home` is installed.
+    """Like `encode_with_preview`, in this process or in the environment of `home`'s image engine.
 
     Raises:
-        EngineNotInstalled: the packages are nowhere.
+        EngineNotInstalled: neither environment has the packages.
         Unavailable: the other process failed.
     """
     if packages_here():
@@ -56,7 +56,7 @@ def make_file(
 
 
 def shrink(previews: Sequence[bytes], home: Path) -> Sequence[bytes]:
-    """`previews` so small that all have no more pixels and bytes than one; made as by `make_file`.
+    """Scale `previews` down to the pixels and bytes of one in total, in the process that `make_file` uses.
 
     Raises:
         EngineNotInstalled, Unavailable: as `make_file` does.
@@ -69,7 +69,7 @@ def shrink(previews: Sequence[bytes], home: Path) -> Sequence[bytes]:
 
 
 def _elsewhere(asked: Mapping[str, Any], data: bytes, home: Path) -> tuple[dict[str, Any], bytes]:
-    """What the other process tells, and the files that it made."""
+    """Run the other process; its JSON answer and the files."""
     try:
         ended = subprocess.run(  # noqa: S603 - our own interpreter and code
             image_command("alya_mcp.images.file_process", home=home),

@@ -1,4 +1,4 @@
-"""The references that a model takes, and what it says of those that it doesn't."""
+"""Checks whether a model supports a call's references."""
 
 from collections.abc import Callable
 
@@ -7,12 +7,12 @@ from alya_mcp.images.families import MODELS, Family
 
 
 def require_follows(name: str, family: Family, count: int, strength: float | None, *, blind: bool) -> None:
-    """See that the model called `name`, of `family`, takes `count` references and `strength`.
+    """Check that the model called `name`, of `family`, supports `count` references and `strength`.
 
     A `blind` one can't read pictures.
 
     Raises:
-        InvalidInput: it doesn't; names those that do.
+        InvalidInput: it doesn't; the text names models that do.
     """
     if count and (blind or not family.references):
         raise InvalidInput(f"{name} can't read pictures, so it takes no references; {_who()}. {_OTHER}")

@@ -1,4 +1,4 @@
-"""Environment variables for the libraries below a renderer, set before any of them is imported."""
+"""Environment variables for a renderer's libraries, set before they are imported."""
 
 import os
 from typing import Final
@@ -10,13 +10,13 @@ _VARIABLES: Final = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "TOKENIZERS_PARALLELISM": "false",
     "PYTORCH_ALLOC_CONF": "expandable_segments:True",
-    # Threads that spin while they wait make a picture several times slower where cores are busy.
+    # Spinning threads make a picture several times slower on busy cores.
     "OMP_WAIT_POLICY": "PASSIVE",
 }
 
 
 def tell_libraries(**more: str) -> None:
-    """Set these variables and `more` in this process, unless the user has set them to something."""
+    """Set these variables and `more` in this process, except those that the user has set."""
     tidy(os.environ)
     for name, value in {**_VARIABLES, **more}.items():
         os.environ.setdefault(name, value)

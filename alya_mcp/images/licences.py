@@ -14,7 +14,7 @@ _FILE: Final = "accepted-licences.json"
 
 
 class Licensed(Protocol):
-    """A model by its licence: `setting` is what settings and commands call it."""
+    """A model with a known licence; `setting` is its name in settings and commands."""
 
     @property
     def name(self) -> str: ...  # noqa: D102
@@ -28,7 +28,7 @@ class Licensed(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _HubModel:
-    """A model that goes by its hub id alone and is under a licence that allows no commercial use."""
+    """A model that is known only by its hub id, with a licence that forbids commercial use."""
 
     name: str
     repository: str
@@ -58,12 +58,12 @@ def licensed(word: str) -> Licensed | None:
 
 
 def to_accept() -> list[str]:
-    """What the models are called whose licences have to be accepted."""
+    """The names of models whose licences must be accepted."""
     return [each.setting for each in (*MODELS, *_BY_HUB_ID.values()) if not each.licence.commercial]
 
 
 def accept(home: Path, model: Licensed) -> None:
-    """Note in `home` that the user accepts the licence of `model`."""
+    """Record in `home` that the user accepts the licence of `model`."""
     noted = {**_noted(home), model.repository: {"licence": model.licence.name, "accepted": _now()}}
     private_folder(home)
     write_private(home / _FILE, json.dumps(noted, indent=2).encode())
@@ -78,10 +78,10 @@ def is_accepted(home: Path, model: Licensed) -> bool:
 
 
 def require_accepted(home: Path, wanted: str) -> None:
-    """See that the model that a setting wants may be used; terms that aren't known are the user's own affair.
+    """Check that the model of a setting may be used. Unknown licences are not checked.
 
     Raises:
-        NotConfigured: when the user has to accept its licence first.
+        NotConfigured: the user must accept its licence first.
     """
     model = licensed(wanted)
     if model is not None and not is_accepted(home, model):

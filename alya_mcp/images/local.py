@@ -1,4 +1,4 @@
-"""The engine on this machine: asks the image worker that all servers of the user share."""
+"""The local engine: it uses the image worker that all servers of the user share."""
 
 import asyncio
 import time
@@ -43,7 +43,7 @@ _MAX_LOST_BEFORE_START: Final = 3
 
 
 class LocalEngine:
-    """Draws through the worker of `settings.home`, which `command` starts when it is first needed."""
+    """Draws through the worker of `settings.home`, which `command` starts on first use."""
 
     def __init__(
         self, settings: Settings, *, command: Sequence[str] | None = None, version: str = __version__
@@ -64,12 +64,12 @@ class LocalEngine:
         self._closed = False
 
     async def render(self, job: Job, progress: OnProgress, *, key: str = "") -> Picture:
-        """Draw `job`. A worker that dies takes the job with it once; the second time it is the job's end."""
+        """Draw `job`. If the worker dies, the job is retried once in a new one."""
         request = DrawRequest(job=job, terms=self._terms(job.model), key=key)
         return await self._picture(request, job, progress)
 
     async def collect(self, key: str, job: Job, progress: OnProgress) -> Picture:
-        """The picture that another server began with `key`; a worker that died took it with it."""
+        """The picture that another server started with `key`; it is lost if the worker died."""
         return await self._picture(CollectRequest(key=key), job, progress)
 
     async def _picture(
@@ -125,7 +125,7 @@ class LocalEngine:
             require_packages("image_gen", self._settings.home, self._packages_here)
 
     def _terms(self, model: str | None = None) -> Terms:
-        """The user's settings, under which `model` may draw."""
+        """The user's settings for drawing with `model`."""
         settings = self._settings
         require_accepted(settings.home, model or settings.image_model)
         return Terms(
@@ -167,12 +167,12 @@ class LocalEngine:
             self._connections = alive | {self._connection}
 
     def _leave(self, connection: WorkerConnection) -> None:
-        """Take new calls elsewhere; others may still be answered on `connection`."""
+        """Don't use `connection` for new calls; it may still answer earlier ones."""
         if self._connection is connection:
             self._connection = None
 
     async def _ask(self, request: DrawRequest | CollectRequest | LoadRequest, meter: Meter) -> Picture | None:
-        """The picture; None where a model was to be loaded."""
+        """The picture; None for a request that only loads a model."""
         lost_at_work = lost_before = 0
         spent = 0.0
         while True:
@@ -205,7 +205,7 @@ class LocalEngine:
                 how = ""
             except WireError as unreadable:
                 raise Unavailable(_UNREADABLE.format(what=unreadable)) from None
-            # The next connection waits for this worker's end.
+            # The next connection waits until this worker has ended.
             self._leave(connection)
             if lost_at_work > 1 or lost_before > _MAX_LOST_BEFORE_START:
                 tried = "twice" if lost_at_work > 1 else f"{lost_before} times"
@@ -217,15 +217,15 @@ class LocalEngine:
 
 
 class _LeavingError(Exception):
-    """The worker takes no more work."""
+    """The worker accepts no more jobs."""
 
 
 class _DeviceLostError(Exception):
-    """The worker ends because the job broke its device. Its text is the renderer's, for the caller."""
+    """The worker ends because of a device error; the text, from the renderer, is for the caller."""
 
 
 class _Attempt:
-    """One try at a job with one worker: how far it came, and what it had spent of its deadline."""
+    """One attempt at a job with one worker: its progress, and the time spent of its deadline."""
 
     def __init__(self, spent: float) -> None:
         self.working = False
@@ -233,7 +233,7 @@ class _Attempt:
         self.spent = spent
 
     def ending(self) -> str:
-        """What to tell of a worker that ended in this try."""
+        """The error for a worker that ended during this attempt."""
         return (
             f"The worker ended unexpectedly ({self.message.lower() or 'before it began'}). Another prompt, "
             "size or model may work; the user finds the reason in logs/image-worker.log of ALYA_HOME"

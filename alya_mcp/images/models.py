@@ -1,4 +1,4 @@
-"""The choice of the model: from what ALYA_IMAGE_MODEL asks for and what the machine can hold."""
+"""Chooses the model, from ALYA_IMAGE_MODEL and the machine's memory."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from alya_mcp.images.weights import cached, require_whole
 from alya_mcp.runtime.paths import expanded
 
 RANDOM: Final = "random:"
-"""Before a known model's setting, asks for random numbers in its shapes: for measuring, never for a call."""
+"""Prefix of a known model's setting that selects random weights, for benchmarks only."""
 SKETCH: Final = "alya-sketch"
 SKETCH_FOLDER: Final = Path(__file__).parent / "sketch"
 
@@ -26,10 +26,10 @@ pretty quality several show side simple single sketch some style thank that the 
 two under underneath vector very want while with would you
 """
 SHOW_NOTHING: Final = frozenset(_SHOW_NOTHING.split())
-"""Words that a vocabulary may list and that show nothing by themselves."""
+"""Words of a vocabulary that depict nothing by themselves."""
 
 HUB_ID: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
-"""What a repository on the Hugging Face hub is called: owner/name."""
+"""The id of a repository on the Hugging Face hub: owner/name."""
 _SETTINGS: Final = ", ".join(f"'{model.setting}'" for model in MODELS)
 _HOW: Final = (
     f"For FLUX.1-schnell: accept its terms at https://huggingface.co/{SCHNELL.repository}, set HF_TOKEN to a "
@@ -46,7 +46,7 @@ _HARDWARE: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """A model to load: from `folder`, or from the hub where only `repository` is given.
+    """A model to load: from `folder`, or from the hub if only `repository` is given.
 
     `model` is the known one, if it is one. `name` is what results call it, `notice` what the user should know
     of it, `full_precision` whether it is loaded in float32 on every device, `flat` whether a picture of one
@@ -69,7 +69,7 @@ def choose(wanted: str, machine: Machine, precision: str = "auto") -> Choice:
     """The model for `wanted`: `auto`, a known model, `sketch`, a folder's full path or a hub id.
 
     Raises:
-        NotConfigured: when there is no such model, or the machine can't hold it in `precision`.
+        NotConfigured: there is no such model, or the machine can't hold it in `precision`.
     """
     if wanted == "auto":
         return _automatic(machine, precision)
@@ -100,12 +100,12 @@ def choose(wanted: str, machine: Machine, precision: str = "auto") -> Choice:
 
 
 def random_model(wanted: str) -> Model | None:
-    """The model whose shapes `wanted` asks to fill with random numbers; None where it asks for none."""
+    """The model that `wanted` asks for with random weights, or None."""
     return known(wanted.removeprefix(RANDOM)) if wanted.startswith(RANDOM) else None
 
 
 def steps_of(wanted: str) -> int:
-    """How many steps the model for `wanted` is made for; as FLUX.1-schnell where that isn't known yet."""
+    """The number of steps that the model for `wanted` is trained for; FLUX.1-schnell's if unknown."""
     model = random_model(wanted) or known(wanted)
     folder = expanded(wanted)
     family = model.family if model else family_of(folder) if folder.is_absolute() else None
@@ -113,12 +113,12 @@ def steps_of(wanted: str) -> int:
 
 
 def is_folder(path: Path) -> bool:
-    """Whether a folder that can be looked at is there."""
+    """Whether the path is a readable folder."""
     return os.path.isdir(path)  # noqa: PTH112 - Path.is_dir raises where a name is too long or a folder closed
 
 
 def known_words(folder: Path) -> frozenset[str] | None:
-    """The words that the model in `folder` lists as known; None when it has no such list."""
+    """The vocabulary of the model in `folder`, or None."""
     try:
         words: object = json.loads((folder / "vocabulary.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -196,5 +196,5 @@ def _require_gpu(machine: Machine, model: Model) -> None:
 
 
 def _minutes(seconds: float) -> int:
-    """To the next five: it is an estimate."""
+    """An estimate, rounded up to five minutes."""
     return max(5, 5 * round(seconds / 60 / 5))

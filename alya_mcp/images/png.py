@@ -1,8 +1,8 @@
-"""PNG files, fast: one filter and no search for repeats, in bands that are deflated side by side.
+"""Fast PNG encoding: one filter, no search for repeated strings, bands deflated in parallel.
 
-What the average filter leaves of a photograph is noise around zero. Huffman codes make the most of it, and
-looking for repeated strings, as Pillow does, takes most of the time and finds none that help. Runs are still
-looked for, so that flat surfaces stay small; only a pattern that repeats to the bit grows larger this way.
+The average filter turns a photograph into noise around zero. Huffman codes compress that well; a search for
+repeated strings, as in Pillow, takes most of the time and finds none that help. Runs are still searched for,
+so flat surfaces stay small; only exactly repeated patterns become larger than with a search.
 """
 
 import os
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _BAND_BYTES: Final = 192 * 1024
-"""About what a band holds: enough for Huffman codes to fit it, small enough for a core's own cache."""
+"""Approximate size of a band: large enough for good Huffman codes, small enough for a core's cache."""
 _AVERAGE: Final = 3
 _ADLER_MODULUS: Final = 65_521
 _ZLIB_HEADER: Final = b"\x78\x01"

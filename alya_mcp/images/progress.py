@@ -1,4 +1,4 @@
-"""Progress of one job on one scale that only grows, with a sign of life while a phase has nothing to tell."""
+"""Progress of one job on one monotonic scale, with heartbeats while a phase reports nothing."""
 
 import asyncio
 import time
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 TOTAL: Final = 100.0
 BEAT: Final = 1.5
-"""Seconds between two signs of life."""
+"""Seconds between two heartbeats."""
 
 _SPANS: Final[dict[Phase, tuple[float, float]]] = {
     "start": (0, 5),
@@ -23,15 +23,15 @@ _SPANS: Final[dict[Phase, tuple[float, float]]] = {
     "receive": (97, 100),
 }
 _TICK = 1e-6
-"""What a step grows by at least: enough to be growth still when a caller fits it into a scale of its own."""
+"""Minimum growth of a step, so that it still grows when a caller maps it to a scale of its own."""
 _HALF_WAY = 10.0
-"""Seconds of waiting after which a sign of life stands half way to the next report."""
+"""Seconds of waiting after which a heartbeat is half way to the next report."""
 
 
 class Meter:
-    """Turns reports of a phase into steps of the whole job, and never goes back.
+    """Maps reports of a phase to the progress of the whole job, which never decreases.
 
-    `beat` is the seconds between two signs of life.
+    `beat` is the seconds between two heartbeats.
     """
 
     def __init__(self, progress: OnProgress, *, beat: float = BEAT) -> None:
@@ -52,13 +52,13 @@ class Meter:
         await self._emit(at, message, preview)
 
     def restart(self) -> None:
-        """Let a new attempt share what is left of the scale."""
+        """Map a new attempt to the rest of the scale."""
         self._base = self._last
 
     async def beating(self, work: Awaitable[T], words: Callable[[], str] | None = None) -> T:
-        """Await `work`, with a sign of life `beat` seconds after a step; `work` is cancelled when this is.
+        """Await `work`, with a heartbeat `beat` seconds after each step; cancelling this cancels `work`.
 
-        It says again what was last reported, or what `words` says by then.
+        A heartbeat repeats the last message, or sends that of `words`.
         """
         task = asyncio.ensure_future(work)
         try:

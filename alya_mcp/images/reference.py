@@ -1,4 +1,4 @@
-"""Pictures that a drawing follows, as their files. Imports nothing heavy."""
+"""References, the pictures that a drawing is made from, as files. Imports nothing heavy."""
 
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -21,10 +21,10 @@ _JPEG: Final = b"\xff\xd8\xff"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """A picture's file; `name` is what the caller knows it by: a key, or an address without its query.
+    """A picture's file; `name` is the caller's name for it: a key, or an address without its query.
 
     Raises:
-        InvalidInput: when built of more than a reference may have, or of what is no picture.
+        InvalidInput: the file is too large, or isn't a picture.
     """
 
     name: str
@@ -45,12 +45,12 @@ class Reference:
 
     @property
     def parent(self) -> str:
-        """How a picture made with it names it: by key, or by digest, as an address may be private."""
+        """Its name in the metadata of a picture made from it: the key, or a digest instead of an address."""
         return f"sha256:{self.digest}" if self._is_address else self.name
 
     @property
     def origin(self) -> str:
-        """How the audit log names it: by key, or by address without query and digest."""
+        """Its name in the audit log: the key, or the address without query and the digest."""
         return f"{self.name:.200} sha256:{self.digest}" if self._is_address else self.name
 
     @property
@@ -59,7 +59,7 @@ class Reference:
 
 
 def too_large(name: str, size: int) -> InvalidInput:
-    """Says that a file of `size` bytes is more than a reference may have."""
+    """The error for a file of `size` bytes, which is too large."""
     return InvalidInput(
         f"The reference {name!r:.200} has {size / 1e6:.1f} MB; it takes at most {LARGEST / 1e6:.1f} MB. "
         "Give a smaller copy: models read about one megapixel of it"
@@ -67,5 +67,5 @@ def too_large(name: str, size: int) -> InvalidInput:
 
 
 def _is_picture(data: bytes) -> bool:
-    """Whether `data` begins as a file of `TYPES` does, whatever it is called."""
+    """Whether `data` begins like a file of one of `TYPES`."""
     return data.startswith((_PNG, _JPEG)) or (data[:4] == b"RIFF" and data[8:12] == b"WEBP")

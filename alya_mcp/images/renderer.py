@@ -1,4 +1,4 @@
-"""The seam between the worker and whatever draws: what a renderer is given, may raise and must tell."""
+"""The renderer's interface: its requests, progress, status and exceptions."""
 
 import time
 from collections.abc import Mapping
@@ -11,18 +11,18 @@ RenderPhase = Literal["load", "encode", "denoise", "decode"]
 
 
 class CancelledJob(Exception):
-    """The caller no longer wants the picture. Raised by `ReportProgress.__call__`; renderers let it pass."""
+    """The job was cancelled. `ReportProgress.__call__` raises it; renderers must not catch it."""
 
 
 class DeviceLost(Exception):
-    """The GPU is in a state that only a new process clears. Its text is for the caller."""
+    """The GPU reported an error that only a new process clears. The text is for the caller."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderRequest:
     """What to load and what to draw with it; `job` is None where only loading is asked for.
 
-    `download` allows to bring weights that aren't here.
+    `download` allows downloading missing weights.
     """
 
     model: str
@@ -37,10 +37,10 @@ class ReportProgress(Protocol):
     def __call__(
         self, phase: RenderPhase, at: float, until: float, message: str, preview: bytes = b"", /
     ) -> None:
-        """Tell, and stop here when the job is cancelled.
+        """Report progress; raises if the job is cancelled.
 
         Raises:
-            CancelledJob: when nobody wants the result any more.
+            CancelledJob: the job was cancelled.
         """
         ...
 
@@ -49,9 +49,9 @@ class ReportProgress(Protocol):
 class RendererStatus:
     """The model in memory, its device, and the memory in bytes by name; None and empty without a model.
 
-    `others` are models that stay in memory beside it. `plan` says in a line of words how the model is run,
-    such as "bf16, resident, compiled". `temperature` is
-    the device's, in degrees Celsius, where it tells. `measured` is when that was so, in seconds since 1970.
+    `others` are models that stay in memory beside it. `plan` describes how the model is run, such as "bf16,
+    resident, compiled". `temperature` is the device's, in degrees Celsius, if known. `measured` is the time
+    of these values, in seconds since 1970.
     """
 
     model: str | None = None
@@ -67,7 +67,7 @@ class Renderer(Protocol):
     """Draws one picture at a time, always in the same thread."""
 
     def prepare(self, request: RenderRequest, report: ReportProgress) -> None:
-        """Have the model of `request` in memory.
+        """Load the model of `request`, unless it is loaded.
 
         Raises:
             Failure: with words for the caller.
@@ -80,12 +80,12 @@ class Renderer(Protocol):
         ...
 
     def tend(self, *, idle: bool) -> bool:
-        """Do a little of what makes later pictures faster; True when there is more to do in a second or so.
+        """Do a small part of the work that makes later pictures faster. True if there is more to do.
 
-        Called between pictures; `idle` when none waits. Raises DeviceLost.
+        Called between pictures, about every second; `idle` if none waits. Raises DeviceLost.
         """
         ...
 
     def status(self) -> RendererStatus:
-        """What is in memory; called in the renderer's thread, after every picture, so it takes no time."""
+        """The model in memory; called in the renderer's thread after every picture, so it must be fast."""
         ...

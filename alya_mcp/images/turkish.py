@@ -1,8 +1,7 @@
-"""Turkish prompts for models whose text encoder knows English words alone, such as alya-sketch.
+"""Turkish prompts for models whose text encoder only knows English words, such as alya-sketch.
 
-A prompt is read clause by clause into things (number, size, colour, noun, place), a background, a landscape
-and a time of day, and said again in English. It is not a translator: a word that it doesn't know is left out
-and named.
+A prompt is parsed clause by clause into things (number, size, colour, noun, place), a background, a landscape
+and a time of day, and rewritten in English. It isn't a translator: unknown words are left out and reported.
 """
 
 import re
@@ -134,7 +133,7 @@ class _Found(NamedTuple):
 
 
 def _found(word: str, table: Mapping[str, str]) -> _Found | None:
-    """The entry whose word this is a form of, such as `daireler` or `evin`."""
+    """The entry of which this word is an inflected form, such as `daireler` or `evin`."""
     for case in sorted(_CASES, key=len):
         base = word.removesuffix(case) if word.endswith(case) else ""
         if base in table:
@@ -145,7 +144,7 @@ def _found(word: str, table: Mapping[str, str]) -> _Found | None:
 
 
 def _read(words: Sequence[tuple[str, str]], scene: _Scene) -> None:
-    """Read one clause. What comes before a noun is the noun's; a place after the last noun is that one's."""
+    """Parse one clause. Words before a noun belong to it, and so does a place after the last noun."""
     before = _Before()
     first = len(scene.things)
     for written, word in words:

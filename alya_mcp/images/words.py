@@ -1,4 +1,4 @@
-"""The state of the image engine in words: for `alya_status`, `alya-mcp doctor` and `model status` alike."""
+"""Describes the image engine's state, for `alya_status`, `alya-mcp doctor` and `model status`."""
 
 from datetime import UTC, datetime
 
@@ -31,7 +31,7 @@ def model_words(status: EngineStatus) -> str | None:
 
 
 def error_words(status: EngineStatus) -> str | None:
-    """The last failure that anyone was told; None where there is none."""
+    """The last failure that was reported, or None."""
     if status.last_error is None:
         return None
     when = "" if status.last_error_at is None else f" ({_moment(status.last_error_at)})"

@@ -1,10 +1,8 @@
 """The baseline: diffusers' pipeline as its documentation runs it, eager, with a PNG of the picture.
 
-In bfloat16, on a CPU in float32. Beside it what a device could do at best: how fast it multiplies, and how
-much a picture takes.
-
-Runs as a process of its own, so that nothing of ours is in its way and its memory is gone afterwards. It
-prints a JSON object a line, each as soon as it is known.
+In bfloat16, on a CPU in float32. It also measures the device's peak rate of matrix products, and counts the
+operations of a picture. It runs in a process of its own, without our code and so that its memory is freed
+afterwards, and prints each result at once as a line of JSON.
 """
 
 import io
@@ -98,7 +96,7 @@ def _drawn(model: str, count: int, device: str) -> dict[str, Any]:
 
 
 def _rates(device: str) -> dict[str, Any]:
-    """Operations a second of a large product of two matrices, by precision: what the arithmetic allows."""
+    """Operations a second of a large matrix product, by precision: the device's peak rate."""
     side = _MATRIX[device]
     wide = torch.float32 if device == "cpu" else torch.bfloat16
     one, other = (torch.randn(side, side, device=device, dtype=wide) for _ in range(2))
@@ -112,7 +110,7 @@ def _rates(device: str) -> dict[str, Any]:
             try:
                 rates[precision] = _rate(side, device, partial(product, one.to(dtype), other.to(dtype).t()))
             except RuntimeError:
-                continue  # this card has no such products
+                continue  # not supported by this card
     return {"torch": torch.__version__, "rates": rates}
 
 
@@ -132,7 +130,7 @@ def _rate(side: int, device: str, product: Callable[[], torch.Tensor]) -> float:
 
 
 def _work(model: str) -> dict[str, Any]:
-    """Operations of each phase of a picture, counted in its shapes alone, without memory.
+    """Operations of each phase of a picture, counted from shapes alone, without memory.
 
     `linear` are those of the steps that multiply with weights, which a precision of 8 bits makes faster.
     """

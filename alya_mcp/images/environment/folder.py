@@ -11,7 +11,7 @@ from alya_mcp.runtime.private_files import write_private
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installed:
-    """A whole environment: who made it, its Python, what draws in it, and what it was made from.
+    """A complete environment: the version that made it, its Python, its packages, and their origin.
 
     `build` is the kind of PyTorch that was asked for: a name of uv's `--torch-backend`, `index` for what the
     package index gives, `folder` for a folder of wheels. `requirements` are the packages that uv was given.
@@ -39,7 +39,7 @@ class EngineFolder:
         self.lock = home / "engine.lock"
 
     def read(self) -> Installed | None:
-        """What is installed; None when nothing is, or not in full."""
+        """The installed environment; None if there is none or it is incomplete."""
         try:
             raw: dict[str, Any] = read_record(self.record)
             if not self.python.exists():
@@ -53,7 +53,7 @@ class EngineFolder:
         return Installed(**texts, requirements=tuple(map(str, requirements)))  # type: ignore[arg-type]
 
     def write(self, installed: Installed) -> None:
-        """Say that the environment is whole.
+        """Mark the environment as complete.
 
         Raises:
             OSError: it can't be written.

@@ -1,4 +1,4 @@
-"""Makes the image engine's own environment, brings it up to date, and removes it."""
+"""Creates, updates and removes the image engine's own environment."""
 
 import json
 import os
@@ -20,13 +20,13 @@ from alya_mcp.runtime.locks import LockTimeout, exclusive
 from alya_mcp.runtime.private_files import private_folder
 
 PYTORCH_INDEX: Final = "https://download.pytorch.org/whl/"
-"""PyTorch's own index, from which uv takes builds for a machine; PyPI's for Linux bring CUDA along."""
+"""PyTorch's own index, from which uv takes builds for a machine; PyPI's for Linux include CUDA."""
 INDEX: Final = "index"
 FOLDER: Final = "folder"
 _PYTHONS: Final = ">=3.11,<3.15"
 _REACH_SECONDS: Final = 10.0
 _LEAST_FREE: Final = 300_000_000
-"""Bytes below which a failure is put down to the full disk."""
+"""Free bytes below which a failure is reported as a full disk."""
 _LOOK: Final = (
     "import json, platform, torch, diffusers, transformers, accelerate, PIL, numpy, psutil; "
     "print(json.dumps([platform.python_version(), torch.__version__, diffusers.__version__]))"
@@ -46,7 +46,7 @@ class EngineRequest:
 
 
 def fits(installed: Installed | None, wanted: EngineRequest) -> bool:
-    """Whether what is installed is what this version needs, in the build that is wanted."""
+    """Whether the installed environment is what this version needs, in the requested build."""
     return (
         installed is not None
         and set(installed.requirements) == set(requirements())
@@ -55,13 +55,13 @@ def fits(installed: Installed | None, wanted: EngineRequest) -> bool:
 
 
 def install(home: Path, wanted: EngineRequest, say: Say) -> Installed:
-    """Make the environment of `home`, or bring it up to date; `uv` shows its progress on standard error.
+    """Create or update the environment of `home`; `uv` shows its progress on standard error.
 
-    Stopped or failed, it is as if nothing were installed; packages that came whole are kept, and the next
-    attempt goes on from there. No image worker may run from it.
+    If it is stopped or fails, nothing counts as installed; packages that were downloaded completely are kept
+    for the next attempt. No image worker may run from it meanwhile.
 
     Raises:
-        NotConfigured: something has to be done first: make room, install a Python, fill the folder.
+        NotConfigured: the user must do something first: free disk space, install a Python, fill the folder.
         Unavailable: the network, or another process that installs.
         Failure: uv gave up; it said why.
     """
@@ -80,7 +80,7 @@ def install(home: Path, wanted: EngineRequest, say: Say) -> Installed:
 
 
 def remove(home: Path) -> int:
-    """Remove the environment of `home` and all that was fetched for it; the bytes that were freed.
+    """Remove the environment of `home` and its downloads; the bytes that were freed.
 
     Raises:
         Unavailable: another process installs.
@@ -92,7 +92,7 @@ def remove(home: Path) -> int:
     try:
         with exclusive(folder.lock, wait=0):
             size = folder.size()
-            folder.record.unlink(missing_ok=True)  # from now on it isn't used
+            folder.record.unlink(missing_ok=True)  # from here on it isn't used
             shutil.rmtree(folder.folder)
     except LockTimeout:
         raise Unavailable("Another process installs or removes the image engine now; wait for it") from None
@@ -133,7 +133,7 @@ def _build(wanted: EngineRequest, say: Say) -> str:
     if wanted.build != "auto":
         return wanted.build
     if sys.platform == "darwin":
-        return INDEX  # there is one build, and the package index has it
+        return INDEX  # there is only one build, in the package index
     if _reachable(PYTORCH_INDEX):
         return "auto"
     say(f"{PYTORCH_INDEX} can't be reached: PyTorch comes from the package index, on Linux with CUDA")
@@ -151,10 +151,10 @@ def _reachable(address: str) -> bool:
 
 
 def _make(uv: Path, folder: EngineFolder, wanted: EngineRequest) -> None:
-    """Have a Python environment in the folder: the one that is there, if it runs and no other is wanted."""
+    """Create a Python environment in the folder, unless there is a working one with the requested Python."""
     if wanted.python is None and _runs(folder.python):
         return
-    # The binary has no interpreter to share; uv finds one, or fetches one that goes with the folder.
+    # The binary has no interpreter to share; uv finds one, or downloads one into the folder.
     python = wanted.python or (_PYTHONS if is_frozen() else sys.executable)
     command = ["venv", "--no-project", "--clear", "--python", python, str(folder.environment)]
     if wanted.wheels is not None:
@@ -172,11 +172,11 @@ def _runs(python: Path) -> bool:
 
 
 def _run(uv: Path, words: Sequence[str], folder: EngineFolder, failed: str) -> None:
-    """Run uv, which tells the user on standard error how far it is and why it gives up."""
+    """Run uv, which reports progress and errors to the user on standard error."""
     own = {"UV_PYTHON_INSTALL_DIR": str(folder.pythons), "UV_CACHE_DIR": str(folder.downloads)}
     ended = subprocess.run(  # noqa: S603 - uv, as the user's PATH or we put it there
         [str(uv), *words],
-        cwd=folder.folder,  # where no project's settings are
+        cwd=folder.folder,  # a folder without project settings
         env={**_environment(), **own},
         stdin=subprocess.DEVNULL,
         stdout=sys.stderr,
@@ -198,10 +198,10 @@ def _environment() -> dict[str, str]:
 
 
 def _look(folder: EngineFolder, build: str, needed: tuple[str, ...]) -> Installed:
-    """Import what draws, as the worker will.
+    """Import the packages, as the worker will.
 
     Raises:
-        Failure: it can't be imported.
+        Failure: one can't be imported.
     """
     ended = subprocess.run(  # noqa: S603 - the Python that was just installed
         [str(folder.python), "-P", "-c", _LOOK],

@@ -1,4 +1,4 @@
-"""Where the packages that draw are, and the commands that start what needs them there."""
+"""The location of the image engine's packages, and commands that run modules there."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -24,9 +24,9 @@ PACKAGES: Final = (
     "PIL",
     "psutil",
 )
-"""What has to be importable where pictures are drawn."""
+"""Modules that must be importable where pictures are drawn."""
 _OF_THE_BASE: Final = frozenset({"platformdirs"})
-"""What the processes that draw need of the base package's requirements."""
+"""Requirements of the base package that the drawing processes need too."""
 _EXTRA: Final = re.compile(r"(?:\s+and\s+)?extra == ['\"](\w+)['\"]")
 _NAME: Final = re.compile(r"[\w.-]+")
 
@@ -37,10 +37,10 @@ def packages_here() -> bool:
 
 
 class PackagesHere:
-    """`packages_here`, for who asks again and again.
+    """`packages_here` for repeated use.
 
-    What was found is looked for where it was, and searched for once it isn't there. What wasn't found is
-    searched for each time, so that a package installed meanwhile is seen.
+    A package that was found is checked at its place, and searched again if it has gone. One that wasn't found
+    is searched each time, so that a package installed meanwhile is noticed.
     """
 
     def __init__(self, names: Sequence[str] | None = None) -> None:
@@ -57,7 +57,9 @@ class PackagesHere:
             spec = find_spec(name)
             if spec is None:
                 return False
-            found.append(spec.origin or "")  # no file is named so: a package without one is searched for
+            found.append(
+                spec.origin or ""
+            )  # no file has this name, so a package without a file is searched again
         self._files = tuple(found)
         return True
 
@@ -68,10 +70,10 @@ def packages_anywhere(home: Path) -> bool:
 
 
 def require_packages(what: str, home: Path, here: Callable[[], bool] = packages_here) -> None:
-    """See that pictures can be drawn; `what` needs that. `here` tells whether this environment can.
+    """Check that pictures can be drawn, for `what`. `here` says whether this environment can.
 
     Raises:
-        EngineNotInstalled: the packages are nowhere.
+        EngineNotInstalled: no environment has the packages.
         NotConfigured: those of `home` are for another version.
     """
     if here():
@@ -101,10 +103,10 @@ def image_command(module: ChildModule, *arguments: str, home: Path | None = None
 
 
 def requirements() -> tuple[str, ...]:
-    """What an environment that draws is made of: the `image` extra, with what it shares with the base.
+    """The requirements of an environment that draws: the `image` extra and shared base requirements.
 
     Raises:
-        NotConfigured: this copy of alya-mcp doesn't say.
+        NotConfigured: this copy of alya-mcp has no such metadata.
     """
     try:
         stated = requires("alya-mcp") or []
@@ -130,7 +132,7 @@ def _chosen(stated: list[str]) -> Iterator[str]:
 
 
 def constraints() -> Path | None:
-    """The file of the versions that this release was tested with, in the package or beside it, if any."""
+    """The constraints file with the versions that this release was tested with, or None."""
     package = Path(__file__).parents[2]
     found = (each / "constraints.txt" for each in (package, package.parent))
     return next((each for each in found if each.is_file()), None)

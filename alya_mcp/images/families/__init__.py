@@ -35,14 +35,14 @@ __all__ = [
 
 
 def known(word: str) -> Model | None:
-    """The known model that `word` is the setting, the name or the repository of, in any case."""
+    """The known model with `word` as its setting, name or repository, ignoring case."""
     wanted = word.lower()
     names = {name.lower(): each for each in MODELS for name in (each.setting, each.name, each.repository)}
     return names.get(wanted)
 
 
 def family_of(folder: Path) -> Family | None:
-    """The family of the pipeline in `folder`, by its index; None when it is none of these."""
+    """The family of the pipeline in `folder`, by its index; None if it isn't one of these."""
     try:
         read: object = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
 _PICTURE_TOKENS: Final = 4096
-"""Of a picture of 1024x1024 pixels, which a reference is at most."""
+"""Tokens of a picture of 1024x1024 pixels, the largest size of a reference."""
 _LAYER: Final = re.compile(r"(?:^|\.)layers\.(\d+)\.")
 
 
@@ -42,11 +42,11 @@ class Family:
     which plans may quantise and stream. `blocks` are the transformer's lists of blocks, `fused` those whose
     attention joins its projections. `requires` are entries that the pipeline's index must have, each with
     what the model is without it. `text_tokens` is how many tokens of a prompt it reads, `steps` how many it
-    is made for.
+    is trained for.
 
-    `step_memory` are bytes that a step at 1024x1024 takes beside the weights. The shares are what of a
-    streamed part is on the device at a time: two of its blocks and what isn't a block. `keeps` is whether
-    what isn't a linear layer of a block, and so never rounded, is so much that it counts.
+    `step_memory` is the working memory of a step at 1024x1024 in bytes. The shares are the part of a streamed
+    module that is on the device at a time: two of its blocks and what isn't a block. `keeps`: weights outside
+    the blocks' linear layers, which are never rounded, are so large that plans count them.
 
     `references` are how many pictures a drawing follows at most. With `strength` there is one, which the
     drawing begins from, and that is how far it is left unless a call says otherwise, as in diffusers.
@@ -103,8 +103,8 @@ class Weights:
         return self.transformer + self.encoder + self.others
 
     def following(self, references: int) -> Self:
-        """The same for drawings with so many references, whose tokens each step takes beside its own."""
-        if self.family.strength is not None:  # the reference stands in the place of noise
+        """The same with the tokens of so many references added to each step."""
+        if self.family.strength is not None:  # the reference replaces the noise
             return self
         own = self.family.text_tokens + _PICTURE_TOKENS
         return replace(self, lengthening=1 + references * _PICTURE_TOKENS / own)

@@ -1,4 +1,4 @@
-"""From a machine and a model's weights to a plan: precision, where weights stay, attention, compiling."""
+"""Chooses a plan for a model on a machine: precision, placement of weights, attention, compiling."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -14,18 +14,18 @@ Attention = Literal["native", "_native_cudnn", "_flash_3"]
 _SIZES: Final[dict[Precision, float]] = {"fp32": 4, "bf16": 2, "fp8": 1.01, "int8": 1.01, "int4": 0.57}
 """Bytes per number, the scales of quantised weights included."""
 _DECODE: Final = 2_600_000_000
-"""What decoding 1024x1024 at once takes (2.4 GB measured on an H100); all families have such a decoder."""
+"""Memory for decoding 1024x1024 at once (2.4 GB measured on an H100), the same for all families."""
 _DECODE_TILED: Final = 900_000_000
 _RUNTIME: Final = 700_000_000
 """The CUDA context and the allocator's slack."""
 _COMPILED: Final = 600_000_000
-"""What recorded steps keep for themselves."""
+"""Memory that CUDA graphs keep."""
 _SMALL: Final = 2_000_000_000
 """Numbers up to which a model's working memory is taken as a share of its weights."""
 MAIN_SPARE: Final = 2_000_000_000
-"""What is left to everything else in main memory."""
+"""Main memory that is left for everything else."""
 PINNED: Final = 1.6
-"""Main memory that a device reads by itself is taken in powers of two: 1.56 times FLUX.1's transformer."""
+"""Pinned memory is allocated in powers of two: 1.56 times the size of FLUX.1's transformer."""
 _IN_TILES: Final = "there is no room to decode at once"
 _ATTENTION_NAMES: Final[dict[Attention, str]] = {
     "native": "PyTorch's attention",
@@ -39,9 +39,9 @@ class Plan:
     """How a model is run.
 
     `precision` is the transformer's, `encoder` the large text encoder's (which loses less in int8 than in
-    fp8). What is `*_streamed` stays in main memory and crosses to the device block by block while it works.
-    `tiled` decodes in tiles. `compiled` asks for compiling beside the drawing. `needs` are bytes of the
-    device's memory, `needs_main` of main memory; `reasons` say why, in words.
+    fp8). A `*_streamed` part stays in main memory and is copied to the device block by block. `tiled` decodes
+    in tiles. `compiled` asks for compiling in the background. `needs` are bytes of the device's memory,
+    `needs_main` of main memory; `reasons` say why, in words.
     """
 
     precision: Precision
@@ -57,7 +57,7 @@ class Plan:
 
     @property
     def rounded(self) -> bool:
-        """Whether weights lose some of their digits."""
+        """Whether weights are quantised."""
         return self.precision in ROUNDED
 
     def fits(self, machine: Machine) -> bool:
@@ -103,7 +103,7 @@ def choose_plan(machine: Machine, weights: Weights, precision: str, *, full_prec
 
 
 def plans(machine: Machine, weights: Weights, precision: str, *, full_precision: bool = False) -> list[Plan]:
-    """Every way to run the model on the machine, whatever is free there, from the best to the most frugal.
+    """All plans for the model on the machine, regardless of free memory, from the best to the most frugal.
 
     `precision` is one of `REQUESTED`; those in `ROUNDED` make the transformer smaller and lose a little of
     its accuracy. `full_precision` is for models that are run in float32 everywhere.
@@ -172,7 +172,7 @@ def _plans(machine: Machine, weights: Weights, precision: str, *, full_precision
             whole = chosen == "bf16" and precision == "auto"
             reasons = ("the transformer fits in bfloat16" if whole else why, beside)
             yield _plan(machine, weights, chosen, encoder, encoder_streamed=True, reasons=reasons)
-        # Of its own accord a model gives up some of its digits before its decoder gives up seeing the whole.
+        # `auto` quantises a model before it decodes in tiles.
         if chosen != "bf16" or precision == "bf16":
             more = (why, beside, _IN_TILES) if streams else (why, _IN_TILES)
             yield _plan(machine, weights, chosen, encoder, encoder_streamed=streams, tiled=True, reasons=more)
@@ -207,7 +207,7 @@ def _plan(
     transformer = _bytes(weights.transformer, weights.transformer_kept, precision)
     text = _bytes(weights.encoder, weights.encoder_kept, encoder)
     others = weights.others * _SIZES["fp32" if precision == "fp32" else "bf16"]
-    # Only one of two streamed parts is at work at a time.
+    # Only one of two streamed parts runs at a time.
     family = weights.family
     here = others + max(
         transformer * (family.transformer_share if transformer_streamed else 1)
@@ -239,13 +239,13 @@ def _plan(
 
 
 def _bytes(numbers: int, kept: int, precision: Precision) -> float:
-    """What numbers take in a precision, if some are kept as they are."""
+    """Bytes of so many numbers in a precision, if some of them aren't rounded."""
     wide = _SIZES["bf16"] if precision in ROUNDED else _SIZES[precision]
     return (numbers - kept) * _SIZES[precision] + kept * wide
 
 
 def _hurry(plan: Plan, machine: Machine) -> Plan:
-    """Add what makes a plan faster on its device, with the reasons."""
+    """Add optimisations for the device to a plan, with the reasons."""
     if machine.device != "cuda" or plan.precision == "fp32":
         return plan
     capability = machine.capability or (0, 0)

@@ -1,4 +1,4 @@
-"""The best device of this machine, with what a plan depends on."""
+"""The best device of this machine, with the properties that plans depend on."""
 
 import importlib
 import importlib.util
@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 Device = Literal["cuda", "mps", "cpu"]
 
 _LEAST: Final = 350_000_000
-"""Bytes that the smallest model takes: a card without as much is no use to any."""
+"""Bytes of the smallest model: a card with less free memory is skipped."""
 _CODE: Final = re.compile(r"(sm|compute)_(\d+)(\d)([af]?)")
 
 
@@ -19,8 +19,8 @@ class Machine:
     """A device: its name, its free and total memory in bytes, and the machine's free main memory.
 
     `capability` is a CUDA device's compute capability, `compiles` whether kernels can be compiled for it
-    here, `flash_3` whether FlashAttention 3 is installed. `passed_over` says of a GPU that is here why it
-    can't be used; the device is the CPU then.
+    here, `flash_3` whether FlashAttention 3 is installed. `passed_over` says why a GPU of this machine can't
+    be used; the device is then the CPU.
     """
 
     device: Device
@@ -37,11 +37,11 @@ class Machine:
 def survey(limit: int | None = None, held: int = 0) -> Machine:
     """The device to draw on as it is now.
 
-    With `limit`, no more than that of its memory in bytes counts. `held` bytes of it are a process's that
-    would have them for itself, so they count as free.
+    With `limit`, no more than that of its memory in bytes counts. `held` bytes of it belong to this process
+    and count as free.
 
     Raises:
-        RuntimeError: when a GPU on which this process has something doesn't answer any more.
+        RuntimeError: a GPU that this process uses no longer responds.
     """
     torch: Any = importlib.import_module("torch")
     psutil: Any = importlib.import_module("psutil")
@@ -84,7 +84,7 @@ def _card(torch: Any, main: int, limit: int | None, held: int) -> Machine | str:
         if taken:
             raise
         return f"{name} can't be opened ({str(error).partition(chr(10))[0]:.100})"
-    # What this process holds and doesn't use is free to it.
+    # Memory that this process holds without using it counts as free.
     free, total = _within(limit, taken, held, free + torch.cuda.memory_reserved() - taken, total)
     if free + taken < _LEAST:
         return f"{name} has {free / 1e9:.1f} GB free of {total / 1e9:.1f} GB"
@@ -94,7 +94,7 @@ def _card(torch: Any, main: int, limit: int | None, held: int) -> Machine | str:
         free=free,
         total=total,
         main=main,
-        # Other makers' numbers mean something else.
+        # Other vendors' numbers have another meaning.
         capability=capability if nvidia else None,
         compiles=importlib.util.find_spec("triton") is not None,
         # Builds before it was named so have the second alone, which diffusers doesn't take.
@@ -103,7 +103,7 @@ def _card(torch: Any, main: int, limit: int | None, held: int) -> Machine | str:
 
 
 def _within(limit: int | None, taken: int, held: int, free: int, total: int) -> tuple[int, int]:
-    """What is free and in all under `limit`; of it this process has `taken`, and `held` counts as free."""
+    """Free and total memory under `limit`, of which this process has `taken` and `held` counts as free."""
     if limit is not None:
         total = min(total, limit)
         free = min(free, total - taken)

@@ -11,7 +11,7 @@ from alya_mcp.images.families import FLUX1, Family, Weights, family_of
 
 def weigh(folder: Path) -> Weights:
     """Count the weights in the safetensors files of a pipeline's folder; an unreadable file counts as 0."""
-    # A folder of another kind is refused when it is loaded.
+    # Another kind of folder is refused when it is loaded.
     family = family_of(folder) or FLUX1
     parts = {part.name: _sizes(part) for part in folder.glob("*/")}
     transformer = parts.pop("transformer", {})
