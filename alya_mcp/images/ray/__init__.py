@@ -1,1 +1,1 @@
-"""Drawing on several machines: what servers ask (`engine`), the Ray Serve application that draws (`app`)."""
+"""Drawing on a Ray cluster: the engine that servers use (`engine`), the Ray Serve application (`app`)."""

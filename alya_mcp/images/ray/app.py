@@ -17,20 +17,20 @@ from alya_mcp.settings import Settings
 from alya_mcp.settings.precisions import Requested
 
 _REPLICAS_PER_INGRESS: Final = 8
-"""What one ingress serves with ease: some 20 images a second, 3 MB each."""
+"""Replicas per ingress: an ingress handles about 20 images a second, 3 MB each."""
 _AT_ONCE: Final = 2
-"""Jobs that a replica is given: one to draw, and the next (see `Replica`)."""
+"""Jobs per replica: the one that is drawn, and the next (see `Replica`)."""
 _DRAIN: Final = 60.0
-"""Seconds in which a new deployment lets an ingress finish; what is left then is asked for again."""
+"""Seconds that a new deployment gives an ingress to finish; servers retry the rest."""
 _DRAIN_REPLICA: Final = 20.0
-"""Seconds in which a replica may finish its two jobs before it ends, also one that no longer answers."""
+"""Seconds that a replica has to finish its two jobs before it is ended, even if it hangs."""
 _HEALTH: Final = {"health_check_period_s": 5.0, "health_check_timeout_s": 10.0}
-"""Three times unanswered, a replica is replaced: after 45 s. It answers while it draws and compiles."""
+"""A replica that fails three checks is replaced after 45 s. It answers while it draws and compiles."""
 _REPLICA: Final = "Replica"
 
 
 class Options(BaseModel):
-    """What an operator chooses; callers choose nothing of it."""
+    """The operator's options; callers can't set them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -49,7 +49,7 @@ def build(options: Options) -> Application:
     """The application with FLUX; `serve` calls this with the arguments of its command line or file.
 
     Raises:
-        NotConfigured: when the licence of the model wasn't accepted on this machine.
+        NotConfigured: the licence of the model wasn't accepted on this machine.
     """
     require_accepted(Settings.from_environment().home, options.model)
     return application(options, _flux)
@@ -65,7 +65,7 @@ def application(options: Options, create: Callable[[], Renderer]) -> Application
         num_replicas=options.replicas,
         user_config={"model": options.model, "precision": options.precision, "version": __version__},
         max_ongoing_requests=_AT_ONCE,
-        # The ingresses bound the queue: theirs keeps the place of a job whose replica is lost.
+        # The ingresses limit the queue: in theirs a job whose replica is lost keeps its place.
         max_queued_requests=-1,
         graceful_shutdown_timeout_s=_DRAIN_REPLICA,
         **_HEALTH,
@@ -74,7 +74,7 @@ def application(options: Options, create: Callable[[], Renderer]) -> Application
     ingress = deployed(Ingress).options(
         name="Ingress",
         num_replicas=fronts,
-        # Refusals and questions for the status are answered beside the jobs.
+        # Room for refusals and status requests beside the jobs.
         max_ongoing_requests=2 * seats + 100,
         graceful_shutdown_timeout_s=_DRAIN,
         ray_actor_options={"num_cpus": 0.1},

@@ -28,7 +28,7 @@ _STRANGER: Final = (
 
 
 class NobodyError(Exception):
-    """Nothing that knows the application answers, as while a proxy restarts; `failure` is what to tell."""
+    """The application can't be reached, as while a proxy restarts; `failure` is the error for the caller."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(str(failure))
@@ -36,28 +36,28 @@ class NobodyError(Exception):
 
 
 class LostError(Exception):
-    """The answer broke off, or whoever began to give it couldn't.
+    """The response was interrupted, or its sender failed.
 
-    `accepted` tells that the application had taken the picture by then.
+    `accepted`: the application had accepted the picture by then.
     """
 
     accepted = False
 
 
 class PictureStream:
-    """Asks for a picture when made; `end` closes the request, which stops the work if it isn't done."""
+    """Requests a picture on creation; `end` closes the request, which cancels unfinished work."""
 
     def __init__(self, client: httpx2.AsyncClient, request: DrawRequest) -> None:
         self._reader = asyncio.StreamReader()
         self._task = asyncio.create_task(self._fetch(client, request))
 
     async def answer(self) -> Answer | None:
-        """The next answer; None for one that only a later version knows.
+        """The next message; None for one that only a later version knows.
 
         Raises:
-            NobodyError, LostError: when none will come.
-            WireError: when what came isn't one.
-            Failure: when the request was refused.
+            NobodyError, LostError: none will come.
+            WireError: it isn't a valid message.
+            Failure: the request was refused.
         """
         try:
             return read_answer(await read(self._reader))
@@ -92,13 +92,13 @@ class PictureStream:
 
 
 def check(response: httpx2.Response) -> None:
-    """See that `response` is an answer of the application.
+    """Check that `response` is a response of the application.
 
     Raises:
-        NotConfigured: when the token is wrong.
-        NobodyError: when something else answers.
-        LostError: when the application can't answer now.
-        WireError: when it can't read what it was asked.
+        NotConfigured: the token is wrong.
+        NobodyError: something else answers.
+        LostError: the application can't answer now.
+        WireError: the application can't read the request.
     """
     if response.status_code == _BAD_REQUEST:
         raise WireError("it couldn't read the question")
@@ -115,7 +115,7 @@ def check(response: httpx2.Response) -> None:
 
 
 def told(error: httpx2.HTTPError) -> Exception:
-    """What `error` means for the request that raised it."""
+    """The exception to raise for `error`, which the request raised."""
     if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
         if _is_tls(error):
             return NotConfigured(

@@ -1,7 +1,7 @@
 """The addresses of the Ray application.
 
-A `DrawRequest` is posted to PICTURES and answered by a stream of frames, the first of them the sign
-`accepted` or a failure. STATUS is answered by the frame of an `EngineStatus`. Both want the token.
+A `DrawRequest` is posted to PICTURES; the response is a stream of frames, of which the first is the sign
+`accepted` or a failure. The response of STATUS is the frame of an `EngineStatus`. Both require the token.
 """
 
 from typing import Final

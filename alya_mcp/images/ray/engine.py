@@ -1,4 +1,4 @@
-"""The engine on a Ray cluster: asks the application at ALYA_RAY_URL over HTTP. Needs no Ray here."""
+"""The engine on a Ray cluster: an HTTP client of the application at ALYA_RAY_URL, without Ray."""
 
 import asyncio
 import secrets
@@ -19,12 +19,12 @@ from alya_mcp.images.words import engine_words
 
 _CONNECT: Final = 10.0
 _SILENCE: Final = 30.0
-"""Seconds without a byte after which an answer counts as lost; the application speaks every 5 s."""
+"""Seconds without a byte after which a response counts as lost; heartbeats come every 5 s."""
 _STATUS_LIMIT: Final = 5.0
 _PAUSES: Final = (0.5, 5.0)
-"""Seconds before each new try of a lost picture."""
+"""Seconds before each retry of a lost picture."""
 _AWAY: Final = 60.0
-"""Seconds for which a picture that got lost finds nobody to ask again; Serve restarts a proxy in some ten."""
+"""Seconds for which a retry waits for the application; Serve restarts a proxy in about ten."""
 _LOOK_AGAIN: Final = 1.0
 _LOST: Final = (
     "The Ray application lost the image, and again when it was asked for once more. The user finds the "
@@ -34,7 +34,7 @@ _SILENT: Final = "The Ray application doesn't answer. On the cluster `serve stat
 
 
 class RayEngine:
-    """Draws through the application at `url`, which takes `token`; a picture may take `deadline` seconds."""
+    """Draws through the application at `url` with `token`; a picture may take `deadline` seconds."""
 
     def __init__(self, url: str, token: str, *, deadline: float) -> None:
         self._deadline = deadline
@@ -49,7 +49,7 @@ class RayEngine:
         self._closed = False
 
     async def render(self, job: Job, progress: OnProgress) -> Picture:
-        """Draw `job`. A picture that gets lost on the way is asked for again, by two new tries at most."""
+        """Draw `job`. A lost picture is retried, at most twice."""
         if job.model is not None:
             raise InvalidInput(
                 "The Ray cluster draws with the model that it was started with; leave model out"
@@ -83,7 +83,7 @@ class RayEngine:
             return EngineStatus(state="stuck", why=str(failure))
 
     async def warm(self) -> None:
-        """See that a replica is ready; replicas load the model before they are."""
+        """Check that a replica is ready; replicas load the model before they are."""
         status = await self._status()
         if status.model is None:
             raise Unavailable(f"The Ray application isn't ready: {engine_words(status)}")
@@ -106,7 +106,7 @@ class RayEngine:
                     raise nobody.failure from None
                 counts, reason = False, f"The Ray application lost the image. {nobody}"
             except LostError as loss:
-                # An application that restarts takes nothing; asking it doesn't count as a try.
+                # A restarting application accepts nothing, so this doesn't count as an attempt.
                 counts, reason = loss.accepted or not lost, _LOST
             if lost == len(_PAUSES) if counts else time.monotonic() > given_up:
                 raise Unavailable(reason)

@@ -1,4 +1,4 @@
-"""The ingress of the Ray application: checks the token, bounds the queue, and outlives the replicas."""
+"""The ingress of the Ray application: checks the token, limits the queue, retries lost replicas' jobs."""
 
 import asyncio
 import hmac
@@ -40,11 +40,11 @@ _LEAST_TOKEN: Final = 16
 _MAX_REQUEST: Final = (64 << 10) + MAX_FILES
 _ABOUT_LIMIT: Final = 1.5
 _LOOK_LIMIT: Final = 2.5
-"""Seconds for the answer to a question for the status, whose asker waits for 5."""
+"""Seconds in which a status request is answered; its client waits for 5."""
 _MOST_TRIES: Final = 3
-"""Replicas that may be lost while they draw a picture, as far as that is known."""
+"""Replicas that may be lost while they are known to draw a picture."""
 _MOST_LOSSES: Final = 6
-"""Replicas that a picture may be lost with in all: one that ends them at once ends them before they tell."""
+"""Replicas that may be lost with a picture in all: a crash may come before a replica reports the start."""
 _NO_REPLICA: Final = (
     "No replica of the Ray application can start. The user finds the reason on the cluster with "
     "`serve status`"
@@ -55,9 +55,9 @@ _log = logging.getLogger("ray.serve")
 
 @dataclass(eq=False, slots=True)
 class Ticket:
-    """An accepted job: the answers for its client, whether a replica draws it, what was told of its wait.
+    """An accepted job: the messages for its client, whether a replica draws it, the last reported wait.
 
-    None is the end of the answers.
+    None ends the messages.
     """
 
     client: str
@@ -70,12 +70,12 @@ class Ticket:
 
 
 class Ingress:
-    """Takes jobs for `replicas`, a handle to the replicas of the deployment `name`, `room` of them at a time.
+    """Accepts up to `room` jobs for `replicas`, a handle to the replicas of the deployment `name`.
 
-    `hands` of them are given to Ray; the others wait here, where each client gets its turn.
+    At most `hands` of them are given to Ray; the others wait here in a queue that is fair between clients.
 
     Raises:
-        NotConfigured: when this process' environment has no token that is long enough to be one.
+        NotConfigured: this process's environment has no token, or too short a one.
     """
 
     def __init__(self, replicas: Any, name: str, room: int, hands: int) -> None:
@@ -128,7 +128,7 @@ class Ingress:
         return StreamingResponse(_packed(self._answers(wanted)), media_type=MEDIA_TYPE)
 
     async def _answers(self, wanted: DrawRequest) -> AsyncGenerator[Answer]:
-        # A job is counted here and not before: a caller who is gone by now never gets this far.
+        # A job is counted only here: a caller that has left doesn't get this far.
         if len(self._given) + len(self._queue) >= self._room and not wanted.again:
             full = (
                 f"The Ray cluster's image queue is full: {len(self._waiting())} images wait. Call again later"
@@ -163,7 +163,7 @@ class Ingress:
             self._hand_back(ticket)
 
     def _proceed(self) -> None:
-        """Give what waits to Ray, as far as hands are free."""
+        """Give waiting jobs to Ray while hands are free."""
         while len(self._given) < self._hands and (ticket := self._queue.pop()) is not None:
             self._given[ticket] = None
             ticket.drawing = asyncio.create_task(self._feed(ticket))
@@ -174,7 +174,7 @@ class Ingress:
         self._proceed()
 
     async def _feed(self, ticket: Ticket) -> None:
-        """Have a job drawn, by another replica where one is lost, until there is a picture or a failure."""
+        """Have a job drawn until there is a picture or a failure, retrying it when a replica is lost."""
         tries = losses = 0
         try:
             while tries < _MOST_TRIES and losses < _MOST_LOSSES:
@@ -196,7 +196,7 @@ class Ingress:
             self._hand_back(ticket)
 
     async def _outcome(self, ticket: Ticket) -> Picture | Failed | None:
-        """What one replica makes of the job; None when the replica was lost."""
+        """The result of one replica; None if the replica was lost."""
         try:
             return await self._try(ticket)
         except DeploymentUnavailableError:
@@ -209,7 +209,7 @@ class Ingress:
             return None
 
     async def _try(self, ticket: Ticket) -> Picture | Failed | None:
-        """Let one replica draw; None when it stopped with nothing said."""
+        """Let one replica draw; None if it ended without a result."""
         queued = 0.0
         stream = self._replicas.options(stream=True).draw.remote(ticket.job)
         try:
@@ -235,7 +235,7 @@ class Ingress:
             stream.cancel()
 
     def _waiting(self) -> list[Ticket]:
-        """Who waits, in the order in which they will be drawn now."""
+        """The waiting jobs, in the order in which they will be drawn."""
         return [*(ticket for ticket in self._given if not ticket.begun), *self._queue]
 
     def _tell_positions(self) -> None:
@@ -257,7 +257,7 @@ class Ingress:
     # -- status
 
     async def _deployment(self) -> tuple[bool, int, int, int]:
-        """Whether the replicas' deployment has failed, how many are ready, how many there are; ingresses."""
+        """Whether the replicas' deployment has failed, ready replicas, all replicas, and ingresses."""
         own = serve.get_replica_context()
         async with asyncio.timeout(_LOOK_LIMIT):
             cluster = await asyncio.to_thread(serve.status)
@@ -269,7 +269,7 @@ class Ingress:
         return failed, ready, sum(replicas.values()), sum(fronts.replica_states.values())
 
     async def _look(self) -> None:
-        """See whether replicas are ready, or never will be: Ray lets who came before a failure wait on."""
+        """Check whether replicas are ready or have failed: after a failure Ray lets earlier requests wait."""
         now = time.monotonic()
         if now - self._looked < ALIVE:
             return
@@ -301,7 +301,7 @@ class Ingress:
         )
 
     async def _about(self) -> RendererStatus | None:
-        """What a replica has in memory; while all are busy, what one had when last asked."""
+        """The state of a replica; if all are busy, the last known one."""
         try:
             async with asyncio.timeout(_ABOUT_LIMIT):
                 self._renderer = await self._replicas.about.remote()
@@ -311,7 +311,7 @@ class Ingress:
 
 
 def room(replicas: int, waiting: int, fronts: int) -> int:
-    """Jobs that each of `fronts` ingresses takes, drawn and waiting, when `waiting` may wait per replica."""
+    """Jobs, drawn or waiting, that each of `fronts` ingresses accepts for `waiting` per replica."""
     return math.ceil(replicas * (1 + waiting) / fronts)
 
 

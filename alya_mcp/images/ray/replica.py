@@ -20,14 +20,14 @@ _LOCAL_LOG: Final = "logs/image-worker.log of ALYA_HOME"
 _LOG: Final = "the replica's log on the cluster (`ray logs`)"
 _EXIT_LOST: Final = 70
 _STUCK: Final = 300.0
-"""Seconds after which cancelled work that hasn't stopped counts as stuck; a first step may compile for 60."""
+"""Seconds after which cancelled work that hasn't stopped counts as stuck; a step may compile for 60."""
 
 
 class Replica:
     """Draws with the renderer that `create` makes, one job after the other, in one thread.
 
-    It is meant to be given two jobs at a time: the second lies ready when the first is done, so that the GPU
-    doesn't wait for Ray's router, which under load looks for free replicas only every half a second.
+    It gets two jobs at a time, so that the GPU doesn't wait for Ray's router, which under load looks for free
+    replicas only every half a second.
     """
 
     def __init__(self, create: Callable[[], Renderer]) -> None:
@@ -40,9 +40,8 @@ class Replica:
     async def reconfigure(self, wanted: Mapping[str, str]) -> None:
         """Load the `model` of `wanted` in its `precision`; Serve calls this before it sends jobs.
 
-        Raises:
-            RuntimeError: when it can't be loaded, or this machine's alya-mcp isn't the `version` that was
-                deployed; the deployment fails with these words.
+        Raises: RuntimeError: it can't be loaded, or this machine's alya-mcp isn't the deployed `version`; the
+        deployment fails with this text.
         """
         if wanted["version"] != __version__:
             raise RuntimeError(
@@ -55,7 +54,7 @@ class Replica:
                 raise RuntimeError(told.message)  # noqa: TRY004 - not of a wrong type
 
     async def draw(self, job: Job) -> AsyncGenerator[JobStep | Picture | Failed]:
-        """Draw `job`: steps, and at last the picture or why there is none. Closing this stops the work."""
+        """Draw `job`: yields steps, then the picture or a failure. Closing the generator cancels the work."""
         async for told in self._fill(job):
             yield told
 
@@ -64,10 +63,10 @@ class Replica:
         return self._renderer
 
     async def check_health(self) -> None:
-        """Tell Serve, which asks every few seconds, whether this process is any good.
+        """Serve's health check, which it calls every few seconds.
 
         Raises:
-            RuntimeError: when work that nobody wants goes on and on; Serve then starts another process.
+            RuntimeError: cancelled work doesn't stop; Serve then replaces the process.
         """
         oldest = min(self._unwanted.values(), default=math.inf)
         if time.monotonic() - oldest > _STUCK:
@@ -89,7 +88,7 @@ class Replica:
             self._renderer = renderer
             self._unwanted.pop(order, None)
             if isinstance(outcome, Failed) and outcome.kind == DEVICE_LOST:
-                # Nothing but a new process clears the device; other replicas draw its jobs meanwhile.
+                # Only a new process clears the device; other replicas draw its jobs meanwhile.
                 sys.stderr.flush()
                 os._exit(_EXIT_LOST)
             said.put_nowait(outcome)

@@ -1,4 +1,4 @@
-"""Weights: those already here, the download from the Hugging Face hub, what a model's folder must hold."""
+"""Weights: the Hugging Face cache, downloads from the hub, and checks of a model's folder."""
 
 from alya_mcp.images.weights.cache import cached
 from alya_mcp.images.weights.folder import require_whole

@@ -1,7 +1,7 @@
 """One model in the Hugging Face cache, laid out as its library does: blobs by checksum, linked names.
 
-A file that isn't there in full, or whose checksum wasn't compared yet, stays under a name of its own, and the
-next attempt goes on there: the library itself gives a part up when its process ends.
+A file that is incomplete or not yet verified has a name of its own, and the next attempt resumes it: the
+library itself drops a partial file when its process ends.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ _SHA256_DIGITS: Final = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """A file of a model. `checksum` is its SHA-256, or that of a git blob (SHA-1); None when nobody tells."""
+    """A file of a model. `checksum` is its SHA-256, or that of a git blob (SHA-1); None if unknown."""
 
     name: str
     size: int
@@ -32,7 +32,7 @@ class File:
 
 
 def cached(repository: str) -> Path | None:
-    """The folder of `repository` in the Hugging Face cache; None when it isn't there in full."""
+    """The folder of `repository` in the Hugging Face cache; None unless it is complete."""
     hub: Any = importlib.import_module("huggingface_hub")
     index = hub.try_to_load_from_cache(repository, INDEX)
     if not isinstance(index, str):
@@ -42,12 +42,12 @@ def cached(repository: str) -> Path | None:
 
 
 def files_in(folder: Path) -> list[File]:
-    """The files of a model's folder; one in the cache has its checksum for a name."""
+    """The files of a model's folder; a file of the cache is named by its checksum."""
     return [_file_at(folder, name) for name in files_of(folder)]
 
 
 def fits(path: Path, file: File, tell: Callable[[int], None]) -> bool:
-    """Whether the bytes at `path` are those of `file`; `tell` learns how many were read.
+    """Whether the bytes at `path` are those of `file`; `tell` is called with the bytes read.
 
     Without a checksum only the length is compared.
     """
@@ -87,24 +87,24 @@ class Snapshot:
             folder.mkdir(parents=True, exist_ok=True)
 
     def lock(self, file: File) -> Path:
-        """What the library locks while it brings this file."""
+        """The library's lock file for this file."""
         return self._locks / f"{file.checksum}.lock"
 
     def part(self, file: File) -> Path:
-        """Where the file is until its checksum was compared."""
+        """The path of the file until it is verified."""
         return self._blobs / f"{file.checksum}.incomplete"
 
     def whole(self, file: File) -> Path | None:
-        """Where the file is in full; None when it isn't."""
+        """The path of the complete file, or None."""
         places = (self.folder / file.name, self._blobs / str(file.checksum))
         return next((path for path in places if _size(path) == file.size), None)
 
     def arrived(self, file: File) -> int:
-        """How many bytes of the file are here."""
+        """The bytes of the file that are here."""
         return file.size if self.whole(file) else min(file.size, _size(self.part(file)) or 0)
 
     def keep(self, file: File) -> None:
-        """Give the file, whose checksum was compared, its place and its name."""
+        """Move the verified file to its final path and link its name to it."""
         blob, name = self._blobs / str(file.checksum), self.folder / file.name
         if self.whole(file) is None:
             self.part(file).replace(blob)
@@ -117,16 +117,16 @@ class Snapshot:
             with contextlib.suppress(OSError):
                 name.symlink_to(os.path.relpath(blob, name.parent))
                 return
-        # Without symbolic links a file lies where its name is.
+        # Without symbolic links the file itself has the name.
         blob.replace(name)
 
     def drop(self, file: File) -> None:
-        """Remove the file, whole or in part."""
+        """Remove the file, complete or partial."""
         for path in (self.folder / file.name, self._blobs / str(file.checksum), self.part(file)):
             path.unlink(missing_ok=True)
 
     def publish(self) -> None:
-        """Make this commit the one that is found when nobody names any."""
+        """Make this commit the default one."""
         ref = self._repository / "refs" / "main"
         ref.parent.mkdir(exist_ok=True)
         fresh = ref.with_name(f"main.{os.getpid()}.new")

@@ -1,7 +1,7 @@
-"""The process that fetches a model, or checks one; its starter hears of it on stdout, a JSON object a line.
+"""The process that downloads or checks a model. It reports to its parent on stdout, a JSON object a line.
 
-Files come by plain HTTP with ranges into the cache's own layout: a part goes on from its end, and no file
-gets a place there before its checksum was compared.
+Files are downloaded by HTTP with range requests into the cache's layout: a partial file is resumed, and a
+file gets its final path only after it was verified.
 """
 
 import errno
@@ -32,7 +32,7 @@ _CLOSED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 def main() -> None:
-    """Fetch the repository named by the one argument; a folder's full path is checked only."""
+    """Download the repository named by the only argument; a folder's full path is only checked."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_starter, daemon=True).start()
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
@@ -47,7 +47,7 @@ def main() -> None:
             _say({"kind": "Gated", "repository": failure.repository, "why": failure.why})
         else:
             _say({"kind": kind_of(failure), "message": str(failure)})
-    # Threads that still wait for the network have nothing left to do.
+    # Threads that still wait for the network can be dropped.
     os._exit(0)
 
 
@@ -114,7 +114,7 @@ def _fetch(repository: str, plan: DownloadPlan, snapshot: Snapshot) -> dict[str,
     _require_space(
         snapshot.folder, repository, sum(file.size - snapshot.arrived(file) for file in plan.files)
     )
-    for file in plan.files:  # before gigabytes are fetched for nothing
+    for file in plan.files:  # before gigabytes are downloaded in vain
         if file.name.endswith("/config.json"):
             bring(file)
             settle(file)
@@ -137,7 +137,7 @@ def _fetch(repository: str, plan: DownloadPlan, snapshot: Snapshot) -> dict[str,
 
 
 def _check(folder: Path, notice: str | None = None) -> dict[str, Any]:
-    """What is in `folder`, whole and as its checksums say, where it has any; nothing is changed."""
+    """Check that `folder` is complete and matches its checksums, if it has any; changes nothing."""
     what = f"The folder {folder}" if notice is None else "The model in the Hugging Face cache"
     require_whole(folder, what)
     files = files_in(folder)
@@ -166,7 +166,7 @@ def _check(folder: Path, notice: str | None = None) -> dict[str, Any]:
 
 
 def _run(phase: str, files: Sequence[File], work: Callable[[File], None], done: Callable[[], int]) -> None:
-    """Do `work` for all `files`, some at a time, and tell how far it is; the first error ends it."""
+    """Do `work` for all `files`, a few at a time, and report progress; the first error ends it."""
     total = sum(file.size for file in files)
     pool = ThreadPoolExecutor(_AT_ONCE)
     jobs = [pool.submit(work, file) for file in files]
@@ -205,12 +205,12 @@ def _say(words: dict[str, Any]) -> None:
         sys.stdout.write(json.dumps(words) + "\n")
         sys.stdout.flush()
     except BrokenPipeError:
-        os._exit(1)  # the starter has ended
+        os._exit(1)  # the parent has ended
 
 
 def _end_with_starter() -> None:
     while os.read(0, 1024):
         pass
-    # Give a finished download the time to say so; otherwise nobody listens any more.
+    # Give a finished download time to report; otherwise nothing reads the report any more.
     time.sleep(_POLL)
     os._exit(1)

@@ -1,4 +1,4 @@
-"""Checks a model's folder: a pipeline of a known family, whole, with safetensors only."""
+"""Checks a model's folder: a complete pipeline of a known family, with safetensors only."""
 
 import contextlib
 import fnmatch
@@ -35,17 +35,17 @@ def files_of(folder: Path) -> list[str]:
 
 
 def is_complete(folder: Path) -> bool:
-    """Whether every part that the index names has its weights, all shards of them; none of them is opened."""
+    """Whether every part in the index has all shards of its weights; opens none of them."""
     return not list(_missing(folder))
 
 
 def require_whole(folder: Path, what: str) -> None:
-    """See that `folder` holds a whole pipeline whose weights are as long as their headers say.
+    """Check that `folder` has a complete pipeline whose weights are as long as their headers say.
 
     `what` names the folder in the message. Nothing but indexes and headers is read.
 
     Raises:
-        NotConfigured: when it doesn't; names the files.
+        NotConfigured: it doesn't; the text names the files.
     """
     require_pipeline(folder, what)
     require_plain(folder, what)
@@ -59,10 +59,10 @@ def require_whole(folder: Path, what: str) -> None:
 
 
 def require_plain(folder: Path, what: str) -> None:
-    """See that no part's weights were quantised when they were saved, as far as configurations are there.
+    """Check in the available configurations that no part's weights were quantised when they were saved.
 
     Raises:
-        NotConfigured: when one's were.
+        NotConfigured: a part's weights were quantised.
     """
     for config in sorted(folder.glob("*/config.json")):
         if method := quantised_by(config.parent):
@@ -74,10 +74,10 @@ def require_plain(folder: Path, what: str) -> None:
 
 
 def require_pipeline(folder: Path, what: str) -> None:
-    """See that the index in `folder` is that of a known family; `what` names it in the message.
+    """Check that the index in `folder` is that of a known family; `what` names it in the message.
 
     Raises:
-        NotConfigured: when it isn't.
+        NotConfigured: it isn't.
     """
     try:
         read: object = json.loads((folder / INDEX).read_text(encoding="utf-8"))
@@ -104,7 +104,7 @@ def require_pipeline(folder: Path, what: str) -> None:
 
 
 def no_pipeline(what: str) -> NotConfigured:
-    """How `what` is refused when it has no index."""
+    """The error for `what` if it has no index."""
     return NotConfigured(
         f"{what} is not a model that alya-mcp can draw with: it has no model_index.json. It takes a "
         f"{' or '.join(FAMILIES)} as diffusers saves it"
@@ -112,7 +112,7 @@ def no_pipeline(what: str) -> NotConfigured:
 
 
 def _parts(index: dict[str, Any]) -> list[tuple[str, object]]:
-    """The parts that an index names, each with the library of its class; those that are left out are not."""
+    """The parts of an index that aren't null, each with the library of its class."""
     return [(name, entry[0]) for name, entry in _entries(index)]
 
 
@@ -126,7 +126,7 @@ def _is_tokenizer(entry: list[Any]) -> bool:
 
 
 def _missing(folder: Path) -> Iterator[str]:
-    """What the index names and isn't there."""
+    """The files that the index requires and that are missing."""
     try:
         parts = _entries(json.loads((folder / INDEX).read_text(encoding="utf-8")))
     except (OSError, ValueError, AttributeError, RecursionError):
@@ -141,7 +141,7 @@ def _missing(folder: Path) -> Iterator[str]:
 
 
 def _missing_of(part: Path) -> Iterator[str]:
-    """What isn't there of one part."""
+    """The missing files of one part."""
     if not part.is_dir() or not any(part.iterdir()):
         yield f"{part.name} isn't there"
         return
@@ -170,7 +170,7 @@ def _shards(index: Path) -> dict[str, str]:
     """The shard of each tensor, by an index of shards.
 
     Raises:
-        ValueError: when it can't be read, or names a file that isn't a safetensors file beside it.
+        ValueError: it can't be read, or names something other than a safetensors file in its folder.
     """
     try:
         shards: dict[str, str] = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
@@ -182,7 +182,7 @@ def _shards(index: Path) -> dict[str, str]:
 
 
 def _damaged(folder: Path) -> Iterator[str]:
-    """The text files that are no JSON, and the weights that aren't as they or their index say."""
+    """The invalid JSON files, and the weights that don't match their header or their index."""
     named: dict[Path, set[str]] = {}
     for file in sorted(folder.glob("*/*.json")):
         if ".safetensors.index." in file.name:
@@ -204,7 +204,7 @@ def _damaged(folder: Path) -> Iterator[str]:
 
 
 def _fault(file: Path, named: set[str]) -> str | None:
-    """What is wrong with a safetensors file: 8 bytes of length, a JSON header of that length, the tensors.
+    """The error in a safetensors file: 8 bytes of length, a JSON header of that length, the tensors.
 
     `named` are the tensors that it should have, by its index.
     """

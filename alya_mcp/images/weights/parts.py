@@ -7,11 +7,11 @@ from typing import Any, Final, cast
 
 _NAMED: Final = re.compile(r"[^.]+(\.(?P<variant>\w+)(-\d+-of-\d+)?)?\.safetensors")
 _VOCABULARIES: Final = (("tokenizer.json",), ("vocab.json", "merges.txt"), ("spiece.model",), ("vocab.txt",))
-"""The files of which one group makes a tokenizer's vocabulary."""
+"""Groups of files; a tokenizer's vocabulary needs one group."""
 
 
 def variant_of(part: Path) -> str | None:
-    """The variant, such as `fp16`, that a part has in place of plain weights; None for plain ones."""
+    """The variant of a part's weights, such as `fp16`; None for weights without a variant."""
     found = {
         match["variant"] for file in part.glob("*.safetensors") if (match := _NAMED.fullmatch(file.name))
     }
@@ -19,12 +19,12 @@ def variant_of(part: Path) -> str | None:
 
 
 def variant_in(folder: Path) -> str | None:
-    """The variant that a pipeline has to be loaded with; None for plain weights."""
+    """The variant to load a pipeline with; None for weights without a variant."""
     return next((variant for part in sorted(folder.glob("*/")) if (variant := variant_of(part))), None)
 
 
 def quantised_by(part: Path) -> str | None:
-    """What a part's weights were quantised with when they were saved; None when they weren't."""
+    """The method that a part's saved weights were quantised with, or None."""
     try:
         config: object = json.loads((part / "config.json").read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -37,5 +37,5 @@ def quantised_by(part: Path) -> str | None:
 
 
 def has_vocabulary(part: Path) -> bool:
-    """Whether a tokenizer's folder holds its words; without them transformers makes an empty one."""
+    """Whether a tokenizer's folder has its vocabulary; without it transformers creates an empty one."""
     return any(all((part / name).is_file() for name in group) for group in _VOCABULARIES)

@@ -23,10 +23,10 @@ class DownloadPlan:
 
 
 def ask_hub(repository: str) -> DownloadPlan:
-    """What the newest commit of `repository` holds.
+    """The files of the newest commit of `repository`.
 
     Raises:
-        NotConfigured: when that is no pipeline, or the hub doesn't say enough to check what it serves.
+        NotConfigured: it isn't a pipeline, or the hub doesn't provide sizes and checksums.
     """
     hub: Any = importlib.import_module("huggingface_hub")
     patience = importlib.import_module("huggingface_hub.constants").HF_HUB_ETAG_TIMEOUT
@@ -51,7 +51,7 @@ def _file(repository: str, commit: str, sibling: Any, patience: float) -> File:
         )
     checksum = sibling.lfs.sha256 if sibling.lfs else sibling.blob_id
     if size is None or checksum is None:
-        # A mirror may list names only; what it says of a single file has the rest.
+        # A mirror may list names only; its answer for a single file has the rest.
         found = hub.get_hf_file_metadata(hub.hf_hub_url(repository, name, revision=commit), timeout=patience)
         size, checksum = found.size, found.etag
     if size is None or size < 0 or not CHECKSUM.fullmatch(str(checksum)):

@@ -1,4 +1,4 @@
-"""The download in a process of its own, which can be stopped at once, whatever its library is busy with."""
+"""The download in a process of its own, which can be stopped at once whatever its library is doing."""
 
 import contextlib
 import json
@@ -26,7 +26,7 @@ _GIGABYTE: Final = 10**9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullProgress:
-    """How far a pull is: bytes `done` of `total`, both 0 while it looks for the model."""
+    """Progress of a pull: bytes `done` of `total`, both 0 until the size is known."""
 
     phase: Literal["find", "download", "verify"] = "find"
     done: int = 0
@@ -35,9 +35,9 @@ class PullProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pulled:
-    """A whole model on this machine: `size` bytes, of which `downloaded` came now.
+    """A complete model on this machine: `size` bytes, of which `downloaded` are new.
 
-    `verified` says that every file was compared with a checksum, `notice` what else the user should know.
+    `verified`: every file was compared with a checksum. `notice` is a message for the user.
     """
 
     folder: Path
@@ -49,7 +49,7 @@ class Pulled:
 
 
 def download(repository: str, progress: Callable[[float, str], None]) -> Path:
-    """Download `repository` into the cache, telling `progress` a share from 0 to 1; it may raise to stop.
+    """Download `repository` into the cache; `progress` gets a share from 0 to 1, and may raise to stop.
 
     Raises: as `pull`.
     """
@@ -73,11 +73,11 @@ def describe(step: PullProgress, model: str) -> str:
 
 
 def pull(model: str, report: Callable[[PullProgress], None], errors: TextIO | None = None) -> Pulled:
-    """Bring `model`, a repository's name, into the cache in full, and compare every file with its checksum.
+    """Download `model`, a repository's name, into the cache, and verify every file.
 
-    Goes on where an earlier attempt stopped. `report` is told at least twice a second how far it is, and may
-    raise to stop; `errors` gets the particulars of what went wrong (standard error when None). A folder's
-    full path is checked only: nothing is fetched and nothing changed.
+    Resumes an earlier attempt. `report` is called at least twice a second, and may raise to stop; `errors`
+    gets the details of errors (standard error when None). A folder's full path is only checked: nothing is
+    downloaded or changed.
 
     Raises:
         Gated: when the hub wants accepted terms, a token, or a better one.
@@ -95,7 +95,7 @@ def pull(model: str, report: Callable[[PullProgress], None], errors: TextIO | No
         stderr=errors,
         text=True,
         encoding="utf-8",
-        # Ctrl-C is for the starter, which ends this process itself.
+        # Ctrl-C is handled by the parent, which ends this process.
         start_new_session=True,
         env=for_other_programs(environment_of("fetcher", os.environ)),
     )
@@ -120,7 +120,7 @@ def pull(model: str, report: Callable[[PullProgress], None], errors: TextIO | No
 
 
 def _command(model: str) -> list[str]:
-    """Where the hub's library is; a folder on this machine is checked without it."""
+    """The command line, in the environment with the hub's library; checking a folder doesn't need it."""
     if Path(model).is_absolute() or find_spec("huggingface_hub") is not None:
         return module_command("alya_mcp.images.weights.child", model)
     home = Settings.from_environment().home

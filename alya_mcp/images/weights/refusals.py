@@ -20,7 +20,7 @@ _UNAUTHORISED, _FORBIDDEN, _TOO_MANY = 401, 403, 429
 
 
 class Gated(NotConfigured):
-    """The hub gives `repository` only to who has accepted its terms; `why` says what is missing."""
+    """`repository` requires that its terms were accepted; `why` says what is missing."""
 
     def __init__(self, repository: str, why: str) -> None:
         self.repository, self.why = repository, why
@@ -36,7 +36,7 @@ def terms_page(repository: str) -> str:
 
 
 def explain(error: Exception, repository: str) -> Failure:
-    """The failure to report for `error`, which came up while `repository` was fetched."""
+    """The failure to report for `error`, which was raised while `repository` was downloaded."""
     if isinstance(error, Failure):
         return error
     errors: Any = importlib.import_module("huggingface_hub.errors")
@@ -81,7 +81,7 @@ def explain(error: Exception, repository: str) -> Failure:
 
 
 def _through_a_proxy() -> str:
-    """The proxy on the way, by its variable and kind alone, as its address may hold a password."""
+    """The configured proxy, by variable and kind only, as its address may contain a password."""
     for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
         if proxy := os.environ.get(name):
             return f" through the {urlsplit(proxy).scheme or 'HTTP'} proxy that {name} names"
@@ -89,10 +89,10 @@ def _through_a_proxy() -> str:
 
 
 def require_usable_settings(endpoint: str, token: str | None) -> None:
-    """See that the hub can be asked at `endpoint` with `token`; neither is ever told.
+    """Check that `endpoint` and `token` can be used in a request; the errors quote neither.
 
     Raises:
-        NotConfigured: when the HTTP client would trip over one of them.
+        NotConfigured: the HTTP client would reject one of them.
     """
     if not endpoint.startswith(("https://", "http://")):
         raise NotConfigured(
@@ -108,7 +108,7 @@ def require_usable_settings(endpoint: str, token: str | None) -> None:
 
 
 def asked_pause(response: Any) -> float | None:
-    """The seconds for which `response` asks to wait before the next request; None when it doesn't say."""
+    """The seconds that `response` asks to wait before the next request, or None."""
     utils: Any = importlib.import_module("huggingface_hub.utils")
     limit = utils.parse_ratelimit_headers(response.headers)
     if limit is not None and limit.remaining == 0 and response.status_code == _TOO_MANY:
@@ -118,7 +118,7 @@ def asked_pause(response: Any) -> float | None:
 
 
 def offline(repository: str) -> NotConfigured:
-    """The failure to report when `repository` isn't here and the network is forbidden."""
+    """The failure to report if `repository` isn't here and the network is disabled."""
     return NotConfigured(
         f"The weights of {repository} are not on this machine in full, and HF_HUB_OFFLINE forbids the "
         f"download. The user can unset it and restart the client. {ELSEWHERE}"
@@ -126,7 +126,7 @@ def offline(repository: str) -> NotConfigured:
 
 
 def _refused(error: Exception, repository: str, status: int | None) -> Failure:
-    """No token, a token that is none, or one whose account may not read this repository."""
+    """The failure for a missing token, an invalid one, or one without access to this repository."""
     hub: Any = importlib.import_module("huggingface_hub")
     errors: Any = importlib.import_module("huggingface_hub.errors")
     gated = isinstance(error, errors.GatedRepoError)
@@ -149,13 +149,13 @@ def _refused(error: Exception, repository: str, status: int | None) -> Failure:
 
 
 def _token_source() -> str:
-    """Where the token comes from that the library sends."""
+    """The source of the token that the library sends."""
     named = (os.environ.get(name, "") for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"))
     return "the token in HF_TOKEN" if any(map(str.strip, named)) else "the token of `hf auth login`"
 
 
 def _in_trouble(error: Exception, repository: str, status: int) -> Unavailable:
-    """The hub answered, and not with what was asked for."""
+    """The failure for an error response of the hub."""
     asked = asked_pause(_response_of(error))
     when = f"{asked:,.0f} s" if asked else "some minutes"
     what = "asks for a pause (429)" if status == _TOO_MANY else f"answered with status {status}"
@@ -170,7 +170,7 @@ def _unknown(repository: str) -> NotConfigured:
 
 
 def _said_by_hub(error: Exception) -> bool:
-    """Whether the hub itself wrote the answer: it gives its reason in a header."""
+    """Whether the response is from the hub itself, which gives its reason in a header."""
     headers: Any = _response_of(error).headers
     return "X-Error-Code" in headers or "X-Error-Message" in headers
 
@@ -181,7 +181,7 @@ def _status_of(error: Exception) -> int | None:
 
 
 def _response_of(error: BaseException | None) -> Any:
-    """The answer behind `error`, which the library may hide behind an error of its own; None without any."""
+    """The response that caused `error`, or its cause; None if there is none."""
     while error is not None:
         response = getattr(error, "response", None)
         if response is not None:

@@ -1,4 +1,4 @@
-"""Brings a file from the hub, going on from the end of its part."""
+"""Downloads a file from the hub, resuming its partial file."""
 
 import importlib
 import sys
@@ -17,11 +17,11 @@ _WHOLE: Final = 200
 
 
 class BrokeOffError(Exception):
-    """The hub ended a file elsewhere than at its end."""
+    """The hub sent fewer or more bytes than the file has."""
 
 
 class Transfer:
-    """Fetches the files of one commit of `repository` into parts in `snapshot`; threads may share it."""
+    """Downloads files of one commit of `repository` into `snapshot`; threads may share it."""
 
     def __init__(self, repository: str, commit: str, snapshot: Snapshot) -> None:
         self._repository, self._commit, self._snapshot = repository, commit, snapshot
@@ -31,10 +31,10 @@ class Transfer:
         self._headers = {**self._utils.build_hf_headers(), "Accept-Encoding": "identity"}
 
     def __call__(self, file: File) -> None:
-        """Bring what is missing of `file`.
+        """Download the missing bytes of `file`.
 
-        A broken connection and a hub in trouble are tried again, without end while bytes come. A pause that
-        the hub asks for is kept, up to five minutes.
+        Broken connections and server errors are retried, without a limit while bytes arrive. A pause that the
+        hub asks for is observed, up to five minutes.
 
         Raises:
             Exception: of the library, its HTTP client or the file system.
@@ -65,11 +65,11 @@ class Transfer:
             raise BrokeOffError(f"{file.name} ended after {here:,} of {file.size:,} bytes")
 
     def _receive(self, file: File, out: Any, here: int) -> int:
-        """Append what comes to `out`, which holds `here` bytes; returns how many there are then."""
+        """Append the received bytes to `out`, which has `here` bytes; returns its new length."""
         url = self._hub.hf_hub_url(self._repository, file.name, revision=self._commit)
         headers = {**self._headers, "Range": f"bytes={here}-"} if here else self._headers
         session = self._utils.get_session()
-        # In small pieces: what comes after the last full one is lost with the connection.
+        # In small pieces: bytes after the last full piece are lost with the connection.
         with session.stream("GET", url, headers=headers, timeout=self._patience) as response:
             self._utils.hf_raise_for_status(response)
             if here and response.status_code == _WHOLE:
@@ -83,7 +83,7 @@ class Transfer:
 
 
 def _pause_after(error: Exception) -> float | None:
-    """Seconds after which the same again may end otherwise; None when it won't, or not for long."""
+    """Seconds after which a retry may succeed; None if it can't, or not soon."""
     response: Any = getattr(error, "response", None)
     if response is None:
         return None if isinstance(error, OSError) and error.errno is not None else _PAUSE
