@@ -178,6 +178,12 @@ def test_replay_in_json_tells_the_same(here: Path) -> None:
     ended = command("policy", "replay", log, "--policy", policy, "--output", "json")
     assert ended.code == 0
     assert ended.json["unjudged"] == [{"rules": ["/tools/image_gen/require/args.prompt-neq"], "calls": 3}]
+    told = command("policy", "replay", log, "--policy", policy)
+    assert "/tools/image_gen/require/args.prompt-neq" in told.err
+    policy = written("new.json", {**OPEN, "tools": {"image_gen": {"action": "deny", "mode": "shadow"}}})
+    told = command("policy", "replay", log, "--policy", policy)
+    assert told.code == 0
+    assert "/tools/image_gen/action" in told.err
 
 
 def test_replay_ends_with_2_when_log_or_policy_cannot_be_read(here: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from command_line import Run, WritePolicy, run_on_terminal
-from mcp_types import CallToolResult
+from mcp_types import AudioContent, CallToolResult, ImageContent, TextContent
 
 from alya_mcp.cli.present import show_result
 from alya_mcp.cli.tables import wrapped
@@ -41,6 +41,42 @@ def test_an_answer_is_words_and_not_json(capsys: pytest.CaptureFixture[str], val
     assert lines[-1].split(maxsplit=1) == ["n", words]
     if "each" in held:
         assert lines[0].split(maxsplit=1) == ["each", words]
+
+
+PICTURE: dict[str, Any] = {
+    "url": "http://127.0.0.1:9/a.png", "model": "alya-sketch", "seed": 7, "steps": 4, "width": 64,
+    "height": 32, "format": "png", "bytes": 1234, "expiresAt": "2026-12-01T00:00:00Z",
+}  # fmt: skip
+
+
+def test_pictures_end_with_their_urls(capsys: pytest.CaptureFixture[str]) -> None:
+    one = {**PICTURE, "file": "/tmp/a.png", "notice": "for private use"}
+    show_result(CallToolResult(content=[], structured_content=one))
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[:-1]] == ["model", "seed", "size", "expires", "file", "notice"]
+    assert lines[-1] == PICTURE["url"]
+    several = {**PICTURE, "images": [{**one, "seed": seed, "url": f"http://x/{seed}"} for seed in (7, 8)]}
+    show_result(CallToolResult(content=[], structured_content=several))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-2:] == ["http://x/7", "http://x/8"]
+    assert [line.split()[0] for line in lines[:-2]].count("file") == 2
+
+
+def test_an_answer_without_fields_is_its_blocks_one_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    blocks = [
+        TextContent(type="text", text="hello"),
+        ImageContent(type="image", data="QUJD", mime_type="image/png"),
+        AudioContent(type="audio", data="QUJD", mime_type="audio/wav"),
+    ]
+    show_result(CallToolResult(content=blocks))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "hello"
+    assert "image/png, 3 bytes" in lines[1]
+    assert "AudioContent" in lines[2]
+    show_result(CallToolResult(content=blocks[:1], is_error=True))
+    assert capsys.readouterr() == ("", "Error: hello\n")
+    show_result(CallToolResult(content=[], structured_content={"rows": [], "url": "http://x/"}))
+    assert capsys.readouterr().out.splitlines()[-1] == "http://x/"
 
 
 def test_money_is_told_to_the_billionth_that_budgets_count(capsys: pytest.CaptureFixture[str]) -> None:

@@ -107,6 +107,7 @@ def test_disconnecting_revokes_and_removes(run: Run, youtube: LoopbackYoutube, a
     assert Connections(alya_home, "other").load() is not None
     again = run("youtube", "disconnect", "--output", "json", **youtube.environment)
     assert (again.code, again.json["disconnected"]) == (0, False)
+    assert run("youtube", "disconnect", **youtube.environment).code == 0
 
 
 def test_a_revocation_that_fails_removes_the_token_and_says_what_is_left(
@@ -129,6 +130,11 @@ def test_topics_are_imported_and_odd_rows_are_told(run: Run, tmp_path: Path) -> 
     done = run("youtube", "import", str(file), "--output", "json")
     assert (done.code, done.json["imported"]) == (1, 2)
     assert [each["row"] for each in done.json["rejected"]] == [4, 5, 6]
+    file.write_text("topic,searchVolumeWeekly,competition,locale\n" + ",1,0,\n" * 200)
+    told = run("youtube", "import", str(file))
+    assert told.code == 1
+    assert "row 2" in told.err
+    assert "row 201" not in told.err
     assert run("youtube", "import", str(tmp_path / "none.csv")).code == 2
 
 
