@@ -1,1 +1,1 @@
-"""What a server and whoever draws for it say to each other: the image worker or a Ray application."""
+"""The protocol between a server and the image worker or a Ray application."""

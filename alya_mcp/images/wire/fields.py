@@ -1,4 +1,4 @@
-"""Frozen dataclasses out of JSON, strictly typed. By hand: the processes that draw have no pydantic."""
+"""Strictly typed frozen dataclasses from JSON. Hand-written, as the drawing processes have no pydantic."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
@@ -12,14 +12,14 @@ T = TypeVar("T")
 _Read = Callable[[object, str], Any]
 
 _MOST: Final = 1e15
-"""The largest number, of seconds or bytes: what is neither finite nor a number lies beyond."""
+"""The largest number of seconds or bytes; excludes infinity and NaN."""
 
 
 def read_fields(kind: type[T], raw: Mapping[str, Any], *, path: str = "", newer: bool) -> T:
     """The `kind` whose fields `raw` holds; `newer` allows further ones, of a later version.
 
     Raises:
-        WireError: naming the field that is missing, wrong or not known.
+        WireError: a field is missing, invalid or unknown; the text names it.
         Exception: whatever building a `kind` raises.
     """
     readers = _readers(kind, newer)

@@ -12,7 +12,7 @@ _MAX_PAYLOAD: Final = 64 << 20
 
 
 class WireError(ConnectionError):
-    """The other side sent something that this protocol doesn't hold. Its text quotes nothing of that."""
+    """The peer violated the protocol. The text doesn't quote what it sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,10 @@ def pack(head: dict[str, Any], payload: bytes = b"") -> bytes:
 
 
 def unpack(data: bytes) -> Frame:
-    """The opposite of `pack`.
+    """Decode one frame.
 
     Raises:
-        WireError: when it isn't one frame and nothing else.
+        WireError: it isn't exactly one frame.
     """
     if len(data) < _LENGTHS.size:
         raise WireError("not a frame")
@@ -50,8 +50,8 @@ async def read(
     """The next frame.
 
     Raises:
-        EOFError: when the other side has gone.
-        ConnectionError: when the connection broke or what came isn't a frame.
+        EOFError: the peer closed the connection.
+        ConnectionError: the connection broke, or the data isn't a frame.
     """
     head_size, payload_size = _LENGTHS.unpack(await reader.readexactly(_LENGTHS.size))
     if head_size > max_head or payload_size > max_payload:

@@ -1,8 +1,8 @@
-"""The messages of a drawing, each packed and read here alone.
+"""The protocol's messages, with their encoding and decoding.
 
-A server sends requests, over the worker's socket or in the body of an HTTP request to a Ray application. Each
-that has an answer has a number, by which its answers name it: signs and steps, at last a picture, a failure,
-a status or the sign `loaded`. A stream of answers that ends without one of these has lost the picture.
+A server sends requests, over the worker's socket or in the body of an HTTP request to a Ray application. A
+request with answers has a number, which is repeated in its answers: signs and steps, then a picture, a
+failure, a status or the sign `loaded`. If the answers end without one of these, the picture is lost.
 """
 
 from dataclasses import asdict, dataclass, fields
@@ -15,23 +15,23 @@ from alya_mcp.images.wire.fields import read_fields
 from alya_mcp.images.wire.frames import Frame, WireError, pack
 
 PROTOCOL: Final = 3
-"""Raised when a server and who draws for it, of different numbers, can't understand each other.
+"""The protocol's version, raised with each incompatible change.
 
-Of any number a worker understands a `LeaveRequest` and a `StatusRequest`, and a server the sign `farewell`.
+Every version has `LeaveRequest`, `StatusRequest` and the sign `farewell` in the same form.
 """
 
 LEAVING: Final = "leaving"
-"""The kind of a failure that the next worker can do better: this one takes no more work."""
+"""The kind of a failure to retry with the next worker, as this one accepts no more jobs."""
 DEVICE_LOST: Final = "device lost"
-"""The kind of a failure that ends the worker, because only a new process clears its device."""
+"""The kind of a failure that ends the worker, as only a new process clears its device."""
 LOST: Final = "lost"
-"""The kind of a failure to collect a drawing: the worker hasn't that one, or no longer."""
+"""The kind of a failure to collect a drawing that the worker doesn't have."""
 
 ALIVE: Final = 5.0
-"""Seconds after which those who wait are told that the work goes on, if there is nothing else to tell."""
+"""Seconds between heartbeats to waiting clients."""
 
 MAX_FILES: Final = MOST * LARGEST
-"""Bytes of a job's references at most."""
+"""The largest size of a job's references together, in bytes."""
 _MAX_SECONDS: Final = 1e9
 _MAX_NAME: Final = 64
 
@@ -41,12 +41,12 @@ _MAX_NAME: Final = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """A server's settings as the worker goes by them: what is drawn with, and times in seconds.
+    """A server's settings for the worker: the model and its limits, times in seconds.
 
     `model` draws unless a job names another; weights of another one are never fetched.
 
     Raises:
-        WireError: when built with a time that is none.
+        WireError: a time is invalid.
     """
 
     model: str
@@ -64,13 +64,13 @@ class Terms:
 class DrawRequest:
     """A picture to draw, under `terms` where the worker draws it; a Ray application has its own.
 
-    `client` names the server among those of a Ray application: the queue gives each its turn. With `again`
-    the picture was accepted before and got lost: a full queue doesn't refuse it. Of its deadline it had
-    `spent` so many seconds by then. A drawing with a `key` goes on in the worker when its server goes away,
-    and a `CollectRequest` with that key gets it.
+    `client` names the server among those of a Ray application: the queue gives each its turn. `again`: the
+    picture was accepted before and lost, so a full queue doesn't refuse it. `spent` are the seconds of its
+    deadline used so far. A drawing with a `key` goes on in the worker when its server ends, and a
+    `CollectRequest` with that key gets it.
 
     Raises:
-        WireError: when built with a time or a name that is none.
+        WireError: a time or a name is invalid.
     """
 
     job: Job
@@ -88,10 +88,10 @@ class DrawRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectRequest:
-    """The drawing that another server began with this key, and whatever comes of it, once.
+    """Collect the drawing that another server started with this key, once.
 
     Raises:
-        WireError: when built with a key that is none.
+        WireError: the key is invalid.
     """
 
     key: str
@@ -104,24 +104,24 @@ class CollectRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadRequest:
-    """The model of `terms` to load, so that the first picture doesn't wait for it."""
+    """Load the model of `terms`, so that the first picture doesn't wait for it."""
 
     terms: Terms
 
 
 @dataclass(frozen=True, slots=True)
 class CancelRequest:
-    """Nobody wants the work of the request of this number any more."""
+    """Cancel the request with this number."""
 
 
 @dataclass(frozen=True, slots=True)
 class StatusRequest:
-    """How is the worker?"""
+    """Ask for the worker's status."""
 
 
 @dataclass(frozen=True, slots=True)
 class LeaveRequest:
-    """Take no more work, and end when what was taken is done."""
+    """Ask the worker to accept no more jobs, and to end when its jobs are done."""
 
 
 Request = DrawRequest | CollectRequest | LoadRequest | CancelRequest | StatusRequest | LeaveRequest
@@ -144,10 +144,10 @@ SignKind = Literal["accepted", "begun", "alive", "loaded", "farewell"]
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """A message that says all by its kind.
+    """A message without fields.
 
-    `accepted`: the queue has taken the job. `begun`: it is worked at. `alive`: nothing is new. `loaded`: the
-    model is. `farewell`: whoever draws ends, and has begun nothing else.
+    `accepted`: the job is in the queue. `begun`: work on it has started. `alive`: a heartbeat. `loaded`: the
+    model is loaded. `farewell`: the sender ends, and has started no other job.
     """
 
     kind: SignKind
@@ -155,7 +155,7 @@ class Sign:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobStep:
-    """Where a job is: `phase` is `at` (0 to 1) and will next be heard of at `until`.
+    """Progress: `phase` is `at` (0 to 1), and the next report will be at `until`.
 
     `preview` is as in a JobProgress.
 
@@ -176,18 +176,18 @@ class JobStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """Nothing came of it: the kind of a Failure, LEAVING, DEVICE_LOST or LOST, and words for the caller."""
+    """A failed request: the kind of a Failure, LEAVING, DEVICE_LOST or LOST, and a text for the caller."""
 
     kind: str
     message: str
 
     @classmethod
     def of(cls, failure: Failure) -> "Failed":
-        """What another process is told of `failure`."""
+        """The message for `failure`."""
         return cls(kind=kind_of(failure), message=str(failure))
 
     def failure(self) -> Failure:
-        """The opposite of `of`."""
+        """The exception for this message."""
         return failure_of(self.kind, self.message)
 
 
@@ -203,11 +203,11 @@ _SIGNS: Final = frozenset(get_args(SignKind))
 _KINDS: Final = {kind: name for name, kind in (*_REQUESTS.items(), *_ANSWERS.items())}
 _PHASES: Final = frozenset(get_args(Phase))
 _PAYLOADS: Final = {"picture": "pixels", "step": "preview"}
-"""The field of an answer that its frame carries as payload."""
+"""The field that is the payload of an answer's frame."""
 
 
 def pack_request(request: Request, number: int = 0) -> bytes:
-    """The frame of `request`; the files of a job's references follow it, their sizes in its head."""
+    """The frame of `request`; the payload has the references' files, the header their sizes."""
     told, files = asdict(request), b""
     if isinstance(request, DrawRequest):
         files = b"".join(each.data for each in request.job.references)
@@ -217,11 +217,11 @@ def pack_request(request: Request, number: int = 0) -> bytes:
 
 
 def read_request(frame: Frame) -> Request:
-    """The opposite of `pack_request`.
+    """Decode a request.
 
     Raises:
         WireError: when it isn't one.
-        InvalidInput: when it is for a picture that no model could draw.
+        InvalidInput: no model can draw the picture.
     """
     kind = frame.head.get("type")
     if not isinstance(kind, str) or kind not in _REQUESTS:
@@ -231,10 +231,10 @@ def read_request(frame: Frame) -> Request:
 
 
 def number_of(frame: Frame) -> int:
-    """The number of the request that a frame is or belongs to.
+    """The number of the request that a frame contains or belongs to.
 
     Raises:
-        WireError: when it has none.
+        WireError: it has none.
     """
     number = frame.head.get("id")
     if type(number) is not int:
@@ -243,7 +243,7 @@ def number_of(frame: Frame) -> int:
 
 
 def pack_answer(answer: Answer, number: int = 0, spent: float = 0.0) -> bytes:
-    """The frame of `answer` to the request of this `number`, which has `spent` so much of its deadline."""
+    """The frame of `answer` to request `number`, which has used `spent` seconds of its deadline."""
     head: dict[str, Any] = {"type": "", "id": number, "spent": spent}
     if isinstance(answer, Sign):
         return pack({**head, "type": answer.kind})
@@ -256,7 +256,7 @@ def pack_answer(answer: Answer, number: int = 0, spent: float = 0.0) -> bytes:
 
 
 def read_answer(frame: Frame) -> Answer | None:
-    """The opposite of `pack_answer`; None for what only a later version knows.
+    """Decode an answer; None for a kind that only a later version knows.
 
     Raises:
         WireError: when it isn't one.
@@ -275,10 +275,10 @@ def read_answer(frame: Frame) -> Answer | None:
 
 
 def read_spent(frame: Frame) -> float:
-    """The seconds of its deadline that the job of an answer has spent.
+    """The seconds of its deadline that an answer's job has used.
 
     Raises:
-        WireError: when that is no time.
+        WireError: it isn't a valid time.
     """
     spent = frame.head.get("spent", 0.0)
     _check_seconds("spent", spent)
@@ -286,10 +286,10 @@ def read_spent(frame: Frame) -> float:
 
 
 def check_picture(picture: Picture, job: Job) -> None:
-    """See that `picture` has the size that `job` asked for.
+    """Check that `picture` has the size of `job`.
 
     Raises:
-        WireError: when it hasn't.
+        WireError: it doesn't.
     """
     if (picture.width, picture.height) != (job.width, job.height):
         raise WireError(f"a picture of {picture.width}x{picture.height}")
@@ -301,7 +301,7 @@ def _told(kind: str, frame: Frame) -> dict[str, Any]:
 
 
 def _with_files(told: dict[str, Any], files: bytes) -> dict[str, Any]:
-    """What was told, with the references' files in the place of their sizes."""
+    """The header's fields, with the references' files in place of their sizes."""
     job = _fields(told.get("job"))
     references: object = job.get("references")
     found: list[dict[str, Any]] = []

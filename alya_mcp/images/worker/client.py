@@ -6,13 +6,14 @@ from typing import Final
 from alya_mcp.images.worker.log import say
 
 MAX_UNREAD: Final = 256 << 20
-"""Bytes that may wait for a client: more than a full queue of the largest pictures, all of them its own."""
+"""Bytes that may be buffered for a client: more than a full queue of its largest pictures."""
 
 
 class Client:
-    """One connected server. What is said to it goes out in order, however slowly it reads; not if never.
+    """One connected server.
 
-    `works` says that it asked for a picture or a model, and didn't only look.
+    Frames are sent in order, buffered for a slow reader up to a limit. `works`: it asked for a picture or a
+    model, not only for the status.
     """
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
@@ -20,7 +21,7 @@ class Client:
         self.works = False
 
     def say(self, frame: bytes) -> None:
-        """Send a frame: at once when the client reads, else as soon as it does."""
+        """Send a frame, or buffer it until the client reads."""
         if not self._writer.is_closing():
             self._writer.write(frame)
             if self._writer.transport.get_write_buffer_size() > MAX_UNREAD:

@@ -1,4 +1,4 @@
-"""A server's connection to the image worker: many calls at a time over one socket."""
+"""A server's connection to the image worker: concurrent calls over one socket."""
 
 import asyncio
 import sys
@@ -22,7 +22,7 @@ from alya_mcp.images.worker.run_folder import WorkerAddress
 
 _FAREWELL: Final = Sign("farewell")
 _MISSED: Final = 12
-"""Signs of life in a row without which a worker counts as stuck."""
+"""Missed heartbeats in a row after which a worker counts as stuck."""
 
 
 class WorkerGoneError(Exception):
@@ -30,7 +30,7 @@ class WorkerGoneError(Exception):
 
 
 class PendingCall:
-    """One request and what is answered to it; `spent` are the seconds of its deadline that it has taken."""
+    """One request and its answers; `spent` are the seconds of its deadline that it has used."""
 
     def __init__(self, connection: "WorkerConnection", number: int) -> None:
         self._connection = connection
@@ -42,17 +42,17 @@ class PendingCall:
         """The next answer; None for one that only a later version knows.
 
         Raises:
-            WorkerGoneError: when none will come.
-            Unavailable: when the worker is stuck.
-            WireError: when it isn't one.
+            WorkerGoneError: none will come.
+            Unavailable: the worker is stuck.
+            WireError: it isn't a valid answer.
         """
         frame = await self.heard()
         self.spent = read_spent(frame)
         return read_answer(frame)
 
     async def heard(self) -> Frame:
-        """The next frame, whatever it says; raises as `answer` does."""
-        # Counted in pieces: of the time in which this process itself stood still, only one is missed.
+        """The next frame of any kind; raises as `answer` does."""
+        # Waits in intervals: if this process itself is suspended, only one interval counts.
         for _ in range(_MISSED):
             try:
                 async with asyncio.timeout(ALIVE):
@@ -70,14 +70,14 @@ class PendingCall:
         )
 
     def end(self, *, cancel: bool) -> None:
-        """Take no more frames; with `cancel`, tell the worker that nobody wants them."""
+        """Ignore further frames; with `cancel`, cancel the request in the worker."""
         self._connection.forget(self, cancel=cancel)
 
 
 class WorkerConnection:
     """One authenticated connection, alive until the worker or `close` ends it.
 
-    `dismissed` tells that the worker said farewell: what it hadn't begun was not lost with it by accident.
+    `dismissed`: the worker said farewell, so jobs that it hadn't started can be retried.
     """
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, hello: Hello) -> None:
@@ -95,8 +95,8 @@ class WorkerConnection:
         """Connect and greet.
 
         Raises:
-            OSError, EOFError: when nobody listens, or it isn't the worker.
-            RefusedError: when it doesn't hold the same key.
+            OSError, EOFError: nothing listens, or it isn't the worker.
+            RefusedError: it doesn't have the same key.
         """
         if address.unix is None:
             reader, writer = await asyncio.open_connection("127.0.0.1", address.port)
@@ -121,7 +121,7 @@ class WorkerConnection:
         await self._lost.wait()
 
     def tell(self, request: Request, number: int = 0) -> None:
-        """Send a request that has no answer."""
+        """Send a request without an answer."""
         if not self.lost:
             self._writer.write(pack_request(request, number))
 
@@ -129,7 +129,7 @@ class WorkerConnection:
         """Send a request.
 
         Raises:
-            WorkerGoneError: when the connection has ended.
+            WorkerGoneError: the connection has ended.
         """
         if self.lost:
             raise WorkerGoneError
@@ -139,7 +139,7 @@ class WorkerConnection:
         return call
 
     def forget(self, call: PendingCall, *, cancel: bool) -> None:
-        """Drop what still comes for `call`."""
+        """Drop further frames for `call`."""
         if self._calls.pop(call.number, None) is not None and cancel:
             self.tell(CancelRequest(), call.number)
 

@@ -1,10 +1,10 @@
-"""Time as a picture's deadline counts it."""
+"""The clock of the pictures' deadlines."""
 
 import time
 
 
 class WorkClock:
-    """Seconds in which pictures could be drawn: it stands still while a model is downloaded or loaded."""
+    """A clock in seconds that is paused while a model is downloaded or loaded."""
 
     def __init__(self) -> None:
         self._stood = 0.0
@@ -12,7 +12,7 @@ class WorkClock:
 
     @property
     def stands(self) -> bool:
-        """Whether it stands still."""
+        """Whether the clock is paused."""
         return self._stopped is not None
 
     def now(self) -> float:
@@ -20,12 +20,12 @@ class WorkClock:
         return (time.monotonic() if self._stopped is None else self._stopped) - self._stood
 
     def stop(self) -> None:
-        """Stand still from now on."""
+        """Pause the clock."""
         if self._stopped is None:
             self._stopped = time.monotonic()
 
     def go(self) -> None:
-        """Go on."""
+        """Resume the clock."""
         if self._stopped is not None:
             self._stood += time.monotonic() - self._stopped
             self._stopped = None

@@ -1,4 +1,4 @@
-"""A queue in which every owner gets its turn, however much one of them asks for."""
+"""A queue that is fair between owners."""
 
 from collections import OrderedDict, deque
 from collections.abc import Hashable, Iterator
@@ -18,17 +18,17 @@ class FairQueue(Generic[Owner, Item]):
         return sum(len(items) for items in self._turns.values())
 
     def __iter__(self) -> Iterator[Item]:
-        """The items in the order in which they would come out now."""
+        """The items in the order in which `pop` would return them."""
         rows = [list(items) for items in self._turns.values()]
         for depth in range(max(map(len, rows), default=0)):
             yield from (row[depth] for row in rows if depth < len(row))
 
     def push(self, owner: Owner, item: Item) -> None:
-        """Add `item` behind the owner's others; a new owner gets its turn after all who wait."""
+        """Add `item` behind the owner's others; a new owner's turn comes last."""
         self._turns.setdefault(owner, deque()).append(item)
 
     def pop(self) -> Item | None:
-        """The next item, or None when nothing waits; its owner's next turn comes after the others'."""
+        """Remove the next item, or return None; its owner's next turn then comes last."""
         if not self._turns:
             return None
         owner, items = next(iter(self._turns.items()))
@@ -40,7 +40,7 @@ class FairQueue(Generic[Owner, Item]):
         return item
 
     def remove(self, owner: Owner, item: Item) -> bool:
-        """Take out `item`; False when it doesn't wait."""
+        """Remove `item`; False if it isn't in the queue."""
         items = self._turns.get(owner)
         if items is None or item not in items:
             return False

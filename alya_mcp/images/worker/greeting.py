@@ -1,4 +1,4 @@
-"""The greeting between a server and the image worker, by a shared key."""
+"""The handshake between a server and the image worker, authenticated by a shared key."""
 
 import asyncio
 import secrets
@@ -14,12 +14,12 @@ _PURPOSE: Final = "alya-mcp image worker"
 
 
 class RefusedError(ConnectionError):
-    """The other side doesn't hold the same key."""
+    """The peer doesn't have the same key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hello:
-    """Who is at one end: the version of alya-mcp, the protocol's number, the process, if it is leaving."""
+    """A peer: the versions of alya-mcp and of the protocol, the process, and whether it is leaving."""
 
     version: str
     protocol: int
@@ -30,11 +30,11 @@ class Hello:
 async def welcome(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, key: bytes, own: Hello
 ) -> Hello:
-    """Greet a client as the worker: nothing but the greeting is read before it has shown the key.
+    """The worker's side: only the handshake is read before the client has proved that it has the key.
 
     Raises:
-        RefusedError: when it doesn't hold the key.
-        EOFError, ConnectionError: when it left or spoke something else.
+        RefusedError: the client doesn't have the key.
+        EOFError, ConnectionError: it left, or used another protocol.
     """
     nonce = secrets.token_hex(_NONCE)
     writer.write(pack({"nonce": nonce}))
@@ -53,11 +53,11 @@ async def welcome(
 async def introduce(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, key: bytes, own: Hello
 ) -> Hello:
-    """Greet the worker as a client, and see that it holds the key as well.
+    """The client's side; the worker has to prove that it has the key as well.
 
     Raises:
-        RefusedError: when it doesn't accept our key, or doesn't hold it.
-        EOFError, ConnectionError: when it left or spoke something else.
+        RefusedError: the worker doesn't accept our key, or doesn't have it.
+        EOFError, ConnectionError: it left, or used another protocol.
     """
     nonce = _text(await _greeting(reader), "nonce")
     mine = secrets.token_hex(_NONCE)

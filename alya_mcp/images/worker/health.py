@@ -1,4 +1,4 @@
-"""The worker's health: its renderer, its last failure, since when it does what it does."""
+"""The worker's health: its renderer's status, its last failure, and the start of its current state."""
 
 import os
 import time
@@ -12,12 +12,12 @@ from alya_mcp.images.renderer import RendererStatus
 from alya_mcp.images.worker.run_folder import Ending
 
 _MEMORY: Final = 86_400.0
-"""Seconds for which a failure is told by later workers."""
+"""Seconds for which later workers report a failure."""
 
 
 @dataclass(slots=True, kw_only=True)
 class WorkerHealth:
-    """The renderer as last seen, the last failure, and since when the worker does what it does."""
+    """The renderer's last known status, the last failure, and the start of the current state."""
 
     error: str | None = None
     error_at: float | None = None
@@ -26,22 +26,22 @@ class WorkerHealth:
 
     @classmethod
     def after(cls, before: Ending) -> "WorkerHealth":
-        """That of a worker that starts now, `before` being what the one before it left to say."""
+        """The health of a new worker; `before` is the ending of the previous one."""
         now = time.time()
         if before.error is None or (before.error_at or now) < now - _MEMORY:
             return cls()
         return cls(error=before.error, error_at=before.error_at or now)
 
     def fail(self, message: str) -> None:
-        """Keep what somebody was told now."""
+        """Record a failure that was reported to a client."""
         self.error, self.error_at = message, time.time()
 
     def turn(self) -> None:
-        """Something else begins now."""
+        """Record that the state changes now."""
         self.since = time.time()
 
     def status(self, state: EngineState, *, waiting: int, clients: int) -> EngineStatus:
-        """All of it."""
+        """The engine's status."""
         return EngineStatus(
             state=state,
             since=self.since,
@@ -60,5 +60,5 @@ class WorkerHealth:
         )
 
     def ending(self, idle: float | None, reason: str | None) -> Ending:
-        """What to leave for the next worker, and for whoever asks when there is none."""
+        """The ending to record for the next worker, and for status requests without a worker."""
         return Ending(at=time.time(), idle=idle, reason=reason, error=self.error, error_at=self.error_at)

@@ -1,4 +1,4 @@
-"""What came of drawings whose server went away, until the next same call collects it."""
+"""Outcomes of drawings whose server has ended, kept until a later call collects them."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from alya_mcp.images.engine import Picture
 from alya_mcp.images.wire.messages import Failed
 
 MOST_LEFT: Final = 8
-"""Drawings without a server, those that go on included; of further ones nothing is drawn any more."""
+"""Drawings without a server, including unfinished ones; further ones are stopped."""
 SECONDS: Final = 600.0
 BYTES: Final = 64 << 20
 
@@ -25,7 +25,7 @@ class _Kept:
 
 
 class KeptDrawings:
-    """Outcomes by the key of their drawing, each for `seconds`; where they are too many the oldest go."""
+    """Outcomes by the key of their drawing, each kept for `seconds`; the oldest are dropped first."""
 
     def __init__(
         self,
@@ -44,28 +44,28 @@ class KeptDrawings:
 
     @property
     def last_end(self) -> float:
-        """Seconds until none of them is kept any more."""
+        """Seconds until all of them have expired."""
         if not self._all:
             return 0.0
         return max(each.until for each in self._all.values()) - self._clock()
 
     def add(self, key: str, outcome: Picture | Failed) -> None:
-        """Keep what came of a drawing."""
+        """Keep a drawing's outcome."""
         self._all[key] = _Kept(outcome, self._clock() + self._seconds)
         while sum(each.size for each in self._all.values()) > self._most_bytes:
             del self._all[next(iter(self._all))]
 
     def take(self, key: str) -> Picture | Failed | None:
-        """What came of a drawing, once."""
+        """Remove and return a drawing's outcome."""
         self.tidy()
         kept = self._all.pop(key, None)
         return None if kept is None else kept.outcome
 
     def tidy(self) -> None:
-        """Forget what was kept long enough."""
+        """Drop expired outcomes."""
         now = self._clock()
         self._all = {key: each for key, each in self._all.items() if each.until > now}
 
     def clear(self) -> None:
-        """Forget all of them."""
+        """Drop all outcomes."""
         self._all.clear()

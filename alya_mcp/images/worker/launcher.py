@@ -1,4 +1,4 @@
-"""Finds the image worker of this ALYA_HOME, or starts it: once, whoever asks first."""
+"""Finds the image worker of this ALYA_HOME, or starts it exactly once."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ from alya_mcp.settings import environment_of
 
 _POLL: Final = 0.05
 _GREETING_LIMIT: Final = 60.0
-"""Seconds for a greeting when there is work: a worker that reads large libraries may stand still for some."""
+"""Seconds for the handshake before a job: a worker that imports large libraries may block for a while."""
 _REFUSAL_LIMIT: Final = 10.0
 _START_LIMIT: Final = 120.0
 _MAX_STARTS: Final = 3
@@ -31,12 +31,10 @@ _STARTING: Final = "Starting the image worker"
 
 
 class Launcher:
-    """Joins the worker at `run_folder`; `command` gets the home folder as its last argument.
+    """Connects to the worker at `run_folder`; `command` gets the home folder as its last argument.
 
-    Without one the worker runs where the packages are that draw.
-
-    `patience` is for how many seconds a worker that has to make room may finish its pictures. `doing` says
-    in words what `join` does now.
+    Without `command` the worker runs in the environment that has the packages. A worker that is asked to
+    leave has `patience` seconds to finish its pictures. `doing` describes what `join` is doing.
     """
 
     def __init__(
@@ -55,11 +53,11 @@ class Launcher:
         self.run_folder = RunFolder(home)
 
     async def find(self, limit: float) -> WorkerConnection | None:
-        """A connection to the running worker, which has `limit` seconds to answer; None when there is none.
+        """A connection to the running worker, which has `limit` seconds to answer, or None.
 
         Raises:
-            RefusedError: when it holds another key.
-            Unavailable: when it doesn't answer.
+            RefusedError: it has another key.
+            Unavailable: it doesn't answer.
         """
         address = self.run_folder.read_address()
         key = None if address is None else self.run_folder.read_key()
@@ -82,8 +80,8 @@ class Launcher:
         """A connection to the worker, started if need be. One older than this server is asked to leave first.
 
         Raises:
-            Unavailable: when it can't be started or doesn't answer.
-            NotConfigured: when its files can't be kept in ALYA_HOME.
+            Unavailable: it can't be started or doesn't answer.
+            NotConfigured: its files can't be stored in ALYA_HOME.
         """
         self.run_folder.prepare()
         lock = FileLock(self.run_folder.start_lock)
@@ -122,7 +120,7 @@ class Launcher:
             raise
         finally:
             lock.release()
-            # One that listens already may serve others, and ends by itself when it doesn't.
+            # A worker that already listens may serve others, and ends by itself otherwise.
             if connection is not None or self._listens(starter.pid):
                 starter.let_go()
             starter.end()
@@ -135,7 +133,7 @@ class Launcher:
         try:
             return await self.find(_GREETING_LIMIT)
         except RefusedError:
-            # A worker whose key file was replaced notices within a second and leaves.
+            # A worker whose key file was replaced notices that within a second and ends.
             if time.monotonic() - since < _REFUSAL_LIMIT:
                 return None
             address = self.run_folder.read_address()
@@ -163,7 +161,7 @@ class Launcher:
         return True
 
     async def _outlast(self, connection: WorkerConnection, until: float) -> None:
-        """Wait for the end of a worker that was asked to leave, as long as it answers."""
+        """Wait until a worker that was asked to leave has ended, as long as it answers."""
         while (left := until - time.monotonic()) > 0:
             try:
                 asked = connection.call(StatusRequest())
@@ -201,7 +199,7 @@ class Launcher:
 
 
 def _late(holding: bool) -> str:
-    """What the user can do about a start that takes too long, ours where we are `holding` the lock for it."""
+    """The error for a start that takes too long; `holding` the lock, it is our own start."""
     if holding:
         return (
             "The one before it may be stuck: the user can look for a process that runs "

@@ -1,4 +1,4 @@
-"""Asks a running image worker to finish its pictures and end, before what it runs from is changed."""
+"""Asks a running image worker to finish its pictures and end, before its environment is changed."""
 
 import asyncio
 from pathlib import Path
@@ -15,7 +15,7 @@ _POLL: Final = 0.1
 
 
 async def send_away(home: Path, patience: float) -> None:
-    """Have the worker of `home` end, if one runs, within `patience` seconds.
+    """Make the worker of `home`, if one runs, end within `patience` seconds.
 
     Raises:
         Unavailable: it still runs.

@@ -1,4 +1,4 @@
-"""The file in which the worker says what happened: private, small, masked as the server's log is."""
+"""The worker's log file: private, limited in size, with secrets masked as in the server's log."""
 
 import io
 import os
@@ -17,7 +17,7 @@ _DESCRIPTOR: Final = 2
 
 
 class LogStream(io.TextIOBase):
-    """What Python and its libraries write, line by line into standard error, without what `hide` names.
+    """A text stream that writes lines to standard error, with secrets masked by `hide`.
 
     It never fails: a full disk must not end a picture.
     """
@@ -34,11 +34,11 @@ class LogStream(io.TextIOBase):
         return True
 
     def fileno(self) -> int:
-        """That of standard error."""
+        """The descriptor of standard error."""
         return _DESCRIPTOR
 
     def write(self, text: str, /) -> int:
-        """Log the lines that `text` ends; what it only begins waits for its end."""
+        """Log the complete lines of `text`; the rest waits for its end."""
         with self._lock:
             whole, end, self._begun = (self._begun + text).rpartition("\n")
             if len(self._begun) > _MAX_LINE:
@@ -55,7 +55,7 @@ class LogStream(io.TextIOBase):
 
 
 def open_log(path: Path) -> BinaryIO:
-    """The log, to be written at its end; only its owner may read it.
+    """Open the log for appending; only its owner may read it.
 
     Raises:
         OSError: when it can't be opened.
@@ -66,7 +66,7 @@ def open_log(path: Path) -> BinaryIO:
 
 
 def rotate(path: Path) -> None:
-    """Begin the log anew once it is large, and keep what it held beside it."""
+    """Start a new log once it is large, and keep the old one beside it."""
     try:
         if path.stat().st_size > _MAX_LOG:
             old = path.with_suffix(".log.1")
@@ -78,6 +78,6 @@ def rotate(path: Path) -> None:
 
 
 def say(message: str) -> None:
-    """Log a line of the worker's own."""
+    """Log a line."""
     stamp = time.strftime("%Y-%m-%dT%H:%M:%S%z")
     sys.stderr.write(f"{stamp} image worker {os.getpid()}: {message}\n")

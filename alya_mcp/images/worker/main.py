@@ -1,6 +1,6 @@
 """The process that owns the GPU: takes jobs from every server of the user, ends a while after the last one.
 
-An event loop in front answers at once, whatever the render thread behind it is busy with.
+The event loop answers at once, whatever the render thread is doing.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ _WATCH: Final = 1.0
 
 
 class WorkerServer:
-    """Serves the connections of the worker, and ends the process when nobody needs it."""
+    """Serves the worker's connections, and ends the process when no server needs it."""
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class WorkerServer:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        """Serve until nobody needs this process any more."""
+        """Serve until no server needs this process."""
         self._folder.clear_address()
         self._folder.clear_ending()
         server, address = await self._listen()
@@ -107,7 +107,7 @@ class WorkerServer:
         await self._part()
 
     async def _part(self) -> None:
-        """Let everyone who is connected take what was said, and go, knowing that nothing else is lost."""
+        """Send all connected clients their last frames and a farewell, and close the connections."""
         for client in self._clients:
             client.say(_FAREWELL)
         with contextlib.suppress(TimeoutError):
@@ -172,7 +172,7 @@ class WorkerServer:
         self._leave_if_alone()
 
     def _leave_if_alone(self) -> None:
-        """End when nobody needs this process; with a model loaded, wait for who may come."""
+        """End when no server needs this process; with a model loaded, only after the linger time."""
         if self._lingering is not None:
             self._lingering.cancel()
             self._lingering = None
@@ -190,17 +190,17 @@ class WorkerServer:
         self._leave_if_alone()
 
     def _watch_starter(self) -> None:
-        """Stay, whoever comes and goes, until the server that started this process has connected or died."""
+        """Keep running until the server that started this process has connected or died."""
         self._starter_gone.wait()
         self._loop.call_soon_threadsafe(self._let_go)
 
     # -- what they say
 
     def _handle(self, client: Client, frame: Frame) -> None:
-        """Do what a client asks.
+        """Handle a client's request.
 
         Raises:
-            WireError: when that can't be understood.
+            WireError: the request is invalid.
         """
         number = 0 if frame.head.get("type") == "leave" else number_of(frame)
         try:
@@ -260,7 +260,7 @@ class WorkerServer:
 
 
 def _watch_pipe(gone: threading.Event) -> None:
-    """Set `gone` once the server that started this process has closed its end of the pipe, or died."""
+    """Set `gone` once the server that started this process has closed its end of the pipe or died."""
     with contextlib.suppress(OSError):
         while os.read(0, 1024):
             pass
@@ -268,7 +268,7 @@ def _watch_pipe(gone: threading.Event) -> None:
 
 
 def _take_lock(lock: FileLock, gone: threading.Event) -> bool:
-    """Wait for the worker before this one to end, as long as the server that started this one waits too."""
+    """Wait for the previous worker to end, as long as the server that started this one waits too."""
     deadline = time.monotonic() + _LOCK_LIMIT
     while not lock.acquire():
         if time.monotonic() > deadline or gone.wait(0.05):
@@ -283,7 +283,7 @@ def _flux() -> Renderer:
 
 
 def main(create: Callable[[], Renderer] = _flux, version: str = __version__) -> None:
-    """Be the worker of the ALYA_HOME named by the one argument, until nobody needs it. Doesn't return."""
+    """Run the worker of the ALYA_HOME named by the only argument until no server needs it. Doesn't return."""
     sys.stdout = sys.stderr = LogStream(hidden(secret_words()))
     folder = RunFolder(Path(sys.argv[1]))
     gone = threading.Event()
@@ -309,5 +309,5 @@ def main(create: Callable[[], Renderer] = _flux, version: str = __version__) -> 
         traceback.print_exc()
         status = 1
     say("ends")
-    # The render thread may be in a call that nothing interrupts; nobody waits for it.
+    # The render thread may be in a call that can't be interrupted; don't wait for it.
     os._exit(status)

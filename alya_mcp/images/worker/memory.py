@@ -7,11 +7,11 @@ from typing import Final, Self
 import psutil
 
 _MAIN_SHARE: Final = 20
-"""Main memory is short when less than one part of so many is available."""
+"""Main memory is short if less than this fraction, 1 / N, is available."""
 _GPU_SHARE: Final = 4
-"""The GPU's memory can be short only when less than one part of so many is free."""
+"""The GPU's memory can be short only if less than this fraction, 1 / N, is free."""
 _NOISE: Final = 256_000_000
-"""Bytes by which others' share of the GPU may grow without another program: a display, kernels of our own."""
+"""Growth of other programs' GPU memory that is ignored, in bytes: a display, our own kernels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +23,14 @@ class MainMemory:
 
     @classmethod
     def now(cls) -> Self:
-        """As the system tells it."""
+        """The current values of the system."""
         memory = psutil.virtual_memory()
         return cls(memory.available, memory.total)
 
 
 @dataclass(frozen=True, slots=True)
 class GpuMemory:
-    """Bytes of the GPU's memory; `taken` by anything but this process's tensors and reserves."""
+    """Bytes of the GPU's memory; `taken` excludes this process's tensors and its allocator's cache."""
 
     free: int
     total: int
@@ -38,7 +38,7 @@ class GpuMemory:
 
     @classmethod
     def of(cls, memory: Mapping[str, int]) -> Self | None:
-        """What a renderer's status tells; None where there is no such memory."""
+        """The GPU's memory in a renderer's status, or None."""
         try:
             free, total, own = memory["gpu_free"], memory["gpu_total"], memory["gpu_reserved"]
         except KeyError:
@@ -47,10 +47,10 @@ class GpuMemory:
 
 
 def shortage(main: MainMemory, gpu: GpuMemory | None, before: GpuMemory | None) -> str | None:
-    """Which memory is short, as the end of a sentence; None when none is.
+    """The memory that is short, as the end of a sentence, or None.
 
-    The loaded model may itself fill the GPU. So its memory counts as short when another program has taken
-    some since `before`, when the worker was last in use.
+    The loaded model may itself fill the GPU. So its memory counts as short if another program has taken some
+    since `before`, the state when the worker was last in use.
     """
     if main.available * _MAIN_SHARE < main.total:
         return f"only {_gigabytes(main.available)} of {_gigabytes(main.total)} of main memory were free"

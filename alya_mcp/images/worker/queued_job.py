@@ -1,4 +1,4 @@
-"""One job of the worker, from its request to its last answer."""
+"""A job of the worker, from its request to its last answer."""
 
 import math
 import time
@@ -16,9 +16,9 @@ from alya_mcp.images.worker.render_thread import Order
 class QueuedJob:
     """A job that waits or runs; `asked`, `until` and `begun` are times of the scheduler's clock.
 
-    `until` is its deadline, `ahead` the number of pictures before it when it came. Nothing more is said of it
-    once it isn't `wanted`. It belongs to the turn of the client that asked for it, `owner`, also when that
-    has gone: then `client` is None, until another collects it by its `key`.
+    `until` is its deadline, `ahead` the number of pictures before it on arrival. Nothing is sent once it
+    isn't `wanted`. It takes the turns of `owner`, the client that asked for it, even after that has ended:
+    then `client` is None, until another one collects the job by its `key`.
     """
 
     owner: Client
@@ -39,10 +39,10 @@ class QueuedJob:
     def of(
         cls, client: Client, number: int, request: DrawRequest | LoadRequest, now: float, ahead: int
     ) -> Self:
-        """The job that `request` asks for; only loading has no deadline.
+        """The job for `request`; a job that only loads a model has no deadline.
 
         Raises:
-            WireError: when it doesn't say by which settings.
+            WireError: the request has no settings.
         """
         job, spent = (request.job, request.spent) if isinstance(request, DrawRequest) else (None, 0.0)
         terms = request.terms
@@ -58,7 +58,7 @@ class QueuedJob:
                 model=model,
                 precision=terms.precision,
                 job=job,
-                # What a call chooses was brought by the user before.
+                # The user has downloaded a model that a call chooses before.
                 download=model == terms.model,
             ),
             asked=now - spent,
@@ -68,12 +68,12 @@ class QueuedJob:
         )
 
     def tell(self, now: float, answer: Answer) -> None:
-        """Send an answer about this job, with the seconds that it has taken of its deadline."""
+        """Send an answer for this job, with the seconds that it has used of its deadline."""
         if self.wanted and self.client is not None:
             self.client.say(pack_answer(answer, self.number, round(max(0.0, now - self.asked), 3)))
 
     def stop(self) -> None:
-        """Have it stop at its next step if it runs, and say no more of it."""
+        """Stop it at its next step if it runs, and send nothing more for it."""
         self.wanted = False
         if self.order is not None:
             self.order.cancelled.set()

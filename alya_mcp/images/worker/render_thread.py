@@ -1,4 +1,4 @@
-"""The one thread in which everything of the renderer happens, from its imports to the last pixel."""
+"""The thread that runs the renderer, from its imports to the last pixel."""
 
 import asyncio
 import queue
@@ -23,16 +23,16 @@ from alya_mcp.images.renderer import (
 from alya_mcp.images.wire.messages import DEVICE_LOST, Failed, JobStep
 
 _TENDING: Final = 0.5
-"""Seconds without an order after which the renderer is asked to go on with what it does ahead."""
+"""Seconds without an order after which the renderer's background work goes on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """A job that was stopped because nobody wanted it any more."""
+    """The outcome of a job that was cancelled."""
 
 
 RenderOutcome = Picture | Failed | Cancelled | None
-"""What came of an order: None where it only asked to load the model."""
+"""The outcome of an order: None if it only asked to load the model."""
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ OnStatus = Callable[[RendererStatus], None]
 
 
 class RenderThread:
-    """Fills one order after the other, with a renderer that `create` makes in the thread."""
+    """Executes orders one after the other, with a renderer that `create` makes in the thread."""
 
     def __init__(self, create: Callable[[], Renderer], loop: asyncio.AbstractEventLoop) -> None:
         self._create = create
@@ -64,7 +64,7 @@ class RenderThread:
         self._asked.put(order)
 
     def look(self, on_status: OnStatus) -> None:
-        """Call `on_status` in the event loop with the renderer's status, the last known if it can't tell."""
+        """Call `on_status` in the event loop with the renderer's status, or the last known one."""
         self._asked.put(on_status)
 
     def _run(self) -> None:
@@ -77,7 +77,7 @@ class RenderThread:
                 continue
             if isinstance(asked, Order):
                 outcome = self._fill(asked)
-                # Only here, outside every except block, are the tensors of a failed job free to go.
+                # Only here, outside every except block, can the tensors of a failed job be freed.
                 self._loop.call_soon_threadsafe(asked.on_end, outcome, self._status())
                 del outcome
                 more = self._tend(idle=False)
@@ -143,7 +143,7 @@ class RenderThread:
 
 
 def _particulars(request: RenderRequest) -> str:
-    """The traceback of what just went wrong, without the prompt that it may quote."""
+    """The traceback of the current exception, without the prompt that it may quote."""
     text = traceback.format_exc()
     prompt = request.job.prompt if request.job is not None else ""
     for quoted in filter(None, (prompt, repr(prompt)[1:-1])):

@@ -1,4 +1,4 @@
-"""The files by which servers and the image worker of one ALYA_HOME find, trust and exclude each other."""
+"""The files of servers and the image worker of one ALYA_HOME: address, key, locks, last ending."""
 
 import contextlib
 import os
@@ -16,13 +16,13 @@ from alya_mcp.runtime.daemon import make_key, read_key, read_record, runs, write
 from alya_mcp.runtime.private_files import private_folder
 
 _MAX_SOCKET_PATH: Final = 100
-"""Bytes: a few below the 104 that the strictest of the usual systems allows."""
+"""Bytes of a socket's path: a few below the 104 that the strictest common system allows."""
 _TEMPORARY_PREFIX: Final = "alya-mcp-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerAddress:
-    """Where the worker listens: a Unix socket, or a port of the loopback interface where there are none."""
+    """The worker's address: a Unix socket, or a loopback port on systems without those."""
 
     pid: int
     unix: str | None = None
@@ -31,11 +31,11 @@ class WorkerAddress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """What the worker before left to say: when it ended, and after how many seconds without work.
+    """The record of how the previous worker ended: when, and after how many seconds without work.
 
-    `idle` is None when it ended for another reason, which `reason` gives unless it was asked to end or its
-    last server went. `error` is the last failure that it told anyone, at the time `error_at`. Times in
-    seconds since 1970, None where they aren't known.
+    `idle` is None if it ended for another reason, which is `reason` unless it was asked to end or its last
+    server ended. `error` is the last failure that it reported, at the time `error_at`. Times in seconds since
+    1970, None where they aren't known.
     """
 
     at: float | None = None
@@ -50,7 +50,7 @@ _ENDING: Final = tuple(each.name for each in fields(Ending))
 
 @contextlib.contextmanager
 def kept_in_home() -> Generator[None]:
-    """Tell the user what to do when a file that the body needs can't be kept in ALYA_HOME.
+    """Turn an OSError of the body into advice for the user, as a file can't be stored in ALYA_HOME.
 
     Raises:
         NotConfigured: in place of an OSError.
@@ -81,7 +81,7 @@ class RunFolder:
         """Create the folders.
 
         Raises:
-            NotConfigured: when they can't be, or belong to someone else.
+            NotConfigured: they can't be created, or belong to another user.
         """
         with kept_in_home():
             for folder in (self.folder, self.log.parent, self.kernels):
@@ -98,7 +98,7 @@ class RunFolder:
         """Create the shared key unless there is a usable one; the caller holds the lock for starting.
 
         Raises:
-            NotConfigured: when it can't be kept.
+            NotConfigured: it can't be stored.
         """
         if self.read_key() is not None:
             return
@@ -106,7 +106,7 @@ class RunFolder:
             make_key(self.key)
 
     def read_key(self) -> bytes | None:
-        """The shared key; None when there is none, it is cut short, or others could have read it."""
+        """The shared key; None if it is missing, truncated, or readable by others."""
         try:
             status = self.key.stat()
             if sys.platform != "win32" and (
@@ -118,7 +118,7 @@ class RunFolder:
             return None
 
     def read_address(self) -> WorkerAddress | None:
-        """Where the worker said it listens; it may be gone since. None when nothing readable is there."""
+        """The worker's published address, or None. The worker may have ended since."""
         fields = _record(self.address)
         pid, unix, port = fields.get("pid"), fields.get("unix"), fields.get("port")
         if not isinstance(pid, int):
@@ -128,11 +128,11 @@ class RunFolder:
         return WorkerAddress(pid=pid, port=port) if isinstance(port, int) else None
 
     def write_address(self, address: WorkerAddress) -> None:
-        """Publish where this process listens."""
+        """Publish this process's address."""
         write_record(self.address, asdict(address))
 
     def read_ending(self) -> Ending:
-        """What the worker before left to say; one that was killed left its address instead."""
+        """The previous worker's ending; a killed worker left its address instead."""
         address = self.read_address()
         if address is not None and not runs(address.pid):
             return Ending(error=f"The image worker (process {address.pid}) ended unexpectedly")
@@ -147,13 +147,13 @@ class RunFolder:
         return Ending() if wrong else Ending(**fields)
 
     def write_ending(self, ending: Ending) -> None:
-        """Leave `ending` for whoever asks, and for the next worker."""
-        # The folder may be gone, and this process with it.
+        """Record `ending` for status requests and for the next worker."""
+        # The folder may have been deleted, which ends this process.
         with contextlib.suppress(OSError):
             write_record(self.ending, asdict(ending))
 
     def clear_ending(self) -> None:
-        """Remove what the worker before left; the caller holds the worker's lock."""
+        """Delete the previous worker's ending; the caller holds the worker's lock."""
         self.ending.unlink(missing_ok=True)
 
     def new_socket_path(self) -> Path:
@@ -165,7 +165,7 @@ class RunFolder:
         return path
 
     def clear_address(self) -> None:
-        """Remove the address and what it points at; the caller holds the worker's lock."""
+        """Delete the address and its socket; the caller holds the worker's lock."""
         address = self.read_address()
         self.address.unlink(missing_ok=True)
         if address is None or address.unix is None:

@@ -36,14 +36,14 @@ from alya_mcp.images.worker.run_folder import Ending
 
 MAX_WAITING: Final = 16
 GRACE = 60.0
-"""Seconds that a picture has to stop in after its deadline; then this process ends, to free the device."""
+"""Seconds that a picture has to stop after its deadline; then this process ends, to free the device."""
 _LOOK_AGAIN: Final = 1.0
 _LOOK_LIMIT: Final = 2.0
-"""Seconds for which a renderer that is asked for its status is waited for."""
+"""Seconds to wait for the renderer's status."""
 
 
 class Scheduler:
-    """Takes jobs, hands them to the render thread one by one, and calls `end` when no more will be done."""
+    """Queues jobs, gives them to the render thread one by one, and calls `end` when it is finished."""
 
     def __init__(
         self,
@@ -76,10 +76,10 @@ class Scheduler:
     # -- what clients ask for
 
     def take(self, client: Client, number: int, request: DrawRequest | LoadRequest) -> None:
-        """Queue what `request` asks for, or tell the client why not.
+        """Queue the job of `request`, or send the client a refusal.
 
         Raises:
-            WireError: when it doesn't say by which settings.
+            WireError: the request has no settings.
         """
         ahead = len(self._waiting) + (self._running is not None)
         work = QueuedJob.of(client, number, request, self._clock.now(), ahead)
@@ -96,14 +96,14 @@ class Scheduler:
         self._proceed()
 
     def cancel(self, client: Client, number: int) -> None:
-        """Stop the client's job `number`, if it waits or runs."""
+        """Cancel the client's job `number`, if it waits or runs."""
         for work in list(self._all_work()):
             if work.client is client and work.number == number:
                 self._stop(work)
         self._proceed()
 
     def drop(self, client: Client) -> None:
-        """Stop everything of a client that has gone, but what may be collected by another one."""
+        """Cancel the jobs of a client that has ended, except those that another one may collect."""
         for work in list(self._all_work()):
             if work.client is client:
                 if work.key and work.wanted and self.left < MOST_LEFT:
@@ -113,7 +113,7 @@ class Scheduler:
         self._proceed()
 
     def collect(self, client: Client, number: int, key: str) -> None:
-        """Let the client have the drawing that another one began with `key`, or what came of it."""
+        """Give the client the drawing that another one started with `key`, or its outcome."""
         outcome = self._kept.take(key)
         if outcome is not None:
             client.say(pack_answer(outcome, number))
@@ -128,18 +128,18 @@ class Scheduler:
 
     @property
     def left(self) -> int:
-        """Drawings that no server waits for, those that are done included."""
+        """The number of drawings without a server, including finished ones."""
         return len(self._kept) + sum(work.client is None for work in self._all_work())
 
     @property
     def keeps_for(self) -> float:
-        """Seconds for which drawings without a server still need this process; 0 without any."""
+        """Seconds for which drawings without a server still need this process; 0 if there are none."""
         self._kept.tidy()
         goes_on = any(work.client is None for work in self._all_work())
         return max(self._kept.last_end, _LOOK_AGAIN if goes_on else 0.0)
 
     def forget_left(self) -> None:
-        """Stop the drawings that no server waits for, and keep none."""
+        """Cancel and drop the drawings without a server."""
         self._kept.clear()
         for work in list(self._all_work()):
             if work.client is None:
@@ -147,22 +147,22 @@ class Scheduler:
         self._proceed()
 
     def leave(self) -> None:
-        """Take no more jobs, and end when those taken are done."""
+        """Accept no more jobs, and end when the accepted ones are done."""
         self.leaving = True
         self._proceed()
 
     def finish(self) -> None:
-        """Begin no job any more, and end."""
+        """Start no more jobs, and end."""
         self._over = self.leaving = True
         self._end()
 
     @property
     def unloaded(self) -> bool:
-        """Whether nothing is loaded or about to be."""
+        """Whether no model is loaded or about to be."""
         return self._running is None and self._health.renderer.model is None
 
     def give_way(self) -> None:
-        """End if other programs need the memory that the loaded model holds; to be called while unused."""
+        """End if other programs need the loaded model's memory; to be called while the worker is unused."""
         if self._running is not None or self._looking:
             return
         self._looking = True
@@ -178,9 +178,9 @@ class Scheduler:
         self._thread.look(looked)
 
     def report(self, clients: int, leaves_in: float | None, then: Callable[[EngineStatus], None]) -> None:
-        """Call `then` with how the worker is: at once while it draws, else when the renderer was asked.
+        """Call `then` with the worker's status: at once while it draws, else after asking the renderer.
 
-        One that prepares for later pictures isn't waited for: then it is what was seen before. `leaves_in`
+        A renderer that does background work isn't waited for: then it is the last known status. `leaves_in`
         are the seconds after which the worker ends because no server uses it any more.
         """
         if self._running is not None:
@@ -202,12 +202,12 @@ class Scheduler:
         self._thread.look(looked)
 
     def say_alive(self) -> None:
-        """Let everyone who waits for something know that this process answers."""
+        """Send a heartbeat to all waiting clients."""
         for work in self._all_work():
             self._tell(work, Sign("alive"))
 
     def ending(self) -> Ending:
-        """What to leave for the next worker."""
+        """The ending to record for the next worker."""
         return self._health.ending(self._unused, self._reason)
 
     # -- what becomes of it
@@ -250,13 +250,13 @@ class Scheduler:
             self._gpu = GpuMemory.of(renderer.memory)
             if isinstance(outcome, Failed) and outcome.kind == DEVICE_LOST:
                 self.finish()
-            # The device gets its next job before anybody's pixels are packed and sent.
+            # The device gets its next job before the pixels are packed and sent.
             self._next()
             self._settle(work, queued, outcome)
             self._proceed()
 
         work.order = Order(request=work.request, on_step=on_step, on_end=on_end)
-        # Sent before the work begins: if the work ends this process, its caller knows which job did it.
+        # Sent before the work starts: if the work crashes this process, the server knows which job did it.
         self._tell(work, Sign("begun"))
         self._thread.submit(work.order)
 
@@ -292,7 +292,7 @@ class Scheduler:
     # -- time
 
     def _time(self, phase: Phase) -> None:
-        """Stop the clock while a model is loaded."""
+        """Pause the clock while a model is loaded."""
         stood = self._clock.stands
         if phase == "load":
             self._clock.stop()
@@ -354,7 +354,7 @@ class Scheduler:
         return replace(status, leaves_in=leaves_in, loading=loading)
 
     def _all_work(self) -> Iterator[QueuedJob]:
-        """What runs and what waits, in the order in which it will be done."""
+        """The running and waiting jobs, in the order in which they will be done."""
         running = () if self._running is None else (self._running,)
         return itertools.chain(running, self._waiting)
 
