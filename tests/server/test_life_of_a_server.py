@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from forking_server import forked
 from raw_client import MODERN, PATIENCE, SERVER, RawClient, Servers, envelope, environment, eventually
 from scene import ODD_SERVER, audit_records, write_policy
 
@@ -126,7 +127,7 @@ def test_a_signal_ends_the_server_and_settles_its_calls(
 
 
 def test_the_log_is_whole_after_a_kill(start_odd: Callable[..., RawClient], alya_home: Path) -> None:
-    with start_odd() as client:
+    with start_odd(apart=True) as client:
         assert not client.call("echo", {"text": "before"})["result"].get("isError")
         client.post("tools/call", {"name": "wait", "arguments": {"text": "mark"}})
         eventually((alya_home / "mark.started").exists, "the start of the handler")
@@ -171,7 +172,8 @@ async def test_the_official_client_sees_progress_that_only_rises(
     async def progress(done: float, total: float | None, message: str | None) -> None:
         seen.append((done, total, message))
 
-    server = StdioServerParameters(command=ODD_SERVER[0], args=list(ODD_SERVER[1:]), env=alya_env)
+    command, *words = forked(*ODD_SERVER[1:])
+    server = StdioServerParameters(command=command, args=words, env=alya_env)
     with (tmp_path / "stderr").open("w") as errlog:
         async with Client(stdio_client(server, errlog), mode=mode) as client:
             result = await client.call_tool("advance", {}, progress_callback=progress)
@@ -187,7 +189,8 @@ async def test_a_cancelled_scope_of_the_official_client_stops_the_handler(
     from mcp import Client, StdioServerParameters, stdio_client
 
     write_policy(alya_home, {"version": "1", "default": "allow"})
-    server = StdioServerParameters(command=ODD_SERVER[0], args=list(ODD_SERVER[1:]), env=alya_env)
+    command, *words = forked(*ODD_SERVER[1:])
+    server = StdioServerParameters(command=command, args=words, env=alya_env)
     with (tmp_path / "stderr").open("w") as errlog:
         async with (
             Client(stdio_client(server, errlog), mode="legacy") as client,

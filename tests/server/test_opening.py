@@ -7,14 +7,12 @@ import json
 import os
 import runpy
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import anyio
-import forking_server
 import pytest
+from forking_server import forked
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from raw_client import LEGACY, Servers, envelope, environment
 from scene import write_policy
@@ -83,39 +81,34 @@ CONVERSATIONS: dict[str, list[Any]] = {
 }
 
 
-Ask = Callable[[Path, Path], dict[str, str]]
+def served(home: Path, incoming: int) -> list[bytes]:
+    """The lines that a server with `home` writes before it ends, which has to be well, in a fixed order."""
+    with os.fdopen(incoming) as source:
+        ended = subprocess.run(
+            forked("-m", "alya_mcp"), stdin=source, stdout=subprocess.PIPE, env=environment(home), check=True
+        )
+    return sorted(ended.stdout.splitlines())
 
 
-@pytest.fixture(scope="module")
-def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
-    """Asks a server on a pipe and one on a file what stands in a file; both have the same home."""
-    script = Path(forking_server.__file__)
-    env = environment(tmp_path_factory.mktemp("forking"))
-    pipe = subprocess.PIPE
-    with subprocess.Popen([sys.executable, script], stdin=pipe, stdout=pipe, env=env, text=True) as process:
-        assert process.stdin
-        assert process.stdout
-        incoming, outgoing = process.stdin, process.stdout
-
-        def ask(home: Path, file: Path) -> dict[str, str]:
-            incoming.write(json.dumps({"home": str(home), "input": str(file)}) + "\n")
-            incoming.flush()
-            return json.loads(outgoing.readline())
-
-        yield ask
-        incoming.close()
+def piped(text: bytes) -> int:
+    """A pipe that holds all of `text` from the beginning."""
+    incoming, outgoing = os.pipe()
+    assert len(text) < 4096, "the least that a pipe may hold"
+    os.write(outgoing, text)
+    os.close(outgoing)
+    return incoming
 
 
 @pytest.mark.parametrize("name", CONVERSATIONS)
-def test_nothing_differs_on_the_wire(alya_home: Path, tmp_path: Path, ask: Ask, name: str) -> None:
+def test_nothing_differs_on_the_wire(alya_home: Path, tmp_path: Path, name: str) -> None:
     write_policy(alya_home, {"version": "1", "default": "allow", "hide": ["alya_status"]})
     lines = [each if isinstance(each, str) else json.dumps(each) for each in CONVERSATIONS[name]]
     script = tmp_path / "input.jsonl"
     script.write_text("".join(f"{line}\n" for line in lines))
-    answered = {how: sorted(text.splitlines()) for how, text in ask(alya_home, script).items()}
-    assert answered["piped"] == answered["filed"]
-    assert answered["piped"]
-    assert 'alya_status"' not in "".join(answered["piped"])
+    by_pipe = served(alya_home, piped(script.read_bytes()))
+    assert by_pipe == served(alya_home, os.open(script, os.O_RDONLY))
+    assert by_pipe
+    assert b'alya_status"' not in b"".join(by_pipe)
 
 
 def test_the_document_is_what_the_sdk_answers() -> None:

@@ -14,9 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from forking_server import forked
 from raw_client import PATIENCE
 
 from alya_mcp.__main__ import main
+from alya_mcp.cli import client
+from alya_mcp.cli.client import server_command
 
 COMMAND = (sys.executable, "-m", "alya_mcp")
 _HIDE_EXTRAS = """\
@@ -61,9 +64,13 @@ def hide_extras(folder: Path) -> dict[str, str]:
 
 
 def run_command(words: tuple[str, ...], env: Mapping[str, str], cwd: Path, seconds: float = 120) -> Ended:
-    """Run to the end; no command ever shows a traceback."""
+    """Run to the end in a process of its own; no command ever shows a traceback.
+
+    The process is forked (see `forking_server`) where it finds the same modules as this one.
+    """
+    same_modules = env.get("PYTHONPATH") == os.environ.get("PYTHONPATH")
     ended = subprocess.run(
-        [*COMMAND, *words],
+        [*(forked(*COMMAND[1:]) if same_modules else COMMAND), *words],
         env=dict(env),
         cwd=cwd,
         stdin=subprocess.DEVNULL,
@@ -79,7 +86,7 @@ def run_command(words: tuple[str, ...], env: Mapping[str, str], cwd: Path, secon
 def run_here(words: tuple[str, ...], env: Mapping[str, str], cwd: Path) -> Ended:
     """As `run_command`, but in this process, which has imported already what a command needs.
 
-    What the command starts, a server above all, is a process as ever.
+    A server that it starts is forked (see `forking_server`); what else it starts is a process as ever.
     """
     with (
         tempfile.TemporaryFile("a+b") as out,
@@ -93,6 +100,7 @@ def run_here(words: tuple[str, ...], env: Mapping[str, str], cwd: Path) -> Ended
             patch.setenv(name, value)
         patch.chdir(cwd)
         patch.setattr(sys, "argv", ["alya-mcp", *words])
+        patch.setattr(client, "server_command", _forked_server)
         patch.setattr(sys, "stdin", nothing)
         patch.setattr(sys, "stdout", io.TextIOWrapper(out, "utf-8"))
         patch.setattr(sys, "stderr", io.TextIOWrapper(err, "utf-8", line_buffering=True))
@@ -105,6 +113,11 @@ def run_here(words: tuple[str, ...], env: Mapping[str, str], cwd: Path) -> Ended
             file.seek(0)
             texts.append(file.read().decode())
     return Ended(int(ended.value.code or 0), *texts)
+
+
+def _forked_server(policy: Path | None) -> list[str]:
+    words = server_command(policy)
+    return [*forked("-m", "alya_mcp", *words[words.index("serve") :])]
 
 
 def run_on_terminal(words: tuple[str, ...], env: Mapping[str, str], cwd: Path, columns: int) -> str:

@@ -13,6 +13,8 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO, Any, Self, TypeVar
 
+from forking_server import forked
+
 T = TypeVar("T")
 
 PATIENCE = 180.0
@@ -67,8 +69,9 @@ def envelope(version: str = MODERN) -> dict[str, Any]:
 class RawClient:
     """One server process and its three streams.
 
-    Standard error goes to the file `errors`, so that it never blocks, unless another stream is given. Every
-    line of standard output must be a JSON-RPC message; leaving the context checks it.
+    A `command` of this Python is forked (see `forking_server`), unless it is to start `apart` or finds other
+    modules. Standard error goes to the file `errors`, so that it never blocks, unless another stream is
+    given. Every line of standard output must be a JSON-RPC message; leaving the context checks it.
     """
 
     def __init__(
@@ -80,7 +83,11 @@ class RawClient:
         stderr: int | IO[bytes] | None = None,
         reading: bool = True,
         cwd: Path | None = None,
+        apart: bool = False,
     ) -> None:
+        own_modules = env.get("PYTHONPATH") != os.environ.get("PYTHONPATH")
+        if command[0] == sys.executable and not apart and not own_modules:
+            command = forked(*command[1:])
         self.errors = errors
         self._errors_file = errors.open("ab")
         self.process = subprocess.Popen(
@@ -253,12 +260,13 @@ class Servers:
         extra: Mapping[str, str] | None = None,
         stderr: int | IO[bytes] | None = None,
         reading: bool = True,
+        apart: bool = False,
     ) -> RawClient:
         self._count += 1
         errors = self._folder / f"server-{self._count}.stderr"
         env = environment(self._home, **(extra or {}))
         return self._running.enter_context(
-            RawClient(env, errors, (*command, *arguments), stderr=stderr, reading=reading)
+            RawClient(env, errors, (*command, *arguments), stderr=stderr, reading=reading, apart=apart)
         )
 
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from forking_server import forked
 from mcp import Client, StdioServerParameters, stdio_client
 
 ODD_SERVER = (sys.executable, str(Path(__file__).with_name("odd_server.py")))
@@ -32,7 +33,8 @@ async def official_client(
     env: Mapping[str, str], errors: Path, mode: str, *arguments: str, **options: Any
 ) -> AsyncIterator[Client]:
     """The SDK's own client on a server process; `mode` is "legacy", "auto" or a version of the modern era."""
-    server = StdioServerParameters(command=sys.executable, args=["-m", "alya_mcp", *arguments], env=dict(env))
+    command, *words = forked("-m", "alya_mcp", *arguments)
+    server = StdioServerParameters(command=command, args=words, env=dict(env))
     with errors.open("a") as errlog:
         async with Client(stdio_client(server, errlog), mode=mode, **options) as client:
             yield client
