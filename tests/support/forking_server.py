@@ -124,6 +124,10 @@ def _be(streams: Sequence[int], folder: str, words: Sequence[str], variables: di
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
+    # Those that Python has opened know of the streams of before whether they can be read again.
+    sys.stdin = os.fdopen(0, closefd=False)
+    sys.stdout = os.fdopen(1, "w", closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(variables)
