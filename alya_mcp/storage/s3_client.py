@@ -11,14 +11,15 @@ import re
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http import HTTPStatus
 from types import ModuleType
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from alya_mcp.errors import NotConfigured, NotInstalled
 from alya_mcp.settings import Settings
-from alya_mcp.storage.s3_answers import require_s3
-from alya_mcp.storage.s3_errors import Target, socks_proxy
+from alya_mcp.storage.s3_answers import redirected, require_s3
+from alya_mcp.storage.s3_errors import Target, is_303, socks_proxy
 from alya_mcp.storage.store import MIN_EXPIRY
 
 CONNECT_SECONDS: Final = 5
@@ -61,6 +62,7 @@ class S3Connection:
         client.meta.events.register("before-send.s3", self._note_signed_region)
         # So written it comes before botocore's own handler, which makes a 500 of a page with status 200.
         client.meta.events.register_first("before-parse.*.*", self._require_s3)
+        client.meta.events.register_first("needs-retry.s3", self._require_no_303)
 
     def target(self, bucket: str) -> Target:
         """Bucket, host and region, for error messages."""
@@ -187,6 +189,11 @@ class S3Connection:
             body if isinstance(body, bytes) else b"",
             self.host,
         )
+
+    def _require_no_303(self, caught_exception: Exception | None = None, **_: Any) -> None:
+        """Send nothing again to an address that answered 303, which botocore takes for a lost connection."""
+        if caught_exception is not None and is_303(caught_exception):
+            raise redirected(self.host, HTTPStatus.SEE_OTHER.value)
 
     def _note_signed_region(self, request: Any, **_: Any) -> None:
         authorization = request.headers.get("Authorization") or b""

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from alya_mcp.errors import Failure, InvalidInput, NotConfigured, NotInstalled, Unavailable
 from alya_mcp.gate.credentials import mask_credentials
-from alya_mcp.storage.s3_answers import no_store, redirected
+from alya_mcp.storage.s3_answers import no_store
 
 _REGION_CODES = frozenset(
     {
@@ -221,8 +221,6 @@ def _explain_silence(error: Exception, target: Target) -> Failure:
         return Unavailable(
             f"The proxy on the way to {target.host} doesn't answer. Check HTTPS_PROXY and NO_PROXY."
         )
-    if _ON_303 in str(error):
-        return redirected(target.host, 303)
     if "ConnectTimeoutError" in names:
         return Unavailable(
             f"The S3 store at {target.host} can't be reached: no connection within 5 s, three times."
@@ -245,6 +243,11 @@ def _explain_silence(error: Exception, target: Target) -> Failure:
     if "ConfigParseError" in names or "ConfigNotFound" in names:
         return NotConfigured("The AWS configuration file can't be read. The user can check ~/.aws/config.")
     return Failure(f"The upload to {target.host} failed in an unexpected way ({type(error).__name__}).")
+
+
+def is_303(error: Exception) -> bool:
+    """Whether `error` is what botocore makes of an answer with status 303, whose address it can't take."""
+    return _ON_303 in str(error)
 
 
 def _expired() -> Failure:

@@ -528,6 +528,7 @@ async def test_a_redirect_that_trips_urllib3_up_is_explained(home: Path) -> None
     with replay(lambda _: Reply(303, PAGE, HTML | MOVED)) as server:
         settings = Settings(home=home, s3_bucket="pictures", s3_endpoint_url=server.url)
         await refused(settings, NotConfigured, "redirects", "ALYA_S3_ENDPOINT_URL")
+        assert [request.method for request in server.seen].count("PUT") == 1  # nothing is uploaded again
     gc.collect()
 
 
