@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -16,11 +17,27 @@ from typing import Any, Final
 from alya_mcp.errors import Unavailable
 from alya_mcp.images.encode import Encoded, Format, encode_with_preview, shrunk
 from alya_mcp.images.engine import Picture
-from alya_mcp.images.environment.packages import image_command, packages_here, require_packages
+from alya_mcp.images.environment.packages import image_command, require_packages
 from alya_mcp.runtime.frozen import for_other_programs
 from alya_mcp.runtime.installation import this_installation
 
 _SECONDS: Final = 120.0
+_PACKAGES: Final = ("PIL", "numpy")
+"""What has to be importable where files are made; with Ray, a server needs no more than these."""
+
+
+def require_file_packages(home: Path) -> None:
+    """See that files can be made, before anything is drawn.
+
+    Raises:
+        EngineNotInstalled: the packages are nowhere.
+        NotConfigured: those of `home` are for another version.
+    """
+    require_packages("image_gen", home, _makes_files_here)
+
+
+def _makes_files_here() -> bool:
+    return all(find_spec(name) is not None for name in _PACKAGES)
 
 
 def make_file(
@@ -35,7 +52,7 @@ def make_file(
         EngineNotInstalled: neither environment has the packages.
         Unavailable: the other process failed.
     """
-    if packages_here():
+    if _makes_files_here():
         return encode_with_preview(picture, format, provenance)
     require_packages("image_gen", home)
     asked = {
@@ -61,7 +78,7 @@ def shrink(previews: Sequence[bytes], home: Path) -> Sequence[bytes]:
     Raises:
         EngineNotInstalled, Unavailable: as `make_file` does.
     """
-    if packages_here():
+    if _makes_files_here():
         return [shrunk(each, len(previews)) for each in previews]
     require_packages("image_gen", home)
     told, files = _elsewhere({"previews": [len(each) for each in previews]}, b"".join(previews), home)

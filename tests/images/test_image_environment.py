@@ -23,7 +23,7 @@ from alya_mcp.images.engine import Picture
 from alya_mcp.images.environment import packages, uv
 from alya_mcp.images.environment.folder import EngineFolder, Installed
 from alya_mcp.images.environment.install import EngineRequest, fits, install, remove
-from alya_mcp.images.file_process import make_file, shrink
+from alya_mcp.images.file_process import make_file, require_file_packages, shrink
 from alya_mcp.images.worker.launcher import Launcher
 from alya_mcp.images.worker.leaving import send_away
 from alya_mcp.runtime.locks import exclusive
@@ -52,7 +52,11 @@ def installed(**changed: object) -> Installed:
 @pytest.fixture
 def engine(alya_home: Path, elsewhere: None) -> EngineFolder:
     """An installed engine: the environment of the tests, under another name."""
-    folder = EngineFolder(alya_home)
+    return install_at(alya_home)
+
+
+def install_at(home: Path) -> EngineFolder:
+    folder = EngineFolder(home)
     folder.folder.mkdir()
     folder.environment.symlink_to(sys.prefix, target_is_directory=True)
     folder.write(installed())
@@ -67,7 +71,9 @@ def test_it_is_made_of_the_image_extra_and_what_that_shares_with_the_base():
     assert packages.constraints() == ROOT / "constraints.txt"
 
 
-def test_a_file_is_the_same_wherever_it_is_made(engine: EngineFolder, alya_home: Path):
+def test_a_file_is_the_same_wherever_it_is_made_and_nowhere_without_pillow(
+    elsewhere: None, alya_home: Path, monkeypatch: pytest.MonkeyPatch
+):
     drawn = Picture(
         pixels=bytes(range(192)) * 48,
         width=64,
@@ -79,9 +85,17 @@ def test_a_file_is_the_same_wherever_it_is_made(engine: EngineFolder, alya_home:
         timings={},
     )
     here = encode_with_preview(drawn, "webp", {"seed": "7"})
-    assert make_file(drawn, "webp", {"seed": "7"}, alya_home) == here
     small = [here[1], preview(replace(drawn, pixels=bytes(9216)))]
-    assert shrink(small, alya_home) == [shrunk(each, 2) for each in small]
+    smaller = [shrunk(each, 2) for each in small]
+    require_file_packages(alya_home)  # a server of a Ray cluster has no torch
+    assert make_file(drawn, "webp", {"seed": "7"}, alya_home) == here
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(EngineNotInstalled):
+        require_file_packages(alya_home)
+    install_at(alya_home)
+    require_file_packages(alya_home)
+    assert make_file(drawn, "webp", {"seed": "7"}, alya_home) == here
+    assert shrink(small, alya_home) == smaller
 
 
 def test_the_worker_runs_there_and_leaves_when_it_is_asked_to(engine: EngineFolder, alya_home: Path):

@@ -34,6 +34,9 @@ async def make_all(
     Raises:
         Failure: the error of the first picture that failed; the others aren't drawn then.
     """
+    from alya_mcp.images.file_process import require_file_packages
+
+    await anyio.to_thread.run_sync(require_file_packages, hub.settings.home)
     lost: list[tuple[int, Exception]] = []
     together = _Together(len(jobs), done, progress)
     drawing = {number: anyio.CancelScope() for number in range(len(jobs)) if number not in done}
