@@ -4,12 +4,14 @@ import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from stage import PATIENCE, Stage, a_job, until
 from staged_worker import Plain, Staged
 
 from alya_mcp import __version__
+from alya_mcp.errors import InvalidInput
 from alya_mcp.images.engine import Job, Picture
 from alya_mcp.images.ray import replica as module
 from alya_mcp.images.ray.replica import Replica
@@ -17,7 +19,7 @@ from alya_mcp.images.wire.messages import Failed, JobStep
 
 pytestmark = pytest.mark.anyio
 
-WANTED = {"model": "plain", "precision": "auto", "version": __version__}
+WANTED = {"model": "plain", "models": ["lines"], "precision": "auto", "version": __version__}
 
 
 @pytest.fixture
@@ -52,6 +54,16 @@ async def test_a_replica_tells_steps_and_then_the_picture(replica: Replica):
     assert isinstance(picture, Picture)
     assert picture.model == "plain"
     assert (await replica.about()).model == "plain"
+
+
+async def test_a_job_chooses_among_the_models_of_the_application(replica: Replica):
+    for model in (None, "plain", "lines"):
+        *_, picture = await drawn(replica, replace(a_job(), model=model))
+        assert isinstance(picture, Picture)
+        assert picture.model == (model or "plain")
+    (refusal,) = await drawn(replica, replace(a_job(), model="owner/name"))
+    assert isinstance(refusal, Failed)
+    assert refusal.kind == InvalidInput.__name__
 
 
 async def test_a_model_that_cannot_be_loaded_fails_the_deployment_with_the_words(stage: Stage):

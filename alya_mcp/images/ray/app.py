@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Annotated, Any, Final, cast
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from ray import serve
 from ray.serve import Application
 
@@ -29,14 +29,24 @@ _HEALTH: Final = {"health_check_period_s": 5.0, "health_check_timeout_s": 10.0}
 _REPLICA: Final = "Replica"
 
 
+def _listed(given: object) -> object:
+    """The command line of `serve` gives a list as text."""
+    return [each for part in given.split(",") if (each := part.strip())] if isinstance(given, str) else given
+
+
 class Options(BaseModel):
-    """The operator's options; callers can't set them."""
+    """The operator's options; callers choose only among `model` and `models`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: Annotated[str, Field(description="What ALYA_IMAGE_MODEL takes, on every machine.")] = (
         "flux-schnell"
     )
+    models: Annotated[
+        tuple[str, ...],
+        BeforeValidator(_listed),
+        Field(description="Further models that calls may choose, with commas between."),
+    ] = ()
     precision: Annotated[Requested, Field(description="Of the weights, as ALYA_IMAGE_PRECISION.")] = "auto"
     replicas: Annotated[int, Field(ge=1, description="Replicas, each a process with its own model.")] = 1
     gpus: Annotated[float, Field(ge=0, description="GPUs per replica; 0 draws on CPUs.")] = 1
@@ -49,9 +59,10 @@ def build(options: Options) -> Application:
     """The application with FLUX; `serve` calls this with the arguments of its command line or file.
 
     Raises:
-        NotConfigured: the licence of the model wasn't accepted on this machine.
+        NotConfigured: the licence of a model wasn't accepted on this machine.
     """
-    require_accepted(Settings.from_environment().home, options.model)
+    for model in (options.model, *options.models):
+        require_accepted(Settings.from_environment().home, model)
     return application(options, _flux)
 
 
@@ -63,7 +74,12 @@ def application(options: Options, create: Callable[[], Renderer]) -> Application
     replica = deployed(Replica).options(
         name=_REPLICA,
         num_replicas=options.replicas,
-        user_config={"model": options.model, "precision": options.precision, "version": __version__},
+        user_config={
+            "model": options.model,
+            "models": list(options.models),
+            "precision": options.precision,
+            "version": __version__,
+        },
         max_ongoing_requests=_AT_ONCE,
         # The ingresses limit the queue: in theirs a job whose replica is lost keeps its place.
         max_queued_requests=-1,

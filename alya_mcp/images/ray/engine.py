@@ -8,7 +8,7 @@ from typing import Final
 
 import httpx2
 
-from alya_mcp.errors import Failure, InvalidInput, Unavailable
+from alya_mcp.errors import Failure, Unavailable
 from alya_mcp.images.engine import EngineStatus, Job, JobProgress, OnProgress, Picture
 from alya_mcp.images.progress import Meter
 from alya_mcp.images.ray.connection import LostError, NobodyError, PictureStream, check, told
@@ -50,10 +50,6 @@ class RayEngine:
 
     async def render(self, job: Job, progress: OnProgress) -> Picture:
         """Draw `job`. A lost picture is retried, at most twice."""
-        if job.model is not None:
-            raise InvalidInput(
-                "The Ray cluster draws with the model that it was started with; leave model out"
-            )
         began = time.monotonic()
         heard = ""
 

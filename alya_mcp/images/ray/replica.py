@@ -7,9 +7,10 @@ import platform
 import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from alya_mcp import __version__
+from alya_mcp.errors import InvalidInput
 from alya_mcp.images.engine import Job, Picture
 from alya_mcp.images.library_environment import tell_libraries
 from alya_mcp.images.renderer import Renderer, RendererStatus, RenderRequest
@@ -18,6 +19,10 @@ from alya_mcp.images.worker.render_thread import Order, RenderOutcome, RenderThr
 
 _LOCAL_LOG: Final = "logs/image-worker.log of ALYA_HOME"
 _LOG: Final = "the replica's log on the cluster (`ray logs`)"
+_OTHER_MODEL: Final = (
+    "The Ray application doesn't draw with this model. Leave model out; the user can list it in `models` of "
+    "the application (docs/scale.md)"
+)
 _EXIT_LOST: Final = 70
 _STUCK: Final = 300.0
 """Seconds after which cancelled work that hasn't stopped counts as stuck; a step may compile for 60."""
@@ -33,12 +38,14 @@ class Replica:
     def __init__(self, create: Callable[[], Renderer]) -> None:
         tell_libraries()
         self._thread = RenderThread(create, asyncio.get_running_loop())
-        self._wanted: Mapping[str, str] = {}
+        self._wanted: Mapping[str, Any] = {}
         self._renderer = RendererStatus()
         self._unwanted: dict[Order, float] = {}
 
-    async def reconfigure(self, wanted: Mapping[str, str]) -> None:
+    async def reconfigure(self, wanted: Mapping[str, Any]) -> None:
         """Load the `model` of `wanted` in its `precision`; Serve calls this before it sends jobs.
+
+        Jobs may choose one of its `models` instead.
 
         Raises: RuntimeError: it can't be loaded, or this machine's alya-mcp isn't the deployed `version`; the
         deployment fails with this text.
@@ -55,6 +62,9 @@ class Replica:
 
     async def draw(self, job: Job) -> AsyncGenerator[JobStep | Picture | Failed]:
         """Draw `job`: yields steps, then the picture or a failure. Closing the generator cancels the work."""
+        if job.model not in {None, self._wanted["model"], *self._wanted["models"]}:
+            yield Failed.of(InvalidInput(_OTHER_MODEL))
+            return
         async for told in self._fill(job):
             yield told
 
@@ -73,7 +83,11 @@ class Replica:
             raise RuntimeError(f"the device hasn't come back for {_STUCK:.0f} s from work that was cancelled")
 
     async def _fill(self, job: Job | None) -> AsyncGenerator[JobStep | Picture | Failed]:
-        request = RenderRequest(model=self._wanted["model"], precision=self._wanted["precision"], job=job)
+        own: str = self._wanted["model"]
+        model = own if job is None or job.model is None else job.model
+        request = RenderRequest(
+            model=model, precision=self._wanted["precision"], job=job, download=model == own
+        )
         said: asyncio.Queue[JobStep | RenderOutcome] = asyncio.Queue()
         runs = False
 

@@ -47,7 +47,8 @@ async def draws_now(model: str, chosen: str | None, settings: Settings, engine: 
     choose a better one by now, and a remote engine chooses its own: then it is the loaded model, if any.
     Nothing is started to find out.
     """
-    if settings.image_engine == "local" and ((chosen or settings.image_model) != "auto" or model == _BEST):
+    named = chosen is not None or settings.image_engine == "local"
+    if named and ((chosen or settings.image_model) != "auto" or model == _BEST):
         return True
     return (await engine.status()).model == model
 
