@@ -10,7 +10,7 @@ from urllib.parse import urljoin, urlsplit
 import anyio
 
 from alya_mcp.errors import Failure, InvalidInput, Unavailable
-from alya_mcp.images.families import FLUX1, family_of, known
+from alya_mcp.images.families import FLUX1, SCHNELL, family_of, known
 from alya_mcp.images.following import require_follows
 from alya_mcp.images.models import SKETCH
 from alya_mcp.images.reference import LARGEST, Reference
@@ -122,6 +122,8 @@ def require_taken(arguments: ImageRequest, model: str) -> None:
     folder, chosen, blind = expanded(model), known(model), model == "sketch"
     if blind:
         name, family = SKETCH, FLUX1
+    elif model == "auto":  # of the two that it may be, FLUX.1-schnell takes more
+        name, family = SCHNELL.name, FLUX1
     elif chosen:
         name, family = chosen.name, chosen.family
     else:
