@@ -1,19 +1,17 @@
 """`alya-mcp antiques`: listings that alya_antiques_undervalued compares beside eBay's."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from alya_mcp.cli.csv_import import UNREADABLE, clear_records, import_file
+from alya_mcp.cli.csv_import import UNREADABLE, clear_records, import_records
 from alya_mcp.cli.grant_option import grant_option
 from alya_mcp.cli.output import OutputFormat, output_option, say, show_json, show_table
 from alya_mcp.settings import Settings
 
 if TYPE_CHECKING:
     from alya_mcp.tools.goods.listings import ImportedListings
-    from alya_mcp.tools.goods.logic.listings import Listing
 
 
 @click.group(short_help="Bring listings in for alya_antiques_undervalued.")
@@ -40,17 +38,7 @@ def import_(file: Path, grant: str, output: OutputFormat) -> int:
     """
     from alya_mcp.tools.goods.listings import read_listings
 
-    kept = _kept()
-
-    def keep(found: "Mapping[int, Listing]") -> dict[int, str]:
-        if found:
-            kept.keep(grant, found.values())
-        return {}
-
-    try:
-        return import_file(file, output, noun="listing", read=read_listings, keep=keep)
-    finally:
-        kept.close()
+    return import_records(_kept(), grant, file, output, noun="listing", read=read_listings)
 
 
 @antiques.command("list", short_help="List what was imported.")
@@ -96,11 +84,7 @@ def clear(yes: bool, grant: str, output: OutputFormat) -> int:
 
     Exit codes: 0, or 2 when they can't be used.
     """
-    kept = _kept()
-    try:
-        return clear_records(grant, output, yes=yes, noun="listing", clear=kept.clear)
-    finally:
-        kept.close()
+    return clear_records(_kept(), grant, output, yes=yes, noun="listing")
 
 
 def _kept() -> "ImportedListings":

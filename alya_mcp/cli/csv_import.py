@@ -1,8 +1,8 @@
 """Shared by the commands for imported records: reading a CSV file, saving and deleting its rows."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TextIO, TypeVar, cast
+from typing import Protocol, TextIO, TypeVar, cast
 
 import click
 
@@ -10,10 +10,49 @@ from alya_mcp.cli.output import OutputFormat, say, show_json
 from alya_mcp.text.plurals import counted
 
 T = TypeVar("T")
+T_contra = TypeVar("T_contra", contravariant=True)
 
 SOME_REJECTED = 1
 UNREADABLE = 2
 _SHOWN = 20
+
+
+class RecordStore(Protocol[T_contra]):
+    """A file of records, of which each caller (grant) has its own."""
+
+    def keep(self, grant: str, records: Iterable[T_contra], /) -> None:
+        """Save records; one with an existing id replaces it."""
+        ...
+
+    def clear(self, grant: str, /) -> int:
+        """Delete every record of a caller, and return how many there were."""
+        ...
+
+    def close(self) -> None:
+        """Close the file."""
+        ...
+
+
+def import_records(
+    store: RecordStore[T],
+    grant: str,
+    file: Path,
+    output: OutputFormat,
+    *,
+    noun: str,
+    read: Callable[[TextIO], Iterator[tuple[int, T | str]]],
+) -> int:
+    """Import `file` into `store` as `import_file` does, and close `store`; returns the exit code."""
+
+    def keep(found: Mapping[int, T]) -> dict[int, str]:
+        if found:
+            store.keep(grant, found.values())
+        return {}
+
+    try:
+        return import_file(file, output, noun=noun, read=read, keep=keep)
+    finally:
+        store.close()
 
 
 def import_file(
@@ -24,10 +63,10 @@ def import_file(
     read: Callable[[TextIO], Iterator[tuple[int, T | str]]],
     keep: Callable[[Mapping[int, T]], Mapping[int, str]],
 ) -> int:
-    """Import `file` and show what came of it; returns the exit code.
+    """Import `file` and show the outcome; returns the exit code.
 
-    `read` gives each row's number and its record or why it has none. `keep` takes the records by row, and
-    returns those that it didn't take with the reason. When it or `read` fails, nothing was added.
+    `read` yields each row's number with its record or the reason why it is rejected. `keep` saves the records
+    by row, and returns the rows that it rejects with the reasons. If either fails, nothing is added.
     """
     from alya_mcp.errors import Failure
     from alya_mcp.toolkit.spreadsheet import NotATable
@@ -45,19 +84,19 @@ def import_file(
     return SOME_REJECTED if rejected else 0
 
 
-def clear_records(
-    grant: str, output: OutputFormat, *, yes: bool, noun: str, clear: Callable[[str], int]
-) -> int:
-    """Take every record of a caller out, after asking unless `yes`; returns the exit code."""
+def clear_records(store: RecordStore[T], grant: str, output: OutputFormat, *, yes: bool, noun: str) -> int:
+    """Delete a caller's records, after asking unless `yes`, and close `store`; returns the exit code."""
     from alya_mcp.errors import Failure
 
-    if not yes:
-        click.confirm(f"Take out every {noun} of {grant}?", abort=True, err=True)
     try:
-        count = clear(grant)
+        if not yes:
+            click.confirm(f"Take out every {noun} of {grant}?", abort=True, err=True)
+        count = store.clear(grant)
     except Failure as error:
         say(f"Error: {error}")
         return UNREADABLE
+    finally:
+        store.close()
     if output == "json":
         show_json({"removed": count})
     else:

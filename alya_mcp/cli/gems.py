@@ -1,20 +1,18 @@
 """`alya-mcp gems`: the catalogue behind alya_gem_appraise."""
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from alya_mcp.cli.csv_import import UNREADABLE, clear_records, import_file
+from alya_mcp.cli.csv_import import UNREADABLE, clear_records, import_records
 from alya_mcp.cli.grant_option import grant_option
 from alya_mcp.cli.output import OutputFormat, output_option, say, show_json, show_table
 from alya_mcp.settings import Settings
 
 if TYPE_CHECKING:
     from alya_mcp.tools.goods.gems import GemCatalogue
-    from alya_mcp.tools.goods.logic.gems import Gem
 
 
 @click.group(short_help="Bring gems and their prices in for alya_gem_appraise.")
@@ -40,17 +38,7 @@ def import_(file: Path, grant: str, output: OutputFormat) -> int:
     """
     from alya_mcp.tools.goods.gems import read_gems
 
-    catalogue = _catalogue()
-
-    def keep(found: "Mapping[int, Gem]") -> dict[int, str]:
-        if found:
-            catalogue.keep(grant, found.values())
-        return {}
-
-    try:
-        return import_file(file, output, noun="gem", read=read_gems, keep=keep)
-    finally:
-        catalogue.close()
+    return import_records(_catalogue(), grant, file, output, noun="gem", read=read_gems)
 
 
 @gems.command("list", short_help="List species, or print every gem as CSV.")
@@ -96,11 +84,7 @@ def clear(yes: bool, grant: str, output: OutputFormat) -> int:
 
     Exit codes: 0, or 2 when the catalogue can't be used.
     """
-    catalogue = _catalogue()
-    try:
-        return clear_records(grant, output, yes=yes, noun="gem", clear=catalogue.clear)
-    finally:
-        catalogue.close()
+    return clear_records(_catalogue(), grant, output, yes=yes, noun="gem")
 
 
 def _catalogue() -> "GemCatalogue":

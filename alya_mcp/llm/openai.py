@@ -72,7 +72,7 @@ class OpenAi:
             secrets=self._secrets,
             deadline=DEADLINE,
         )
-        said = await explained(asking, self.name, remedy="the user can set ALYA_LLM_MODEL to one that it has")
+        said = await explained(asking, self.name)
         return said.value
 
 

@@ -14,6 +14,8 @@ from alya_mcp.net.answers import Body, SourceFailed, SourceRefused
 
 T = TypeVar("T")
 
+OTHER_MODEL: Final = "the user can set ALYA_LLM_MODEL to one that it has"
+
 _CODE: Final = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 _MISSING: Final = re.compile(r"model_not_found|invalid_model|not_found_error|NotFoundError")
 _MISSING_TEXT: Final = re.compile(
@@ -38,8 +40,8 @@ def refuse_error(body: Body) -> None:
     raise SourceFailed(body.source, f"answers with an error ({code}) instead of an answer; call again later")
 
 
-async def explained(asking: Awaitable[T], model: str, *, remedy: str) -> T:
-    """What `asking` gives; a refusal because there is no such `model` says so, with the `remedy`.
+async def explained(asking: Awaitable[T], model: str, *, remedy: str = OTHER_MODEL) -> T:
+    """The result of `asking`; a refusal because there is no such `model` says so, with the `remedy`.
 
     Raises:
         SourceFailed: as `asking` does.
