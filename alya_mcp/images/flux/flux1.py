@@ -1,7 +1,6 @@
 """FLUX.1 pictures: T5's text and CLIP's summary of it, latents packed two by two."""
 
 import importlib
-from collections.abc import Iterable
 from typing import Any, Final
 
 import torch
@@ -9,9 +8,8 @@ from torch import Tensor
 
 from alya_mcp.images.engine import Job
 from alya_mcp.images.families import Model
-from alya_mcp.images.flux.begun import drawn_from, read, under_noise
 from alya_mcp.images.flux.encodings import Tokens
-from alya_mcp.images.flux.pipeline import Artist
+from alya_mcp.images.flux.image_to_image import ImageToImageArtist
 from alya_mcp.images.flux.schedule import dynamic_shift
 from alya_mcp.images.flux.word_tokenizer import word_tokenizer
 
@@ -36,7 +34,7 @@ def full_size_autoencoder() -> Any:
     ).to(torch.bfloat16)
 
 
-class Flux1Artist(Artist):
+class Flux1Artist(ImageToImageArtist):
     """Draws with a FluxPipeline."""
 
     @staticmethod
@@ -100,17 +98,13 @@ class Flux1Artist(Artist):
         text = pipeline.text_encoder_2(five, output_hidden_states=False)[0]
         return text.to(self.dtype), pooled.to(self.dtype)
 
-    def see(self, job: Job, pictures: Iterable[Any]) -> tuple[Tensor, ...]:
-        """What the autoencoder reads of the picture that the drawing begins from."""
-        return tuple(read(self, job, picture) for picture in pictures)
-
     def noise(
         self, job: Job, generator: torch.Generator, seen: tuple[Tensor, ...] = ()
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Latents (1, tokens, channels) and the tokens' places (tokens, 3)."""
         pipeline = self.pipeline
         channels = int(pipeline.transformer.config.in_channels) // 4
-        begun = [drawn_from(self, moments, generator) for moments in seen]
+        begun = [self.sampled(moments, generator) for moments in seen]
         latents, places = pipeline.prepare_latents(
             1, channels, job.height, job.width, self.dtype, self.device, generator
         )
@@ -119,7 +113,7 @@ class Flux1Artist(Artist):
             places = fitted(rows, columns, self.only_side // self.unit).to(self.device)
         for each in begun:
             packed = pipeline._pack_latents(each, 1, channels, *each.shape[2:])
-            latents = under_noise(self, job, packed, latents)
+            latents = self.noised(job, packed, latents)
         return latents, (places,)
 
     @torch.no_grad()

@@ -11,7 +11,7 @@ from alya_mcp.images.families import Model, Weights
 from alya_mcp.images.flux.descent import instead_of
 from alya_mcp.images.flux.device_memory import NoMemoryError, device_errors, free_memory
 from alya_mcp.images.flux.loaded import Loaded, Shelf
-from alya_mcp.images.flux.opening import open_model, quiet_libraries, set_tf32
+from alya_mcp.images.flux.opening import open_on_device, quiet_libraries, set_tf32
 from alya_mcp.images.models import Choice, choose, known_words, random_model
 from alya_mcp.images.plan import Machine, Plan, choose_plan, survey, weigh
 from alya_mcp.images.renderer import RendererStatus, RenderRequest, ReportProgress
@@ -207,7 +207,7 @@ class ModelManager:
     def _open(self, source: Path | Model, choice: Choice, plan: Plan, machine: Machine) -> "Artist":
         while True:
             try:
-                return open_model(source, choice, plan, machine, self._limit)
+                return open_on_device(source, choice, plan, machine, self._limit)
             except NoMemoryError:
                 pass
             if not self.shelf.drop():

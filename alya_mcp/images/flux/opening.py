@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from alya_mcp.images.flux.pipeline import Artist
 
 
-def open_model(
+def open_on_device(
     source: Path | Model, choice: Choice, plan: Plan, machine: Machine, limit: int | None
 ) -> "Artist":
     """Load `source`, a model folder or a model of random weights, as `plan` says.

@@ -1,7 +1,6 @@
 """Z-Image pictures: a state of Qwen3 for each word of the prompt, latents in float32 between steps."""
 
 import importlib
-from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import torch
@@ -10,14 +9,13 @@ from torch import Tensor
 from alya_mcp.images.engine import Job
 from alya_mcp.images.families import Model
 from alya_mcp.images.flux import qwen3
-from alya_mcp.images.flux.begun import drawn_from, read, under_noise
 from alya_mcp.images.flux.encodings import Tokens
 from alya_mcp.images.flux.flux1 import full_size_autoencoder
-from alya_mcp.images.flux.pipeline import Artist
+from alya_mcp.images.flux.image_to_image import ImageToImageArtist
 from alya_mcp.images.flux.schedule import dynamic_shift
 
 
-class ZImageArtist(Artist):
+class ZImageArtist(ImageToImageArtist):
     """Draws with a ZImagePipeline."""
 
     one_length: ClassVar[bool] = False
@@ -50,22 +48,18 @@ class ZImageArtist(Artist):
         """The states of words alone."""
         return (answer[0][:, :count],)
 
-    def see(self, job: Job, pictures: Iterable[Any]) -> tuple[Tensor, ...]:
-        """What the autoencoder reads of the picture that the drawing begins from."""
-        return tuple(read(self, job, picture) for picture in pictures)
-
     def noise(
         self, job: Job, generator: torch.Generator, seen: tuple[Tensor, ...] = ()
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Latents (1, channels, height, width); the transformer finds their places."""
         pipeline = self.pipeline
         channels = int(pipeline.transformer.in_channels)
-        begun = [drawn_from(self, moments, generator) for moments in seen]
+        begun = [self.sampled(moments, generator) for moments in seen]
         # diffusers begins from a picture in the transformer's own type.
         dtype = self.dtype if begun else torch.float32
         latents = pipeline.prepare_latents(1, channels, job.height, job.width, dtype, self.device, generator)
         for each in begun:
-            latents = under_noise(self, job, each, latents)
+            latents = self.noised(job, each, latents)
         return latents, ()
 
     @torch.no_grad()
