@@ -43,11 +43,13 @@ _TURKISH: Final = tuple(
         key=lambda rule: -len(rule[0]),
     )
 )
+_TURKISH_ENDS: Final = tuple(suffix for suffix, _ in _TURKISH)
 _ENGLISH: Final = (
     ("ization", "ize", 3), ("ations", "ate", 3), ("ation", "ate", 3), ("nesses", "", 4), ("ness", "", 4),
     ("iest", "y", 3), ("ies", "y", 2), ("ied", "y", 2), ("sses", "ss", 2), ("xes", "x", 2), ("ches", "ch", 2),
     ("shes", "sh", 2), ("ing", "", 3), ("ed", "", 3), ("ly", "", 4), ("s", "", 3),
 )  # fmt: skip
+_ENGLISH_ENDS: Final = tuple(suffix for suffix, _, _ in _ENGLISH)
 _NOT_PLURAL: Final = ("ss", "us", "is")
 _SMALL: Final = "a-z\u00e7\u011f\u0131\u00f6\u015f\u00fc"
 _ABBREVIATED: Final = re.compile(
@@ -107,6 +109,8 @@ def overlap(one: Sequence[str], other: Sequence[str]) -> float:
 
 def _turkish(word: str) -> str:
     for _ in range(3):
+        if not word.endswith(_TURKISH_ENDS):
+            return word
         for suffix, stays in _TURKISH:
             if word.endswith(suffix) and len(word) - len(suffix) >= stays:
                 word = word[: -len(suffix)]
@@ -117,6 +121,8 @@ def _turkish(word: str) -> str:
 
 
 def _english(word: str) -> str:
+    if not word.endswith(_ENGLISH_ENDS):
+        return word.removesuffix("e") if len(word) > 4 else word
     for suffix, instead, stays in _ENGLISH:
         if not word.endswith(suffix) or len(word) - len(suffix) < stays:
             continue

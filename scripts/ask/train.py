@@ -2,19 +2,20 @@
 
 Usage: python scripts/ask/train.py [--check]
 
-Needs numpy and, without --check, SciPy. Learnt from: the `questions` of every tool in
+Needs numpy and, without --check, SciPy and scikit-learn. Learnt from: the `questions` of every tool in
 alya_mcp/tools/*/questions.toml; sections.toml and documentation.txt beside this script, questions that the
 documentation or the hub's state answers; elsewhere.txt, questions that nothing here answers, by kind;
-asked.txt, asked_2.txt, asked_3.txt and the sets of scripts/eval, questions of all kinds by several authors;
-alike.txt, questions like theirs; phrases.toml, each phrase in some of the frames below, so that the words of
-a frame speak for no tool.
+asked*.txt and the sets of scripts/eval, questions of all kinds by several authors; alike.txt, questions like
+theirs; phrases.toml, each phrase in some of the frames below, and crossed.toml, each frame with some of its
+words, so that the words of a frame speak for no tool; and every so manieth of these once more with a story of
+stories.txt before it.
 
 A feature that two questions have counts by its rarity (the logarithm of the inverse share of questions that
-have it), and a question's features have length 1. Multinomial logistic regression with L2 in its dual form,
-by Nesterov's accelerated gradient descent from zero, so that the same questions give the same weights up to
-rounding. Authors' questions weigh more than others, as they are what users' questions are like.
+have it), and a question's features have length 1. One linear support vector machine per name tells its
+questions from all others (squared hinge loss, L2). Authors' questions weigh more than others, as they are
+what users' questions are like.
 
-Printed: what is found right of each author's questions when that author's and alike.txt are left out, of each
+Printed: what is found right of the last authors' questions when one's and alike.txt are left out, of each
 kind of elsewhere.txt when that kind and all authors' questions are left out, and of the documentation's by
 folds. The score of "nothing here" is raised by what is best for the authors left out, on average of the
 shares of questions for tools and for nothing here that are found right. --check writes nothing and compares
@@ -24,6 +25,7 @@ no weights: it says whether the file was learnt from these questions with these 
 import argparse
 import hashlib
 import json
+import re
 import sys
 import tomllib
 import zlib
@@ -34,19 +36,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from alya_mcp.text.words import guess_language
 from alya_mcp.tools.hub.knowledge import classifier, features
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDS = 5
-L2 = 0.03
-STEPS = 120
-CONSTANT = 0.05
-"""Added to every product of two questions: a bias that is held back like the other weights."""
-MOST_BYTES = 700_000
+FOLDS = 2
+HARDNESS = 0.3
+TOLERANCE = 0.01
+MOST_STEPS = 60
+CONSTANT = 0.3
+"""The bias is held back like the other weights, as one of a feature of this value."""
+MOST_BYTES = 1_000_000
 AUTHORS_WEIGHT = 3.0
 ELSEWHERE_WEIGHT = 0.5
 """How much a question of an author, and one of elsewhere.txt, weighs against another."""
-RAISES = np.arange(-2.0, 3.01, 0.05)
+RAISES = np.arange(-1.0, 1.001, 0.02)
 FEWEST = 2
 SAMPLE = 20
 """The digest has the features of every so manieth question: enough to notice that they changed."""
@@ -61,11 +65,26 @@ FRAMES = {
     ),
 }  # fmt: skip
 FRAMES_A_PHRASE = 2
-ASKED = ("asked.txt", "asked_2.txt", "asked_3.txt", "alike.txt")
-LEARNT_SETS = ("ask_questions.txt", "data/ask_questions_2.txt", "data/ask_questions_3.txt")
+FILLED = 5
+EVERY = 4
+"""Every so manieth question is learnt with a story before it, too."""
+BRACES = re.compile(r"\{(\w+)\}")
+ASKED = ("asked.txt", *(f"asked_{number}.txt" for number in range(2, 9)), "alike.txt")
+LEARNT_SETS = (
+    "ask_questions.txt",
+    "data/ask_questions_2.txt",
+    "data/ask_questions_3.txt",
+    "data/ask_questions_4.txt",
+)
 """Sets that measured `alya_ask` once and are known since."""
+JUDGES = tuple(f"asked_{number}:" for number in range(4, 9))
+"""The authors whose questions are left out: the last, as words were chosen with the others in view."""
 ALIKE = "alike"
 """The group of alike.txt: left out with every author, as it was written after reading some of them."""
+DOCUMENTATION = "documentation"
+"""The group of what the documentation answers."""
+CROSSED = "crossed"
+"""The group of crossed.toml."""
 Matrix = Any
 
 
@@ -85,9 +104,11 @@ def read() -> list[Row]:
             rows += [Row(question, name) for question in entry["questions"]]
     sections = classifier.FILE.with_name("sections.toml").read_text(encoding="utf-8")
     for examples in tomllib.loads(sections).values():
-        rows += [Row(question, classifier.DOCUMENTATION) for question in examples]
+        rows += [Row(question, classifier.ABOUT_THE_HUB, DOCUMENTATION) for question in examples]
     here = Path(__file__).parent
-    rows += [Row(line, classifier.DOCUMENTATION) for _, line in grouped(here / "documentation.txt")]
+    rows += [
+        Row(line, classifier.ABOUT_THE_HUB, DOCUMENTATION) for _, line in grouped(here / "documentation.txt")
+    ]
     rows += [Row(line, classifier.ELSEWHERE, kind) for kind, line in grouped(here / "elsewhere.txt")]
     for file in (*(here / each for each in ASKED), *(ROOT / "scripts/eval" / each for each in LEARNT_SETS)):
         for author, line in grouped(file):
@@ -98,8 +119,21 @@ def read() -> list[Row]:
     phrases = tomllib.loads((here / "phrases.toml").read_text(encoding="utf-8"))
     for name, entry in phrases.items():
         for language, frames in FRAMES.items():
-            rows += [Row(question, name) for question in framed(entry[language], frames)]
-    return rows
+            answer = classifier.ABOUT_THE_HUB if name == DOCUMENTATION else name
+            rows += [Row(question, answer) for question in framed(entry[language], frames)]
+    crossed = tomllib.loads((here / "crossed.toml").read_text(encoding="utf-8"))
+    for name, frames in crossed["frames"].items():
+        answer = classifier.ELSEWHERE if name == "-" else name
+        rows += [Row(question, answer, CROSSED) for question in filled(frames, crossed["lists"])]
+    stories = list(grouped(here / "stories.txt"))
+    return [*rows, *with_stories(rows, stories)]
+
+
+def with_stories(rows: Sequence[Row], stories: Sequence[tuple[str, str]]) -> Iterator[Row]:
+    """Every so manieth question with a story of its language before it."""
+    told = {language: cycle([each for of, each in stories if of == language]) for language in FRAMES}
+    for row in rows[::EVERY]:
+        yield row._replace(question=f"{next(told[guess_language(row.question)])} {row.question}")
 
 
 def grouped(file: Path) -> Iterator[tuple[str, str]]:
@@ -118,6 +152,14 @@ def framed(phrases: list[str], frames: Sequence[str]) -> Iterator[str]:
     for phrase in phrases:
         for frame in islice(turn, FRAMES_A_PHRASE):
             yield frame.format(phrase)
+
+
+def filled(frames: Sequence[str], lists: dict[str, list[str]]) -> Iterator[str]:
+    """Each frame FILLED times, with the words of the lists in turn."""
+    turns = {name: cycle(words) for name, words in lists.items()}
+    for frame in frames:
+        for _ in range(FILLED):
+            yield BRACES.sub(lambda match: next(turns[match[1]]), frame)
 
 
 def digest(rows: list[Row]) -> str:
@@ -142,18 +184,19 @@ def main() -> int:
     groups = np.array([row.group for row in rows])
     kinds = sorted({row.group for row in rows if row.group and row.name == classifier.ELSEWHERE})
     authors = [kind for kind in kinds if ": " in kind]
-    kinds = [kind for kind in kinds if kind not in authors and kind != ALIKE]
+    kinds = [kind for kind in kinds if kind not in (*authors, ALIKE, CROSSED)]
     numbers, values = sparse(rows)
     importance = np.array([weight(row) for row in rows], np.float32)
     alike = groups == ALIKE
 
     scores = np.zeros((len(rows), len(names)), np.float32)
-    for author in authors:
+    judges = [author for author in authors if author.startswith(JUDGES)]
+    for author in judges:
         out = groups == author
         scores[out] = held_out(values, right, importance, kept=~out & ~alike, out=out)
-    raised = chosen(scores, right, elsewhere, [groups == author for author in authors])
+    raised = chosen(scores, right, elsewhere, [groups == author for author in judges])
     print("authors left out, one after the other: tools, nothing here")
-    for author in authors:
+    for author in judges:
         of_tools, of_elsewhere = shares(scores, right, elsewhere, groups == author, raised)
         print(f"  {of_tools:6.1%} {of_elsewhere:6.1%}  {author[:60]}")
     print("kinds left out, with all authors: nothing here")
@@ -163,14 +206,14 @@ def main() -> int:
         scores[out] = held_out(values, right, importance, kept=~out & ~of_authors & ~alike, out=out)
     for kind in kinds:
         print(f"  {shares(scores, right, elsewhere, groups == kind, raised)[1]:6.1%}  {kind}")
-    documentation = right == names.index(classifier.DOCUMENTATION)
+    documentation = groups == DOCUMENTATION
     folds = np.random.default_rng(0).permutation(len(rows)) % FOLDS
     for fold in range(FOLDS):
         out = documentation & (folds == fold)
         scores[out] = held_out(values, right, importance, kept=~out, out=out)
     of_documentation = shares(scores, right, elsewhere, documentation, raised)[0]
     of_kinds = shares(scores, right, elsewhere, np.isin(groups, kinds), raised)[1]
-    of_tools, of_elsewhere = shares(scores, right, elsewhere, of_authors, raised)
+    of_tools, of_elsewhere = shares(scores, right, elsewhere, np.isin(groups, judges), raised)
     print(
         f"{len(rows)} questions; by authors {of_tools:.1%} for tools, {of_elsewhere:.1%} nothing here; ",
         end="",
@@ -178,7 +221,7 @@ def main() -> int:
     print(f"by kinds {of_kinds:.1%}; documentation {of_documentation:.1%}; raised by {raised:.2f}")
 
     rarity, weighted = weigh(values, np.ones(len(rows), bool))
-    weights, biases = fit(weighted, right, importance, len(names))
+    weights, biases = fit(weighted, right, importance)
     biases[elsewhere] += raised
     head = {"names": names, "biases": [round(float(each), 4) for each in biases], "questions": digest(rows)}
     classifier.FILE.write_bytes(packed(head, numbers, np.column_stack([weights, rarity])))
@@ -238,34 +281,21 @@ def weigh(values: Matrix, kept: Matrix) -> tuple[Matrix, Matrix]:
     return rarity, weighted
 
 
-def fit(weighted: Matrix, right: Matrix, importance: Matrix, names: int) -> tuple[Matrix, Matrix]:
+def fit(weighted: Matrix, right: Matrix, importance: Matrix) -> tuple[Matrix, Matrix]:
     """The weights, one row per feature and one column per name, and the names' biases."""
-    wanted = np.eye(names, dtype=np.float32)[right]
-    turned = weighted.T.tocsr()
+    from sklearn.svm import LinearSVC
 
-    def products(dual: Matrix) -> Matrix:
-        return weighted @ (turned @ dual) + CONSTANT * dual.sum(0)
-
-    each = importance[:, None]
-    vector = np.ones((len(right), 1), np.float32)
-    largest = 1.0
-    for _ in range(10):
-        vector = each * products(vector)
-        largest = float(np.linalg.norm(vector))
-        vector /= largest
-    step = 1 / (largest / 2 + L2)
-    now = before = np.zeros(wanted.shape, np.float32)
-    for number in range(STEPS):
-        ahead = now + number / (number + 3) * (now - before)
-        before = now
-        now = ahead - step * (each * (softmax(products(ahead)) - wanted) + L2 * ahead)
-    return turned @ now, CONSTANT * now.sum(0)
+    learnt = LinearSVC(
+        C=HARDNESS, tol=TOLERANCE, max_iter=MOST_STEPS, intercept_scaling=CONSTANT, random_state=0
+    )
+    learnt.fit(weighted, right, sample_weight=importance)
+    return learnt.coef_.T, learnt.intercept_
 
 
 def held_out(values: Matrix, right: Matrix, importance: Matrix, *, kept: Matrix, out: Matrix) -> Matrix:
     """The scores of the questions `out` after learning from those `kept`."""
     _, weighted = weigh(values, kept)
-    weights, biases = fit(weighted[kept], right[kept], importance[kept], int(right.max()) + 1)
+    weights, biases = fit(weighted[kept], right[kept], importance[kept])
     return weighted[out] @ weights + biases
 
 
@@ -285,11 +315,6 @@ def chosen(scores: Matrix, right: Matrix, elsewhere: int, authors: Sequence[Matr
         sum(sum(shares(scores, right, elsewhere, among, float(each))) for among in authors) for each in RAISES
     ]
     return float(RAISES[int(np.argmax(good))])
-
-
-def softmax(scores: Matrix) -> Matrix:
-    powers = np.exp(scores - scores.max(1, keepdims=True))
-    return powers / powers.sum(1, keepdims=True)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,8 @@ Usage: python scripts/eval/ask.py [--questions FILE] [--output table|json]
 
 FILE holds one `question|tool` a line, `-` for a question that the hub can't answer; by default
 ask_questions.txt beside this script, which alya_ask has learnt from since: only a new file tells how it does.
-A question for alya_ask that the documentation answers counts as wrong in the first figure, which asks for the
-tool's name, and is counted once more by itself.
 Every question goes through the gate and the tool, without a model and without the network. Printed per tool:
-how many of its questions name it before any other tool, or are answered from what it shows; how many of the
+how many of its questions are led to it (`tool` of the answer); how many of the
 rest are answered with `answered: false`; the processor time of a call. The questions that fail aren't shown,
 so that nobody tunes on them.
 """
@@ -32,9 +30,6 @@ from alya_mcp.tools import load_catalogue
 
 QUESTIONS = Path(__file__).with_name("ask_questions.txt")
 NOTHING = "-"
-PAGES = "documentation"
-SHOWN_BY = {"Usage": "alya_usage", "The last refusal": "alya_ask", "The policy in force": "alya_ask"}
-"""Answers from the state that a tool shows, by the titles of their sources."""
 
 
 def read(file: Path) -> list[tuple[str, str]]:
@@ -45,14 +40,7 @@ def read(file: Path) -> list[tuple[str, str]]:
 
 def first_tool(answer: dict[str, Any]) -> str:
     """The tool that an answer leads to; NOTHING where it says that it doesn't know."""
-    if not answer["answered"]:
-        return NOTHING
-    for source in answer["sources"]:
-        if source["source"].startswith("the tool "):
-            return str(source["source"]).removeprefix("the tool ")
-        if source["title"] in SHOWN_BY:
-            return SHOWN_BY[source["title"]]
-    return PAGES
+    return str(answer["tool"]) if answer["answered"] else NOTHING
 
 
 async def ask_all(questions: list[tuple[str, str]], home: Path) -> list[tuple[str, str, float]]:
@@ -100,13 +88,11 @@ def main() -> int:
         found = anyio.run(ask_all, read(options.questions), Path(home))
     asked = Counter(right for right, _, _ in found)
     met = Counter(right for right, got, _ in found if got == right)
-    from_pages = sum(right == "alya_ask" and got == PAGES for right, got, _ in found)
     times = sorted(took for _, _, took in found)
     tools = sum(count for name, count in asked.items() if name != NOTHING)
     right = sum(count for name, count in met.items() if name != NOTHING)
     summary = {
         "tool first": [right, tools], "don't know": [met[NOTHING], asked[NOTHING]],
-        "documentation for alya_ask": from_pages,
         "median ms": round(times[len(times) // 2], 2),
         "p99 ms": round(times[math.ceil(len(times) * 0.99) - 1], 2),
         "worst ms": round(times[-1], 2),
@@ -118,7 +104,6 @@ def main() -> int:
     for name in asked:
         print(f"{name if name != NOTHING else '(can not be answered)':24}{met[name]:>8}{asked[name]:>6}")
     print(f"\nthe right tool first: {right} of {tools} ({right / max(tools, 1):.1%})")
-    print(f"questions for alya_ask that are answered from the documentation instead: {from_pages}")
     print(f"doesn't know what it can't: {met[NOTHING]} of {asked[NOTHING]}")
     took = ", ".join(f"{name} {value}" for name, value in summary.items() if name.endswith("ms"))
     print(f"processor time of a question: {took}")

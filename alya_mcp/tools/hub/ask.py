@@ -15,14 +15,17 @@ from alya_mcp.text.words import Language, guess_language
 from alya_mcp.toolkit.models import Input, Output
 from alya_mcp.toolkit.tool import Context, Tool, tool
 from alya_mcp.tools.hub.knowledge import facts
+from alya_mcp.tools.hub.knowledge.classifier import ABOUT_THE_HUB
 from alya_mcp.tools.hub.knowledge.glossary import search_terms
 from alya_mcp.tools.hub.knowledge.library import Alya
 from alya_mcp.tools.hub.knowledge.passages import BETWEEN, Passage, statements
 from alya_mcp.tools.hub.knowledge.questions import Lead, asks_for_tool, identifiers
 
 _PASSAGES = 5
+_LOOSE_PASSAGES = 2
+"""Of those that hold few of a question's words, where the question is about the hub all the same."""
 _STATEMENTS = 4
-_OF_THE_HUB = frozenset({"alya_ask", "alya_status", "alya_usage"})
+_OF_THE_HUB = frozenset({ABOUT_THE_HUB, "alya_status", "alya_usage"})
 """Tools that a question about the hub's state is led to."""
 _CAN = {
     "tr": "Bununla ilgili bir şey bulamadım. Şunları yanıtlayabilirim: araçlar ve ücretleri, politika ve "
@@ -55,6 +58,9 @@ class AskAnswer(Output, title="Answer"):
 
     answer: str = Field(description="The answer, with [n] for source n.")
     answered: bool = Field(description="False when nothing was found that answers; answer then says so.")
+    tool: str | None = Field(
+        description="The tool that the question is for, alya_ask if this answers it; null if none is found."
+    )
     mode: Literal["model", "retrieval"] = Field(
         description="model: worded by a model or an agent; retrieval: what the sources say, word for word."
     )
@@ -102,13 +108,17 @@ async def alya_ask(arguments: AskInput, context: Context) -> AskAnswer:
             text = str(outside(told.value, told.source.title)["text"])
             return _answer(text, language, [], model=told.source.title, fetched_at=told.fetched_at)
     lead = (await _knowledge(context).guide(context.tools.values())).lead(question)
-    own, more = _own(question, language, lead, context)
+    named = facts.mentioned(question, context.tools.values()) if lead.pages or lead.tool else []
+    own, more = _own(question, language, lead, named, context)
     pages: list[Passage] = []
     if more:
-        pages = await _pages(question, lead, context)
+        pages = await _pages(question, lead, named, context)
+    if not own and not pages and lead.tool == ABOUT_THE_HUB:
+        own = _of_tools([context.tools[ABOUT_THE_HUB]], language, context)
     sources = [*own, *pages]
     if not sources:
         return _answer(_CAN[language], language, [], said=said, answered=False)
+    led_to = lead.tool or (named[0].name if named else ABOUT_THE_HUB)
     for model in _models(context):
         try:
             text = await model.answer(
@@ -121,38 +131,45 @@ async def alya_ask(arguments: AskInput, context: Context) -> AskAnswer:
         checked = check(text, _texts(sources))
         if checked.text:
             plain = str(outside(checked.text, model.name)["text"])
-            return _answer(plain, language, sources, model=model.name, said=said, removed=checked.removed)
+            return _answer(
+                plain, language, sources, tool=led_to, model=model.name, said=said, removed=checked.removed
+            )
         said.append(f"{model.name} said nothing that the sources carry")
     led = lead.section is not None
     key = ("alya_ask", question, led, *sources)
     text = hub.http.memo.get(key, lambda: _retrieved(question, language, own, pages, section=led))
-    return _answer(text, language, sources, said=said)
+    return _answer(text, language, sources, tool=led_to, said=said)
 
 
-async def _pages(question: str, lead: Lead, context: Context) -> list[Passage]:
+async def _pages(question: str, lead: Lead, named: Sequence[Tool], context: Context) -> list[Passage]:
     """Passages of the section that the question is led to, else those that hold its words."""
     index, hidden = await _knowledge(context).index(context.catalogue.values()), _hidden(context)
     if lead.section is not None:
         return index.section(lead.section, without=hidden)[:_PASSAGES]
-    if asks_for_tool(question) or not (lead.pages or facts.mentioned(question, context.tools.values())):
+    if asks_for_tool(question) or not (lead.pages or named):
         return []
-    return index.find(question, _PASSAGES, without=hidden)
+    found = index.find(question, _PASSAGES, without=hidden)
+    if not found and lead.tool == ABOUT_THE_HUB:
+        return index.find(question, _LOOSE_PASSAGES, without=hidden, covered=0)
+    return found
 
 
-def _own(question: str, language: Language, lead: Lead, context: Context) -> tuple[list[Passage], bool]:
+def _own(
+    question: str, language: Language, lead: Lead, named: Sequence[Tool], context: Context
+) -> tuple[list[Passage], bool]:
     """What the hub itself knows that the question is about, and whether the documentation may know more."""
     gate = context.hub.gate
     tools = list(context.tools.values())
-    named = facts.mentioned(question, tools)
-    of_the_hub = named or lead.tool in _OF_THE_HUB or lead.section is not None or lead.pages
+    of_the_hub = named or lead.tool in _OF_THE_HUB or lead.pages
     topics = facts.about(question) if of_the_hub else frozenset[str]()
     found: list[Passage] = []
     if "refusal" in topics:
         found.append(facts.of_refusal(gate.last_refusal(context.session), language))
     told = bool(topics - {"tools"}) and not asks_for_tool(question)
-    asked = named or [each for each in tools if each.name == lead.tool and not told]
-    limits: Sequence[LimitRow] = _limits(tools, context) if asked or "usage" in topics else ()
+    itself = lead.tool == ABOUT_THE_HUB and ("tools" in topics or not asks_for_tool(question))
+    asked = named or [each for each in tools if each.name == lead.tool and not told and not itself]
     if "usage" in topics:
+        limits = _limits(tools, context)
         try:
             used = gate.usage(context.grant, session=context.session)
         except StateError as error:
@@ -164,9 +181,14 @@ def _own(question: str, language: Language, lead: Lead, context: Context) -> tup
         found.append(facts.of_policy(gate.policy, gate.policy_error is not None, language))
     if "tools" in topics and not asked:
         found.append(facts.of_tools(tools, language))
-    found += [facts.of_tool(each, gate.policy, limits, language) for each in asked]
+    found += _of_tools(asked, language, context)
     more = not topics and (lead.section is not None or facts.is_about_more(question, named))
     return found, more and (not asked or bool(named) or lead.pages)
+
+
+def _of_tools(tools: Sequence[Tool], language: Language, context: Context) -> list[Passage]:
+    policy, limits = context.hub.gate.policy, _limits(list(context.tools.values()), context) if tools else ()
+    return [facts.of_tool(each, policy, limits, language) for each in tools]
 
 
 def _hidden(context: Context) -> list[str]:
@@ -226,6 +248,7 @@ def _answer(
     language: Language,
     sources: Sequence[Passage],
     *,
+    tool: str | None = None,
     model: str | None = None,
     fetched_at: datetime | None = None,
     said: Sequence[str] = (),
@@ -238,6 +261,7 @@ def _answer(
     return AskAnswer(
         answer=text,
         answered=answered,
+        tool=tool,
         mode="retrieval" if model is None else "model",
         model=model,
         untrusted=fetched_at is not None,

@@ -87,6 +87,7 @@ async def test_it_knows_what_was_used_and_is_left(hub: Hub, ask: Ask) -> None:
     assert answer["answer"] == (
         "In this session 1 call ran, at a price of 0.001 USD. image_gen: 9 of 10 calls are left. [1]"
     )
+    assert answer["tool"] == "alya_usage"
     await refuse(hub, "alya_usage")
     assert (
         "1 more was denied before running." in (await ask(tool, question="How much have I used?"))["answer"]
@@ -220,7 +221,7 @@ async def test_usage_of_a_tool_that_is_hidden_now_counts_as_unknown(ask: Ask, hu
 
 async def test_it_quotes_its_documentation_word_for_word(ask: Ask) -> None:
     answer = await ask(tool, question="how long is the audit log kept")
-    assert answer["mode"] == "retrieval"
+    assert (answer["mode"], answer["tool"]) == ("retrieval", "alya_ask")
     held = [each["text"] for each in answer["sources"]]
     for part in answer["answer"].split("]")[:-1]:
         sentence, _, number = part.rpartition("[")
@@ -246,7 +247,7 @@ async def test_where_nothing_is_found_nobody_is_asked_to_invent(
     change(hub, source, llm_model="m")
     answer = await ask(tool, question=question)
     assert said in answer["answer"]
-    assert (answer["answered"], answer["sources"], source.asked) == (False, [], [])
+    assert (answer["answered"], answer["tool"], answer["sources"], source.asked) == (False, None, [], [])
 
 
 async def test_a_language_models_answer_rests_on_what_the_hub_knows(

@@ -4,7 +4,7 @@ The file is a line of JSON (`names`, `biases`, `scales`, `questions`, `features`
 the gaps between the sorted numbers of the features that it knows, two bytes each (little-endian), and for
 each of them one signed byte per name, its weight, and one for its rarity. The question's known features, each
 times its rarity, are a vector of length 1. The score of a name is its bias plus its scale times the vector's
-product with the name's weights; the highest wins (multinomial logistic regression).
+product with the name's weights; the highest wins (support vector machines, one per name against the rest).
 """
 
 import json
@@ -13,16 +13,18 @@ import struct
 import zlib
 from collections.abc import Mapping
 from functools import cache
-from itertools import accumulate
+from itertools import accumulate, islice
+from operator import mul
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from alya_mcp.tools.hub.knowledge.features import features
 
 FILE: Final = Path(__file__).with_name("classifier.bin")
-DOCUMENTATION: Final = "documentation"
+ABOUT_THE_HUB: Final = "alya_ask"
+"""The tool that answers from the documentation and the hub's state."""
 ELSEWHERE: Final = "elsewhere"
-"""Beside the tools, a question belongs to the documentation or to nothing that is here."""
+"""Beside the tools: a question that nothing here answers."""
 
 
 class Classifier(NamedTuple):
@@ -39,19 +41,19 @@ class Classifier(NamedTuple):
     weights: memoryview
 
     def scores(self, question: str) -> dict[str, float]:
-        """The names with their scores (natural logarithms of odds) for `question`, the highest first."""
+        """The names with their scores (margins) for `question`, the highest first."""
         count = len(self.names)
-        sums = [0.0] * count
-        squares = 0.0
+        rows: list[memoryview] = []
+        values: list[float] = []
         for number, value in features(question).items():
             place = self.places.get(number)
-            if place is None:
-                continue
-            *row, rarity = self.weights[place * (count + 1) : (place + 1) * (count + 1)]
-            weighted = value * rarity
-            squares += weighted * weighted
-            sums = [total + weighted * weight for total, weight in zip(sums, row, strict=True)]
-        length = math.sqrt(squares) or 1.0
+            if place is not None:
+                row = self.weights[place * (count + 1) : (place + 1) * (count + 1)]
+                rows.append(row)
+                values.append(value * row[count])
+        length = math.hypot(*values) or 1.0
+        sums = [sum(map(mul, values, column)) for column in islice(zip(*rows, strict=True), count)]
+        sums = sums or [0.0] * count
         scored = zip(self.names, self.biases, self.scales, sums, strict=True)
         by_name = {name: bias + scale * total / length for name, bias, scale, total in scored}
         return dict(sorted(by_name.items(), key=lambda each: -each[1]))

@@ -20,6 +20,7 @@ _SHORT: Final = 5
 _SHORTEST_PART: Final = 3
 _LONGEST_PART: Final = 4
 _LONGEST_PHRASE: Final = 3
+_NONE: Final = frozenset[str]()
 _VALUES: Final = {"stem": 1.0, "part": 0.7, "pair": 1.0, "meaning": 1.5, "meanings": 0.3}
 """Chosen by cross-validation on the questions that the classifier learns from."""
 
@@ -33,10 +34,11 @@ def features(question: str) -> dict[int, float]:
         _DIGITS.sub("0", fold(re.split("['\u2019]", match[0])[0]))
         for match in _WORD.finditer(unicodedata.normalize("NFC", question))
     ]
-    short = [stem(stem(word, "en"), "tr")[:_SHORT] for word in words]
+    english = [stem(word, "en") for word in words]
+    short = [stem(word, "tr")[:_SHORT] for word in english]
     meant = meanings(words)
     kinds: dict[str, set[str]] = {
-        "stem": set(words).union(short, *({stem(word, "en"), stem(word, "tr")} for word in words)),
+        "stem": {*words, *english, *short, *(stem(word, "tr") for word in words)},
         "part": set().union(*map(_parts, words)),
         "pair": {f"{one} {two}" for one, two in zip(["^", *short], [*short, "$"], strict=True)},
         "meaning": meant,
@@ -61,19 +63,22 @@ def _parts(word: str) -> set[str]:
 
 def meanings(words: Sequence[str]) -> set[str]:
     """The meanings of `concepts.txt` that occur in `words`, which are folded."""
-    exact, beginnings = _concepts()
+    exact, beginnings, firsts = _concepts()
     found: set[str] = set()
-    for length in range(1, _LONGEST_PHRASE + 1):
-        for start in range(len(words) - length + 1):
+    for start, word in enumerate(words):
+        known = 0
+        for length in range(1, _LONGEST_PHRASE + 1 if word in firsts else 2):
             phrase = "_".join(words[start : start + length])
-            found |= exact.get(phrase, set())
-            for end in range(1, len(phrase) + 1):
-                found |= beginnings.get(phrase[:end], set())
+            found |= exact.get(phrase, _NONE)
+            for end in range(known + 1, len(phrase) + 1):
+                found |= beginnings.get(phrase[:end], _NONE)
+            known = len(phrase)
     return found
 
 
 @cache
-def _concepts() -> tuple[Mapping[str, set[str]], Mapping[str, set[str]]]:
+def _concepts() -> tuple[Mapping[str, set[str]], Mapping[str, set[str]], set[str]]:
+    """The meanings by word and by a word's beginning, and the first words of phrases."""
     exact: dict[str, set[str]] = {}
     beginnings: dict[str, set[str]] = {}
     for line in Path(__file__).with_name("concepts.txt").read_text(encoding="utf-8").splitlines():
@@ -83,4 +88,5 @@ def _concepts() -> tuple[Mapping[str, set[str]], Mapping[str, set[str]]]:
         for word in words.split():
             by = beginnings if word.endswith("*") else exact
             by.setdefault(word.removesuffix("*"), set()).add(name)
-    return exact, beginnings
+    firsts = {phrase.partition("_")[0] for phrase in (*exact, *beginnings) if "_" in phrase}
+    return exact, beginnings, firsts

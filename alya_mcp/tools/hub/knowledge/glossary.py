@@ -21,6 +21,14 @@ _WORDS: Final = {
     "bellek": "memory", "hata": "error", "gizli": "secret hidden", "kimlik": "grant", "komut": "command",
     "yavas": "slow", "hiz": "speed performance", "sure": "seconds time", "calis": "run work",
     "saniye": "seconds", "dakika": "minute", "saat": "hour", "gun": "day", "test": "test",
+    "veri": "data", "kaydet": "store log", "kaydedil": "store log", "etkin": "enable", "jeton": "token",
+    "istemci": "client", "surum": "version", "guncelle": "upgrade", "ekran": "gpu", "kart": "gpu card",
+    "lisans": "licence", "dili": "language", "seslendir": "voice", "bulut": "storage", "yedek": "backup",
+    "kanal": "channel", "bagla": "connect", "hesapla": "computed", "kaynak": "source", "onbellek": "cache",
+    "disari": "machine leaves", "makine": "machine", "belge": "documentation", "istek": "request",
+    "kisi": "person", "taslak": "draft", "video": "video", "yukselt": "upgrade raise", "ilac": "drug",
+    "belirti": "symptom", "sikayet": "complaint symptom", "semptom": "symptom", "antika": "antiques",
+    "sifirlan": "window", "pasif": "hide", "kapat": "hide", "listede": "hide", "goster": "show",
     "kaldir": "remove", "dogrula": "verify", "dogrulan": "verify", "dosya": "file", "klasor": "folder",
 }  # fmt: skip
 _SAY_NOTHING: Final = frozenset(

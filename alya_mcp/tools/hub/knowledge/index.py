@@ -31,12 +31,15 @@ class PassageIndex:
             ),
         )
 
-    def find(self, question: str, most: int, without: Sequence[str] = ()) -> list[Passage]:
+    def find(
+        self, question: str, most: int, without: Sequence[str] = (), *, covered: float = _COVERED
+    ) -> list[Passage]:
         """At most `most` passages that `question` is about, the best first; none that names one of `without`.
 
-        A passage is taken when it holds 0.6 of the question's words, where each counts as one in whatever
-        language or synonym, and its headings hold one of them. Of a question with identifiers it has to hold
-        one of those instead. So a question about something else finds nothing, although single words occur.
+        A passage is taken when it holds the share `covered` of the question's words, where each counts as one
+        in whatever language or synonym, and its headings hold one of them. Of a question with identifiers it
+        has to hold one of those instead. So a question about something else finds nothing, although single
+        words occur.
         """
         names = identifiers(question)
         asked = search_terms(question)
@@ -56,7 +59,9 @@ class PassageIndex:
         if names:
             found = [each for each in found if any(name in each.text for name in names)]
         else:
-            found = [self._passages[number] for number in numbers if self._covers(number, asked, words)]
+            found = [
+                self._passages[number] for number in numbers if self._covers(number, asked, words, covered)
+            ]
         return [each for each in found if not any(_names(each, name) for name in without)][:most]
 
     def section(self, place: str, without: Sequence[str] = ()) -> list[Passage]:
@@ -68,9 +73,9 @@ class PassageIndex:
         """Let go of the table."""
         self._database.close()
 
-    def _covers(self, number: int, asked: Sequence[Sequence[str]], words: set[str]) -> bool:
+    def _covers(self, number: int, asked: Sequence[Sequence[str]], words: set[str], covered: float) -> bool:
         held = sum(any(word in self._words[number] for word in meanings) for meanings in asked)
-        return held >= _COVERED * len(asked) and bool(words & self._titles[number])
+        return held >= covered * len(asked) and bool(words & self._titles[number])
 
 
 def _names(passage: Passage, name: str) -> bool:

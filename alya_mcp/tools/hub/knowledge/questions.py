@@ -8,9 +8,8 @@ from typing import Final, NamedTuple
 
 from alya_mcp.text.folding import fold
 from alya_mcp.text.words import guess_language, terms
-from alya_mcp.tools.hub.knowledge.classifier import DOCUMENTATION, ELSEWHERE, Classifier
+from alya_mcp.tools.hub.knowledge.classifier import ABOUT_THE_HUB, ELSEWHERE, Classifier
 
-_OF_THE_PAGES: Final = (DOCUMENTATION, "alya_ask")
 _IDENTIFIER: Final = re.compile(r"\w+_\w+")
 _TURKISH_PREFIX: Final = 5
 _OF_THE_EXAMPLE: Final = 0.3
@@ -23,7 +22,8 @@ _ASKS_FOR_TOOL: Final = re.compile(r"\b(?:which|what) (?:of the )?tools?\b|\bhan
 class Lead(NamedTuple):
     """What answers a question: a tool, a section of the documentation (`PAGE \u203a HEADING`), or neither.
 
-    `pages` says that the documentation or the hub's state may answer, although no section is known.
+    The tool is `alya_ask` itself for what the documentation or the hub's state answers. `pages` says that
+    they may, although no section is known.
     """
 
     tool: str | None = None
@@ -59,12 +59,11 @@ class Guide:
         """What answers `question`: a tool of those that there are, a section, or neither."""
         best = next(iter(self._learnt.scores(question)))
         likeness, section = next(iter(self._examples.nearest(question)), (0.0, ""))
-        like = {DOCUMENTATION: _LIKE, ELSEWHERE: _THE_SAME}.get(best, _ALMOST_THE_SAME)
+        like = {ABOUT_THE_HUB: _LIKE, ELSEWHERE: _THE_SAME}.get(best, _ALMOST_THE_SAME)
         if likeness >= like and not asks_for_tool(question):
-            return Lead(section=section)
-        if identifiers(question):
-            return Lead(pages=True)
-        return Lead(tool=best if best in self._tools else None, pages=best in _OF_THE_PAGES)
+            return Lead(tool=ABOUT_THE_HUB, section=section)
+        tool = best if best in self._tools else None
+        return Lead(tool=tool, pages=tool == ABOUT_THE_HUB or bool(identifiers(question)))
 
 
 class Examples:
