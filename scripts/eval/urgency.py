@@ -28,7 +28,7 @@ from alya_mcp.tools.health.symptoms.knowledge import FOLDER, Knowledge, knowledg
 HERE = Path(__file__).parent
 TESTS = HERE.parents[1] / "tests/tools/health"
 STRENGTH, LEAST = 0.5, 0.04
-THRESHOLD, EMERGENCY, URGENT = 1.25, 2.5, 0.75
+THRESHOLD, EMERGENCY, URGENT = 1.25, 3.0, 0.9
 WEIGHT = {"vignettes": 1.0, "emergencies": 1.0, "harmless": 2.0, "questions": 0.35}
 
 
