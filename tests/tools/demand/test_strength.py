@@ -1,5 +1,8 @@
 """What a sentence says and how strongly, on sentences labelled by hand."""
 
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,8 +10,17 @@ from labelled import HELD_OUT, SEEN
 
 from alya_mcp.tools.demand.logic.phrases import HINT, PHRASES
 from alya_mcp.tools.demand.logic.posts import Kind
-from alya_mcp.tools.demand.logic.strength import BASE, LEAST, Claim, claim, strength
+from alya_mcp.tools.demand.logic.strength import (
+    BASE,
+    LEAST,
+    Claim,
+    claim,
+    said_by_phrase,
+    strength,
+)
 from alya_mcp.tools.demand.logic.words import fold
+
+LABELLED = Path(__file__).parents[3] / "scripts/eval/data"
 
 
 def judged(sentence: str) -> str | None:
@@ -19,13 +31,16 @@ def judged(sentence: str) -> str | None:
 
 
 def rates(rows: list[tuple[str, str | None]]) -> tuple[float, float, float]:
-    """Precision, recall, and the share of the found ones that are of the right kind."""
+    """Precision, recall, and the share of those found by a phrase that are of the right kind."""
     pairs = [(judged(sentence), label) for sentence, label in rows]
     both = [(found, label) for found, label in pairs if found and label]
+    told = [
+        found == judged(text) for text, found in rows if found and said_by_phrase(fold(text)) and judged(text)
+    ]
     return (
         len(both) / sum(found is not None for found, _ in pairs),
         len(both) / sum(label is not None for _, label in pairs),
-        sum(found == label for found, label in both) / len(both),
+        sum(told) / len(told),
     )
 
 
@@ -41,6 +56,33 @@ def test_most_of_what_people_want_is_found_and_little_else(
     assert precision >= 0.95
     assert found >= recall
     assert right >= 0.95
+
+
+@pytest.mark.parametrize("file", sorted(LABELLED.glob("demand*.jsonl")), ids=lambda file: file.stem)
+def test_the_words_were_learnt_from_every_labelled_set(file: Path) -> None:
+    """The rates of what was learnt from; those on sentences that nobody has seen are in the docs."""
+    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    precision, found, _ = rates([(row["sentence"], "wish" if row["demand"] else None) for row in rows])
+    assert precision >= 0.85
+    assert found >= 0.75
+
+
+@pytest.mark.parametrize(
+    ("sentence", "kind"),
+    [
+        (
+            "My mother keeps asking me for a display that glows when power is cheap, all I find is sold out.",
+            Kind.MISSES,
+        ),
+        ("Where do people with two large dogs go, every kennel near us said no?", Kind.ASKS),
+        ("We moved to a table with a cache two years ago and nobody misses the vendor.", None),
+        ("Put an expiry date into the name and fail the build when it has passed.", None),
+    ],
+)
+def test_a_wish_without_a_phrase_is_told_by_its_words(sentence: str, kind: Kind | None) -> None:
+    said = claim(sentence)
+    assert (said.kind if said else None) is kind
+    assert said is None or said.doubt < 1
 
 
 @pytest.mark.parametrize(
