@@ -107,14 +107,15 @@ async def alya_ask(arguments: AskInput, context: Context) -> AskAnswer:
         else:
             text = str(outside(told.value, told.source.title)["text"])
             return _answer(text, language, [], model=told.source.title, fetched_at=told.fetched_at)
-    lead = (await _knowledge(context).guide(context.tools.values())).lead(question)
-    named = facts.mentioned(question, context.tools.values()) if lead.pages or lead.tool else []
+    tools = context.tools
+    lead = (await _knowledge(context).guide(tools.values())).lead(question)
+    named = facts.mentioned(question, tools.values()) if lead.pages or lead.tool else []
     own, more = _own(question, language, lead, named, context)
     pages: list[Passage] = []
     if more:
         pages = await _pages(question, lead, named, context)
     if not own and not pages and lead.tool == ABOUT_THE_HUB:
-        own = _of_tools([context.tools[ABOUT_THE_HUB]], language, context)
+        own = _of_tools([tools[ABOUT_THE_HUB]], language, context)
     sources = [*own, *pages]
     if not sources:
         return _answer(_CAN[language], language, [], said=said, answered=False)

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from alya_mcp.gate import Decision, LimitRow, Policy, Usage
 from alya_mcp.gate.numbers import plain, usd
@@ -44,7 +45,12 @@ _OF_MINE_TURKISH = (
 def mentioned(question: str, tools: Iterable[Tool]) -> list[Tool]:
     """The tools that a question names by their name, also with spaces for underscores, or their title."""
     asked = f" {_plain(question)} "
-    return [each for each in tools if f" {_plain(each.name)} " in asked or f" {_plain(each.title)} " in asked]
+    return [each for each in tools if any(f" {name} " in asked for name in _names(each.name, each.title))]
+
+
+@lru_cache(maxsize=256)
+def _names(*names: str) -> tuple[str, ...]:
+    return tuple(map(_plain, names))
 
 
 def is_mine(question: str) -> bool:
