@@ -10,8 +10,11 @@ CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789.,;:!?'-"
 SIDE_UNIT = 32
 
 
-def build(folder: Path, seed: int = 0) -> Path:
-    """Save the pipeline into `folder` and return it; the same seed gives the same weights."""
+def build(folder: Path, seed: int = 0, *, levels: int = 5) -> Path:
+    """Save the pipeline into `folder` and return it; the same seed gives the same weights.
+
+    With fewer `levels` its VAE has less to compile, and makes fewer pixels of a latent.
+    """
     import torch
     from diffusers import (
         AutoencoderKL,
@@ -55,9 +58,9 @@ def build(folder: Path, seed: int = 0) -> Path:
             )
         ),
         vae=AutoencoderKL(
-            down_block_types=("DownEncoderBlock2D",) * 5,
-            up_block_types=("UpDecoderBlock2D",) * 5,
-            block_out_channels=(4, 8, 16, 32, 32),  # few where there are most pixels
+            down_block_types=("DownEncoderBlock2D",) * levels,
+            up_block_types=("UpDecoderBlock2D",) * levels,
+            block_out_channels=(4, 8, 16, 32, 32)[:levels],  # few where there are most pixels
             layers_per_block=1,
             latent_channels=16,
             norm_num_groups=4,
