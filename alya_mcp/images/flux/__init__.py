@@ -1,1 +1,1 @@
-"""The renderer on diffusers' FluxPipeline: how a model is loaded, draws and is made faster."""
+"""The renderer on diffusers' pipelines: loading, drawing, compiling."""

@@ -1,9 +1,9 @@
-"""Compiles a pipeline beside the drawing and takes the compiled parts into use after a check.
+"""Compiles a pipeline in the background, and uses the compiled parts after checking them.
 
-Only the first two blocks of each kind are compiled, since the second gets its inputs laid out in another
-way; all others run the same code with their own weights. On CUDA the text encoders, a whole step and the
-decoder are then recorded and replayed, one launch each. Where prompts differ in length, blocks are compiled
-for any length, and steps aren't recorded.
+Only the first two blocks of each kind are compiled, since the second gets its inputs laid out in another way;
+all others run the same code with their own weights. On CUDA the text encoders, a whole step and the decoder
+are then recorded as CUDA graphs. If prompts differ in length, blocks are compiled for any length, and steps
+aren't recorded.
 """
 
 import copy
@@ -26,22 +26,22 @@ CompileState = Literal["eager", "compiling", "compiled", "done", "failed"]
 
 _torch: Any = torch
 _TOLERANCE: Final = 0.1
-"""How far a compiled part's answer may be from the eager one's, relative to it; rounding alone makes 0.02."""
+"""The largest relative difference of a compiled part's output from the eager one's; rounding makes 0.02."""
 _TURN: Final = 0.00005
 """Seconds after which the compiler lets the drawing thread go on. At Python's usual 0.005 a picture that took
 0.85 s took up to 17 s beside the compiler on an H200.
 """
 _ONE_AT_A_TIME: Final = threading.Lock()
-"""A model that was let go may still be compiled beside the next one; the turn is the whole process's."""
+"""Compiling is serialised in the process, as an unloaded model may still be compiling."""
 _SETTLING: Final = Job(prompt="a warm-up picture", seed=0, steps=1)
 
 
 class _Wrong(Exception):
-    """A compiled part answers something else; the text names it."""
+    """A compiled part's output is wrong; the text names the part."""
 
 
 class _Seen:
-    """What a module was first called with."""
+    """The inputs of a module's first call."""
 
     def __init__(self, module: nn.Module) -> None:
         self._arguments: tuple[Any, ...] = ()
@@ -53,16 +53,16 @@ class _Seen:
         self._handle.remove()
 
     def forget(self) -> None:
-        """See nothing any more."""
+        """Remove the hook."""
         self._handle.remove()
 
     def ask(self, work: Callable[..., Any]) -> Any:
-        """Call `work` with the same."""
+        """Call `work` with these inputs."""
         return work(*self._arguments, **self._named)
 
 
 class Accelerator:
-    """Makes `artist`, who draws by `plan`, faster at 1024x1024; `words` say how far it is.
+    """Makes `artist`, with `plan`, faster at 1024x1024; `words` describe the progress.
 
     `backend` is a compiler by the name that torch.compile knows it by; `settling` is the job that is drawn
     once so that everything has its final size.
@@ -80,7 +80,7 @@ class Accelerator:
         self._decoder: tuple[Any, _Seen] | None = None
 
     def advance(self, *, idle: bool) -> bool:
-        """Take the next step that takes little time; False when nothing more will come.
+        """Do the next short step; False if there is nothing more to do.
 
         To be called in the thread that draws, between pictures; `idle` when none waits.
         """
@@ -91,7 +91,7 @@ class Accelerator:
         return self.state not in {"done", "failed"}
 
     def stop(self) -> None:
-        """Give up for good what is compiled or recorded; the eager parts draw. Called between pictures."""
+        """Drop compiled and recorded parts for good and use the eager ones. Called between pictures."""
         decoder = self._artist.pipeline.vae.decoder
         decoder.__dict__.pop("forward", None)
         self._go_back(decoder)
@@ -129,11 +129,11 @@ class Accelerator:
         backend: str,
         any_length: bool,
     ) -> None:
-        """Compile while the model may be let go: nothing of it is held but what is compiled."""
+        """Compile without references to the rest of the model, so that it can be unloaded meanwhile."""
         state: CompileState = "compiled"
         with _ONE_AT_A_TIME:
             kept = sys.getswitchinterval()
-            # Each operation of a picture that is drawn meanwhile waits this long for the interpreter.
+            # Each operation of a picture that is drawn meanwhile waits this long for the GIL.
             sys.setswitchinterval(_TURN)
             try:
                 with torch.no_grad():
@@ -213,7 +213,7 @@ class Accelerator:
         return Shortcuts(height=job.height, width=job.width, encode=encode, step=step, decode=decode)
 
     def _record_encoders(self, pool: Any) -> Replay | None:
-        """Text encoders of some versions wait for the device while they work, which can't be recorded."""
+        """Record the text encoders, unless this version of them synchronises with the device."""
         artist = self._artist
         try:
             return Replay(artist.encode, artist.tokens(self._settling.prompt).inputs, pool)
@@ -229,7 +229,7 @@ def _compiled(work: Callable[..., Any], backend: str, *, any_length: bool = Fals
 def _compare(fast: Any, eager: Any, name: str) -> None:
     for ours, theirs in zip(_tensors(fast), _tensors(eager), strict=True):
         error = float((ours.float() - theirs.float()).norm() / theirs.float().norm().clamp(min=1e-6))
-        # Not a number compares as false.
+        # NaN compares as false.
         if not error <= _TOLERANCE:
             raise _Wrong(f"compiled, {name} differs from itself by {error:.2f}")
 
@@ -239,7 +239,7 @@ def _tensors(answer: Any) -> tuple[Any, ...]:
 
 
 def _kept(value: Any) -> Any:
-    """`value` with its tensors as they lie in memory, which is part of what is compiled."""
+    """`value` with its tensors' memory layout, which compiled code depends on."""
     if isinstance(value, torch.Tensor):
         return value.detach()
     if isinstance(value, tuple):

@@ -1,12 +1,12 @@
-"""A small decoder on a CPU, in bands of rows that stay in the processor's cache.
+"""A small decoder on a CPU, computed in bands of rows that fit into the processor's cache.
 
-The same sums as those of diffusers' `Decoder`, in another order. A whole layer of a 1024x1024 picture takes
-up to 90 MB, and an operation on it waits for main memory. Here a band of a few rows goes through all
-operations up to the next one that needs the whole layer, as a norm does for its mean and variance, or more
-rows, as a convolution of neighbours does. Threads share the bands of a layer, one core each.
+The same computation as diffusers' `Decoder`, in another order. A whole layer of a 1024x1024 picture takes up
+to 90 MB, and an operation on it waits for main memory. Here a band of a few rows passes through all
+operations up to the next one that needs the whole layer (a norm, for its mean and variance) or neighbouring
+rows (a convolution). Threads share the bands of a layer, one core each.
 
-Two kinds of convolutions are done with fewer multiplications: those whose weights are zero but for the middle
-are matrix products, and one of a layer whose pixels were doubled is a 2x2 one of the layer itself.
+Two kinds of convolutions take fewer multiplications: those with only a nonzero centre become matrix products,
+and one after nearest-neighbour upsampling becomes 2x2 convolutions of the original layer.
 """
 
 import math
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 _BAND_BYTES: Final = 1 << 20
-"""How much of a layer is worked on at a time: about what a core's own cache holds."""
+"""Bytes of a layer that are processed at a time: about the size of a core's cache."""
 
 _Band = tuple[int, int]
 _Map = Callable[[Callable[[_Band], Any], list[_Band]], Iterator[Any]]
@@ -55,7 +55,7 @@ class _Layer:
 
 
 def decode_in_bands(decoder: Any) -> bool:
-    """Let `decoder` work in bands from now on; False where it isn't built of what this module knows."""
+    """Make `decoder` work in bands; False if it has parts that this module doesn't support."""
     if not _is_known(decoder):
         return False
     whole, banded = decoder.forward, _Banded(decoder)
@@ -91,7 +91,7 @@ def _is_known(decoder: Any) -> bool:
 
 
 class _Banded:
-    """The decoder's parts with their weights as they are used here."""
+    """The decoder's parts, with their weights in the form used here."""
 
     def __init__(self, decoder: Any) -> None:
         self._decoder = decoder
@@ -161,7 +161,7 @@ class _Banded:
 
 
 def _activated(each: _Map, layer: _Layer, norm: Any) -> _Layer:
-    """The layer after a norm of all its values together, and SiLU."""
+    """The layer after a norm over all its values, and SiLU."""
     sums = layer.sums or _run(each, layer, keep=False)[1]
     count = layer.height * layer.width * layer.channels
     mean = sums.values / count
@@ -208,7 +208,7 @@ def _around(layer: _Layer, top: int, bottom: int) -> Tensor:
 
 
 def _matrix(conv: nn.Conv2d) -> Tensor | None:
-    """The weights of a convolution of single pixels, as (in, out); None where neighbours count."""
+    """The weights of a pointwise convolution, as (in, out); None if neighbours have weights."""
     weight = conv.weight.detach()
     middle = weight.shape[-1] // 2
     own = weight[..., middle, middle]
@@ -216,7 +216,7 @@ def _matrix(conv: nn.Conv2d) -> Tensor | None:
 
 
 def _doubled(conv: Any) -> tuple[Tensor, Tensor]:
-    """A 3x3 convolution of a layer whose pixels were doubled, as a 2x2 one of the layer itself.
+    """A 3x3 convolution after nearest-neighbour upsampling, as a 2x2 one of the original layer.
 
     Its outputs are those of the upper left, upper right, lower left and lower right pixels. Upper ones look
     at the row before and their own, lower ones at their own and the row after; columns likewise.

@@ -1,4 +1,4 @@
-"""Work on a CUDA device recorded once and replayed: one launch instead of thousands."""
+"""CUDA graphs: work recorded once and replayed with one launch instead of thousands."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a renderer gives up when memory runs out: other models, speed, and weights on the device."""
+"""Saves memory step by step when it runs out: other models, compiled code, weights on the device."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -63,7 +63,7 @@ class Descent:
             loaded.plan = replace(plan, encoder_streamed=True)
             return "text encoder moved to main memory"
         if not plan.transformer_streamed and self._has_main_memory_for(pipeline.transformer):
-            # What is compiled expects its weights where they are.
+            # Compiled code expects the weights at their addresses.
             self._stop_compiling()
             if not self._moved(pipeline.transformer):
                 return None
@@ -72,7 +72,7 @@ class Descent:
         return None
 
     def _moved(self, part: Any) -> bool:
-        """Move `part` to main memory; False if that has no room either, and the model is unusable."""
+        """Move `part` to main memory; False if that is full too, which leaves the model unusable."""
         from alya_mcp.images.flux.loading import stream
 
         self._loaded.whole = False

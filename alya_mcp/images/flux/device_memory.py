@@ -38,7 +38,7 @@ def with_room(work: Callable[[], T]) -> T:
     except (RuntimeError, MemoryError) as error:
         if not is_no_memory(error):
             raise
-    # The traceback held the tensors; it ended with the except block.
+    # The traceback referenced the tensors; it ended with the except block.
     free_memory()
     raise NoMemoryError
 
@@ -69,12 +69,12 @@ def is_no_memory(error: Exception) -> bool:
 
 
 def free_memory() -> None:
-    """Give memory that nothing uses back to the device and to the system."""
+    """Return unused memory to the device and to the system."""
     torch = torch_library()
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-        # Weights that were streamed from there; without this the next model finds main memory taken.
+        # Pinned memory of streamed weights; otherwise it isn't available to the next model.
         with contextlib.suppress(AttributeError):
             torch._C._host_emptyCache()
     elif torch.backends.mps.is_available():

@@ -14,7 +14,7 @@ from alya_mcp.images.flux.schedule import dynamic_shift
 from alya_mcp.images.flux.word_tokenizer import word_tokenizer
 
 _GUIDANCE: Final = 3.5
-"""For models that were distilled with a guidance input; FLUX.1-schnell has none."""
+"""The guidance input of guidance-distilled models; FLUX.1-schnell has none."""
 
 
 def full_size_autoencoder() -> Any:
@@ -39,7 +39,7 @@ class Flux1Artist(ImageToImageArtist):
 
     @staticmethod
     def full_size(model: Model) -> Any:
-        """FLUX.1-schnell's, the only one that is known."""
+        """FLUX.1-schnell's, the only known model."""
         del model
         diffusers: Any = importlib.import_module("diffusers")
         transformers: Any = importlib.import_module("transformers")
@@ -82,7 +82,7 @@ class Flux1Artist(ImageToImageArtist):
         )
 
     def tokens(self, prompt: str) -> Tokens:
-        """The ids of `prompt` for T5 and for CLIP; what counts is whether T5 gets all of it."""
+        """The ids of `prompt` for T5 and for CLIP; truncation is that of T5."""
         pipeline, limit = self.pipeline, self.text_tokens
         options: Any = {"padding": "max_length", "truncation": True, "return_tensors": "pt"}
         clip = pipeline.tokenizer([prompt], max_length=pipeline.tokenizer_max_length, **options).input_ids
@@ -138,7 +138,7 @@ class Flux1Artist(ImageToImageArtist):
         return ((latents.float() + change * velocity).to(velocity.dtype),)
 
     def shift(self, tokens: int, steps: int) -> float:
-        """On the scheduler's line, whatever the number of steps."""
+        """The scheduler's dynamic shift, independent of the number of steps."""
         del steps
         return dynamic_shift(self.pipeline.scheduler.config, tokens)
 
@@ -150,11 +150,11 @@ class Flux1Artist(ImageToImageArtist):
 
 
 def fitted(rows: int, columns: int, side: int) -> Tensor:
-    """Places (rows * columns, 3) of tokens that put the composition of a square of `side` into the picture.
+    """Positions (rows * columns, 3) of tokens that fit the composition of a square of `side` to the picture.
 
-    The model's places are those of a square. They are stretched over the shorter side and go on evenly beyond
-    the square on the longer one: half on the left and half on the right, or a fifth above and the rest below,
-    where the ground goes on better than the sky (seen with alya-sketch).
+    The model's positions are those of a square. They are stretched over the shorter side and extended evenly
+    on the longer one: half on the left and half on the right, or a fifth above and the rest below, where the
+    ground extends better than the sky (observed with alya-sketch).
     """
     scale = side / min(rows, columns)
     beyond = rows * scale - side

@@ -15,7 +15,7 @@ from alya_mcp.images.flux.encodings import Tokens
 from alya_mcp.images.flux.pipeline import Artist
 
 _AREA: Final = 1024 * 1024
-"""Pixels of a reference at most; a larger one is made smaller."""
+"""Pixels of a reference at most; a larger one is scaled down."""
 
 
 class Flux2KleinArtist(Artist):
@@ -71,7 +71,7 @@ class Flux2KleinArtist(Artist):
         return latents, places[0].float()
 
     def _pixels(self, picture: Any) -> Tensor:
-        """The middle of a picture as the autoencoder takes it: whole units, no larger than is read."""
+        """A picture for the autoencoder: scaled down if it is too large, and cropped to whole units."""
         processor: Any = self.pipeline.image_processor
         if picture.width * picture.height > _AREA:
             picture = processor._resize_to_target_area(picture, _AREA)
@@ -111,7 +111,7 @@ class Flux2KleinArtist(Artist):
         return ((latents.float() + change * velocity).to(velocity.dtype),)
 
     def shift(self, tokens: int, steps: int) -> float:
-        """As was found by trial for this family, between its lines for 10 and for 200 steps."""
+        """This family's empirical shift, between its lines for 10 and for 200 steps."""
         most = 0.00016927 * tokens + 0.45666666
         if tokens > 4300:
             return most

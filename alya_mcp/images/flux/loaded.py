@@ -1,4 +1,4 @@
-"""Models in memory: the one that draws, and those that were drawn with before and still have room."""
+"""Models in memory: the one that draws, and earlier ones that still have room."""
 
 import contextlib
 from dataclasses import dataclass, field
@@ -20,9 +20,9 @@ _MOST: Final = 2
 
 @dataclass(slots=True, kw_only=True)
 class Loaded:
-    """A model in memory; `plan` changes when memory ends, and `whole` is false once that failed half way.
+    """A model in memory, with room for drawings with up to `references` references.
 
-    There is room for drawings with so many `references`.
+    `plan` changes when memory runs out; `whole` is false if such a change failed half way.
     """
 
     wanted: tuple[str, str]
@@ -38,18 +38,18 @@ class Loaded:
     whole: bool = True
 
     def counting(self, phase: RenderPhase, taken: dict[str, int]) -> contextlib.AbstractContextManager[None]:
-        """Count what the body takes of the device's memory, where that tells."""
+        """Record the body's peak of the device's memory, if the device reports it."""
         return contextlib.nullcontext() if self.peaks is None else self.peaks.during(phase, taken)
 
     def has_room_for(self, references: int, machine: Machine) -> bool:
-        """Whether `machine`, as it would be without this model, holds it for drawings with `references`."""
+        """Whether the model fits `machine`, as it would be without this model, with so many references."""
         weights = self.weights.following(references)
         known = plans(machine, weights, self.wanted[1], full_precision=self.choice.full_precision)
         return any(_places(each) == _places(self.plan) and each.needs <= machine.free for each in known)
 
     @property
     def plan_text(self) -> str:
-        """How it is run, in a line."""
+        """The plan in a line."""
         compiled = [self.accelerator.words] if self.accelerator else []
         return ", ".join([self.plan.words, *compiled])
 
@@ -98,7 +98,7 @@ class Loaded:
         )
 
     def is_from(self, choice: Choice, precision: str) -> bool:
-        """Whether it is what loading `choice` in `precision` would give, by whichever name it was wanted."""
+        """Whether loading `choice` in `precision` would give this model, whatever its requested name."""
         return (
             self.has_weights_of(choice)
             and self.choice.full_precision == choice.full_precision
@@ -107,36 +107,36 @@ class Loaded:
 
 
 def _places(plan: Plan) -> tuple[str, str, bool, bool, bool]:
-    """What decides how much memory a plan needs, beside the machine and the weights."""
+    """The fields of a plan that determine its memory."""
     return plan.precision, plan.encoder, plan.encoder_streamed, plan.transformer_streamed, plan.tiled
 
 
 @dataclass(slots=True)
 class Shelf:
-    """Models beside the one that draws, the one not used for longest first; at most two."""
+    """At most two models beside the one that draws, the least recently used one first."""
 
     _models: list[Loaded] = field(default_factory=list[Loaded])
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What they are called."""
+        """The models' names."""
         return tuple(each.choice.name for each in self._models)
 
     @property
     def size(self) -> int:
-        """Bytes of the device's memory that they take."""
+        """Bytes of the device's memory that the models take."""
         return sum(each.size for each in self._models)
 
     def put(self, loaded: Loaded) -> None:
-        """Keep a model, if need be in place of the one not used for longest."""
+        """Add a model, evicting the least recently used one if there are too many."""
         self._models = [*self._models, loaded][-_MOST:]
 
     def take(self, choice: Choice, precision: str) -> Loaded | None:
-        """The model that loading `choice` in `precision` would give; other copies of its weights go."""
+        """Remove and return the model for `choice` in `precision`, and drop other copies of its weights."""
         found = next((each for each in self._models if each.is_from(choice, precision)), None)
         self._models = [each for each in self._models if not each.has_weights_of(choice)]
         return found
 
     def drop(self) -> str | None:
-        """Let go of the model not used for longest; its name, or None when there is none."""
+        """Drop the least recently used model; its name, or None if there is none."""
         return self._models.pop(0).choice.name if self._models else None

@@ -1,4 +1,4 @@
-"""Puts a pipeline on the device as a plan asks: precision, place of the weights, attention."""
+"""Loads a pipeline onto the device by a plan: precision, placement of the weights, attention."""
 
 import importlib
 import json
@@ -18,11 +18,11 @@ from alya_mcp.images.weights.parts import variant_in, variant_of
 from alya_mcp.settings.precisions import ROUNDED, Precision
 
 FillWeights = Callable[[nn.Module, torch.device], None]
-"""Brings the weights of a module to a device, those that are there already left as they are."""
+"""Loads a module's weights onto a device, except those that are there already."""
 
 _OF_DIFFUSERS: Final = ("transformer", "vae")
 _SPARE: Final = 0.05
-"""The share of an encoder's places without a word; T5's are filled up to a multiple of 128."""
+"""The share of an encoder's embeddings without a word; T5's are padded to a multiple of 128."""
 _SPLIT: Final = ("to_q", "to_k", "to_v", "add_q_proj", "add_k_proj", "add_v_proj")
 
 
@@ -30,7 +30,7 @@ def load_pipeline(folder: Path, plan: Plan, device: str) -> Any:
     """The pipeline in `folder`, run by `plan`. Nothing but safetensors files of that folder is read.
 
     Raises:
-        NotConfigured: when a part's files lack some of its weights, or a tokenizer isn't that of its encoder.
+        NotConfigured: weights of a part are missing, or a tokenizer doesn't match its encoder.
     """
     index = json.loads((folder / "model_index.json").read_bytes())
     family = FAMILIES[index["_class_name"]]
@@ -63,7 +63,7 @@ def load_pipeline(folder: Path, plan: Plan, device: str) -> Any:
 
 
 def outline(folder: Path) -> Any:
-    """The pipeline in `folder` in its shapes alone; of its weights nothing is read."""
+    """The pipeline in `folder` with shapes only; reads no weights."""
     diffusers: Any = importlib.import_module("diffusers")
     transformers: Any = importlib.import_module("transformers")
     index = json.loads((folder / "model_index.json").read_bytes())
@@ -96,7 +96,7 @@ def _shapes_of(folder: Path, encoder: Encoder, named: str) -> Any:
 
 
 def _require_encoder(folder: Path, encoder: Encoder, named: str) -> None:
-    """See that no weight of a text encoder is missing: transformers makes such ones up.
+    """Check that no weight of a text encoder is missing: transformers initialises such weights at random.
 
     diffusers' parts with a missing weight fail to load.
     """
@@ -106,14 +106,14 @@ def _require_encoder(folder: Path, encoder: Encoder, named: str) -> None:
 
 
 def _shortened(folder: Path, encoder: Encoder, **options: Any) -> Any:
-    """A text encoder without the layers that nobody reads, and so without its last norm."""
+    """A text encoder without the layers whose output isn't used, and so without its last norm."""
     module = _read_encoder(folder, encoder, "", **options)
     module.norm = nn.Identity()
     return module
 
 
 def _read_encoder(folder: Path, encoder: Encoder, named: str, **options: Any) -> Any:
-    """A text encoder as far as it is used; `named` is its class where the family leaves that open."""
+    """The used layers of a text encoder; `named` is its class if the family doesn't define one."""
     transformers: Any = importlib.import_module("transformers")
     if config := _config(folder, encoder):
         options["config"] = config
@@ -127,7 +127,7 @@ def _read_encoder(folder: Path, encoder: Encoder, named: str, **options: Any) ->
 
 
 def _config(folder: Path, encoder: Encoder) -> Any:
-    """The configuration of a text encoder that is shortened; None for a whole one."""
+    """The configuration of a shortened text encoder; None for a complete one."""
     if encoder.layers is None:
         return None
     transformers: Any = importlib.import_module("transformers")
@@ -138,7 +138,7 @@ def _config(folder: Path, encoder: Encoder) -> Any:
 
 
 def _name_lacking_weights(folder: Path, diffusers: Any) -> None:
-    """Where a part of diffusers didn't load because of it: name what its files lack."""
+    """If a part of diffusers failed to load because of missing weights, name them."""
     index = json.loads((folder / "model_index.json").read_bytes())
     for part in _OF_DIFFUSERS:
         kind = getattr(diffusers, index[part][1])
@@ -156,7 +156,7 @@ def _require_all(part: str, missing: set[str]) -> None:
 
 
 def _require_vocabularies(pipeline: Any, family: Family) -> None:
-    """See that each tokenizer has the words that its encoder was trained with, some spare ones aside."""
+    """Check that each tokenizer's vocabulary has the size of its encoder's, some spare embeddings aside."""
     for name, encoder in ((each.tokenizer, each.part) for each in family.encoders):
         words, places = len(getattr(pipeline, name)), int(getattr(pipeline, encoder).config.vocab_size)
         if not places * (1 - _SPARE) <= words <= places:
@@ -168,7 +168,7 @@ def _require_vocabularies(pipeline: Any, family: Family) -> None:
 
 
 def settle(pipeline: Any, plan: Plan, device: torch.device, fill: FillWeights) -> Any:
-    """Bring the parts of `pipeline` to where and what `plan` wants; `fill` brings each module's values."""
+    """Move and convert the parts of `pipeline` as `plan` says; `fill` loads each module's values."""
     pipeline.set_progress_bar_config(disable=True)
     family = FAMILIES[type(pipeline).__name__]
     if plan.compiled:
@@ -192,18 +192,18 @@ def settle(pipeline: Any, plan: Plan, device: torch.device, fill: FillWeights) -
         stream(streamable(encoder, family), device)
     if plan.transformer_streamed:
         stream(pipeline.transformer, device)
-    # PyTorch's too: a model without a choice of its own gets the last one that was made in the process.
+    # PyTorch's too: a model without a choice of its own gets the last one that was set in the process.
     pipeline.transformer.set_attention_backend(plan.attention)
     return pipeline
 
 
 def streamable(encoder: Any, family: Family) -> Any:
-    """What of the large text encoder holds its blocks."""
+    """The module of the large text encoder that has its blocks."""
     return getattr(encoder, family.encoder.blocks_in) if family.encoder.blocks_in else encoder
 
 
 def stream(module: nn.Module, device: torch.device) -> None:
-    """Keep `module` in main memory from now on; its blocks visit the device one after the other."""
+    """Keep `module` in main memory; its blocks are copied to the device one after the other."""
     for tensor in (*module.parameters(), *module.buffers()):
         away = tensor.data.cpu()
         # Pinned one by one; the hooks would keep every tensor until the last one is pinned.
@@ -220,7 +220,7 @@ def stream(module: nn.Module, device: torch.device) -> None:
 
 
 def _fuse(groups: list[Any]) -> None:
-    """Join each attention's three projections into one product, which fills the device better."""
+    """Fuse each attention's three projections into one product, which uses the device better."""
     for group in groups:
         for block in group:
             block.attn.fuse_projections()

@@ -1,7 +1,7 @@
-"""From a prompt to pixels with a pipeline of diffusers: text encoders, denoising, decoder, each by itself.
+"""Draws with a pipeline of diffusers: text encoders, denoising and decoder, each by itself.
 
-The same sums as diffusers' pipelines, without their waits between steps, so that a device always has the
-next step at hand while a cancelled job still stops within one. What is a family's own is in its module.
+The same computation as diffusers' pipelines without synchronising after each step, so that the device always
+has its next step, while a cancelled job still stops within one. Each family has a subclass in its module.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ class NotFinite(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shortcuts:
-    """What is compiled, for pictures of `height` and `width`, and of that what is recorded for replay."""
+    """The recorded parts of a model that is compiled for pictures of `height` and `width`."""
 
     height: int
     width: int
@@ -53,14 +53,14 @@ class LookAtStep(Protocol):
 class Artist(ABC):
     """Draws with `pipeline` on `device`; used by one thread. A class for each family.
 
-    `only_side` is the side in pixels of the square pictures that are all the model has seen: others are
-    composed by `fitted`. None for a model of many sizes.
+    `only_side` is the side in pixels for a model that was trained on squares of one size only: the
+    composition of other shapes is made by `fitted`. None for a model of many sizes.
     """
 
     one_length: ClassVar[bool] = True
-    """Whether every prompt is as many tokens to the transformer, so that a step can be recorded."""
+    """Whether every prompt has the same number of tokens, so that a step can be recorded."""
     lengthened: ClassVar[bool] = False
-    """Whether references are more tokens to the transformer, so that what was recorded doesn't fit them."""
+    """Whether references add tokens to each step, so that recorded steps don't fit."""
 
     def __init__(self, pipeline: Any, device: torch.device, only_side: int | None = None) -> None:
         self.pipeline = pipeline
@@ -72,7 +72,7 @@ class Artist(ABC):
     @staticmethod
     @abstractmethod
     def full_size(model: Model) -> Any:
-        """A pipeline of the size of `model`, its large parts without numbers."""
+        """A pipeline with the shapes of `model`, its large parts without values."""
 
     @property
     def family(self) -> Family:
@@ -105,7 +105,7 @@ class Artist(ABC):
         return min(self.family.text_tokens, int(tokenizer.model_max_length))
 
     def forget_recordings(self) -> bool:
-        """Give up what is recorded, and the memory that it holds; False when nothing was."""
+        """Drop recorded parts, which frees their memory; False if there are none."""
         ways = self.shortcuts
         if ways is None or not any((ways.encode, ways.step, ways.decode)):
             return False
@@ -130,14 +130,14 @@ class Artist(ABC):
 
     @abstractmethod
     def tokens(self, prompt: str) -> Tokens:
-        """What the text encoders are given for `prompt`."""
+        """The tokens of `prompt` for the text encoders."""
 
     @abstractmethod
     def encode(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        """The text encoders' answer to `inputs`, in the same shapes for every prompt."""
+        """The text encoders' output for `inputs`, in the same shapes for every prompt."""
 
     def kept(self, answer: tuple[Tensor, ...], count: int) -> tuple[Tensor, ...]:
-        """What the transformer gets of the text encoders' answer to `count` tokens."""
+        """The part of the text encoders' output for `count` tokens that the transformer gets."""
         del count
         return answer
 
@@ -145,7 +145,7 @@ class Artist(ABC):
 
     @abstractmethod
     def see(self, job: Job, pictures: Iterable[Any]) -> tuple[Tensor, ...]:
-        """What the drawing of `job` is given of `pictures`, Pillow's in RGB; taken one by one."""
+        """The encoded references of `job`, from RGB images of Pillow, which are consumed one by one."""
 
     # -- denoising
 
@@ -159,7 +159,7 @@ class Artist(ABC):
         `look` is shown the steps that it wants, each before `after` is told of it.
 
         Raises:
-            NotFinite: when the transformer computes nonsense.
+            NotFinite: the transformer's output isn't finite.
         """
         latents, *first = self.first_step(job, encoded, seen)
         conditions = first[2:]
@@ -167,7 +167,7 @@ class Artist(ABC):
         with self._pace(job, whole=not (seen and self.lengthened)) as shortcuts:
             recorded = shortcuts.step if shortcuts else None
             take = recorded or self.step
-            # A recorded step takes no time to launch; of others, the next is launched while one is at work.
+            # A recorded step takes no time to launch; otherwise the next step is launched while one runs.
             ahead = 0 if recorded else 1
             done: list[Any] = []
             for number in range(len(times)):
@@ -186,7 +186,7 @@ class Artist(ABC):
                 after(len(times))
         latents = latents.clone()
         if not bool(torch.isfinite(latents).all()):
-            # If the text's encoding is what is wrong, every later picture of it would be.
+            # If the encoding is the cause, every later picture of this prompt would fail.
             self._encodings.forget(job.prompt)
             raise NotFinite("model")
         return latents
@@ -194,7 +194,7 @@ class Artist(ABC):
     def first_step(
         self, job: Job, encoded: EncodedPrompt, seen: tuple[Tensor, ...] = ()
     ) -> tuple[Tensor, ...]:
-        """What `step` is given first for `job`: noise, time, change, and what stays the same."""
+        """The first arguments of `step` for `job`: noise, time, change, and the conditions."""
         generator = torch.Generator("cpu").manual_seed(job.seed)
         latents, others = self.noise(job, generator, seen)
         times, changes = self._schedule(job)
@@ -204,34 +204,34 @@ class Artist(ABC):
     def noise(
         self, job: Job, generator: torch.Generator, seen: tuple[Tensor, ...] = ()
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """What `job` begins with, noise or what was `seen` in noise, and what else each step is given.
+        """The first latents of `job`, noise or a noised reference, and the constant inputs of each step.
 
-        That is where its tokens are, as far as the transformer is told, and references.
+        These are the tokens' positions, if the transformer needs them, and references.
         """
 
     @abstractmethod
     def step(self, latents: Tensor, time: Tensor, change: Tensor, *conditions: Tensor) -> tuple[Tensor]:
-        """Latents after a step of `change` at `time` (as the transformer takes it)."""
+        """Latents after a step of `change` at `time`, in the transformer's form."""
 
     def tokens_in(self, job: Job) -> int:
-        """How many tokens the picture of `job` is to the transformer."""
+        """The number of the transformer's tokens for the picture of `job`."""
         return (job.height // self.unit) * (job.width // self.unit)
 
     @property
     def dtype(self) -> torch.dtype:
-        """The type of number that the transformer computes with."""
+        """The transformer's dtype."""
         dtype: torch.dtype = self.pipeline.transformer.dtype
         return dtype
 
     def _schedule(self, job: Job) -> tuple[list[Tensor], list[Tensor]]:
-        """For each step its time, as the transformer takes it, and the change of noise."""
+        """For each step its time, in the transformer's form, and the change of the noise level."""
         sigmas, timesteps = self.sigmas(job)
         changes = (sigmas[1:] - sigmas[:-1]).to(self.device)
         times = self.times(timesteps).to(self.device)
         return [times[number : number + 1] for number in range(len(times))], list(changes.unbind())
 
     def sigmas(self, job: Job) -> tuple[Tensor, Tensor]:
-        """The share of noise before each step of `job` and after the last one, and each step's time."""
+        """The noise level before each step of `job` and after the last one, and each step's time."""
         scheduler: Any = self.pipeline.scheduler
         steps = job.steps
         given = None if scheduler.config.get("use_flow_sigmas") else np.linspace(1.0, 1 / steps, steps)
@@ -242,10 +242,10 @@ class Artist(ABC):
 
     @abstractmethod
     def shift(self, tokens: int, steps: int) -> float:
-        """How far the steps are shifted towards noise for a picture of so many tokens."""
+        """The timestep shift for a picture of so many tokens."""
 
     def times(self, timesteps: Tensor) -> Tensor:
-        """The scheduler's times as the transformer takes them: 1 is noise, 0 the picture."""
+        """The scheduler's times in the transformer's form: 1 is noise, 0 the picture."""
         return timesteps.to(self.dtype) / 1000
 
     # -- decoding
@@ -255,7 +255,7 @@ class Artist(ABC):
         """The picture of `latents`: (height, width, 3), 8 bits a channel, in main memory.
 
         Raises:
-            NotFinite: when the decoder computes nonsense, in full precision too.
+            NotFinite: the decoder's output isn't finite, in full precision either.
         """
         vae, scaled = self.pipeline.vae, self.scaled(job, latents)
         with self._pace(job, whole=not vae.use_tiling) as shortcuts:
@@ -269,11 +269,11 @@ class Artist(ABC):
 
     @abstractmethod
     def scaled(self, job: Job, latents: Tensor) -> Tensor:
-        """Latents as the decoder takes them."""
+        """Latents in the decoder's form."""
 
     @torch.no_grad()
     def decode(self, scaled: Tensor) -> tuple[Tensor, Tensor]:
-        """The decoder's picture in 8 bits a channel, and whether all its numbers are finite."""
+        """The decoder's picture in 8 bits a channel, and whether its output is finite."""
         decoded = self.pipeline.vae.decode(scaled, return_dict=False)[0]
         levels = (decoded[0].float() / 2 + 0.5).clamp(0, 1).mul(255).round().to(torch.uint8)
         return levels.permute(1, 2, 0).contiguous(), torch.isfinite(decoded).all()
@@ -285,7 +285,7 @@ class Artist(ABC):
 
     @contextlib.contextmanager
     def _pace(self, job: Job, *, whole: bool = True) -> Generator[Shortcuts | None]:
-        """The shortcuts for the size of `job`; where it is another, nothing is compiled for it either."""
+        """The shortcuts for the size of `job`; for another size None, and nothing is compiled."""
         ways = self.shortcuts
         if ways is None or (whole and (ways.height, ways.width) == (job.height, job.width)):
             yield ways

@@ -1,4 +1,4 @@
-"""The words of a prompt that a model with a small vocabulary knows, and the notice about a picture."""
+"""Prompts for models with a small vocabulary, and the notice about a picture."""
 
 import re
 from typing import Final
@@ -14,7 +14,7 @@ _WORD: Final = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
 
 
 def understood(prompt: str, known: frozenset[str] | None) -> tuple[str, tuple[str, ...]]:
-    """The prompt as a model that knows only the words `known` reads it, and the words that it ignores."""
+    """The prompt for a model with the vocabulary `known`, and the words that it ignores."""
     if known is None:
         return prompt, ()
     turkish = in_english(prompt, known)
@@ -22,7 +22,7 @@ def understood(prompt: str, known: frozenset[str] | None) -> tuple[str, tuple[st
 
 
 def require_subject(loaded: Loaded, prompt: str, ignored: tuple[str, ...]) -> None:
-    """Refuse a prompt of which the model would draw nothing; it would make up a picture instead."""
+    """Refuse a prompt without a word that the model can draw."""
     if loaded.words is None:
         return
     asked = {word.lower() for word in _WORD.findall(prompt)}
@@ -47,7 +47,7 @@ def notice_of(
     read_as: str | None,
     taken: list[str],
 ) -> str | None:
-    """What the user should know about how a picture was drawn; None if nothing."""
+    """The notice for the user about how a picture was drawn, or None."""
     parts: list[str] = []
     if ignored:
         parts.append(f"Not understood and left out: {', '.join(ignored)}")

@@ -1,4 +1,4 @@
-"""Linear layers with weights in 8 or 4 bits, and what puts them in the place of a model's own.
+"""Linear layers with weights in 8 or 4 bits, which replace a model's own.
 
 Weights are rounded to nearest, with a scale for each output channel (8 bits) or each group of 64 inputs
 (4 bits). With `activations`, inputs are rounded to 8 bits too, a scale for each row, and multiplied in 8
@@ -18,9 +18,9 @@ from alya_mcp.settings.precisions import ROUNDED, Precision
 FP8: Final = torch.float8_e4m3fn
 _GROUP: Final = 64
 _FEW_ROWS: Final = 17
-"""Under this many rows an 8-bit product gains nothing, and CUDA's integer one isn't defined."""
+"""Below this many rows an 8-bit product isn't faster, and CUDA's integer one isn't defined."""
 _products: Any = torch
-"""Products of 8-bit matrices, which PyTorch has no public names for in all versions that are supported."""
+"""Products of 8-bit matrices, which have no public name in all supported versions of PyTorch."""
 
 
 class _EightBitLinear(nn.Module):
@@ -115,7 +115,7 @@ class Int4Linear(nn.Module):
 
 
 def quantised(linear: nn.Linear, precision: Precision, *, activations: bool) -> nn.Module:
-    """`linear` in `precision`; itself where its shape or the precision asks for no change."""
+    """`linear` in `precision`; unchanged if its shape or the precision doesn't allow or need that."""
     fits = linear.in_features % _GROUP == 0 and linear.out_features % 16 == 0
     if not fits or precision not in ROUNDED:
         return linear
@@ -135,13 +135,13 @@ def linears(module: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Linear]]:
         if type(child) is nn.Linear
     ]
     for holder, name in places:
-        # Asked for one by one: a list of the layers would keep all of those alive that were replaced.
+        # A generator, as a list of the layers would keep the replaced ones alive.
         yield holder, name, cast("nn.Linear", getattr(holder, name))
 
 
 def _widened(inputs: Tensor, weight: Tensor, scale: Tensor, bias: Tensor | None) -> Tensor:
     if inputs.numel() == inputs.shape[-1]:
-        # A sum over products compiles to one pass over the narrow weights.
+        # A sum over products compiles to one pass over the quantised weights.
         product = (weight.float() * inputs.reshape(1, -1).float()).sum(dim=1) * scale[:, 0]
         product = product if bias is None else product + bias
         return product.to(inputs.dtype).reshape(*inputs.shape[:-1], weight.shape[0])

@@ -14,11 +14,11 @@ from alya_mcp.images.flux.word_tokenizer import word_tokenizer
 _TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message.role }} {{ message.content }}<|im_end|> {% endfor %}"
 )
-"""For diffusers' own pipeline, where it is measured with random weights."""
+"""The chat template for diffusers' own pipeline, in benchmarks with random weights."""
 
 
 def tokens_of(artist: Artist, prompt: str, *, thinks: bool) -> Tokens:
-    """The ids of `prompt` in its conversation, filled up on the right, and which of them are words."""
+    """The ids of `prompt` in its conversation, padded on the right, and their attention mask."""
     tokenizer, limit = artist.pipeline.tokenizer, artist.text_tokens
     text = conversation(prompt, thinks=thinks)
     filled = tokenizer(
@@ -35,9 +35,9 @@ def tokens_of(artist: Artist, prompt: str, *, thinks: bool) -> Tokens:
 
 
 def states_of(encoder: Any, ids: Tensor, words: Tensor) -> tuple[Tensor, ...]:
-    """The states before each layer and after the last one, without a wait for the device."""
+    """The hidden states before each layer and after the last one, without synchronising."""
     places = torch.arange(ids.shape[1], device=ids.device)
-    # The library would look into the mask to find out whether it can do without.
+    # The library would read the mask, which synchronises, to find out whether it is needed.
     seen = (places[None, :] <= places[:, None]) & words.bool()[:, None, None, :]
     masks = {"full_attention": seen}
     answer = encoder(input_ids=ids, attention_mask=masks, output_hidden_states=True, use_cache=False)
@@ -46,7 +46,7 @@ def states_of(encoder: Any, ids: Tensor, words: Tensor) -> tuple[Tensor, ...]:
 
 
 def full_size(width: int, inner: int, layers: int) -> Any:
-    """Qwen3 in its full size without numbers, as far as it is read."""
+    """The used layers of Qwen3 in full size, without values."""
     transformers: Any = importlib.import_module("transformers")
     with torch.device("meta"):
         encoder: Any = transformers.Qwen3Model(

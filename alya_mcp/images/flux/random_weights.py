@@ -1,6 +1,6 @@
-"""A known model's shapes filled with random numbers: true speed and memory without a download.
+"""Known models with random weights: real speed and memory without a download.
 
-What such a model draws shows nothing, and says nothing of a precision's quality.
+The pictures are noise, and say nothing about the quality of a precision.
 """
 
 from typing import Any, Final
@@ -17,7 +17,7 @@ _SPREAD: Final = 0.02
 
 
 def random_pipeline(model: Model, plan: Plan, device: str) -> Any:
-    """A pipeline of the size of `model`, run by `plan`."""
+    """A pipeline with the shapes of `model`, run by `plan`."""
     torch.default_generator.manual_seed(0)
     pipeline = artist_class(model.family).full_size(model)
     return settle(pipeline, plan, torch.device(device), _fill)

@@ -11,7 +11,8 @@ from torch import Tensor
 def tiles(pipeline: Any, side: int) -> Generator[None]:
     """Decode in tiles of half a side, which need a fraction of the memory; their seams are blended.
 
-    A decoder's own tile size is that of its training pictures: nothing would be cut at 1024 pixels.
+    By default a decoder's tile size is that of its training pictures: a picture of 1024 pixels wouldn't be
+    split.
     """
     vae, factor = pipeline.vae, int(pipeline.vae_scale_factor)
     kept = vae.tile_latent_min_size, vae.tile_sample_min_size

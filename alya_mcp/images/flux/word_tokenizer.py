@@ -1,4 +1,4 @@
-"""A tokenizer of a few words, for pipelines whose pictures nobody looks at."""
+"""A tokenizer with a few words, for benchmarks and tests."""
 
 import importlib
 from typing import Any, Final

@@ -22,7 +22,7 @@ class ZImageArtist(ImageToImageArtist):
 
     @staticmethod
     def full_size(model: Model) -> Any:
-        """Z-Image-Turbo's, the only one that is known."""
+        """Z-Image-Turbo's, the only known model."""
         diffusers: Any = importlib.import_module("diffusers")
         with torch.device("meta"):
             transformer = diffusers.ZImageTransformer2DModel().to(torch.bfloat16)
@@ -45,7 +45,7 @@ class ZImageArtist(ImageToImageArtist):
         return (qwen3.states_of(self.encoder, ids, words)[-1].to(self.dtype),)
 
     def kept(self, answer: tuple[Tensor, ...], count: int) -> tuple[Tensor, ...]:
-        """The states of words alone."""
+        """The hidden states of the prompt's tokens, without padding."""
         return (answer[0][:, :count],)
 
     def noise(
@@ -55,7 +55,7 @@ class ZImageArtist(ImageToImageArtist):
         pipeline = self.pipeline
         channels = int(pipeline.transformer.in_channels)
         begun = [self.sampled(moments, generator) for moments in seen]
-        # diffusers begins from a picture in the transformer's own type.
+        # diffusers uses the transformer's dtype for image-to-image.
         dtype = self.dtype if begun else torch.float32
         latents = pipeline.prepare_latents(1, channels, job.height, job.width, dtype, self.device, generator)
         for each in begun:
@@ -69,11 +69,11 @@ class ZImageArtist(ImageToImageArtist):
         (towards,) = self.pipeline.transformer(
             [latents[0].to(self.dtype).unsqueeze(1)], time, [text[0]], return_dict=False
         )[0]
-        # This transformer tells the way to the picture, not to the noise.
+        # This transformer predicts the direction to the picture, not to the noise.
         return (latents - change * towards.float().squeeze(1).unsqueeze(0),)
 
     def shift(self, tokens: int, steps: int) -> float:
-        """On the scheduler's line, whatever the number of steps."""
+        """The scheduler's dynamic shift, independent of the number of steps."""
         del steps
         return dynamic_shift(self.pipeline.scheduler.config, tokens)
 
