@@ -47,7 +47,6 @@ def _forking() -> Path:
         assert process.stdin
         process.stdin.close()
         process.wait()
-        shutil.rmtree(folder)
 
     atexit.register(end)
     return address
@@ -78,7 +77,8 @@ def main(listening: socket.socket) -> None:
     running: dict[int, socket.socket] = {}
     while True:
         ready, _, _ = select.select([0, woken, listening, *running.values()], [], [])
-        if 0 in ready:
+        if 0 in ready:  # the end of the test process, however it came
+            shutil.rmtree(Path.cwd())
             return
         if woken in ready:
             os.read(woken, 4096)
