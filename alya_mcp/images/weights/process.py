@@ -20,6 +20,8 @@ from alya_mcp.runtime.python_process import module_command
 from alya_mcp.settings import Settings, environment_of
 
 _POLL: Final = 0.5
+_ENDING: Final = 5.0
+"""Seconds for a child that has told its result to end by itself."""
 _DOWNLOAD_SHARE: Final = 0.9
 _GIGABYTE: Final = 10**9
 
@@ -107,6 +109,8 @@ def pull(model: str, report: Callable[[PullProgress], None], errors: TextIO | No
             with contextlib.suppress(queue.Empty):
                 heard = said.get(timeout=_POLL)
                 if heard is None or "step" not in heard:
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        child.wait(_ENDING)
                     return _result(heard, model)
                 step = PullProgress(phase=heard["step"], done=heard["done"], total=heard["total"])
             report(step)
