@@ -88,7 +88,7 @@ class Knowledge:
             posterior = self.network.posterior(case.evidence, case.patient)
         shares = dict.fromkeys(get_args(Care), 0.0)
         for name, share in posterior.items():
-            if name != OTHER:
+            if name != OTHER and case.tells_enough(self.network):
                 shares[self.network.conditions[name].care] += share
         if not self.urgency.alarming(case.alarm, shares["emergency"], shares["urgent"]):
             return []
