@@ -1,6 +1,7 @@
 """What pages do while they are open: streams of changed parts, checks and drawings in the background."""
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,8 @@ from alya_mcp.app.stop import stop_calls
 from alya_mcp.dashboard.live import MOST_STREAMS
 from alya_mcp.dashboard.services import Services
 from alya_mcp.gate import Audit, Gate
+from alya_mcp.images.encode import encode
+from alya_mcp.images.engine import Picture
 
 pytestmark = pytest.mark.anyio
 
@@ -129,6 +132,31 @@ def test_two_drawings_run_at_once_and_none_outlives_the_dashboard(
     assert [runs.begin("a fox", seed) for seed in (1, 2, 3)] == [True, True, False]
     runs.close()  # though they may only be starting
     assert {job.state for job in runs.jobs()} == {"failed"}
+
+
+async def test_a_picture_that_went_meanwhile_has_no_link_and_is_drawn_again(
+    user: Browser, services: Services, program: Callable[[str], None], alya_home: Path
+) -> None:
+    drawn = Picture(
+        pixels=bytes(64 * 64 * 3), width=64, height=64, seed=7, steps=4, model="m", notice=None, timings={}
+    )
+    file = encode(drawn, "png", {"seed": "7", "steps": "4", "model": "alya-sketch"})
+    path = alya_home / "images" / "2026-12-01" / f"{file.sha256}.png"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(file.data)
+    (name,) = re.findall(r"/pictures/([0-9a-f]{24})\"", (await user.get(f"{user.path}/pictures")).text)
+    at = f"{user.path}/pictures/{name}"
+    page = await user.get(at)
+    assert (await user.get(f"{at}/preview")).header("content-type") == "image/png"
+    assert "http://" not in (await user.submit(page, "/link", expires="7")).text
+    program("exec sleep 600")
+    for _ in range(2):
+        assert (await user.submit(page, "/again", prompt="a fox", seed="7")).status == 303
+    assert (await user.submit(page, "/again", prompt="a fox", seed="7")).status == 200
+    assert [job.state for job in services.drawing.jobs()] == ["drawing", "drawing"]
+    path.unlink()
+    assert (await user.submit(page, "/link", expires="3600")).status == 404
+    assert (await user.submit(page, "/delete")).status == 303
 
 
 async def test_a_log_that_cannot_be_read_is_told(user: Browser, services: Services) -> None:
