@@ -15,6 +15,9 @@ from alya_mcp.images.renderer import RenderRequest
 
 MB = 10**6
 
+_OF_A_PREVIEW = 8
+"""Latents a side."""
+
 
 class Told(list[str]):
     """What was said while a model was loaded."""
@@ -115,7 +118,7 @@ def test_models_beside_the_one_that_draws_go_first_when_memory_ends(
     failures = [torch.OutOfMemoryError("CUDA out of memory")]
 
     def decode(scaled: torch.Tensor) -> object:
-        if failures:
+        if failures and scaled.shape[-1] > _OF_A_PREVIEW:
             raise failures.pop()
         return real(scaled)
 
