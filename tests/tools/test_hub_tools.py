@@ -1,10 +1,18 @@
 """The catalogue is the hub's: names, parameters, category, risk and price of its 32 tools."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from alya_mcp.tools import NAMES, load_catalogue
+from alya_mcp.gate import Gate, Policy
+from alya_mcp.settings import Settings
+from alya_mcp.toolkit.services import Hub
+from alya_mcp.toolkit.tool import Context, Tool
+from alya_mcp.tools import CATALOGUE, NAMES, Catalogue, load_catalogue
+from alya_mcp.tools.hub.status import alya_status, alya_usage
+
+pytestmark = pytest.mark.anyio
 
 
 class Published(NamedTuple):
@@ -70,3 +78,29 @@ def test_a_tool_is_as_the_hub_publishes_it(name: str) -> None:
     assert {parameter.rstrip("*") for parameter in wanted} <= properties
     required = {parameter.rstrip("*") for parameter in wanted if parameter.endswith("*")}
     assert set(tool.schema.get("required", [])) == required
+
+
+async def test_usage_and_status_import_no_other_tool(tmp_path: Path) -> None:
+    looked_at: list[str] = []
+
+    class Noting(Catalogue):
+        def __getitem__(self, name: str) -> Tool:
+            looked_at.append(name)
+            return super().__getitem__(name)
+
+    async def progress(done: float, total: float, message: str) -> None:
+        pass
+
+    hub = Hub(Settings(home=tmp_path), Gate(Policy.parse({"version": "1", "default": "allow"})))
+    context = Context(
+        hub=hub,
+        catalogue=Noting(CATALOGUE),
+        session="s",
+        grant="",
+        progress=progress,
+        abandoned=lambda: False,
+    )
+    for tool in (alya_usage, alya_status):
+        await tool.run(tool.validate({}), context)
+    await hub.aclose()
+    assert looked_at == []

@@ -15,10 +15,12 @@ from alya_mcp.toolkit.tool import Context, tool
 from alya_mcp.tools import tool_outlines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from alya_mcp.gate import Policy
     from alya_mcp.gate.state.interface import Usage
+    from alya_mcp.toolkit.tool import Tool
+    from alya_mcp.tools import ToolOutline
 
 PartState = Literal["ok", "busy", "off", "failing"]
 
@@ -138,6 +140,13 @@ def _rest(context: Context) -> list[Part]:
     return [providers, Part(part="policy", state="failing", detail=detail, since=None)]
 
 
+def _existing(context: Context) -> "Mapping[str, ToolOutline | Tool]":
+    """The tools that exist for this caller, by name, without importing all of them."""
+    outlines = tool_outlines()
+    known = {name: outlines.get(name) or context.catalogue[name] for name in context.catalogue}
+    return visible(known, context.hub.gate, context.grant)
+
+
 class _PolicyWords:
     """The description of one policy, computed once; a reload creates another policy object."""
 
@@ -148,9 +157,7 @@ class _PolicyWords:
     def of(self, policy: "Policy", context: Context) -> str:
         """What `policy` says of the tools."""
         if policy is not self._policy:
-            outlines = tool_outlines()  # the tools themselves would all have to be imported
-            known = {name: outlines.get(name) or context.catalogue[name] for name in context.catalogue}
-            tools = in_words(verdicts(policy, visible(known, context.hub.gate, context.grant).values()))
+            tools = in_words(verdicts(policy, _existing(context).values()))
             self._words = f"{policy.digest[:12]}, {policy.default} by default, tools: {tools}"
             self._policy = policy
         return self._words
@@ -245,8 +252,9 @@ async def alya_usage(arguments: UsageRequest, context: Context) -> UsageReport:
     except StateError as error:
         text = "the usage record can't be read now; alya-mcp doctor tells the user why"
         raise Unavailable(text) from error
-    tools = [(each.name, each.category) for each in context.tools.values()]
-    rows = [row for row in _rows(used, context) if arguments.tool in {None, row.tool}]
+    existing = _existing(context)
+    tools = [(each.name, each.category) for each in existing.values()]
+    rows = [row for row in _rows(used, existing) if arguments.tool in {None, row.tool}]
     return UsageReport(
         window=arguments.window,
         since=since,
@@ -269,9 +277,8 @@ async def alya_usage(arguments: UsageRequest, context: Context) -> UsageReport:
     )
 
 
-def _rows(used: "Iterable[Usage]", context: Context) -> list[UsageRow]:
+def _rows(used: "Iterable[Usage]", existing: "Collection[str]") -> list[UsageRow]:
     """A row per tool; tools that don't exist for the caller share one row, (unknown)."""
-    existing = context.tools
     by_name: dict[str, list[UsageRow]] = {}
     for each in used:
         name = each.tool if each.tool in existing else "(unknown)"
