@@ -158,7 +158,9 @@ class SymptomAssessment(Output):
     duration_days: float | None = Field(description="How long it has lasted; null: not said.")
     estimate: Literal[True] = Field(
         True,
-        description="Probabilities are estimates of a curated network, calibrated on simulated patients.",
+        description=(
+            "Probabilities are estimates by a curated network and wording, calibrated on made-up patients."
+        ),
     )
     disclaimer: str = Field(description="To be shown with every answer.")
 
