@@ -258,9 +258,8 @@ def build_server(dispatcher: Dispatcher) -> Server[Any]:
     server.add_request_handler("tasks/get", TaskParams, dispatcher.tasks.get)
     server.add_request_handler("tasks/update", UpdateParams, dispatcher.tasks.update)
     server.add_request_handler("tasks/cancel", TaskParams, dispatcher.tasks.cancel)
-    server.middleware[:] = [
-        where_declared
-    ]  # without the SDK's tracing: nothing here exports it; see docs/performance.md
+    # Without the SDK's tracing, which nothing here exports; see docs/performance.md.
+    server.middleware[:] = [where_declared]
     return server
 
 

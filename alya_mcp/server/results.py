@@ -55,9 +55,8 @@ def result(reply: Reply[Output], hub: Hub) -> types.CallToolResult:
         *(_block(each) for each in reply.attachments),
     ]
     result = types.CallToolResult(content=content, structured_content=data)
-    if (
-        reply.attachments or 3 * len(text) > LARGEST_RESULT
-    ):  # once as structured content, and once more, escaped, as text
+    # The data is sent once as structured content, and once more, escaped, as text.
+    if reply.attachments or 3 * len(text) > LARGEST_RESULT:
         size = len(result.model_dump_json(by_alias=True))
         if size > LARGEST_RESULT:
             raise UnfitResult(

@@ -57,9 +57,8 @@ class PackagesHere:
             spec = find_spec(name)
             if spec is None:
                 return False
-            found.append(
-                spec.origin or ""
-            )  # no file has this name, so a package without a file is searched again
+            # No file has the empty name, so a package without a file is searched again.
+            found.append(spec.origin or "")
         self._files = tuple(found)
         return True
 
