@@ -19,7 +19,7 @@ from typing import Any
 
 import anyio
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests/support"))
 
 import demand_answers as demand  # pyright: ignore[reportMissingImports]
 import directory_answers  # pyright: ignore[reportMissingImports]

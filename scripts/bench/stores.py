@@ -27,7 +27,7 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests/support"))
 
 import s3_servers  # pyright: ignore[reportMissingImports]
 
